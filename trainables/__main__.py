@@ -1,0 +1,61 @@
+"""``python -m trainables table1/cf_amc_ssl [--set views.number=8]``: runs one recipe where torch is all there is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from trainables.config import UserError, override
+from trainables.metrics import EpochReport
+from trainables.pretrain import DivergedError
+from trainables.recipes import RECIPES, recipe
+from trainables.trial import run
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0, or 2 for a user's mistake and for a configuration that diverges."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = override(recipe(options.recipe), dict(_assignment(text) for text in options.set))
+        result = run(config, checkpoint=options.checkpoint, report=_print_epoch)
+    except (UserError, DivergedError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(json.dumps(result.to_dict(), indent=2) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m trainables",
+        description="Train and evaluate one of the papers' rows; the result is printed as JSON.",
+        epilog="example: python -m trainables table1/cf_amc_ssl --set data.download=true --set optimiser.epochs=1",
+    )
+    parser.add_argument("recipe", help=f"one of {', '.join(RECIPES)}")
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="replace one setting")
+    parser.add_argument("--checkpoint", type=Path, help="continue from this file, and keep it up to date")
+    return parser
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    path, separator, value = text.partition("=")
+    if not separator:
+        raise UserError(f"--set {text!r} is no assignment; write PATH=VALUE, optimiser.epochs=1 say")
+    try:
+        return path, json.loads(value)
+    except ValueError:
+        return path, value
+
+
+def _print_epoch(report: EpochReport) -> None:
+    sys.stderr.write(
+        f"epoch {report.epoch}/{report.epochs}  loss {report.loss:.3f}  probe {report.probe_accuracy:.1%}"
+        f"  {report.seconds:.0f} s\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""A trial's newest state on disk: replaced atomically, read without running code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainables.atomic import replacing
+from trainables.config import TrialConfig, UserError, flatten
+
+FORMAT = 1
+FREE_TO_CHANGE = ("device", "data.root", "data.download")
+"""Settings that do not change what pre-training computes; nor does anything under ``evaluation.``."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint that cannot continue this trial; the message says why and what to do."""
+
+
+def save(path: Path, config: TrialConfig, state: dict[str, Any]) -> None:
+    """Replace ``path`` by ``state`` or leave it as it was."""
+    with replacing(path) as file:
+        torch.save({"format": FORMAT, "config": flatten(config), "state": state}, file)
+
+
+def load(path: Path, config: TrialConfig) -> dict[str, Any]:
+    """The state that ``save`` wrote for an equal config; ``CheckpointError`` names every setting that differs."""
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise CheckpointError(
+            f"{path} is no readable checkpoint ({type(error).__name__}); delete it to start anew"
+        ) from error
+    if not isinstance(saved, dict) or saved.get("format") != FORMAT:
+        raise CheckpointError(f"{path} has an unknown format; delete it to start anew")
+    theirs, ours = saved["config"], flatten(config)
+    differing = [
+        f"{name} {theirs.get(name)!r} there, {ours.get(name)!r} here"
+        for name in sorted(theirs.keys() | ours.keys())
+        if theirs.get(name) != ours.get(name) and name not in FREE_TO_CHANGE and not name.startswith("evaluation.")
+    ]
+    if differing:
+        raise CheckpointError(f"{path} is of another trial: {'; '.join(differing)}; use another path or delete it")
+    state: dict[str, Any] = saved["state"]
+    return state

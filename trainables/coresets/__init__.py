@@ -1,0 +1,1 @@
+"""Robustness-aware coreset selection (arXiv 2302.03857)."""

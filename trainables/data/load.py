@@ -1,0 +1,38 @@
+"""From a data config to the three sets of images that a trial uses."""
+
+from __future__ import annotations
+
+import sys
+
+from trainables.config import DataConfig
+from trainables.data.cifar import read_cifar
+from trainables.data.digits import read_digits
+from trainables.data.folder import read_folder
+from trainables.data.images import Source, Splits
+from trainables.data.stratify import train_and_validation
+
+
+def load(config: DataConfig, *, progress: bool = False) -> Splits:
+    """The images of ``config.source``, on the CPU; validation images come from the source's training images.
+
+    The division depends on ``config`` alone, never on a trial's seed. Warnings also go to stderr, and with
+    ``progress`` the share of decoded images. Raises ``DataError``.
+    """
+    source = _read(config, progress=progress)
+    for warning in source.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    train, validation = train_and_validation(source.train, config)
+    height, width = train.images.shape[-2:]
+    description = (
+        f"{source.name}, {width}x{height} pixels, {len(source.classes)} classes: "
+        f"{len(train)} training, {len(validation)} validation, {len(source.test)} test images"
+    )
+    return Splits(train, validation, source.test, source.classes, description, source.warnings)
+
+
+def _read(config: DataConfig, *, progress: bool) -> Source:
+    if config.source == "digits":
+        return read_digits(config)
+    if config.source in ("cifar10", "cifar100"):
+        return read_cifar(config)
+    return read_folder(config, progress=progress)

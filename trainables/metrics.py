@@ -1,0 +1,209 @@
+"""What a trial measures, with names and units: the only place where a metric's name is spelled.
+
+Accuracies are shares in [0, 1]; times are in the unit their name ends with. A *forward-equivalent* is the work
+of one image's (or view's) forward pass through the trial's own network: a backward pass to the inputs alone
+counts 1, one to inputs and weights 2. It does not depend on the machine, so trials can be compared by it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Direction = Literal["maximize", "minimize"]
+
+CLEAN_ACCURACY = "clean_accuracy"
+PGD_ACCURACY = "pgd_accuracy"
+GPU_MINUTES = "gpu_minutes"
+FORWARD_EQUIVALENTS = "forward_equivalents"
+
+OBJECTIVES: dict[str, Direction] = {
+    CLEAN_ACCURACY: "maximize",
+    PGD_ACCURACY: "maximize",
+    GPU_MINUTES: "minimize",
+    FORWARD_EQUIVALENTS: "minimize",
+}
+"""What a study may optimise. ``gpu_minutes`` depends on the neighbours, ``forward_equivalents`` does not."""
+
+TRAIN_SECONDS = "train/seconds"
+
+EPOCH = "epoch"
+"""The x-axis of every curve: passes over the training images that are finished, from 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """``correct`` of ``images`` classified right; never without its sample size."""
+
+    correct: int
+    images: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.correct <= self.images or self.images < 1:
+            raise ValueError(f"{self.correct} correct of {self.images} images is no accuracy")
+
+    @property
+    def value(self) -> float:
+        return self.correct / self.images
+
+    def interval(self, z: float = 1.959963984540054) -> tuple[float, float]:
+        """Wilson score interval (Wilson 1927, doi:10.1080/01621459.1927.10502953); 95 % by default."""
+        n, p = self.images, self.value
+        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return max(0.0, centre - half), min(1.0, centre + half)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackResult:
+    """PGD accuracy at one radius; ``worst`` counts an image as right only if every start failed to break it."""
+
+    epsilon: float
+    steps: int
+    zero_start: Accuracy
+    random_start: Accuracy
+    worst: Accuracy
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadResult:
+    """One linear head's figures on the evaluation split."""
+
+    name: str
+    clean: Accuracy
+    attacks: tuple[AttackResult, ...]
+
+    def attack(self, epsilon: float) -> AttackResult:
+        return next(attack for attack in self.attacks if abs(attack.epsilon - epsilon) < 1e-9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """What is known after each epoch, without labels but for ``probe_accuracy``."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    """Mean over the epoch's gradient passes, on perturbed views."""
+    terms: Mapping[str, float]
+    """The loss's parts by name, unweighted: ``invariance`` and ``tcr`` for EMP-SSL, none for NT-Xent."""
+    learning_rate: float
+    """At the end of the epoch."""
+    loss_clean: float
+    loss_fgsm: float
+    loss_pgd: float
+    """The loss on one fixed batch, clean and attacked: FGSM far below PGD marks catastrophic overfitting."""
+    probe_accuracy: float
+    """Nearest neighbours on ``pre_feature``, on a small share of the evaluation images."""
+    forward_equivalents: int
+    """Pre-training work since the trial began."""
+    seconds: float
+    """Pre-training time since the trial began, over all its attempts."""
+
+    def metrics(self) -> dict[str, float]:
+        """Flat, by the names that MLflow, the event files and the report use."""
+        named = {
+            "train/loss": self.loss,
+            **{f"train/{name}": value for name, value in self.terms.items()},
+            "train/learning_rate": self.learning_rate,
+            "train/loss_clean": self.loss_clean,
+            "train/loss_fgsm": self.loss_fgsm,
+            "train/loss_pgd": self.loss_pgd,
+            "train/probe_accuracy": self.probe_accuracy,
+            "train/forward_equivalents": float(self.forward_equivalents),
+            TRAIN_SECONDS: self.seconds,
+        }
+        return {name: float(value) for name, value in named.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a trial used. ``gpu_minutes`` = wall minutes x the share of the GPU it held (of the CPU where none is)."""
+
+    pretrain_forward_equivalents: int
+    evaluation_forward_equivalents: int
+    pretrain_minutes: float
+    evaluation_minutes: float
+    gpu_share: float = 1.0
+    peak_memory_gib: float | None = None
+    """Largest GPU memory this process held; ``None`` on the CPU."""
+
+    @property
+    def gpu_minutes(self) -> float:
+        return (self.pretrain_minutes + self.evaluation_minutes) * self.gpu_share
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """What a finished trial found, each accuracy with its sample."""
+
+    head: str
+    """The head whose figures are ``clean_accuracy`` and ``pgd_accuracy``."""
+    epsilon: float
+    split: str
+    heads: tuple[HeadResult, ...]
+    cost: Cost
+    data: str
+    """The data set in words, with the number of images that trained and were evaluated."""
+    device: str
+    epochs: int
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> HeadResult:
+        return next(head for head in self.heads if head.name == self.head)
+
+    def metrics(self) -> dict[str, float]:
+        """Flat, by the names that MLflow, Optuna's objectives and the report use."""
+        clean, pgd = self.chosen.clean, self.chosen.attack(self.epsilon).worst
+        named: dict[str, float] = {
+            CLEAN_ACCURACY: clean.value,
+            PGD_ACCURACY: pgd.value,
+            GPU_MINUTES: self.cost.gpu_minutes,
+            FORWARD_EQUIVALENTS: float(self.cost.pretrain_forward_equivalents),
+            "evaluation_forward_equivalents": float(self.cost.evaluation_forward_equivalents),
+            "evaluation_images": float(clean.images),
+        }
+        for name, accuracy in ((CLEAN_ACCURACY, clean), (PGD_ACCURACY, pgd)):
+            named[f"{name}_low"], named[f"{name}_high"] = accuracy.interval()
+        if self.cost.peak_memory_gib is not None:
+            named["peak_memory_gib"] = self.cost.peak_memory_gib
+        for head in self.heads:
+            named |= _head_metrics(head)
+        return named
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain and JSON-ready; every accuracy with its value and 95 % interval beside the counts."""
+        plain: dict[str, Any] = _with_intervals(asdict(self))
+        return plain | {"metrics": self.metrics()}
+
+
+def pgd_metric(head: str, epsilon: float, start: Literal["zero", "random", "worst"]) -> str:
+    """Name of one head's PGD accuracy, ``robust_head/pgd_8_zero`` for 8/255."""
+    return f"{head}_head/pgd_{epsilon * 255:g}_{start}"
+
+
+def head_clean_metric(head: str) -> str:
+    return f"{head}_head/clean"
+
+
+def _head_metrics(head: HeadResult) -> dict[str, float]:
+    named = {head_clean_metric(head.name): head.clean.value}
+    for attack in head.attacks:
+        named[pgd_metric(head.name, attack.epsilon, "zero")] = attack.zero_start.value
+        named[pgd_metric(head.name, attack.epsilon, "random")] = attack.random_start.value
+    return named
+
+
+def _with_intervals(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() == {"correct", "images"}:
+        accuracy = Accuracy(**value)
+        low, high = accuracy.interval()
+        return value | {"value": accuracy.value, "low": low, "high": high}
+    if isinstance(value, dict):
+        return {key: _with_intervals(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_intervals(item) for item in value]
+    return value
