@@ -1,0 +1,139 @@
+"""From trainables, their base configs and what a study says of the dimensions to a checked ``SearchSpace``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Literal, get_args
+
+from search_spaces import ranges
+from search_spaces.catalogue import DIMENSIONS
+from search_spaces.dimension import Dimension, Distribution, Value
+from search_spaces.faults import Fault, SpaceError, nearest
+from search_spaces.space import Part, SearchSpace
+from trainables.catalogue import check
+from trainables.config import ConfigError, TrialConfig
+
+Unlisted = Literal["searched", "fixed"]
+UNLISTED = "unlisted"
+"""The key that says what becomes of dimensions not named: searched over their default range, or held."""
+
+
+def build(
+    bases: Iterable[TrialConfig],
+    choices: Mapping[str, Any] | None = None,
+    settled: Mapping[str, Collection[str]] | None = None,
+) -> SearchSpace:
+    """The space around ``bases``, one config a trainable.
+
+    ``choices``: dimension -> {low, high, log, step}, [values] or one value; trainable -> the same for it alone;
+    ``unlisted``: searched (default) or fixed. ``settled``: trainable -> leaves that a study has set, which fixes
+    their dimensions. Raises ``SpaceError`` with every fault.
+    """
+    parts, faults = [], []
+    bases = tuple(bases)
+    choices = choices or {}
+    faults += _key_faults(bases, choices)
+    for base in bases:
+        part, found = _part(base, choices, frozenset((settled or {}).get(base.trainable, ())))
+        parts.append(part)
+        faults += found
+    if faults:
+        raise SpaceError(dict.fromkeys(faults))
+    return SearchSpace(tuple(parts))
+
+
+def _key_faults(bases: tuple[TrialConfig, ...], choices: Mapping[str, Any]) -> list[Fault]:
+    trainables = [base.trainable for base in bases]
+    faults = []
+    for key, choice in choices.items():
+        if key == UNLISTED:
+            if choice not in get_args(Unlisted):
+                faults.append(Fault((key,), f"{key} is {choice!r}; choose searched or fixed"))
+        elif key in trainables:
+            own = [base for base in bases if base.trainable == key]
+            faults += _own_key_faults(own, key, choice)
+        else:
+            faults += [fault.under(key) for fault in _dimension_fault(bases, key, [*DIMENSIONS, *trainables, UNLISTED])]
+    return faults
+
+
+def _own_key_faults(own: list[TrialConfig], trainable: str, choice: Any) -> list[Fault]:
+    if not isinstance(choice, Mapping):
+        return [Fault((trainable,), f"{trainable} is {choice!r}; it must be a mapping of dimensions")]
+    return [fault.under(trainable, str(key)) for key in choice for fault in _dimension_fault(own, str(key), DIMENSIONS)]
+
+
+def _dimension_fault(bases: Collection[TrialConfig], name: str, valid: Iterable[str]) -> list[Fault]:
+    if name not in DIMENSIONS:
+        return [Fault((), f"unknown dimension {name!r}; {nearest(name, valid)}")]
+    if not any(DIMENSIONS[name].belongs(base) for base in bases):
+        have = [dimension.name for dimension in DIMENSIONS.values() if any(map(dimension.belongs, bases))]
+        lacking = ", ".join(base.trainable for base in bases)
+        return [Fault((), f"{lacking} has no dimension {name!r}; choose from {', '.join(have)}")]
+    return []
+
+
+def _part(base: TrialConfig, choices: Mapping[str, Any], settled: frozenset[str]) -> tuple[Part, list[Fault]]:
+    searched: dict[str, Distribution] = {}
+    fixed: dict[str, Value] = {}
+    paths: dict[str, tuple[str, ...]] = {}
+    faults: list[Fault] = []
+    for dimension in filter(lambda one: one.belongs(base), DIMENSIONS.values()):
+        paths[dimension.name], asked, choice = _asked(dimension.name, base.trainable, choices)
+        if dimension.path in settled:
+            faults += _settled_faults(dimension, paths[dimension.name], asked)
+            continue
+        try:
+            found = _found(dimension, base, asked, choice, held=choices.get(UNLISTED) == "fixed")
+        except SpaceError as error:
+            faults += [fault.under(*paths[dimension.name]) for fault in error.faults]
+            continue
+        if isinstance(found, int | float):
+            fixed[dimension.name] = found
+        elif found is not None:
+            searched[dimension.name] = found
+    part = Part(base, tuple(searched.items()), tuple(fixed.items()))
+    return part, faults + [fault.under(*paths[name]) for name, fault in _end_faults(part).items()]
+
+
+def _asked(name: str, trainable: str, choices: Mapping[str, Any]) -> tuple[tuple[str, ...], bool, Any]:
+    """Where a study speaks of a dimension, if at all, and what it says; the trainable's own words come first."""
+    own = choices.get(trainable)
+    if isinstance(own, Mapping) and name in own:
+        return (trainable, name), True, own[name]
+    return (name,), name in choices, choices.get(name)
+
+
+def _found(
+    dimension: Dimension, base: TrialConfig, asked: bool, choice: Any, *, held: bool
+) -> Distribution | Value | None:
+    default = dimension.default(base)
+    if asked:
+        return ranges.parse(dimension, choice, default)
+    return None if held else default
+
+
+def _settled_faults(dimension: Dimension, path: tuple[str, ...], asked: bool) -> list[Fault]:
+    message = f"{dimension.name} is in the space, but settings fix {dimension.path}; keep one of them"
+    return [Fault(path, message)] if asked else []
+
+
+def _end_faults(part: Part) -> dict[str, Fault]:
+    """Ends of ranges that no trial can run with, alone or while the other dimensions are at their lowest."""
+    lowest = {name: ranges.ends(distribution)[0] for name, distribution in part.searched}
+    candidates = [(name, end) for name, distribution in part.searched for end in ranges.ends(distribution)]
+    candidates += part.fixed
+    faults: dict[str, Fault] = {}
+    for name, end in candidates:
+        alone = _refusal(part, {name: end})
+        if alone and _refusal(part, {**lowest, name: end}):
+            faults.setdefault(name, Fault((), f"{name} cannot be {end:g}: {alone}"))
+    return faults
+
+
+def _refusal(part: Part, values: Mapping[str, Value]) -> str | None:
+    try:
+        check(Part(part.base, (), ()).config(values))
+    except ConfigError as error:
+        return str(error)
+    return None

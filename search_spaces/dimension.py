@@ -1,0 +1,57 @@
+"""One thing that may vary: its name in a study, the leaf of ``TrialConfig`` it decides, and how far it goes unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from trainables.config import TrialConfig
+
+Value = int | float
+Distribution = IntDistribution | FloatDistribution | CategoricalDistribution
+Leaves = Mapping[str, Any]
+"""A ``TrialConfig``'s leaves by dotted path, as ``trainables.config.flatten`` gives them."""
+
+
+def always(config: TrialConfig) -> bool:  # noqa: ARG001
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dimension:
+    """A named axis of search spaces, the same for every trainable that has it."""
+
+    name: str
+    summary: str
+    path: str
+    """The leaf of ``TrialConfig`` that the dimension decides."""
+    kind: type[int] | type[float]
+    default: Callable[[TrialConfig], Distribution | None]
+    """The range where a study says nothing, for a trainable's base config; ``None``: held at the config's value."""
+    belongs: Callable[[TrialConfig], bool] = always
+    """Whether a trainable, given by its config, has this dimension."""
+    leaf: Callable[[Leaves, Value], Value] | None = None
+    """The leaf that a value means, beside the other leaves decided so far; ``None``: the value itself."""
+    read: Callable[[TrialConfig], Value] | None = None
+    """The value that a config has: the inverse of ``leaf``."""
+
+    pixel_levels: bool = False
+    """Spoken of as 8/255."""
+
+    def words(self, value: Value) -> str:
+        return f"{value * 255:.3g}/255" if self.pixel_levels else f"{value:.4g}"
+
+    def write(self, leaves: dict[str, Any], value: Value) -> None:
+        """Put ``value`` into ``leaves``; dimensions are written in the catalogue's order."""
+        leaves[self.path] = value if self.leaf is None else self.leaf(leaves, value)
+
+    def value(self, config: TrialConfig) -> Value:
+        """Where ``config`` lies on this dimension."""
+        if self.read is not None:
+            return self.read(config)
+        section, name = self.path.split(".")
+        found: Value = getattr(getattr(config, section), name)
+        return found

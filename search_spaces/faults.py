@@ -1,0 +1,35 @@
+"""Mistakes in a search space, collected so that a user mends them in one go."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from trainables.config import ConfigError
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One mistake: where, as keys from the top of the choices, and what."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+    def under(self, *parents: str | int) -> Fault:
+        return Fault((*parents, *self.path), self.message)
+
+
+class SpaceError(ConfigError):
+    """Every mistake of a search space, or of values that lie outside it."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(fault.message for fault in self.faults))
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """The remedy for an unknown name: what was probably meant, or everything that is valid."""
+    known = list(valid)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}? Valid: {', '.join(known)}" if close else f"choose from {', '.join(known)}"

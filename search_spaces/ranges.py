@@ -1,0 +1,186 @@
+"""From what a study file says of one dimension to a distribution or a fixed value, and back from values into ranges."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, cast
+
+from optuna.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+)
+
+from search_spaces.dimension import Dimension, Distribution, Value
+from search_spaces.faults import Fault, SpaceError, nearest
+
+_KEYS = ("low", "high", "log", "step")
+_CLOSE = 1e-9
+"""Values nearer than this to a bound, a choice or a grid point are on it: they come back from products of floats."""
+
+
+def parse(dimension: Dimension, choice: Any, default: Distribution | None) -> Distribution | Value:
+    """The meaning of ``choice``: a mapping is a range, a list is choices, a number is fixed.
+
+    Bounds and scale that a mapping leaves out are those of ``default``. A range or list of one value is that value.
+    Raises ``SpaceError`` with every fault, paths beginning below the dimension.
+    """
+    if isinstance(choice, Mapping):
+        return _single(_range(dimension, choice, default))
+    if isinstance(choice, list | tuple):
+        return _single(_choices(dimension, choice))
+    fault = _type_fault(dimension, dimension.name, choice, ())
+    if fault is not None:
+        raise SpaceError([fault])
+    return dimension.kind(choice)
+
+
+def snap(distribution: Distribution, value: Value) -> Value:
+    """``value`` as a member of ``distribution``, rounding error removed; ``ValueError`` if it lies outside."""
+    if isinstance(distribution, CategoricalDistribution):
+        return _nearest_of(ends(distribution), value)
+    inside = min(max(value, distribution.low), distribution.high)
+    step = distribution.step or 0
+    point = distribution.low + round((inside - distribution.low) / step) * step if step else inside
+    if not _close(point, value):
+        raise ValueError(value)
+    return round(inside) if isinstance(distribution, IntDistribution) else inside
+
+
+def draw(generator: random.Random, distribution: Distribution) -> Value:
+    """A member of ``distribution``, uniform on its scale."""
+    if isinstance(distribution, CategoricalDistribution):
+        return generator.choice(ends(distribution))
+    low, high = distribution.low, distribution.high
+    if distribution.step is not None and not distribution.log:
+        return low + distribution.step * generator.randint(0, round((high - low) / distribution.step))
+    if not distribution.log:
+        return generator.uniform(low, high)
+    value = min(max(math.exp(generator.uniform(math.log(low), math.log(high))), low), high)
+    return round(value) if isinstance(distribution, IntDistribution) else value
+
+
+def ends(distribution: Distribution) -> tuple[Value, ...]:
+    """The extreme members: every choice, or both bounds."""
+    if isinstance(distribution, CategoricalDistribution):
+        return cast(tuple[Value, ...], distribution.choices)
+    return distribution.low, distribution.high
+
+
+def to_json(distribution: Distribution) -> dict[str, Any]:
+    """Optuna's own JSON form, parsed: ``optuna.distributions.json_to_distribution(json.dumps(...))`` reads it."""
+    plain: dict[str, Any] = json.loads(distribution_to_json(distribution))
+    return plain
+
+
+def words(dimension: Dimension, distribution: Distribution) -> str:
+    """``4 to 40``, ``0.03 to 3 (log)``, ``one of 64, 128``."""
+    if isinstance(distribution, CategoricalDistribution):
+        return f"one of {', '.join(map(dimension.words, ends(distribution)))}"
+    span = " to ".join(map(dimension.words, ends(distribution)))
+    if distribution.log:
+        return f"{span} (log)"
+    return f"{span} in steps of {dimension.words(distribution.step)}" if distribution.step not in (None, 1) else span
+
+
+def _close(one: Value, other: Value) -> bool:
+    return math.isclose(one, other, rel_tol=_CLOSE, abs_tol=_CLOSE)
+
+
+def _nearest_of(choices: Iterable[Value], value: Value) -> Value:
+    found = [choice for choice in choices if _close(choice, value)]
+    if not found:
+        raise ValueError(value)
+    return found[0]
+
+
+def _range(dimension: Dimension, choice: Mapping[Any, Any], default: Distribution | None) -> Distribution:
+    faults = [
+        Fault((str(key),), f"{dimension.name}.{key} is unknown; {nearest(str(key), _KEYS)}")
+        for key in choice
+        if key not in _KEYS
+    ]
+    values = _inherited(choice, default)
+    faults += [
+        Fault((), f"{dimension.name} has no {key}; write {{low: ..., high: ...}}")
+        for key in ("low", "high")
+        if key not in values
+    ]
+    for key in ("low", "high", "step"):
+        if key in values:
+            fault = _type_fault(dimension, f"{dimension.name}.{key}", values[key], (key,))
+            faults += [fault] if fault else []
+    if not isinstance(values["log"], bool):
+        faults.append(Fault(("log",), f"{dimension.name}.log is {values['log']!r}; it must be true or false"))
+    if faults:
+        raise SpaceError(faults)
+    return _distribution(dimension, **values)
+
+
+def _inherited(choice: Mapping[Any, Any], default: Distribution | None) -> dict[str, Any]:
+    """``choice`` with what it leaves out taken from ``default``, whose scale a step or a bound of 0 sets aside."""
+    values = {key: choice[key] for key in _KEYS if key in choice}
+    if default is None or isinstance(default, CategoricalDistribution):
+        return {"log": False} | values
+    keeps_log = "step" not in values and values.get("low") != 0
+    return {"low": default.low, "high": default.high, "log": default.log and keeps_log} | values
+
+
+def _distribution(dimension: Dimension, low: Value, high: Value, log: bool, step: Value | None = None) -> Distribution:
+    name = dimension.name
+    if low > high:
+        raise SpaceError(
+            [Fault((), f"{name} goes from {low:g} to {high:g}, which is empty; give a low that does not exceed high")]
+        )
+    if log and low <= 0:
+        raise SpaceError([Fault(("low",), f"{name}.low is {low:g}; a logarithmic range begins above 0")])
+    if step is None:
+        return IntDistribution(low, high, log) if dimension.kind is int else FloatDistribution(low, high, log)  # type: ignore[arg-type]
+    if log:
+        raise SpaceError([Fault(("step",), f"{name} has a step and a logarithmic scale; drop one of them")])
+    if step <= 0:
+        raise SpaceError([Fault(("step",), f"{name}.step is {step:g}; it must be positive")])
+    steps = math.floor((high - low) / step + _CLOSE)
+    if not _close(low + steps * step, high):
+        remedy = f"end at {low + steps * step:g} or {low + (steps + 1) * step:g}"
+        raise SpaceError([Fault(("step",), f"{name}.step {step:g} does not lead from {low:g} to {high:g}; {remedy}")])
+    return _grid(dimension, low, step, steps)
+
+
+def _grid(dimension: Dimension, low: Value, step: Value, steps: int) -> Distribution:
+    """Optuna counts steps in decimals and would drop the last point of 2/255, 4/255, ...: 12 digits are exact there."""
+    if dimension.kind is int:
+        return IntDistribution(int(low), int(low + steps * step), step=int(step))
+    exact_low, exact_step = Decimal(f"{low:.12f}"), Decimal(f"{step:.12f}")
+    return FloatDistribution(float(exact_low), float(exact_low + steps * exact_step), step=float(exact_step))
+
+
+def _choices(dimension: Dimension, choices: list[Any] | tuple[Any, ...]) -> Distribution:
+    if not choices:
+        raise SpaceError([Fault((), f"{dimension.name} has no choices; give at least one value")])
+    found = [_type_fault(dimension, f"{dimension.name}[{i}]", value, (i,)) for i, value in enumerate(choices)]
+    faults = [fault for fault in found if fault is not None]
+    if faults:
+        raise SpaceError(faults)
+    if len(set(choices)) < len(choices):
+        raise SpaceError([Fault((), f"{dimension.name} lists a choice twice: {', '.join(map(str, choices))}")])
+    return CategoricalDistribution([dimension.kind(value) for value in choices])
+
+
+def _type_fault(dimension: Dimension, label: str, value: Any, path: tuple[str | int, ...]) -> Fault | None:
+    accepted = (int,) if dimension.kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, accepted) or not math.isfinite(value):
+        wanted = "a whole number" if dimension.kind is int else "a number, 8/255 say"
+        return Fault(path, f"{label} is {value!r}; it must be {wanted}")
+    return None
+
+
+def _single(distribution: Distribution) -> Distribution | Value:
+    if not distribution.single():
+        return distribution
+    return ends(distribution)[0]

@@ -1,0 +1,198 @@
+"""Search spaces: which trainables, which dimensions of each, how far; every point of one is a valid ``TrialConfig``."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from optuna.distributions import CategoricalDistribution, IntDistribution
+
+from search_spaces import ranges
+from search_spaces.catalogue import DIMENSIONS
+from search_spaces.dimension import Distribution, Value
+from search_spaces.faults import Fault, SpaceError, nearest
+from trainables.config import TrialConfig, flatten, override
+
+TRAINABLE = "trainable"
+"""The parameter that says which trainable runs; absent where a space has only one."""
+
+
+class Suggests(Protocol):
+    """What a space asks of an ``optuna.Trial``."""
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any: ...
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int: ...
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float: ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """One trainable's part of a space; pairs are in the catalogue's order of dimensions."""
+
+    base: TrialConfig
+    searched: tuple[tuple[str, Distribution], ...]
+    fixed: tuple[tuple[str, Value], ...]
+
+    @property
+    def trainable(self) -> str:
+        return self.base.trainable
+
+    def config(self, values: Mapping[str, Value]) -> TrialConfig:
+        """The base with every dimension, searched or fixed, at its value."""
+        leaves = flatten(self.base)
+        decided = {**dict(self.fixed), **values}
+        for dimension in DIMENSIONS.values():
+            if dimension.name in decided:
+                dimension.write(leaves, decided[dimension.name])
+        return override(self.base, leaves)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One dimension of one or more trainables, in words."""
+
+    dimension: str
+    trainables: tuple[str, ...]
+    parameter: str | None
+    """Optuna's and MLflow's name for it; ``None``: fixed."""
+    range: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """An immutable, conditional space: first the trainable, then the dimensions that it has."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def trainables(self) -> tuple[str, ...]:
+        return tuple(part.trainable for part in self.parts)
+
+    @property
+    def distributions(self) -> dict[str, Distribution]:
+        """Every parameter by its name; a parameter of one trainable is absent from trials of another."""
+        named: dict[str, Distribution] = {}
+        if len(self.parts) > 1:
+            named[TRAINABLE] = CategoricalDistribution(self.trainables)
+        for part in self.parts:
+            named |= {self.parameter(part.trainable, name): found for name, found in part.searched}
+        return named
+
+    def parameter(self, trainable: str, dimension: str) -> str:
+        """``crops`` where all trainables that search it share one range, else ``cf_amc_ssl.crops``."""
+        found = [distribution for part in self.parts for name, distribution in part.searched if name == dimension]
+        shared = all(distribution == found[0] for distribution in found)
+        return dimension if shared else f"{trainable}.{dimension}"
+
+    def suggest(self, trial: Suggests) -> TrialConfig:
+        """The configuration that ``trial``, an ``optuna.Trial`` say, proposes."""
+        chosen = trial.suggest_categorical(TRAINABLE, self.trainables) if len(self.parts) > 1 else self.trainables[0]
+        part = self._part(chosen)
+        return part.config(
+            {name: _suggest(trial, self.parameter(chosen, name), distribution) for name, distribution in part.searched}
+        )
+
+    def sample(self, seed: int) -> TrialConfig:
+        """A configuration drawn uniformly, each range on its own scale; equal seeds give equal ones."""
+        generator = random.Random(seed)
+        part = generator.choice(self.parts)
+        return part.config({name: ranges.draw(generator, distribution) for name, distribution in part.searched})
+
+    def config(self, params: Mapping[str, Any]) -> TrialConfig:
+        """The configuration of a complete set of parameters; ``SpaceError`` names all that are wrong."""
+        part = self._chosen(params)
+        searched = {self.parameter(part.trainable, name): name for name, _ in part.searched}
+        faults = [
+            Fault((name,), f"parameter {name!r} is unknown to {part.trainable}; {nearest(name, searched)}")
+            for name in params
+            if name not in searched and name != TRAINABLE
+        ]
+        faults += [Fault((name,), f"parameter {name!r} is missing") for name in searched if name not in params]
+        if faults:
+            raise SpaceError(faults)
+        return part.config(_within(part, {name: params[parameter] for parameter, name in searched.items()}))
+
+    def params(self, config: TrialConfig) -> dict[str, Any]:
+        """The parameters at which ``config`` lies, the inverse of ``config``; what is not searched is not compared.
+
+        Raises ``SpaceError``, a ``ConfigError``, that names every dimension out of range.
+        """
+        part = self._part(config.trainable)
+        values = _within(part, {name: DIMENSIONS[name].value(config) for name, _ in part.searched})
+        chosen = {TRAINABLE: part.trainable} if len(self.parts) > 1 else {}
+        return chosen | {self.parameter(part.trainable, name): value for name, value in values.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """``parameters``: Optuna's JSON by parameter name. ``trainables``: each one's parameters and fixed values."""
+        return {
+            "parameters": {name: ranges.to_json(found) for name, found in self.distributions.items()},
+            "trainables": {
+                part.trainable: {
+                    "parameters": {name: self.parameter(part.trainable, name) for name, _ in part.searched},
+                    "fixed": dict(part.fixed),
+                }
+                for part in self.parts
+            },
+        }
+
+    def describe(self) -> list[Row]:
+        """A row a parameter or fixed value, in the catalogue's order, for a table."""
+        rows: dict[tuple[str, str | None, str], Row] = {}
+        for name, trainable, parameter, words in self._described():
+            key = (name, parameter, words)
+            trainables = (*rows[key].trainables, trainable) if key in rows else (trainable,)
+            rows[key] = Row(name, trainables, parameter, words, DIMENSIONS[name].summary)
+        return list(rows.values())
+
+    def _described(self) -> Iterator[tuple[str, str, str | None, str]]:
+        for name in DIMENSIONS:
+            for part in self.parts:
+                if name in dict(part.searched):
+                    words = ranges.words(DIMENSIONS[name], dict(part.searched)[name])
+                    yield name, part.trainable, self.parameter(part.trainable, name), words
+                elif name in dict(part.fixed):
+                    yield name, part.trainable, None, DIMENSIONS[name].words(dict(part.fixed)[name])
+
+    def _part(self, trainable: str) -> Part:
+        for part in self.parts:
+            if part.trainable == trainable:
+                return part
+        message = f"trainable {trainable!r} is not in this space; {nearest(str(trainable), self.trainables)}"
+        raise SpaceError([Fault((TRAINABLE,), message)])
+
+    def _chosen(self, params: Mapping[str, Any]) -> Part:
+        if TRAINABLE not in params and len(self.parts) > 1:
+            message = f"parameter {TRAINABLE!r} is missing; choose from {', '.join(self.trainables)}"
+            raise SpaceError([Fault((TRAINABLE,), message)])
+        return self._part(params.get(TRAINABLE, self.trainables[0]))
+
+
+def _within(part: Part, values: Mapping[str, Any]) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    faults: list[Fault] = []
+    for name, distribution in part.searched:
+        try:
+            found[name] = ranges.snap(distribution, values[name])
+        except (ValueError, TypeError):
+            words = ranges.words(DIMENSIONS[name], distribution)
+            message = f"{name} is {values[name]!r}, outside {words} of {part.trainable}"
+            faults.append(Fault((name,), message))
+    if faults:
+        raise SpaceError(faults)
+    return found
+
+
+def _suggest(trial: Suggests, name: str, distribution: Distribution) -> Value:
+    if isinstance(distribution, CategoricalDistribution):
+        chosen: Value = trial.suggest_categorical(name, distribution.choices)
+        return chosen
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    return trial.suggest_float(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
