@@ -1,0 +1,141 @@
+"""Brings a study's files from MLflow into a folder of the layout they were written from."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from analysis import schema
+from analysis.layout import StudyPaths, TrialPaths, write_json
+from trainables.config import UserError
+
+if TYPE_CHECKING:  # importing mlflow takes seconds, and reading a folder does not need it
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment, Run
+
+_STUDY_FILES = (schema.MANIFEST_ARTIFACT, schema.STUDY_FILE_ARTIFACT)
+_TRIAL_FILES = (schema.CONFIG_ARTIFACT, schema.CURVES_ARTIFACT, schema.RESULT_ARTIFACT)
+_CONNECT_SECONDS = 5.0
+_CLIENT_SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+
+
+class StudyNotFoundError(UserError):
+    """There is no study of that name; the message lists those that there are."""
+
+    def __init__(self, name: str, place: str, known: Sequence[str]) -> None:
+        there = f"there: {', '.join(sorted(known))}" if known else "there is none yet; start one with study launch FILE"
+        super().__init__(f"no study named {name!r} in {place}; {there}")
+
+
+class RunLink(NamedTuple):
+    """Where a trial stands in MLflow; ``url`` is "" unless its pages are on a server or served by ``study ui``."""
+
+    run_id: str
+    url: str
+
+
+def run_link(tracking_uri: str, experiment_id: str, run_id: str) -> RunLink:
+    scheme = urlsplit(tracking_uri).scheme
+    pages = schema.UI_ADDRESS if scheme == "sqlite" else _without_secrets(tracking_uri).rstrip("/")
+    browsable = run_id and scheme in ("http", "https", "sqlite")
+    return RunLink(run_id, f"{pages}/#/experiments/{experiment_id}/runs/{run_id}" if browsable else "")
+
+
+def download_study(tracking_uri: str, name: str, paths: StudyPaths) -> dict[int, RunLink]:
+    """Fill ``paths`` with the files of study ``name``; the trials' runs by number.
+
+    Asks for runs in pages and for at most three artifacts a run, never for the history of a metric.
+    Raises ``StudyNotFoundError``, or ``UserError`` if there is nothing at ``tracking_uri``.
+    """
+    _require_reachable(tracking_uri)
+    for setting, value in _CLIENT_SETTINGS.items():
+        os.environ.setdefault(setting, value)
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri)
+    experiment = _experiment(client, tracking_uri, name)
+    trials: dict[int, Run] = {}
+    paths.root.mkdir(parents=True)
+    for run in _runs(client, experiment):
+        role, number = run.data.tags.get(schema.ROLE), run.data.tags.get(schema.TRIAL_NUMBER, "")
+        if role == "study":
+            _download(client, run, _STUDY_FILES, paths.root)
+        elif role == "trial" and number.isdigit():
+            trials[int(number)] = run
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        jobs = [pool.submit(_download_trial, client, run, paths.trial(number)) for number, run in trials.items()]
+        for job in jobs:
+            job.result()
+    return {number: run_link(tracking_uri, experiment.experiment_id, run.info.run_id) for number, run in trials.items()}
+
+
+def _require_reachable(tracking_uri: str) -> None:
+    """MLflow itself would retry an absent server for minutes and create an absent database."""
+    parts = urlsplit(tracking_uri)
+    if parts.scheme == "sqlite" and not Path(parts.path.removeprefix("/")).exists():
+        raise UserError(f"no MLflow database at {tracking_uri}; check the address, or rebuild it with study sync NAME")
+    if parts.scheme in ("http", "https") and parts.hostname:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            socket.create_connection((parts.hostname, port), timeout=_CONNECT_SECONDS).close()
+        except OSError as error:
+            raise UserError(
+                f"no MLflow server answers at {parts.hostname}:{port} ({error}); start it, or read the study's folder"
+            ) from error
+
+
+def _experiment(client: MlflowClient, tracking_uri: str, name: str) -> Experiment:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None or experiment.lifecycle_stage != "active":
+        known = [other.name for other in client.search_experiments() if other.name != "Default"]
+        raise StudyNotFoundError(name, f"MLflow at {_without_secrets(tracking_uri)}", known)
+    return experiment
+
+
+def _without_secrets(tracking_uri: str) -> str:
+    return re.sub("//[^/@]*@", "//", tracking_uri)
+
+
+def _runs(client: MlflowClient, experiment: Experiment) -> Iterator[Run]:
+    """Oldest first, so that of two runs of one trial the newer counts."""
+    token: str | None = None
+    while True:
+        page = client.search_runs(
+            [experiment.experiment_id], order_by=["attributes.start_time ASC"], max_results=1000, page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _download(client: MlflowClient, run: Run, wanted: tuple[str, ...], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for artifact in client.list_artifacts(run.info.run_id):
+        if artifact.path in wanted:
+            client.download_artifacts(run.info.run_id, artifact.path, str(folder))
+
+
+def _download_trial(client: MlflowClient, run: Run, trial: TrialPaths) -> None:
+    """The trial's files; while it runs they may not be there yet, and its tags and parameters must do."""
+    _download(client, run, _TRIAL_FILES, trial.root)
+    if not trial.config.exists():
+        params = {name: _parsed(value) for name, value in run.data.params.items()}
+        seed = params.pop("seed", None)
+        trainable = run.data.tags.get(schema.TRAINABLE) or params.get("trainable")
+        write_json(trial.config, {"trainable": trainable, "params": params, "config": {"seed": seed}})
+
+
+def _parsed(value: str) -> object:
+    """MLflow keeps parameters as text."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

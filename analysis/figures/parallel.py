@@ -1,0 +1,143 @@
+"""Parallel coordinates: which settings lead where, one line a finished trial."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from plotly import graph_objects as go
+
+from analysis import labels
+from analysis.figures.style import SCALE, Ticks, even_ticks, log_ticks, menu, spans_a_decade, style
+from analysis.runs import PARAM, Study
+
+_FEW = 7
+_TILT_FROM = 7
+
+
+class Coordinate(NamedTuple):
+    """One vertical axis: where each trial crosses it, and its ticks."""
+
+    title: str
+    values: list[float]
+    ticks: Ticks
+
+
+class Panel(NamedTuple):
+    """The trials of one trainable, or of all with the settings that they share."""
+
+    title: str
+    coordinates: tuple[Coordinate, ...]
+    colour: list[float]
+
+
+def parallel_figure(study: Study) -> go.Figure | None:
+    """Searched settings and objectives of the finished trials; a menu of trainables where there are several."""
+    panels = compute(study)
+    return _draw(panels, labels.metric_title(_colour(study), study)) if panels else None
+
+
+def compute(study: Study) -> tuple[Panel, ...]:
+    """Panels with at least two trials and one setting that varies among them."""
+    names = list(study.objectives)
+    trials = study.finished
+    trials = trials[np.isfinite(trials[names].to_numpy(dtype=float)).all(axis=1)]
+    groups = [(str(name), group) for name, group in trials.groupby("trainable")]
+    if len(groups) != 1:
+        groups.insert(0, ("all trainables", trials))
+    panels = (_panel(study, title, group) for title, group in groups if len(group) > 1)
+    return tuple(panel for panel in panels if len(panel.coordinates) > len(names))
+
+
+def _colour(study: Study) -> str:
+    """The last accuracy among the objectives, robustness as a rule; else the last objective."""
+    return sorted(study.objectives, key=labels.is_accuracy)[-1]
+
+
+def _panel(study: Study, title: str, trials: pd.DataFrame) -> Panel:
+    varied = [
+        name for name in study.params if trials[PARAM + name].notna().all() and trials[PARAM + name].nunique() > 1
+    ]
+    coordinates = [_setting(name, trials[PARAM + name]) for name in varied]
+    coordinates += [_objective(name, labels.metric_title(name, study), trials[name]) for name in study.objectives]
+    colour = _colour(study)
+    return Panel(title, tuple(coordinates), (trials[colour] * _factor(colour)).tolist())
+
+
+def _factor(metric: str) -> float:
+    return 100.0 if labels.is_accuracy(metric) else 1.0
+
+
+def _objective(name: str, title: str, values: pd.Series[float]) -> Coordinate:
+    if labels.is_accuracy(name):
+        return Coordinate(f"{title} (%)", (values * 100).tolist(), Ticks([], []))
+    return _scaled(title, values)
+
+
+def _setting(name: str, values: pd.Series[Any]) -> Coordinate:
+    """Numbers to scale, radii in pixel levels, anything else as evenly spaced names."""
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        names = sorted(values.astype(str).unique())
+        places = values.astype(str).map(names.index)
+        return Coordinate(name, places.astype(float).tolist(), Ticks([*map(float, range(len(names)))], names))
+    if labels.is_length(name):
+        return _scaled(f"{name} (/255)", values * 255)
+    return _scaled(name, values)
+
+
+def _scaled(title: str, values: pd.Series[float]) -> Coordinate:
+    distinct = sorted(values.unique())
+    log = spans_a_decade(distinct)
+    places = values.map(math.log10) if log else values
+    marks = sorted(places.unique())
+    if _apart(marks):
+        ticks = Ticks(marks, [labels.cost(value) for value in distinct])
+    else:
+        ticks = log_ticks(distinct) if log else even_ticks(distinct)
+    return Coordinate(title, places.astype(float).tolist(), ticks)
+
+
+def _apart(marks: list[float]) -> bool:
+    """Whether there is room to write at every one of ``marks``."""
+    gaps = [after - before for before, after in itertools.pairwise(marks)]
+    return len(marks) <= _FEW and min(gaps, default=0.0) > 0.06 * (marks[-1] - marks[0])
+
+
+def _draw(panels: tuple[Panel, ...], colour_title: str) -> go.Figure:
+    figure = go.Figure([_trace(panel, colour_title, first=panel is panels[0]) for panel in panels])
+    if len(panels) > 1:
+        shown = [(html.escape(panel.title), [other is panel for other in panels]) for panel in panels]
+        figure.update_layout(updatemenus=menu(shown, above=80))
+    left = 30 + 8 * max(len(text) for panel in panels for text in (*panel.coordinates[0].ticks.texts, "0.0000"))
+    return style(figure, 480, margin={"l": left, "r": 40, "t": 150 if len(panels) > 1 else 90, "b": 30})
+
+
+def _trace(panel: Panel, colour_title: str, first: bool) -> go.Parcoords:
+    bar = {"title": {"text": colour_title, "side": "right"}, "thickness": 14, "outlinewidth": 0}
+    return go.Parcoords(
+        visible=first,
+        dimensions=[_dimension(coordinate) for coordinate in panel.coordinates],
+        line={"color": panel.colour, "colorscale": SCALE, "showscale": True, "colorbar": bar},
+        labelangle=-20 if len(panel.coordinates) >= _TILT_FROM else 0,
+        labelfont={"size": 13},
+        tickfont={"size": 12},
+        rangefont={"size": 1, "color": "rgba(0, 0, 0, 0)"},
+    )
+
+
+def _dimension(coordinate: Coordinate) -> dict[str, Any]:
+    low, high = min(coordinate.values), max(coordinate.values)
+    pad = (high - low) * 0.03 or 0.5
+    dimension: dict[str, Any] = {
+        "label": html.escape(coordinate.title),
+        "values": coordinate.values,
+        "range": [low - pad, high + pad],
+    }
+    if coordinate.ticks.values:
+        texts = [html.escape(text) for text in coordinate.ticks.texts]
+        dimension |= {"tickvals": coordinate.ticks.values, "ticktext": texts}
+    return dimension

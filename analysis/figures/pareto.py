@@ -1,0 +1,237 @@
+"""The plot of a study: what clean accuracy costs in robustness, and each point in work."""
+
+from __future__ import annotations
+
+import html
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from plotly import graph_objects as go
+
+from analysis import labels
+from analysis.figures.references import NO_REFERENCES, References, references
+from analysis.figures.style import GREY, INK, SYMBOLS, colour_axis, inked, spans_a_decade, style
+from analysis.pareto import frontier, non_dominated
+from analysis.runs import PARAM, Study, number_or_nan
+from trainables.metrics import (
+    CLEAN_ACCURACY,
+    FORWARD_EQUIVALENTS,
+    GPU_MINUTES,
+    OBJECTIVES,
+    PGD_ACCURACY,
+    Direction,
+)
+
+_LABELLED = 12
+_HOVER_PARAMS = 12
+
+
+class Axis(NamedTuple):
+    """A metric as an axis or a colour: accuracies are drawn in percent."""
+
+    metric: str
+    title: str
+    direction: Direction
+
+    @property
+    def factor(self) -> float:
+        return 100.0 if labels.is_accuracy(self.metric) else 1.0
+
+    @property
+    def label(self) -> str:
+        return f"{self.title} (%)" if labels.is_accuracy(self.metric) else self.title
+
+
+class ParetoPlot(NamedTuple):
+    """What is drawn. ``points``: a row a finished trial with ``x``, ``y``, their distances ``x_minus``, ``x_plus``,
+    ``y_minus``, ``y_plus`` to the ends of their intervals (NaN if unknown), ``colour``, ``trainable``, ``number``,
+    ``best`` (on the study's frontier), ``step`` (on the frontier of these two axes), ``text``, ``url``."""
+
+    x: Axis
+    y: Axis
+    points: pd.DataFrame
+    colour: Axis | None
+    references: References
+
+
+def pareto_figure(study: Study) -> go.Figure | None:
+    """Scatter of the finished trials over the first two objectives, accuracies first, with the frontier."""
+    plot = compute(study)
+    return None if plot.points.empty else _draw(plot)
+
+
+def compute(study: Study) -> ParetoPlot:
+    x, y = _axes(study)
+    trials = study.finished
+    trials = trials[np.isfinite(trials[[x.metric, y.metric]].to_numpy(dtype=float)).all(axis=1)]
+    colour = _colour(study, trials, (x.metric, y.metric))
+    return ParetoPlot(
+        x=x,
+        y=y,
+        points=_points(study, trials, x, y, colour),
+        colour=colour,
+        references=references(study) if (x.metric, y.metric) == (CLEAN_ACCURACY, PGD_ACCURACY) else NO_REFERENCES,
+    )
+
+
+def _axes(study: Study) -> tuple[Axis, Axis]:
+    """The study's accuracies, then its costs, then what it did not optimise but measured."""
+    ordered = sorted(study.objectives, key=lambda name: not labels.is_accuracy(name))
+    names = list(dict.fromkeys([*ordered, CLEAN_ACCURACY, PGD_ACCURACY]))[:2]
+    first, second = (_axis(study, name) for name in names)
+    return first, second
+
+
+def _axis(study: Study, name: str) -> Axis:
+    return Axis(name, labels.metric_title(name, study), OBJECTIVES[name])
+
+
+def _colour(study: Study, trials: pd.DataFrame, taken: tuple[str, str]) -> Axis | None:
+    """The cost, or what else the axes leave; ``None`` if no trial has any."""
+    candidates = (FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY, CLEAN_ACCURACY)
+    known = [name for name in candidates if name not in taken and np.isfinite(trials[name]).any()]
+    return _axis(study, known[0]) if known else None
+
+
+def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis | None) -> pd.DataFrame:
+    plane = trials[[x.metric, y.metric]].to_numpy(dtype=float)
+    points = pd.DataFrame(
+        {
+            "number": trials["number"],
+            "trainable": trials["trainable"],
+            "colour": trials[colour.metric] * colour.factor if colour else np.nan,
+            "best": trials["number"].isin(frontier(study)["number"]),
+            "step": non_dominated(plane, [x.direction, y.direction]),
+            "text": [_hover(study, record) for record in trials.to_dict("records")],
+            "url": trials["mlflow_url"],
+        }
+    )
+    for name, axis in (("x", x), ("y", y)):
+        points[name] = trials[axis.metric] * axis.factor
+        points[f"{name}_minus"] = points[name] - _bound(trials, f"{axis.metric}_low") * axis.factor
+        points[f"{name}_plus"] = _bound(trials, f"{axis.metric}_high") * axis.factor - points[name]
+    return points
+
+
+def _bound(trials: pd.DataFrame, column: str) -> pd.Series[float]:
+    return trials[column] if column in trials else pd.Series(np.nan, index=trials.index)
+
+
+def _hover(study: Study, trial: dict[Any, Any]) -> str:
+    """Everything that identifies the point, escaped: plots read a subset of HTML."""
+    lines = [f"<b>Trial {labels.trial_number(trial['number'])}</b>  {html.escape(trial['trainable'])}"]
+    for name in (CLEAN_ACCURACY, PGD_ACCURACY):
+        value, low, high = (number_or_nan(trial.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
+        lines.append(f"{labels.metric_title(name, study)}: {labels.percent_interval(value, low, high)} %")
+    costs = (FORWARD_EQUIVALENTS, GPU_MINUTES)
+    lines += [f"{labels.metric_title(name, study)}: {labels.cost(trial[name])}" for name in costs]
+    for name in study.params[:_HOVER_PARAMS]:
+        text = labels.param(name, trial[PARAM + name])
+        if name != "trainable" and text not in (labels.ABSENT, "nan"):
+            lines.append(f"{html.escape(name)} = {html.escape(text)}")
+    return "<br>".join([*lines, "<i>Click: open the run in MLflow</i>"] if trial["mlflow_url"] else lines)
+
+
+def _draw(plot: ParetoPlot) -> go.Figure:
+    figure = go.Figure()
+    _draw_references(figure, plot.references)
+    _draw_step(figure, plot)
+    title = plot.colour.label if plot.colour else ""
+    colours, axis = colour_axis(plot.points["colour"].to_numpy(dtype=float), title)
+    points = plot.points.assign(colour=colours)
+    for index, trainable in enumerate(sorted(points["trainable"].unique())):
+        _draw_trainable(figure, plot, points[points["trainable"] == trainable], SYMBOLS[index % len(SYMBOLS)])
+    figure.update_layout(coloraxis=axis)
+    for axis_of, name in ((plot.x, "x"), (plot.y, "y")):
+        log = not labels.is_accuracy(axis_of.metric) and spans_a_decade(points[name])
+        figure.update_layout({f"{name}axis": {"title": axis_of.label, "type": "log" if log else "linear"}})
+    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "tracegroupgap": 0}
+    return style(figure, 620, legend=legend, margin={"l": 70, "r": 20, "t": 90, "b": 60})
+
+
+def _draw_references(figure: go.Figure, references: References) -> None:
+    if not references.points:
+        return
+    figure.add_scatter(
+        name=references.title,
+        legendgroup="paper",
+        legendrank=2000,
+        visible=True if references.same_data else "legendonly",
+        mode="markers",
+        x=[point.clean for point in references.points],
+        y=[point.robust for point in references.points],
+        marker={"symbol": "diamond-tall-open", "size": 10, "color": GREY, "line": {"width": 1.5}},
+        hovertext=[point.text for point in references.points],
+        hoverinfo="text",
+    )
+
+
+def _draw_step(figure: go.Figure, plot: ParetoPlot) -> None:
+    """The edge of what is attained: between neighbours the worse of both values holds."""
+    corners = plot.points[plot.points["step"]].sort_values("x")
+    figure.add_scatter(
+        name="Pareto frontier",
+        mode="lines",
+        x=corners["x"],
+        y=corners["y"],
+        line={"shape": "vh" if plot.x.direction == "maximize" else "hv", "color": INK, "width": 2},
+        meta=inked("line.color"),
+        hoverinfo="skip",
+    )
+
+
+def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, symbol: str) -> None:
+    trainable = html.escape(str(points["trainable"].iloc[0]))
+    figure.add_scatter(
+        name=trainable or "unknown trainable",
+        legendgroup=trainable,
+        mode="markers",
+        x=[None],
+        y=[None],
+        marker={"symbol": symbol, "color": GREY, "size": 11},
+    )
+    corner = f"{'top' if plot.y.direction == 'maximize' else 'bottom'} {_side(plot)}"
+    labelled = int(plot.points["best"].sum()) <= _LABELLED
+    for best, group in points.groupby("best"):
+        figure.add_scatter(
+            showlegend=False,
+            legendgroup=trainable,
+            mode="markers+text" if best and labelled else "markers",
+            x=group["x"],
+            y=group["y"],
+            text=group["number"].map(labels.trial_number),
+            textposition=corner,
+            textfont={"size": 12},
+            marker={
+                "symbol": symbol,
+                "size": 13 if best else 9,
+                "opacity": 1.0 if best else 0.7,
+                "color": group["colour"],
+                "coloraxis": "coloraxis",
+                "line": {"width": 1.5 if best else 0.5, "color": INK if best else GREY},
+            },
+            hovertext=group["text"],
+            hoverinfo="text",
+            customdata=group["url"],
+            meta=inked("marker.line.color") if best else None,
+            **({f"error_{name}": _interval(group, name) for name in ("x", "y")} if best else {}),
+        )
+
+
+def _side(plot: ParetoPlot) -> str:
+    return "right" if plot.x.direction == "maximize" else "left"
+
+
+def _interval(points: pd.DataFrame, name: str) -> dict[str, Any]:
+    known = points[f"{name}_plus"].notna().all()
+    return {
+        "type": "data",
+        "visible": bool(known),
+        "symmetric": False,
+        "array": points[f"{name}_plus"],
+        "arrayminus": points[f"{name}_minus"],
+        "thickness": 1,
+        "width": 3,
+        "color": GREY,
+    }

@@ -1,0 +1,98 @@
+"""What all plots share: colours that the colour-blind tell apart, type, scales and menus."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from plotly import graph_objects as go
+from plotly.colors import sample_colorscale
+
+from analysis import labels
+
+SCALE = sample_colorscale("Plasma", [0.15 + 0.065 * step for step in range(11)])
+"""Perceptually even and safe for the colour-blind; without its ends, which vanish on a white or a dark page."""
+QUALITATIVE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
+"""Okabe and Ito's colours; their yellow, too pale on white, replaced by Tol's wine."""
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "pentagon", "star", "hexagon", "triangle-down")
+GREY = "#8a8f98"
+INK = "#1f2430"
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_DECADE = 10.0
+_GRID = "rgba(128, 134, 145, 0.25)"
+
+
+class Ticks(NamedTuple):
+    """Places on an axis and what stands there; empty leaves the choice to the plot."""
+
+    values: list[float]
+    texts: list[str]
+
+
+def spans_a_decade(values: Iterable[float]) -> bool:
+    """Whether a logarithmic scale shows ``values`` better."""
+    sound = [value for value in values if math.isfinite(value)]
+    return bool(sound) and min(sound) > 0 and max(sound) / min(sound) > _DECADE
+
+
+def log_ticks(values: Iterable[float]) -> Ticks:
+    """1, 2 and 5 of each power of ten over the range of positive ``values``, placed at their logarithms."""
+    logs = np.log10(np.asarray([value for value in values if math.isfinite(value)]))
+    low, high = float(logs.min()), float(logs.max())
+    steps = (1, 2, 5) if high - low < 3 else (1,)
+    marks = [step * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for step in steps]
+    inside = [mark for mark in marks if low - 0.05 <= math.log10(mark) <= high + 0.05]
+    return Ticks([math.log10(mark) for mark in inside], [labels.cost(mark) for mark in inside])
+
+
+def even_ticks(values: Iterable[float]) -> Ticks:
+    """Round numbers, at most seven, over the range of ``values``; none where there is no range."""
+    sound = [value for value in values if math.isfinite(value)]
+    span = max(sound, default=0.0) - min(sound, default=0.0)
+    if span <= 0:
+        return Ticks([], [])
+    power = 10.0 ** math.floor(math.log10(span / 6))
+    step = next(power * factor for factor in (1, 2, 5, 10) if span <= 6 * power * factor)
+    marks = [step * count for count in range(math.ceil(min(sound) / step), math.floor(max(sound) / step) + 1)]
+    return Ticks(marks, [labels.cost(mark) for mark in marks])
+
+
+def colour_axis(values: NDArray[np.float64], title: str) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    """``values`` as they are to be coloured, and their colour axis; logarithmic over more than a decade."""
+    log = spans_a_decade(values)
+    ticks = log_ticks(values) if log else even_ticks(values)
+    bar: dict[str, Any] = {"title": {"text": title, "side": "right"}, "thickness": 14, "outlinewidth": 0, "len": 0.9}
+    if ticks.values:
+        bar |= {"tickvals": ticks.values, "ticktext": ticks.texts}
+    return np.log10(values) if log else values, {"colorscale": SCALE, "colorbar": bar, "showscale": bool(ticks.values)}
+
+
+def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
+    """Type, margins and quiet axes; the page's colours are laid over these when it is shown."""
+    figure.update_layout(
+        template="none",
+        height=height,
+        font={"family": _FONT, "size": 14, "color": INK},
+        paper_bgcolor="rgba(255, 255, 255, 0)",
+        plot_bgcolor="rgba(255, 255, 255, 0)",
+        hoverlabel={"align": "left", "font": {"size": 13}},
+        **{"margin": {"l": 70, "r": 20, "t": 60, "b": 60}} | layout,
+    )
+    figure.update_xaxes(gridcolor=_GRID, zeroline=False, automargin=True, title_standoff=12)
+    figure.update_yaxes(gridcolor=_GRID, zeroline=False, automargin=True, title_standoff=12)
+    return figure
+
+
+def inked(path: str) -> dict[str, str]:
+    """A trace's ``meta`` that asks the page to draw ``path``, a colour, as it draws its text."""
+    return {"ink": path}
+
+
+def menu(choices: Sequence[tuple[str, list[bool]]], above: int) -> list[dict[str, Any]]:
+    """A drop-down, ``above`` pixels over the plot, of (label, visibility of each trace)."""
+    buttons = [{"label": text, "method": "restyle", "args": [{"visible": shown}]} for text, shown in choices]
+    place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "pad": {"b": above}}
+    return [{"buttons": buttons, "showactive": True, **place}]

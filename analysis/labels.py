@@ -1,0 +1,113 @@
+"""How names and figures read to people: one spelling for tables, plots and the report."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from trainables.metrics import CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+
+if TYPE_CHECKING:
+    from analysis.runs import Study
+
+ABSENT = "–"  # noqa: RUF001  a dash for a figure that there is not
+
+
+def epsilon(value: float) -> str:
+    """``8/255`` for 0.03137: radii and steps are spoken of in pixel levels."""
+    return f"{value * 255:.3g}/255"
+
+
+def metric_title(name: str, study: Study) -> str:
+    """``PGD accuracy at 8/255``, ``Cost (forward-equivalents)``; an unknown metric by its own name."""
+    radius = study.evaluation.get("epsilon")
+    attacked = f" at {epsilon(radius)}" if isinstance(radius, int | float) else ""
+    titles = {
+        CLEAN_ACCURACY: "Clean accuracy",
+        PGD_ACCURACY: f"PGD accuracy{attacked}",
+        FORWARD_EQUIVALENTS: "Cost (forward-equivalents)",
+        GPU_MINUTES: "Cost (GPU-minutes)",
+    }
+    return titles.get(name, name)
+
+
+def protocol(study: Study) -> str:
+    """``robust head, validation split, 360 images``: what every accuracy of the study rests on."""
+    evaluation = study.evaluation
+    parts = [
+        f"{evaluation['head']} head" if evaluation.get("head") else "",
+        f"{evaluation['split']} split" if evaluation.get("split") else "",
+        images(study),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def images(study: Study) -> str:
+    """``n = 360 images``, or the range where trials were evaluated on different numbers; "" if unknown."""
+    if "evaluation_images" not in study.trials:
+        return ""
+    counts = study.trials["evaluation_images"].dropna()
+    if counts.empty:
+        return ""
+    low, high = int(counts.min()), int(counts.max())
+    return f"n = {low:,} images" if low == high else f"n = {low:,} to {high:,} images"
+
+
+def is_length(name: str) -> bool:
+    """Whether a searched dimension is a distance between images."""
+    return name.rpartition(".")[2] in ("epsilon", "step_size")
+
+
+def is_accuracy(name: str) -> bool:
+    return name in (CLEAN_ACCURACY, PGD_ACCURACY)
+
+
+def percent(value: float) -> str:
+    return f"{value * 100:.1f}" if math.isfinite(value) else ABSENT
+
+
+def percent_interval(value: float, low: float, high: float) -> str:
+    """``75.9 [74.1, 77.6]``; the value alone where its interval is not known."""
+    if math.isfinite(low) and math.isfinite(high) and math.isfinite(value):
+        return f"{percent(value)} [{percent(low)}, {percent(high)}]"
+    return percent(value)
+
+
+def cost(value: float) -> str:
+    """``1.23 M``: three digits and the power of a thousand, for any number that may be large."""
+    if not math.isfinite(value):
+        return ABSENT
+    for size, unit in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.3g}"
+
+
+def metric(name: str, value: float) -> str:
+    return percent(value) if is_accuracy(name) else cost(value)
+
+
+def param(name: str, value: object) -> str:
+    """A searched value, short: radii in pixel levels, other numbers with three digits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ABSENT if value is None else str(value)
+    if not math.isfinite(value):
+        return ABSENT
+    if is_length(name):
+        return epsilon(value)
+    return f"{int(value)}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:.3g}"
+
+
+def trial_number(number: int) -> str:
+    return f"{number:04d}"
+
+
+def duration(seconds: float) -> str:
+    """``2 h 05 min``, ``3 min 20 s``, ``12 s``."""
+    if not math.isfinite(seconds):
+        return ABSENT
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {left:02d} s" if minutes else f"{left} s"

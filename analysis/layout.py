@@ -1,0 +1,180 @@
+"""What a study looks like on disk: paths, events and how they are written. Writers and readers share it.
+
+    STUDIES/                      $ROBUST_SSL_STUDIES or ./studies
+      mlflow.db, mlflow-artifacts/   the default tracking store
+      NAME/
+        study.yaml                the study file as launched, with overrides applied
+        study.json                manifest: objectives, search space, evaluation, data, versions
+        optuna.db                 the truth about the search
+        tracking.json             experiment and run ids, and what has been delivered
+        report.html
+        trials/0007/
+          config.json             the TrialConfig
+          events.jsonl            one JSON object a line, appended: the truth about the trial
+          checkpoint.pt           newest state, replaced each epoch
+          result.json             the TrialResult, written once
+
+Files that are replaced are written under a temporary name, flushed to disk, then renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainables.atomic import replacing
+
+
+@dataclass(frozen=True)
+class TrialPaths:
+    """Where one trial keeps its files."""
+
+    root: Path
+
+    @property
+    def number(self) -> int:
+        return int(self.root.name)
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.json"
+
+    @property
+    def events(self) -> Path:
+        return self.root / "events.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.root / "checkpoint.pt"
+
+    @property
+    def result(self) -> Path:
+        return self.root / "result.json"
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """Where one study keeps its files; ``root`` is absolute and its last part is the study's name."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        return self.root.name
+
+    @property
+    def study_file(self) -> Path:
+        return self.root / "study.yaml"
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / "study.json"
+
+    @property
+    def optuna(self) -> Path:
+        return self.root / "optuna.db"
+
+    @property
+    def tracking(self) -> Path:
+        return self.root / "tracking.json"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"
+
+    @property
+    def trials(self) -> Path:
+        return self.root / "trials"
+
+    def trial(self, number: int) -> TrialPaths:
+        return TrialPaths(self.trials / f"{number:04d}")
+
+    def trial_id(self, number: int) -> str:
+        """The one id that ties folder, Optuna and MLflow together."""
+        return f"{self.name}/{number:04d}"
+
+    def each_trial(self) -> Iterator[TrialPaths]:
+        """Every trial that has a folder, in order."""
+        if self.trials.is_dir():
+            for folder in sorted(self.trials.iterdir()):
+                if folder.name.isdigit():
+                    yield TrialPaths(folder)
+
+
+def studies_folder() -> Path:
+    """Absolute folder that holds the studies: ``$ROBUST_SSL_STUDIES``, else ``./studies``."""
+    return Path(os.environ.get("ROBUST_SSL_STUDIES", "studies")).absolute()
+
+
+def study_paths(name: str) -> StudyPaths:
+    return StudyPaths(studies_folder() / name)
+
+
+def default_tracking_uri(studies: Path) -> str:
+    return f"sqlite:///{studies / 'mlflow.db'}"
+
+
+# Events: {"kind": ..., "time": unix seconds, "attempt": from 1, ...}
+ATTEMPT = "attempt"
+"""+ host, pid, device, gpu_share, resumed_epoch: an attempt began, from that epoch's checkpoint (0: anew)."""
+EPOCH = "epoch"
+"""+ epoch, metrics: an EpochReport; its checkpoint is already on disk."""
+ENDED = "ended"
+"""+ status (schema.TrialStatus), reason, metrics: the last event of a trial."""
+
+
+def append_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -> None:
+    """Append one event and flush it to disk; a line torn by an earlier crash is closed first."""
+    trial.root.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(finite({"kind": kind, "time": time.time(), "attempt": attempt, **values})) + "\n"
+    with open(trial.events, "ab+") as file:
+        if file.tell() > 0:
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else "\n" + line
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_events(trial: TrialPaths) -> list[dict[str, Any]]:
+    """The trial's events in order; a torn line is skipped, a trial without a file has none."""
+    try:
+        lines = trial.events.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    return [event for line in lines if (event := _parse(line)) is not None]
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "kind" in event else None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace ``path`` by ``text`` or leave it as it was; never half of either."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_atomically(path, json.dumps(finite(value), indent=2) + "\n")
+
+
+def finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become the strings "NaN", "Infinity", "-Infinity", which float() reads."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value

@@ -1,0 +1,215 @@
+"""The only readers: a study's folder or MLflow -> the same ``Study``.
+
+Both bring each trial down to its three files (``config.json``, ``events.jsonl``, ``result.json``) and share
+everything after that. A file that is missing, torn or half-written costs its own cells and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.download import RunLink, StudyNotFoundError, download_study, run_link
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, read_events
+from analysis.schema import TrialStatus
+from trainables.metrics import CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
+
+PARAM = "param."
+CONFIG = "config."
+_BASE: dict[str, str] = {
+    **dict.fromkeys(("number", "attempts", "epochs"), "int64"),
+    **dict.fromkeys(("id", "trainable", "status", "reason", "mlflow_run_id", "mlflow_url"), "str"),
+    **dict.fromkeys(("seed", "started", "ended"), "float64"),
+}
+_ALWAYS = (*_BASE, *OBJECTIVES)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything a report needs, wherever it was read from.
+
+    ``trials``: one row a trial, by number. ``number``, ``id``, ``trainable``, ``status`` (``TrialStatus`` values),
+    ``reason``, ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN),
+    ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>``, the trial's
+    settings as ``config.<dotted path>``, and metrics under their own names (``trainables.metrics``).
+    ``curves``: one row an epoch: ``trial``, ``epoch`` and the metrics of an ``EpochReport``.
+    """
+
+    name: str
+    manifest: dict[str, Any]
+    trials: pd.DataFrame
+    curves: pd.DataFrame
+    study_file: str = ""
+    """The study file's YAML as launched; "" if it is not there."""
+
+    @property
+    def objectives(self) -> dict[str, Direction]:
+        """What the study optimises; clean and PGD accuracy where the manifest does not tell."""
+        stated = self.manifest.get("objectives")
+        names = [item.get("metric") for item in stated if isinstance(item, dict)] if isinstance(stated, list) else []
+        known = {name: OBJECTIVES[name] for name in names if name in OBJECTIVES}
+        return known or {name: OBJECTIVES[name] for name in (CLEAN_ACCURACY, PGD_ACCURACY)}
+
+    @property
+    def finished(self) -> pd.DataFrame:
+        return self.trials[self.trials["status"] == TrialStatus.FINISHED]
+
+    @property
+    def evaluation(self) -> dict[str, Any]:
+        """``head``, ``epsilon`` and ``split`` of the objectives' accuracies, as far as they are known."""
+        evaluation = self.manifest.get("evaluation")
+        return evaluation if isinstance(evaluation, dict) else {}
+
+    @property
+    def params(self) -> list[str]:
+        """Names of the searched dimensions."""
+        return [name.removeprefix(PARAM) for name in map(str, self.trials) if name.startswith(PARAM)]
+
+
+def read_study(paths: StudyPaths) -> Study:
+    """The study in its folder. ``StudyNotFoundError`` if there is no such folder."""
+    if not paths.root.is_dir():
+        raise StudyNotFoundError(paths.name, str(paths.root.parent), _studies_in(paths.root.parent))
+    return _read(paths, _tracked_runs(paths))
+
+
+def read_mlflow(tracking_uri: str, name: str) -> Study:
+    """The same study, from an MLflow server or database; ``UserError`` if that or the study is not there."""
+    with tempfile.TemporaryDirectory(prefix="study-") as folder:
+        paths = StudyPaths(Path(folder) / name)
+        return _read(paths, download_study(tracking_uri, name, paths))
+
+
+def _read(paths: StudyPaths, links: Mapping[int, RunLink]) -> Study:
+    trials = [trial for trial in paths.each_trial() if trial.root.is_dir()]
+    rows, curves = [], []
+    for trial in trials:
+        events = read_events(trial)
+        rows.append(_trial_row(paths, trial, events, links.get(trial.number, RunLink("", ""))))
+        curves += _curve_rows(trial.number, events)
+    return Study(
+        name=paths.name,
+        manifest=_read_json(paths.manifest),
+        trials=_trials_frame(rows),
+        curves=_curves_frame(curves),
+        study_file=paths.study_file.read_text("utf-8", "replace") if paths.study_file.is_file() else "",
+    )
+
+
+def _trial_row(paths: StudyPaths, trial: TrialPaths, events: list[dict[str, Any]], link: RunLink) -> dict[str, Any]:
+    config, result = _read_json(trial.config), _read_json(trial.result)
+    settings = _leaves(_mapping(config.get("config")))
+    ending = _ending(events)
+    metrics = _mapping(ending.get("metrics")) or _mapping(result.get("metrics"))
+    return {
+        "number": trial.number,
+        "id": paths.trial_id(trial.number),
+        "trainable": str(config.get("trainable") or settings.get("trainable", "")),
+        "status": _status(ending),
+        "reason": str(ending.get("reason") or ""),
+        "attempts": max((event["attempt"] for event in events if isinstance(event.get("attempt"), int)), default=0),
+        "epochs": max((event["epoch"] for event in events if _is_epoch(event)), default=0),
+        "seed": number_or_nan(settings.get("seed")),
+        "started": min((number_or_nan(event.get("time")) for event in events), default=float("nan")),
+        "ended": number_or_nan(ending.get("time")),
+        "mlflow_run_id": link.run_id,
+        "mlflow_url": link.url,
+        **{PARAM + name: value for name, value in _leaves(_mapping(config.get("params"))).items()},
+        **{CONFIG + path: value for path, value in settings.items()},
+        **{name: number_or_nan(value) for name, value in metrics.items()},
+    }
+
+
+def _ending(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """The event that ended the trial; empty while it runs, also when it was taken up again after an end."""
+    marks = [event for event in events if event["kind"] in (ATTEMPT, ENDED)]
+    return marks[-1] if marks and marks[-1]["kind"] == ENDED else {}
+
+
+def _status(ending: Mapping[str, Any]) -> str:
+    if not ending:
+        return TrialStatus.RUNNING.value
+    status = ending.get("status")
+    return str(status) if status in list(TrialStatus) else TrialStatus.FAILED.value
+
+
+def _is_epoch(event: Mapping[str, Any]) -> bool:
+    return event["kind"] == EPOCH and isinstance(event.get("epoch"), int)
+
+
+def _curve_rows(number: int, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row an epoch; one that a resumed attempt did again counts as first reported, which is what MLflow shows."""
+    rows = {
+        event["epoch"]: {
+            "trial": number,
+            "epoch": event["epoch"],
+            **{name: number_or_nan(value) for name, value in _mapping(event.get("metrics")).items()},
+        }
+        for event in reversed(events)
+        if _is_epoch(event)
+    }
+    return [rows[epoch] for epoch in sorted(rows)]
+
+
+def _trials_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Columns: the fixed ones, then parameters, settings and metrics, each in order of appearance."""
+    seen = list(dict.fromkeys(name for row in rows for name in row if name not in _ALWAYS))
+    params = [name for name in seen if name.startswith(PARAM)]
+    config = [name for name in seen if name.startswith(CONFIG)]
+    metrics = [name for name in seen if name not in {*params, *config}]
+    frame = pd.DataFrame(rows, columns=[*_BASE, *params, *config, *OBJECTIVES, *metrics])
+    return frame.astype(_BASE | dict.fromkeys(OBJECTIVES, "float64"))
+
+
+def _curves_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    metrics = dict.fromkeys(name for row in rows for name in row if name not in ("trial", "epoch"))
+    frame = pd.DataFrame(rows, columns=["trial", "epoch", *metrics])
+    return frame.astype({"trial": "int64", "epoch": "int64"})
+
+
+def _tracked_runs(paths: StudyPaths) -> dict[int, RunLink]:
+    """What ``tracking.json`` knows of the trials' runs."""
+    tracking = _read_json(paths.tracking)
+    uri, experiment = str(tracking.get("uri") or ""), str(tracking.get("experiment_id") or "")
+    runs = _mapping(tracking.get("runs"))
+    return {int(number): run_link(uri, experiment, str(run)) for number, run in runs.items() if number.isdigit()}
+
+
+def _studies_in(folder: Path) -> list[str]:
+    return [path.parent.name for path in folder.glob("*/study.json")]
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            leaves |= _leaves(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = tuple(value) if isinstance(value, list) else value
+    return leaves
+
+
+def number_or_nan(value: object) -> float:
+    """``value`` as a float; NaN for what is none. Event files spell NaN and infinities as text."""
+    try:
+        return float(value) if isinstance(value, int | float | str) else float("nan")
+    except ValueError:
+        return float("nan")
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """The object in ``path``; empty if the file is missing or half-written."""
+    try:
+        return _mapping(json.loads(path.read_bytes()))
+    except (FileNotFoundError, ValueError):
+        return {}

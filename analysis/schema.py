@@ -1,0 +1,51 @@
+"""What a study looks like in MLflow: tags, statuses, artifacts. Writer and readers share it.
+
+Metric names come from ``trainables.metrics``; parameters are a trial's searched dimensions by name plus
+``trainable`` and ``seed``. An experiment is named as its study; its parent run stands for the study, each child
+run for one trial, found again by the tag ``TRIAL_ID``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class TrialStatus(StrEnum):
+    """How a trial stands; the same words in events, tables and reports."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+MLFLOW_STATUS = {
+    TrialStatus.RUNNING: "RUNNING",
+    TrialStatus.FINISHED: "FINISHED",
+    TrialStatus.FAILED: "FAILED",
+    TrialStatus.STOPPED: "KILLED",
+}
+
+STUDY = "study.name"
+CREATED = "study.created"  # on the experiment: unix seconds, tells studies of one name apart
+ROLE = "study.role"  # "study" on the parent run, "trial" on its children
+TRIAL_ID = "trial.id"  # "<study>/<number>"
+TRIAL_NUMBER = "trial.number"
+TRAINABLE = "trial.trainable"
+REASON = "trial.reason"  # why a trial failed or was stopped
+ATTEMPTS = "trial.attempts"
+HEAD = "evaluation.head"
+SPLIT = "evaluation.split"
+EPSILON = "evaluation.epsilon"
+DATA = "evaluation.data"
+
+CONFIG_ARTIFACT = "config.json"
+ENVIRONMENT_ARTIFACT = "environment.json"
+RESULT_ARTIFACT = "result.json"
+CURVES_ARTIFACT = "events.jsonl"
+MANIFEST_ARTIFACT = "study.json"
+STUDY_FILE_ARTIFACT = "study.yaml"
+REPORT_ARTIFACT = "report.html"
+
+UI_ADDRESS = "http://127.0.0.1:5000"
+"""Where ``study ui`` serves the pages of a local database."""

@@ -1,0 +1,149 @@
+"""Tables of a study for the terminal, for Markdown and as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pandas as pd
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from analysis import labels
+from analysis.pareto import frontier
+from analysis.runs import PARAM, Study, number_or_nan
+from trainables.metrics import CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+
+ACCURACIES = (CLEAN_ACCURACY, PGD_ACCURACY)
+COSTS = (FORWARD_EQUIVALENTS, GPU_MINUTES)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading, whether it holds figures, and the columns of ``Study.trials`` that it shows."""
+
+    title: str
+    numeric: bool
+    sources: tuple[str, ...]
+
+
+_TRIAL = Column("Trial", True, ("number",))
+_TRAINABLE = Column("Trainable", False, ("trainable",))
+_STATUS = Column("Status", False, ("status",))
+_EPOCHS = Column("Epochs done", True, ("epochs",))
+_REASON = Column("Reason", False, ("reason",))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells ready to read, and the values behind them."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    values: pd.DataFrame
+    """The same rows unrounded, under the names of ``Study.trials``."""
+
+    def rich(self) -> RichTable:
+        """For the terminal."""
+        table = RichTable(title=Text(self.caption), title_justify="left")
+        for column in self.columns:
+            table.add_column(Text(column.title), justify="right" if column.numeric else "left")
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        return table
+
+    def markdown(self) -> str:
+        """A GitHub-flavoured table under its caption."""
+        lines = [
+            _markdown_row(column.title for column in self.columns),
+            _markdown_row("---:" if column.numeric else "---" for column in self.columns),
+            *(_markdown_row(row) for row in self.rows),
+        ]
+        return "\n".join([self.caption, "", *lines]) + "\n"
+
+    def csv(self) -> str:
+        """The values at full precision; accuracies are shares in [0, 1]."""
+        return self.values.to_csv(index=False)
+
+
+def frontier_table(study: Study) -> Table:
+    """The Pareto frontier: accuracies in percent with their 95 % intervals, costs, the searched settings."""
+    best = frontier(study)
+    columns = (
+        *(_TRIAL, _TRAINABLE),
+        *_figures(study),
+        *_params(study, best),
+    )
+    names = ", ".join(labels.metric_title(name, study) for name in study.objectives)
+    caption = f"Pareto frontier of {study.name}: {names}; {_conditions(study)}"
+    return _table(caption, columns, best)
+
+
+def trials_table(study: Study) -> Table:
+    """Every trial with how it stands, what it found and what was searched."""
+    columns = (
+        *(_TRIAL, _TRAINABLE, _STATUS, _EPOCHS),
+        *_figures(study),
+        *_params(study, study.trials),
+    )
+    return _table(f"All trials of {study.name}; {_conditions(study)}", columns, study.trials)
+
+
+def unfinished_table(study: Study) -> Table:
+    """Trials that failed or were stopped, with the reason."""
+    gone = study.trials[study.trials["status"].isin(["failed", "stopped"])]
+    columns = (_TRIAL, _TRAINABLE, _STATUS, _EPOCHS, Column("Attempts", True, ("attempts",)), _REASON)
+    return _table(f"Trials of {study.name} that failed or were stopped", columns, gone)
+
+
+def _figures(study: Study) -> tuple[Column, ...]:
+    """Accuracies always; of the costs those that are known."""
+    accuracies = (
+        Column(f"{labels.metric_title(name, study)}, %", True, (name, f"{name}_low", f"{name}_high"))
+        for name in ACCURACIES
+    )
+    costs = (
+        Column(labels.metric_title(name, study), True, (name,)) for name in COSTS if study.trials[name].notna().any()
+    )
+    return (*accuracies, *costs)
+
+
+def _params(study: Study, trials: pd.DataFrame) -> tuple[Column, ...]:
+    """The searched settings that any of ``trials`` has; the trainable stands in a column of its own."""
+    return tuple(
+        Column(name, pd.api.types.is_numeric_dtype(trials[PARAM + name]), (PARAM + name,))
+        for name in study.params
+        if name != "trainable" and trials[PARAM + name].notna().any()
+    )
+
+
+def _conditions(study: Study) -> str:
+    return "; ".join(part for part in (labels.protocol(study), "[95 % Wilson interval]") if part)
+
+
+def _table(caption: str, columns: tuple[Column, ...], trials: pd.DataFrame) -> Table:
+    records = trials.to_dict("records")
+    sources = [name for column in columns for name in column.sources if name in trials]
+    return Table(
+        caption=caption,
+        columns=columns,
+        rows=tuple(tuple(_cell(column, record) for column in columns) for record in records),
+        values=trials[sources],
+    )
+
+
+def _cell(column: Column, record: dict[Hashable, Any]) -> str:
+    name, value = column.sources[0], record.get(column.sources[0])
+    if name in ACCURACIES:
+        return labels.percent_interval(*(number_or_nan(record.get(source)) for source in column.sources))
+    if name in COSTS:
+        return labels.cost(number_or_nan(value))
+    if name == "number":
+        return labels.trial_number(int(cast(int, value)))
+    return labels.param(name.removeprefix(PARAM), value)
+
+
+def _markdown_row(cells: Any) -> str:
+    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

@@ -1,0 +1,244 @@
+"""What the plots are computed from, and that they can be drawn, without looking at a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.figures import curves, curves_figure, parallel, parallel_figure, pareto, pareto_figure
+from analysis.figures.style import colour_axis, even_ticks, log_ticks, spans_a_decade
+from analysis.runs import read_study
+
+NewStudy = Callable[..., Any]
+
+
+@pytest.fixture
+def study(new_study: NewStudy) -> Any:
+    """Three finished trials, two of them on the frontier; one failed, one running."""
+    study = new_study()
+    study.finished(0, 0.9, 0.3, work=10**5, params={"m": 3, "kind": "crops", "learning_rate": 0.3})
+    study.finished(1, 0.8, 0.5, work=10**7, params={"m": 5, "kind": "patches", "learning_rate": 0.003})
+    study.finished(2, 0.7, 0.4, params={"m": 3, "kind": "crops", "pgd_steps": 5}, trainable="pgd_emp_ssl")
+    study.failed(3)
+    study.epochs(study.begin(4, {"m": 1}), 2)
+    return study
+
+
+def test_points_are_percent_with_the_distances_to_their_bounds(study: Any) -> None:
+    plot = pareto.compute(read_study(study.paths))
+    first = plot.points.iloc[0]
+    assert (first["x"], first["y"]) == (pytest.approx(90), pytest.approx(30))
+    assert first["x"] - first["x_minus"] == pytest.approx(86.47, abs=0.01)
+    assert first["x"] + first["x_plus"] == pytest.approx(92.69, abs=0.01)
+    assert plot.points["best"].tolist() == [True, True, False]
+    assert plot.points["step"].tolist() == [True, True, False]
+    assert plot.points["colour"].tolist() == [1e5, 1e7, 1e6]
+    assert (plot.x.metric, plot.y.metric) == ("clean_accuracy", "pgd_accuracy")
+
+
+def test_hover_names_the_trial_its_settings_and_its_run(study: Any) -> None:
+    study.link({0: "abc"})
+    plot = pareto.compute(read_study(study.paths))
+    assert plot.points["text"].iloc[0].split("<br>") == [
+        "<b>Trial 0000</b>  cf_amc_ssl",
+        "Clean accuracy: 90.0 [86.5, 92.7] %",
+        "PGD accuracy at 8/255: 30.0 [25.5, 34.9] %",
+        "Cost (forward-equivalents): 100 k",
+        "Cost (GPU-minutes): 0.2",
+        "m = 3",
+        "kind = crops",
+        "learning_rate = 0.3",
+        "<i>Click: open the run in MLflow</i>",
+    ]
+    assert plot.points["url"].tolist() == ["http://127.0.0.1:5000/#/experiments/1/runs/abc", "", ""]
+
+
+def test_texts_from_users_are_escaped(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(2):
+        study.finished(number, 0.9, 0.3, params={"<b>m": f"<i>{number}"}, trainable="<script>")
+    read = read_study(study.paths)
+    for figure in (pareto_figure(read), parallel_figure(read), curves_figure(read)):
+        text = figure.to_json()
+        assert "&lt;" in text
+        assert "\\u003cscript" not in text
+        assert "\\u003ci\\u003e0" not in text
+
+
+@pytest.mark.parametrize(
+    ("objectives", "axes", "colour"),
+    [
+        (["pgd_accuracy", "clean_accuracy"], ("pgd_accuracy", "clean_accuracy"), "Cost (forward-equivalents)"),
+        (["forward_equivalents", "pgd_accuracy"], ("pgd_accuracy", "forward_equivalents"), "Cost (GPU-minutes)"),
+        (["clean_accuracy"], ("clean_accuracy", "pgd_accuracy"), "Cost (forward-equivalents)"),
+        (["forward_equivalents", "gpu_minutes"], ("forward_equivalents", "gpu_minutes"), "PGD accuracy at 8/255 (%)"),
+    ],
+)
+def test_axes_follow_the_objectives(
+    new_study: NewStudy, objectives: list[str], axes: tuple[str, str], colour: str
+) -> None:
+    study = new_study(objectives=[{"metric": name} for name in objectives])
+    study.finished(0, 0.9, 0.3)
+    study.finished(1, 0.8, 0.5)
+    read = read_study(study.paths)
+    plot = pareto.compute(read)
+    assert (plot.x.metric, plot.y.metric) == axes
+    assert plot.colour is not None
+    assert plot.colour.label == colour
+    assert pareto_figure(read) is not None
+
+
+def test_the_step_line_lies_on_the_worse_side(new_study: NewStudy) -> None:
+    for objectives, shape in (
+        (["clean_accuracy", "pgd_accuracy"], "vh"),
+        (["forward_equivalents", "gpu_minutes"], "hv"),
+    ):
+        study = new_study(f"study-{shape}", objectives=[{"metric": name} for name in objectives])
+        study.finished(0, 0.9, 0.3)
+        figure = pareto_figure(read_study(study.paths))
+        (line,) = [trace for trace in figure.data if trace.name == "Pareto frontier"]
+        assert line.line.shape == shape
+
+
+def test_a_third_objective_keeps_its_trials_on_the_frontier_but_off_the_line(new_study: NewStudy) -> None:
+    study = new_study(
+        objectives=[{"metric": name} for name in ("clean_accuracy", "pgd_accuracy", "forward_equivalents")]
+    )
+    study.finished(0, 0.9, 0.5, work=10**7)
+    study.finished(1, 0.8, 0.4, work=10**5)
+    points = pareto.compute(read_study(study.paths)).points
+    assert points["best"].tolist() == [True, True]
+    assert points["step"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("source", "epsilon", "count", "first", "apply"),
+    [
+        ("cifar10", 8 / 255, 7, (61, 16.95), True),
+        ("cifar10", 4 / 255, 7, (61, 37.65), True),
+        ("cifar100", 8 / 255, 7, (39.26, 4.22), True),
+        ("digits", 8 / 255, 7, (61, 16.95), False),
+        ("cifar10", 16 / 255, 0, None, True),
+    ],
+)
+def test_references_match_data_and_radius(
+    new_study: NewStudy, source: str, epsilon: float, count: int, first: tuple[float, float] | None, apply: bool
+) -> None:
+    study = new_study(evaluation={"head": "robust", "epsilon": epsilon, "split": "validation"})
+    trial = study.finished(0, 0.9, 0.3)
+    trial.config.write_text(trial.config.read_text().replace('"digits"', f'"{source}"'))
+    references = pareto.compute(read_study(study.paths)).references
+    assert len(references.points) == count
+    assert references.same_data == apply
+    assert first is None or references.points[0][:2] == first
+
+
+def test_references_can_be_toggled_and_hide_where_they_do_not_apply(study: Any) -> None:
+    figure = pareto_figure(read_study(study.paths))
+    (trace,) = [trace for trace in figure.data if trace.legendgroup == "paper"]
+    assert trace.visible == "legendonly"
+    assert "97 min on one A6000" in trace.hovertext[-1]
+
+
+def test_parallel_panels_hold_what_their_trials_share(study: Any) -> None:
+    study.finished(5, 0.6, 0.45, params={"m": 7, "kind": "crops", "pgd_steps": 3}, trainable="pgd_emp_ssl")
+    panels = {panel.title: panel for panel in parallel.compute(read_study(study.paths))}
+    assert [coordinate.title for coordinate in panels["all trainables"].coordinates] == [
+        *("m", "kind"),
+        *("Clean accuracy (%)", "PGD accuracy at 8/255 (%)"),
+    ]
+    free = panels["cf_amc_ssl"].coordinates
+    assert [coordinate.title for coordinate in free][:3] == ["m", "kind", "learning_rate"]
+    assert free[1].values == [0.0, 1.0]
+    assert free[1].ticks.texts == ["crops", "patches"]
+    assert free[2].values == pytest.approx([math.log10(0.3), math.log10(0.003)])
+    assert free[2].ticks.texts == ["0.003", "0.3"]
+    assert panels["pgd_emp_ssl"].colour == pytest.approx([40, 45])
+
+
+def test_radii_are_shown_in_pixel_levels(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.3, params={"epsilon": 4 / 255})
+    study.finished(1, 0.8, 0.4, params={"epsilon": 8 / 255})
+    (panel,) = parallel.compute(read_study(study.paths))
+    assert panel.coordinates[0].title == "epsilon (/255)"
+    assert panel.coordinates[0].values == pytest.approx([4, 8])
+
+
+def test_curves_put_the_frontier_in_front_in_colour(study: Any) -> None:
+    lines = curves.compute(read_study(study.paths))
+    assert [(line.title, bool(line.colour)) for line in lines] == [
+        ("other trials", False),
+        ("other trials", False),
+        ("0000 cf_amc_ssl", True),
+        ("0001 cf_amc_ssl", True),
+    ]
+    behind = lines[0].rows
+    assert behind["trial"].tolist() == [3, 3, 4, 4, 4]
+    assert behind["epoch"].isna().tolist() == [False, True, False, False, True]
+    assert lines[2].rows["fgsm_pgd_gap"].tolist() == pytest.approx([10, 10, 10])
+    figure = curves_figure(read_study(study.paths))
+    assert [trace.name for trace in figure.data if trace.showlegend] == [
+        "other trials",
+        "0000 cf_amc_ssl",
+        "0001 cf_amc_ssl",
+    ]
+
+
+def test_without_a_frontier_the_first_trials_are_coloured(new_study: NewStudy) -> None:
+    study = new_study()
+    study.failed(0)
+    study.epochs(study.begin(1, {}), 1)
+    assert [line.title for line in curves.compute(read_study(study.paths))] == ["0000 cf_amc_ssl", "0001 cf_amc_ssl"]
+
+
+def test_nothing_to_draw_is_none(new_study: NewStudy) -> None:
+    study = new_study()
+    study.begin(0, {})
+    read = read_study(study.paths)
+    assert pareto_figure(read) is None
+    assert parallel_figure(read) is None
+    assert curves_figure(read) is None
+
+
+def test_one_trial_is_a_point_but_no_comparison(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.3)
+    read = read_study(study.paths)
+    assert pareto_figure(read) is not None
+    assert parallel_figure(read) is None
+
+
+def test_colours_are_logarithmic_over_more_than_a_decade() -> None:
+    values = np.array([1e5, 1e6, 2e6])
+    scaled, axis = colour_axis(values, "Cost")
+    assert scaled == pytest.approx(np.log10(values))
+    assert axis["colorbar"]["ticktext"] == ["100 k", "200 k", "500 k", "1 M", "2 M"]
+    near = np.array([1.0, 2.0, 9.0])
+    assert colour_axis(near, "Cost")[0].tolist() == near.tolist()
+
+
+def test_even_ticks_are_round_and_few() -> None:
+    assert even_ticks([3.3e5, 1.29e6]).texts == ["400 k", "600 k", "800 k", "1 M", "1.2 M"]
+    assert even_ticks([0, 6]).values == [0, 1, 2, 3, 4, 5, 6]
+    assert even_ticks([2, 2]) == even_ticks([]) == even_ticks([math.nan]) == ([], [])
+
+
+def test_close_values_are_not_all_written_out(new_study: NewStudy) -> None:
+    study = new_study()
+    for number, rate in enumerate((0.134, 0.146, 0.164, 0.607)):
+        study.finished(number, 0.9, 0.3, params={"learning_rate": rate})
+    (panel,) = parallel.compute(read_study(study.paths))
+    assert panel.coordinates[0].ticks.texts == ["0.2", "0.3", "0.4", "0.5", "0.6"]
+
+
+def test_scales_survive_odd_values() -> None:
+    assert not spans_a_decade([])
+    assert not spans_a_decade([0, 100])
+    assert not spans_a_decade([math.nan])
+    assert spans_a_decade([math.nan, 1, 11])
+    assert log_ticks([1, math.nan, 1e6]).texts == ["1", "10", "100", "1 k", "10 k", "100 k", "1 M"]

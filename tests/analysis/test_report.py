@@ -1,0 +1,177 @@
+"""The report: one file, no network, nobody's markup but its own, whatever state the study is in."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from plotly import graph_objects as go
+
+from analysis.report import render, write_report
+from analysis.runs import Study, read_study
+
+NewStudy = Callable[..., Any]
+EVIL = "<script>alert('x')</script><img src=http://evil.example/x>\"&amp;"
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and the text outside of scripts and styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._silent = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._silent = tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def figures(page: str) -> dict[str, Any]:
+    found = re.findall(r'<script type="application/json" id="data-(\w+)">(.*?)</script>', page, re.DOTALL)
+    return {name: json.loads(text) for name, text in found}
+
+
+def scripts(page: str) -> int:
+    return len(re.findall(r"<script\b", re.sub(r"<script>/\*\*.*?</script>", "<script>", page, flags=re.DOTALL)))
+
+
+@pytest.fixture
+def full(new_study: NewStudy) -> Study:
+    study = new_study()
+    study.finished(0, 0.9, 0.3, params={"m": 3})
+    study.finished(1, 0.8, 0.5, params={"m": 5})
+    study.finished(2, 0.7, 0.4, params={"m": 5})
+    study.failed(3, reason="RuntimeError: loss is NaN")
+    study.link({0: "abc"})
+    return read_study(study.paths)
+
+
+def test_a_full_study_has_every_part(full: Study) -> None:
+    html = render(full)
+    page = Page(html)
+    assert set(figures(html)) == {"pareto", "parallel", "curves"}
+    for part in (
+        *("Pareto frontier", "Settings and outcomes", "Training", "All trials", "Failed and stopped", "Reproduce"),
+        *("3 finished", "1 failed", "2 on the frontier", "RuntimeError: loss is NaN"),
+        *("robust head, validation split, n = 360 images", "12 trials", "digits, 32 x 32 pixels", "torch", "2.15.0"),
+        *("hand-picked ResNet-18 settings", "may not be compared with the validation figures of this study"),
+        "name: tiny",
+    ):
+        assert part in " ".join(page.text.split()), part
+    assert {"href": "http://127.0.0.1:5000/#/experiments/1/runs/abc"} in page.all("a")
+
+
+def test_the_page_is_accessible(full: Study) -> None:
+    page = Page(render(full))
+    assert len(page.all("h1")) == 1
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert all(header.get("scope") for header in page.all("th"))
+    assert all(figure.get("aria-label") for figure in page.all("div") if figure.get("class") == "figure")
+    assert page.all("html") == [{"lang": "en"}]
+
+
+def test_nothing_is_loaded_from_anywhere(full: Study) -> None:
+    html = render(full)
+    page = Page(html)
+    loading = [
+        (tag, name, value)
+        for tag, attributes in page.elements
+        for name, value in attributes.items()
+        if name in ("src", "srcset", "data", "action", "poster") or (name == "href" and tag != "a")
+    ]
+    assert loading == [("link", "href", "data:,")]
+    style = "".join(re.findall(r"<style>(.*?)</style>", html, re.DOTALL))
+    assert "url(" not in style
+    assert "@import" not in style
+    policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none';")
+    assert "http" not in policy
+
+
+def test_markup_from_users_stays_text(new_study: NewStudy, full: Study) -> None:
+    study = new_study("tiny2", data=EVIL, sampler=EVIL, trainables=[EVIL], environment={EVIL: EVIL}, budget={EVIL: 1})
+    study.finished(0, 0.9, 0.3, params={EVIL: 3}, trainable=EVIL)
+    study.finished(1, 0.8, 0.5, params={EVIL: EVIL}, trainable=EVIL)
+    study.failed(2, reason=EVIL)
+    study.paths.study_file.write_text(EVIL)
+    study.link({0: "x'><script>alert(1)</script>"}, uri="http://host/")
+    read = read_study(study.paths)
+    html = render(Study(EVIL, read.manifest, read.trials, read.curves, read.study_file))
+    page = Page(html)
+    assert page.all("img") == []
+    assert scripts(html) == scripts(render(full))
+    assert "alert('x')" in page.text
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//host/x", ""])
+def test_only_web_addresses_become_links(full: Study, url: str) -> None:
+    trials = full.trials.assign(mlflow_url=url)
+    assert Page(render(Study(full.name, full.manifest, trials, full.curves))).all("a") == []
+
+
+def test_a_figure_cannot_end_its_element() -> None:
+    """Plotly escapes what the page puts into a script element as it is."""
+    text = go.Figure(layout={"title": {"text": "</script><!--"}}).to_json()
+    assert "<" not in text
+    assert json.loads(text)["layout"]["title"]["text"] == "</script><!--"
+
+
+def test_a_study_in_any_state_has_a_report(new_study: NewStudy) -> None:
+    empty = new_study("empty")
+    failed = new_study("failed")
+    failed.failed(0)
+    failed.failed(1, status="stopped")
+    single = new_study("single")
+    single.finished(0, 0.9, 0.5)
+    broken = new_study("broken")
+    broken.finished(0, 0.9, 0.5, clean_accuracy=math.nan, pgd_accuracy=math.inf, forward_equivalents=math.nan)
+    bare = new_study("bare")
+    bare.paths.manifest.unlink()
+    bare.paths.study_file.unlink()
+    bare.paths.trial(0).root.mkdir(parents=True)
+    drawn = {
+        study.paths.name: set(figures(render(read_study(study.paths))))
+        for study in (empty, failed, single, broken, bare)
+    }
+    assert drawn == {
+        "empty": set(),
+        "failed": {"curves"},
+        "single": {"pareto", "curves"},
+        "broken": {"curves"},
+        "bare": set(),
+    }
+    assert "No trial has begun" in render(read_study(empty.paths))
+    assert "there is no frontier yet" in render(read_study(failed.paths))
+
+
+def test_the_file_is_replaced_whole(full: Study, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    write_report(full, path)
+    assert path.read_text("utf-8").rstrip().endswith("</html>")
+    assert [entry.name for entry in path.parent.iterdir() if "report" in entry.name] == ["report.html"]
+
+
+def test_table_1_is_there_in_words(full: Study) -> None:
+    text = " ".join(Page(render(full)).text.split())
+    assert re.search(r"CF-AMC-SSL, 16 crops, m=3 ?CIFAR-10 ?75\.88 ?55\.97 ?33\.34 ?10 ?97", text)

@@ -1,0 +1,120 @@
+"""What the tables say, to the digit."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from analysis import labels
+from analysis.runs import read_study
+from analysis.tables import frontier_table, trials_table, unfinished_table
+
+NewStudy = Callable[..., Any]
+
+
+def printed(renderable: object) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(renderable)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_frontier_in_markdown(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(3, 0.9, 0.5, work=1_234_567, params={"m": 3, "epsilon": 8 / 255, "kind": "crops"})
+    study.finished(4, 0.8, 0.4)
+    assert frontier_table(read_study(study.paths)).markdown().splitlines() == [
+        "Pareto frontier of tiny: Clean accuracy, PGD accuracy at 8/255; robust head, validation split, "
+        "n = 360 images; [95 % Wilson interval]",
+        "",
+        "| Trial | Trainable | Clean accuracy, % | PGD accuracy at 8/255, % | Cost (forward-equivalents) | "
+        "Cost (GPU-minutes) | m | epsilon | kind |",
+        "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| 0003 | cf_amc_ssl | 90.0 [86.5, 92.7] | 50.0 [44.9, 55.1] | 1.23 M | 1.33 | 3 | 8/255 | crops |",
+    ]
+
+
+def test_csv_holds_unrounded_values(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(3, 0.9, 0.5, params={"m": 3, "epsilon": 8 / 255})
+    table = pd.read_csv(io.StringIO(frontier_table(read_study(study.paths)).csv()))
+    assert table["param.epsilon"].iloc[0] == 8 / 255
+    assert table["pgd_accuracy"].iloc[0] == 0.5
+    assert table["pgd_accuracy_low"].iloc[0] == pytest.approx(0.4486, abs=1e-4)
+
+
+def test_terminal_shows_markup_as_it_is_written(new_study: NewStudy) -> None:
+    study = new_study()
+    study.failed(0, reason="[bold]no[/bold] space | left")
+    table = unfinished_table(read_study(study.paths))
+    assert "[bold]no[/bold] space | left" in printed(table.rich())
+    assert "[bold]no[/bold] space \\| left" in table.markdown()
+
+
+def test_all_trials_with_gaps_as_dashes(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.5, params={"m": 3}, pgd_accuracy=math.nan)
+    study.failed(1)
+    study.begin(2, {"pgd_steps": 5}, trainable="pgd_emp_ssl")
+    rows = [
+        [cell.strip() for cell in line.split("|")]
+        for line in trials_table(read_study(study.paths)).markdown().splitlines()[4:]
+    ]
+    assert [row[1:5] for row in rows] == [
+        ["0000", "cf_amc_ssl", "finished", "3"],
+        ["0001", "cf_amc_ssl", "failed", "1"],
+        ["0002", "pgd_emp_ssl", "running", "0"],
+    ]
+    assert rows[0][6] == labels.ABSENT
+    assert rows[2][-2] == "5"
+
+
+def test_tables_of_an_empty_study(new_study: NewStudy) -> None:
+    study = read_study(new_study().paths)
+    for table in (frontier_table(study), trials_table(study), unfinished_table(study)):
+        assert table.rows == ()
+        assert table.csv().count("\n") == 1
+        printed(table.rich())
+
+
+def test_trials_evaluated_on_different_numbers_of_images_are_told(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.5)
+    study.finished(1, 0.8, 0.6, evaluation_images=1000.0)
+    assert "n = 360 to 1,000 images" in frontier_table(read_study(study.paths)).caption
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (12.3456, "12.3"), (999.4, "999"), (1234, "1.23 k"), (9.3e11, "930 G"), (math.nan, labels.ABSENT)],
+)
+def test_costs(value: float, text: str) -> None:
+    assert labels.cost(value) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("m", 3.0, "3"),
+        ("learning_rate", 0.0123456, "0.0123"),
+        ("cf_amc_ssl.epsilon", 4 / 255, "4/255"),
+        ("kind", "crops", "crops"),
+        ("flag", True, "True"),
+        ("m", math.nan, labels.ABSENT),
+        ("m", None, labels.ABSENT),
+    ],
+)
+def test_settings(name: str, value: object, text: str) -> None:
+    assert labels.param(name, value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(12, "12 s"), (200, "3 min 20 s"), (7500, "2 h 05 min"), (math.inf, labels.ABSENT)]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert labels.duration(seconds) == text
