@@ -1,0 +1,1 @@
+"""Launches, schedules, tracks and resumes studies; the command line."""

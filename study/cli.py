@@ -1,0 +1,313 @@
+"""The command ``study``: a thin skin over the packages. Imports of weight happen inside the commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import typer
+
+from analysis.layout import StudyPaths, studies_folder, study_paths
+from analysis.schema import UI_ADDRESS
+from trainables.config import UserError
+
+if TYPE_CHECKING:
+    from analysis.runs import Study
+
+app = typer.Typer(
+    help="Studies of adversarially robust self-supervised learning: launch, resume, read and report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+UI_PORT = urlsplit(UI_ADDRESS).port or 0
+_PIPED_WIDTH = 400
+"""Columns where nobody's window limits them: tables are then whole."""
+
+
+def _use_folder(folder: Path | None) -> None:
+    if folder is not None:
+        os.environ["ROBUST_SSL_STUDIES"] = str(folder.absolute())
+
+
+Studies = Annotated[
+    Path | None,
+    typer.Option(
+        "--studies",
+        metavar="DIR",
+        envvar="ROBUST_SSL_STUDIES",
+        callback=_use_folder,
+        help="Folder that holds the studies; ./studies if not given.",
+    ),
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The study's name.")]
+Set = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace one key by its dotted path; may be repeated."),
+]
+Backend = Annotated[
+    Literal["ray", "inline"], typer.Option(help="ray: trials side by side; inline: one by one in this process.")
+]
+Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster, auto or HOST:PORT.")]
+TrackingUri = Annotated[
+    str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow, http://HOST:PORT or sqlite:////PATH say.")
+]
+
+
+@app.command(epilog="Example: study demo --name first-look")
+def demo(
+    name: Annotated[str | None, typer.Option(help="Name of the study; demo, demo-2, ... if not given.")] = None,
+    backend: Backend = "ray",
+    assignments: Set = [],  # noqa: B006  typer copies it
+    studies: Studies = None,  # noqa: ARG001  its callback acts
+) -> None:
+    """Run a small packaged study on scikit-learn's digits: no download, no GPU, no server."""
+    from study.config import StudyConfig
+    from study.launch import launch as run
+    from study.study_file import parse_overrides
+
+    overrides = {"name": name or _fresh_name("demo"), **parse_overrides(assignments)}
+    with as_file(files("study") / "presets" / "demo.yaml") as preset:
+        config = StudyConfig.load(preset, overrides)
+    paths = run(config, backend=backend)
+    _print_outcome(paths)
+    typer.echo(
+        "Curves and all trials in MLflow: .venv/bin/study ui   (or `study ui` after `source .venv/bin/activate`)"
+    )
+
+
+@app.command(epilog="Example: study launch study.yaml --set budget.trials=20 --dry-run")
+def launch(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The study file.")],
+    assignments: Set = [],  # noqa: B006
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show space, configurations and cost; write nothing.")
+    ] = False,
+    backend: Backend = "ray",
+    address: Address = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Leave MLflow for a later `study sync`.")] = False,
+    tracking_uri: TrackingUri = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Run the study of a file to the end of its budget."""
+    from study.config import StudyConfig
+    from study.study_file import parse_overrides
+
+    overrides: dict[str, Any] = parse_overrides(assignments)
+    if offline:
+        overrides["tracking.offline"] = True
+    if tracking_uri is not None:
+        overrides["tracking.uri"] = tracking_uri
+    config = StudyConfig.load(file, overrides)
+    if dry_run:
+        from study.dry_run import plan
+
+        _print(plan(config))
+        return
+    from study.launch import launch as run
+
+    _print_outcome(run(config, backend=backend, address=address))
+
+
+@app.command(epilog="Example: study resume demo --trials 40")
+def resume(
+    name: Name,
+    trials: Annotated[int | None, typer.Option(min=1, help="New total of trials, those done included.")] = None,
+    wall_minutes: Annotated[float | None, typer.Option(min=0.01, help="New total of minutes.")] = None,
+    gpu_hours: Annotated[float | None, typer.Option(min=0.01, help="New total of GPU-hours.")] = None,
+    backend: Backend = "ray",
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Go on with a study where it stopped, or further than it was meant to go."""
+    from study.launch import resume as run
+
+    paths = run(
+        _paths(name).name,
+        trials=trials,
+        wall_minutes=wall_minutes,
+        gpu_hours=gpu_hours,
+        tracking_uri=tracking_uri,
+        backend=backend,
+        address=address,
+    )
+    _print_outcome(paths)
+
+
+@app.command(epilog="Example: study train cf_amc_ssl --set data.source=digits --set optimiser.epochs=1")
+def train(
+    trainable: Annotated[str, typer.Argument(metavar="TRAINABLE", help="robust_simclr, pgd_emp_ssl or cf_amc_ssl.")],
+    assignments: Set = [],  # noqa: B006
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Continue from this file if it exists, and keep it up to date.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(metavar="PATH", help="Write the whole result here.")] = None,
+) -> None:
+    """Train and attack one configuration in this process, without Ray."""
+    from rich.console import Console
+
+    from study.one_trial import configure
+    from study.one_trial import train as run
+    from study.study_file import parse_overrides
+
+    run(configure(trainable, parse_overrides(assignments)), checkpoint, json, Console())
+
+
+@app.command(epilog="Example: study status demo")
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The study's name; all studies without.")] = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """How a study's trials stand, or which studies there are."""
+    if name is None:
+        for paths in _all_studies():
+            typer.echo(f"{paths.name}  {_counts(_read(paths.name))}")
+        return
+    from analysis.tables import trials_table
+
+    study = _read(name)
+    _print(trials_table(study).rich())
+    typer.echo(_counts(study))
+
+
+@app.command(epilog="Example: study front demo --csv > front.csv")
+def front(
+    name: Name,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, unrounded.")] = False,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """The trials that no other trial beats."""
+    from analysis.tables import frontier_table
+
+    if json and csv:
+        raise UserError("--json and --csv exclude each other; choose one")
+    table = frontier_table(_read(name))
+    if json:
+        typer.echo(table.values.to_json(orient="records", indent=2, double_precision=15))
+    elif csv:
+        typer.echo(table.csv(), nl=False)
+    else:
+        _print(table.rich())
+
+
+@app.command(epilog="Example: study report demo -o demo.html")
+def report(
+    name: Name,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")] = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Write a study's report, one HTML file that needs no network."""
+    from analysis.report import write_report
+
+    path = output or _paths(name).report
+    write_report(_read(name), path)
+    typer.echo(path)
+
+
+@app.command(epilog="Example: study sync demo --tracking-uri http://127.0.0.1:5000")
+def sync(name: Name, tracking_uri: TrackingUri = None, studies: Studies = None) -> None:  # noqa: ARG001
+    """Bring MLflow to what a study's folder holds; may be repeated."""
+    from study.tracking import sync as run
+
+    done = run(_paths(name), tracking_uri)
+    typer.echo(f"{done.trials} trials and {done.events} events of {name} are in {done.uri}")
+
+
+@app.command(epilog="Example: study ui --port 5001")
+def ui(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A study with a store of its own.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = UI_PORT,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Show MLflow's pages of the studies, for this machine alone; Ctrl-C ends it."""
+    from study import ui as pages
+    from study.tracking_uri import is_server, redact
+
+    uri = _tracking_uri(name)
+    if is_server(uri):
+        typer.echo(f"{name} is on an MLflow server of its own: {redact(uri)}")
+        return
+    pages.check_store(uri, studies_folder())
+    pages.check_port(port)
+    address = f"http://{pages.HOST}:{port}"
+    typer.echo(f"MLflow: {address}   (answers once the server is up, in some seconds)")
+    for study, table in pages.tables_of_trials(list(_all_studies())):
+        typer.echo(f"  trials of {study}: {address}/{table}")
+    pages.serve(uri, studies_folder(), port)
+
+
+def main() -> None:
+    """Exit code 0; 2 for a user's mistake, told in a line; 130 for an interruption; 1 for anything else."""
+    try:
+        app()
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+
+
+def _paths(name: str) -> StudyPaths:
+    """The folder of a study; a name that could lead elsewhere is refused."""
+    if name in ("", ".", "..") or "/" in name or "\\" in name:
+        raise UserError(f"{name!r} is no name of a study; `study status` lists them")
+    return study_paths(name)
+
+
+def _read(name: str) -> Study:
+    from analysis.runs import read_study
+
+    return read_study(_paths(name))
+
+
+def _all_studies() -> list[StudyPaths]:
+    found = sorted(path.parent for path in studies_folder().glob("*/study.json"))
+    if not found:
+        raise UserError(f"there are no studies in {studies_folder()}; start one with `study demo`")
+    return [StudyPaths(root) for root in found]
+
+
+def _counts(study: Study) -> str:
+    found = study.trials["status"].value_counts()
+    return ", ".join(f"{count} {status}" for status, count in found.items()) or "no trials yet"
+
+
+def _fresh_name(stem: str) -> str:
+    taken = {path.name for path in studies_folder().glob(f"{stem}*")}
+    numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
+    return next(name for name in (stem, *numbered) if name not in taken)
+
+
+def _tracking_uri(name: str | None) -> str:
+    from study.config import StudyConfig
+    from study.tracking_uri import resolve_uri
+
+    if name is None:
+        return resolve_uri(None, study_paths("any"))
+    paths = _paths(name)
+    if not paths.study_file.exists():
+        raise UserError(f"there is no study {name!r} in {studies_folder()}; `study status` lists them")
+    return resolve_uri(StudyConfig.load(paths.study_file).tracking.uri, paths)
+
+
+def _print_outcome(paths: StudyPaths) -> None:
+    from analysis.tables import frontier_table
+
+    _print(frontier_table(_read(paths.name)).rich())
+    typer.echo(f"Report: {paths.report}")
+
+
+def _print(renderable: Any) -> None:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    console.print(renderable)

@@ -1,0 +1,223 @@
+"""The study file: what to search, what to hold, how much to spend. Every fault of a file is reported at once."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+
+from analysis.layout import study_paths
+from search_spaces.faults import Fault, SpaceError, nearest
+from search_spaces.space import SearchSpace
+from study.settings import Settings, flatten_settings
+from study.study_file import StudyFileError, fault_of, lines, read_study_file
+from study.tracking_uri import TrackingError, resolve_uri
+from study.yaml_tree import with_fractions
+from trainables.config import ConfigError, FaithfulTo, TrialConfig
+from trainables.metrics import CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
+
+SamplerName = Literal["tpe", "nsga2", "gp", "random"]
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+
+
+def _folder_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"name is {name!r}; use up to 100 of A-Z a-z 0-9 . _ - and begin with no dot")
+    return name
+
+
+def _trainable(name: str) -> str:
+    from trainables.catalogue import TRAINABLES
+
+    return _known("trainable", name, TRAINABLES)
+
+
+def _objective(name: str) -> str:
+    return _known("objective", name, OBJECTIVES)
+
+
+def _recipe(name: str) -> str:
+    from trainables.recipes import RECIPES
+
+    return _known("recipe", name, RECIPES)
+
+
+def _known(kind: str, name: str, valid: Mapping[str, object]) -> str:
+    if name not in valid:
+        raise ValueError(f"unknown {kind} {name!r}; {nearest(name, valid)}")
+    return name
+
+
+def _distinct(names: list[str]) -> list[str]:
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"{', '.join(sorted(twice))} is listed twice; keep one")
+    return names
+
+
+def _tracking_uri(uri: str) -> str:
+    try:
+        resolve_uri(uri, study_paths("any"))
+    except TrackingError as error:
+        raise ValueError(str(error)) from error
+    return uri
+
+
+Names = Annotated[list[Annotated[str, AfterValidator(_objective)]], Field(min_length=1), AfterValidator(_distinct)]
+Trainables = Annotated[list[Annotated[str, AfterValidator(_trainable)]], Field(min_length=1), AfterValidator(_distinct)]
+Recipes = Annotated[list[Annotated[str, AfterValidator(_recipe)]], AfterValidator(_distinct)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Budget(_Section):
+    """How much a study may spend; whichever ends first ends it."""
+
+    trials: int | None = Field(default=None, gt=0)
+    wall_minutes: Positive | None = None
+    gpu_hours: Positive | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.trials is None and self.wall_minutes is None and self.gpu_hours is None:
+            raise ValueError("budget is empty; give trials, wall_minutes or gpu_hours")
+        return self
+
+
+def _gpus(value: float) -> float:
+    """Ray gives a part of one GPU or several whole ones."""
+    if value > 1 and value != int(value):
+        raise ValueError("above 1 it must be a whole number; below, a share of one GPU")
+    return value
+
+
+class Resources(_Section):
+    """What one trial holds, and how many run at a time."""
+
+    gpus_per_trial: Annotated[float, AfterValidator(_gpus)] | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """``None``: one if the machine has a GPU, else none."""
+    cpus_per_trial: Positive = 1.0
+    max_concurrent: int | None = Field(default=None, gt=0)
+    max_failures: int = Field(default=3, ge=0)
+    """How often a trial is tried again after its worker was lost."""
+
+
+class Tracking(_Section):
+    """Where MLflow lives."""
+
+    uri: Annotated[str, AfterValidator(_tracking_uri)] | None = None
+    """``None``: a database beside the studies."""
+    offline: bool = False
+
+
+class StudyConfig(_Section):
+    """One study, as its file says."""
+
+    name: Annotated[str, AfterValidator(_folder_name)]
+    trainables: Trainables
+    faithful_to: FaithfulTo = "paper"
+    settings: Annotated[dict[str, Any], BeforeValidator(flatten_settings)] = {}
+    """Leaves of ``TrialConfig`` by dotted path, held for every trainable that has them; after ``NAME.``, for one."""
+    space: Annotated[dict[str, Any], BeforeValidator(with_fractions)] = {}
+    """What ``search_spaces.build`` takes: dimension -> range, choices or value; trainable -> the same for it alone."""
+    objectives: Names = [CLEAN_ACCURACY, PGD_ACCURACY]
+    sampler: SamplerName = "tpe"
+    seed: int = Field(default=0, ge=0)
+    budget: Budget
+    resources: Resources = Resources()
+    start_from: Recipes = []
+    tracking: Tracking = Tracking()
+
+    @classmethod
+    def load(cls, path: Path | str, overrides: Mapping[str, Any] | None = None) -> Self:
+        """The study in the file at ``path``, with ``overrides`` by dotted path: ``{"settings.network.width": 16}``.
+
+        Raises ``StudyFileError`` with every fault of file and overrides.
+        """
+        tree = read_study_file(Path(path), overrides or {})
+        try:
+            config, faults = cls.model_validate(tree.values), []
+        except ValidationError as error:
+            faults = [fault_of(item, cls) for item in error.errors()]
+            config = _partial(cls, tree.values, {fault.path[0] for fault in faults if fault.path})
+        faults += config.faults()
+        if faults or tree.faults:
+            raise StudyFileError(lines(tree, faults))
+        return config
+
+    @property
+    def objectives_with_directions(self) -> dict[str, Direction]:
+        return {name: OBJECTIVES[name] for name in self.objectives}
+
+    def base_configs(self) -> dict[str, TrialConfig]:
+        """Each trainable's config with the study's settings and none of its search; ``SpaceError`` with every fault."""
+        configs, faults = self._held.configs()
+        if faults:
+            raise SpaceError(faults)
+        return configs
+
+    def search_space(self) -> SearchSpace:
+        """The space that the study searches; ``SpaceError`` with every fault."""
+        from search_spaces.build import build
+
+        return build(self.base_configs().values(), self.space, self._held.settled())
+
+    def faults(self) -> list[Fault]:
+        """What does not fit together although each part is well formed."""
+        return list(self._faults())
+
+    def to_yaml(self) -> str:
+        """A study file that loads to an equal config, with every default written out."""
+        text = io.StringIO()
+        yaml = YAML(typ="safe", pure=True)
+        yaml.default_flow_style = False
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+        yaml.dump(self.model_dump(exclude_none=True), text)
+        return text.getvalue()
+
+    @cached_property
+    def _held(self) -> Settings:
+        return Settings(self.trainables, self.faithful_to, self.settings)
+
+    def _faults(self) -> Iterator[Fault]:
+        from search_spaces.build import build
+
+        if self.sampler == "gp" and len(self.trainables) > 1:
+            yield Fault(("sampler",), "sampler gp models one trainable; choose tpe, or one study per trainable")
+        configs, faults = self._held.configs()
+        yield from (fault.under("settings") for fault in faults)
+        try:
+            space = build(configs.values(), self.space, self._held.settled())
+        except SpaceError as error:
+            yield from (fault.under("space") for fault in error.faults)
+        else:
+            yield from self._start_faults(space)
+
+    def _start_faults(self, space: SearchSpace) -> Iterator[Fault]:
+        from trainables.recipes import recipe
+
+        for index, name in enumerate(self.start_from):
+            try:
+                space.params(recipe(name))
+            except ConfigError as error:
+                yield Fault(("start_from", index), f"recipe {name} lies outside the study: {error}")
+
+
+def _partial(cls: type[StudyConfig], values: Mapping[str, Any], bad: set[str | int]) -> Any:
+    """What can still be checked when some keys are malformed: the rest, against all trainables if those are unclear."""
+    from trainables.catalogue import TRAINABLES
+
+    good = {key: value for key, value in values.items() if key in cls.model_fields and key not in bad}
+    if "trainables" not in good:
+        good |= {"trainables": list(TRAINABLES), "sampler": "tpe"}
+    return cls.model_construct(**good)

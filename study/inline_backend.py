@@ -1,0 +1,35 @@
+"""Runs trials one after another in this process: one debugger session covers the whole line."""
+
+from __future__ import annotations
+
+from study.interrupts import interruptible
+from study.session import Session
+from study.worker import TrialStopped, run_assignment
+from trainables.metrics import EpochReport
+
+
+def run(session: Session) -> None:
+    """Run the study to its end; ``KeyboardInterrupt`` when a signal, or a full disk, ends it earlier."""
+
+    def interrupted() -> None:
+        session.interrupt()
+        raise KeyboardInterrupt
+
+    with interruptible(interrupted):
+        while (assignment := session.next()) is not None:
+            _run_trial(session, assignment.number)
+
+
+def _run_trial(session: Session, number: int) -> None:
+    def on_report(_report: EpochReport) -> None:
+        session.reported(number)
+        if session.over():
+            if session.interrupted:
+                raise KeyboardInterrupt
+            raise TrialStopped(session.out_of_time())
+
+    allotment = session.allotment
+    run_assignment(
+        session.paths.root, number, gpu_share=allotment.gpu_share, threads=allotment.threads, on_report=on_report
+    )
+    session.ended(number)

@@ -1,0 +1,234 @@
+"""Launch a study, or resume it: check, write what it is, run it, report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from analysis.layout import StudyPaths, study_paths, write_atomically, write_json
+from search_spaces.space import SearchSpace
+from study import inline_backend
+from study.config import Budget, StudyConfig
+from study.manifest import describe
+from study.preflight import allot, check_data, check_evaluation, check_name, check_search
+from study.progress import Progress
+from study.resources import machine
+from study.search import Search
+from study.session import SIGNALLED, Allotment, Session
+from study.tracking import Tracker, redact
+from trainables.config import UserError
+
+Backend = Literal["ray", "inline"]
+Run = Callable[[Session], None]
+
+INTERRUPTED = 130
+"""Exit code of a study that a signal ended: 128 + SIGINT, as shells have it."""
+
+
+class StudyBusyError(UserError):
+    """Another process runs this study."""
+
+
+class NoSuchStudyError(UserError):
+    """There is no study of this name to go on with."""
+
+
+class StudyPausedError(UserError):
+    """The machine must be mended before the study can go on."""
+
+
+def launch(
+    config: StudyConfig, *, backend: Backend = "ray", address: str | None = None, console: Console | None = None
+) -> StudyPaths:
+    """Run a new study to the end of its budget.
+
+    ``address``: ``auto`` or HOST:PORT of a Ray cluster that shares the studies' folder; ``None``: this machine.
+    Raises ``UserError`` for what the user can mend, before anything is written; ``SystemExit(130)`` when a signal
+    ended the study, which can then be resumed.
+    """
+    console = console or Console(stderr=True)
+    paths, space = study_paths(config.name), config.search_space()
+    check_name(paths)
+    check_search(config, space)
+    check_evaluation(space)
+    data = check_data(space, progress=console.is_terminal)
+    with _executor(backend, address) as (available, run):
+        allotment = allot(config, space, available, side_by_side=backend == "ray")
+        with _new_folder(paths), _sole_driver(paths):
+            write_json(paths.manifest, describe(paths, config, space, allotment, data))
+            _write_study_file(paths, config)
+            _drive(paths, config, space, allotment, run, console)
+    return paths
+
+
+def resume(
+    name: str,
+    *,
+    trials: int | None = None,
+    wall_minutes: float | None = None,
+    gpu_hours: float | None = None,
+    tracking_uri: str | None = None,
+    backend: Backend = "ray",
+    address: str | None = None,
+    console: Console | None = None,
+) -> StudyPaths:
+    """Go on with a study: first the trials that have not ended, then new ones. Finished trials are left alone.
+
+    ``trials``, ``wall_minutes`` and ``gpu_hours`` replace the study's whole budget of that kind, what is spent
+    included. ``tracking_uri`` replaces the address of MLflow for this run; the study's own is kept without
+    credentials, which belong in the environment or here. Raises as ``launch`` does.
+    """
+    console = console or Console(stderr=True)
+    paths = study_paths(name)
+    if not paths.study_file.exists():
+        raise NoSuchStudyError(f"there is no study {name!r} in {paths.root.parent}; launch it first")
+    asked = {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
+    elsewhere = {} if tracking_uri is None else {"tracking.uri": tracking_uri, "tracking.offline": False}
+    stored = StudyConfig.load(paths.study_file, elsewhere)
+    config = _with_budget(stored, {key: value for key, value in asked.items() if value})
+    space = config.search_space()
+    check_data(space, progress=console.is_terminal)
+    with _executor(backend, address) as (available, run):
+        allotment = allot(config, space, available, side_by_side=backend == "ray")
+        with _sole_driver(paths):
+            _record_budget(paths, config)
+            _drive(paths, config, space, allotment, run, console)
+    return paths
+
+
+@contextmanager
+def _executor(backend: Backend, address: str | None) -> Iterator[tuple[Mapping[str, float], Run]]:
+    """Cores and GPUs there are, and what runs a session on them."""
+    if backend == "inline":
+        yield machine(), inline_backend.run
+        return
+    from study import ray_backend
+
+    with ray_backend.cluster(address) as available:
+        yield available, ray_backend.run
+
+
+@contextmanager
+def _new_folder(paths: StudyPaths) -> Iterator[None]:
+    """The study's folder, taken away again if it ends before any trial has begun."""
+    paths.root.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        paths.root.mkdir()
+    except FileExistsError:
+        check_name(paths)
+    try:
+        yield
+    except (SystemExit, StudyPausedError):
+        raise  # to be resumed
+    except BaseException:
+        if not any(paths.each_trial()):
+            shutil.rmtree(paths.root, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _sole_driver(paths: StudyPaths) -> Iterator[None]:
+    """One driver a study; the lock goes with the process that holds it."""
+    try:
+        with FileLock(paths.root / ".lock", blocking=False):
+            yield
+    except Timeout as error:
+        raise StudyBusyError(f"study {paths.name} is being run by another process; wait for it or stop it") from error
+
+
+def _drive(
+    paths: StudyPaths, config: StudyConfig, space: SearchSpace, allotment: Allotment, run: Run, console: Console
+) -> None:
+    search = Search.open(paths, config, space)
+    try:
+        tracker = Tracker.open(paths, uri=config.tracking.uri, offline=config.tracking.offline)
+    except BaseException:
+        search.close()
+        raise
+    with Progress(console, config) as progress:
+        session = Session(
+            paths=paths,
+            config=config,
+            allotment=allotment,
+            search=search,
+            tracker=tracker,
+            progress=progress,
+            console=console,
+        )
+        _run(session, run)
+    _finish(session)
+
+
+def _run(session: Session, run: Run) -> None:
+    """Run to the end or to an interruption. Whatever happens, what has ended is settled and delivered."""
+    try:
+        if (reason := session.search.exhausted()) is None:
+            run(session)
+        else:
+            session.say(f"nothing to do: {reason}; give a larger budget to go on")
+    except KeyboardInterrupt:
+        session.interrupt()
+    except BaseException:
+        session.interrupt("the driver failed")
+        session.close()
+        _deliver(session)
+        raise
+    session.close()
+
+
+def _finish(session: Session) -> None:
+    how_to_go_on = f"continue with: study resume {session.paths.name}"
+    if session.interrupted is None:
+        _report(session)
+        if hopeless := session.search.hopeless():
+            session.say(f"no further trial was begun: {hopeless}")
+    _deliver(session)
+    if session.interrupted == SIGNALLED:
+        session.say(f"{session.interrupted}; {how_to_go_on}")
+        raise SystemExit(INTERRUPTED)
+    if session.interrupted:
+        raise StudyPausedError(f"{session.interrupted}; make room, then {how_to_go_on}")
+
+
+def _report(session: Session) -> None:
+    """A study is not lost with its report."""
+    try:
+        from analysis.report import write_report
+        from analysis.runs import read_study
+
+        write_report(read_study(session.paths), session.paths.report)
+    except Exception as error:
+        session.say(f"no report was written ({type(error).__name__}: {error}); try: study report {session.paths.name}")
+
+
+def _deliver(session: Session) -> None:
+    session.tracker.notify()
+    undelivered = session.tracker.close()
+    if undelivered and not session.config.tracking.offline:
+        why = f" ({session.tracker.problem})" if session.tracker.problem else ""
+        session.say(f"{undelivered} events did not reach MLflow{why}; bring them with: study sync {session.paths.name}")
+
+
+def _write_study_file(paths: StudyPaths, config: StudyConfig) -> None:
+    """Without the secrets of its tracking address: the file is shown, kept and sent around."""
+    uri = config.tracking.uri
+    tracking = config.tracking.model_copy(update={"uri": uri and redact(uri)})
+    write_atomically(paths.study_file, config.model_copy(update={"tracking": tracking}).to_yaml())
+
+
+def _with_budget(config: StudyConfig, replaced: Mapping[str, float]) -> StudyConfig:
+    budget = Budget(**{**config.budget.model_dump(), **replaced})
+    return config.model_copy(update={"budget": budget})
+
+
+def _record_budget(paths: StudyPaths, config: StudyConfig) -> None:
+    manifest = json.loads(paths.manifest.read_text())
+    if manifest["budget"] != config.budget.model_dump():
+        _write_study_file(paths, config)
+        write_json(paths.manifest, manifest | {"budget": config.budget.model_dump()})

@@ -1,0 +1,65 @@
+"""``study.json``: what a study is, for whoever reads its results."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from analysis.layout import StudyPaths
+from search_spaces.space import SearchSpace
+from study.config import StudyConfig
+from study.resources import hardware
+from study.session import Allotment
+from study.tracking_uri import redact, resolve_uri
+from trainables.metrics import OBJECTIVES
+
+SCHEMA = 1
+
+
+def describe(
+    paths: StudyPaths, config: StudyConfig, space: SearchSpace, allotment: Allotment, data: str
+) -> dict[str, Any]:
+    """The manifest of a study that begins now; ``data`` describes its images."""
+    evaluation = space.parts[0].base.evaluation
+    return {
+        "schema": SCHEMA,
+        "name": config.name,
+        "created": time.time(),
+        "objectives": [{"metric": name, "direction": OBJECTIVES[name]} for name in config.objectives],
+        "sampler": config.sampler,
+        "seed": config.seed,
+        "trainables": list(space.trainables),
+        "space": space.to_json(),
+        "evaluation": {"head": evaluation.head, "epsilon": evaluation.epsilon, "split": evaluation.split},
+        "data": data,
+        "budget": config.budget.model_dump(),
+        "resources": {
+            "cpus_per_trial": allotment.cpus,
+            "gpus_per_trial": allotment.gpus,
+            "concurrent": allotment.concurrent,
+        },
+        "environment": environment(),
+        "tracking": {"uri": None if config.tracking.offline else redact(resolve_uri(config.tracking.uri, paths))},
+    }
+
+
+def environment() -> dict[str, str | None]:
+    """Versions of what computes, the kind of machine, and the code's commit where it is known."""
+    versions = {name: version(name) for name in ("torch", "ray", "optuna", "mlflow")}
+    return {"python": platform.python_version(), **versions, "hardware": hardware(), "git_commit": _commit()}
+
+
+def _commit() -> str | None:
+    """Of the checkout that this file belongs to; ``None`` for an installed package."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,70 @@
+"""One trial in this process, without Ray, tracking or a study's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from analysis import labels
+from analysis.layout import write_json
+from trainables.catalogue import default_config
+from trainables.config import ConfigError, TrialConfig, UserError, override
+from trainables.metrics import Accuracy, EpochReport, TrialResult
+from trainables.pretrain import DivergedError
+from trainables.trial import run
+
+
+def configure(trainable: str, changes: Mapping[str, Any]) -> TrialConfig:
+    """The trainable's defaults, the paper's or those of ``faithful_to``, with ``changes`` by dotted path."""
+    if "trainable" in changes:
+        raise ConfigError("trainable cannot be set; name it as the command's argument")
+    return override(default_config(trainable, changes.get("faithful_to", "paper")), changes)
+
+
+def train(config: TrialConfig, checkpoint: Path | None, json: Path | None, console: Console) -> TrialResult:
+    """Run ``config``, telling ``console`` of every epoch and of the figures; ``json`` receives the whole result.
+
+    Raises ``UserError`` where the configuration cannot be run, or diverges.
+    """
+
+    def report(epoch: EpochReport) -> None:
+        console.print(epoch_line(epoch), highlight=False, soft_wrap=True)
+
+    try:
+        result = run(config, checkpoint=checkpoint, report=report)
+    except DivergedError as error:
+        raise UserError(str(error)) from error
+    console.print(result_table(config, result))
+    if json is not None:
+        write_json(json, result.to_dict())
+    return result
+
+
+def epoch_line(report: EpochReport) -> str:
+    return (
+        f"epoch {report.epoch}/{report.epochs}  loss {report.loss:.4g}  clean {report.loss_clean:.4g}"
+        f"  FGSM {report.loss_fgsm:.4g}  PGD {report.loss_pgd:.4g}  probe {report.probe_accuracy:.1%}"
+        f"  {labels.duration(report.seconds)}"
+    )
+
+
+def result_table(config: TrialConfig, result: TrialResult) -> Table:
+    """Every head's accuracies in percent with their 95 % intervals."""
+    spent = f"{labels.cost(result.cost.pretrain_forward_equivalents)} forward-equivalents"
+    took = labels.duration(60 * (result.cost.pretrain_minutes + result.cost.evaluation_minutes))
+    table = Table(title=f"{config.trainable}: {result.data}; {spent}, {took}", title_justify="left")
+    table.add_column("Head")
+    table.add_column("Clean, %", justify="right")
+    for attack in result.chosen.attacks:
+        table.add_column(f"PGD-{attack.steps} {labels.epsilon(attack.epsilon)}, %", justify="right")
+    for head in result.heads:
+        table.add_row(head.name, _cell(head.clean), *(_cell(attack.worst) for attack in head.attacks))
+    return table
+
+
+def _cell(accuracy: Accuracy) -> str:
+    return labels.percent_interval(accuracy.value, *accuracy.interval())

@@ -1,0 +1,67 @@
+"""What is checked before a study writes anything: a mistake costs its user one line, not a night."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analysis.layout import StudyPaths
+from search_spaces.space import SearchSpace
+from study.config import StudyConfig
+from study.resources import gpus_per_trial, slots
+from study.samplers import make_sampler
+from study.session import Allotment
+from trainables.config import ConfigError, UserError
+from trainables.cost import batches_per_epoch
+from trainables.data import load
+from trainables.recipes import recipe
+
+
+class NameTakenError(UserError):
+    """A study of this name exists."""
+
+
+def check_name(paths: StudyPaths) -> None:
+    if paths.root.exists():
+        raise NameTakenError(
+            f"a study called {paths.name} exists in {paths.root.parent}; "
+            f"continue it with `study resume {paths.name}` or choose another name"
+        )
+
+
+def check_search(config: StudyConfig, space: SearchSpace) -> None:
+    """Raises ``ConfigError`` for a sampler or a recipe to start from that does not fit the space."""
+    make_sampler(config.sampler, config.seed, 0, space.trainables)
+    for name in config.start_from:
+        space.params(recipe(name))
+
+
+def check_evaluation(space: SearchSpace) -> None:
+    """Points on one frontier are measured alike; raises ``ConfigError`` where the trainables' own configs differ."""
+    for name in ("head", "epsilon", "split"):
+        found = {part.trainable: getattr(part.base.evaluation, name) for part in space.parts}
+        if len(set(found.values())) > 1:
+            raise ConfigError(f"evaluation.{name} differs between trainables ({found}); give one value to all")
+
+
+def check_data(space: SearchSpace, *, progress: bool) -> str:
+    """Load every data set that the space uses; their descriptions. Raises ``DataError``.
+
+    A fixed batch size that leaves no batch raises ``ConfigError``; a searched one costs only the trials that draw it.
+    """
+    splits = {data: load(data, progress=progress) for data in dict.fromkeys(part.base.data for part in space.parts)}
+    for part in space.parts:
+        if "batch_size" not in dict(part.searched):
+            batches_per_epoch(part.base, len(splits[part.base.data].train))
+    return "; ".join(dict.fromkeys(found.description for found in splits.values()))
+
+
+def allot(config: StudyConfig, space: SearchSpace, available: Mapping[str, float], *, side_by_side: bool) -> Allotment:
+    """What each trial gets of the ``available`` cores and GPUs; ``ResourceError`` if there are too few."""
+    asked = config.resources
+    for part in space.parts:
+        if part.base.device.startswith("cuda") and not available.get("GPU"):
+            raise ConfigError(f"device is {part.base.device!r} but no GPU is visible; set it to auto or cpu")
+    gpus = gpus_per_trial(asked.gpus_per_trial, available, {part.base.device for part in space.parts})
+    fits = slots(asked.cpus_per_trial, gpus, available)
+    concurrent = min(fits, asked.max_concurrent or fits) if side_by_side else 1
+    return Allotment(cpus=asked.cpus_per_trial, gpus=gpus, concurrent=concurrent)

@@ -1,0 +1,226 @@
+"""Runs trials on Ray Tune. Ray is only the executor: what happened is read from the trials' folders.
+
+Nothing is restored from Ray's own files, so their gaps and their pickles do not matter. A trial whose process or
+node is lost is tried again by Ray and continues from its own checkpoint; if Ray Tune itself falls over, it is
+started anew with the trials that have not ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import traceback
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.search import Searcher
+
+from study.interrupts import interruptible
+from study.search import Assignment
+from study.session import Session
+from study.worker import run_on_ray
+from trainables.config import UserError
+
+PATIENCE_S = 0.5
+"""How long Tune's loop waits for a suggestion; a sampler that thinks longer does so beside the running trials."""
+
+_IN_WORKERS = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial that holds no GPU sees none
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths in a study file mean the same in every process
+}
+
+_SETTINGS = {
+    **_IN_WORKERS,
+    "RAY_AIR_NEW_OUTPUT": "0",  # no tables of Tune's
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours ends the study in order
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
+
+
+class ClusterError(UserError):
+    """The Ray cluster cannot be reached."""
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[Mapping[str, float]]:
+    """Resources of the Ray cluster at ``address`` (``auto`` or HOST:PORT), or of one started here and ended after.
+
+    A process that is already connected stays so.
+    """
+    if ray.is_initialized():
+        yield _resources()
+        return
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **(_local() if address is None else _at(address)))
+    except (ConnectionError, ValueError) as error:
+        raise ClusterError(
+            f"no Ray cluster answers at {address!r} ({error}); start one or leave --address out"
+        ) from error
+    try:
+        yield _resources()
+    finally:
+        ray.shutdown()
+
+
+def _resources() -> Mapping[str, float]:
+    found: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return found
+
+
+def _local() -> dict[str, Any]:
+    """The kernel, not Ray, ends the process that needs too much memory: Tune survives the loss of an actor only."""
+    return {
+        "address": "local",
+        "include_dashboard": False,
+        "_node_ip_address": "127.0.0.1",
+        "_system_config": {"memory_monitor_refresh_ms": 0},
+    }
+
+
+def _at(address: str) -> dict[str, Any]:
+    here = {name: os.environ[name] for name in ("ROBUST_SSL_DATA",) if name in os.environ}
+    return {"address": address, "runtime_env": {"env_vars": _IN_WORKERS | here}}
+
+
+def run(session: Session) -> None:
+    """Run the study until its budget is spent, its time is up or it is interrupted.
+
+    Raises what ended Tune, if it ends so more than ``resources.max_failures`` times without a trial ending between.
+    """
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    failures, ended = 0, _ended(session)
+    with interruptible(session.interrupt):
+        while not session.over():
+            try:
+                _fit(session)
+                return
+            except Exception as error:
+                failures = failures + 1 if _ended(session) == ended else 1
+                ended = _ended(session)
+                if failures > session.config.resources.max_failures:
+                    raise
+                _note(session, error)
+                session.search.reconcile()
+
+
+def _fit(session: Session) -> None:
+    searcher = _Searcher(session)
+    allotment = session.allotment
+    try:
+        tune.Tuner(
+            tune.with_resources(run_on_ray, {"cpu": allotment.cpus, "gpu": allotment.gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher, num_samples=-1, max_concurrent_trials=allotment.concurrent, reuse_actors=True
+            ),
+            run_config=tune.RunConfig(
+                name="ray",
+                storage_path=str(session.paths.root),
+                stop=_Stopper(session),
+                callbacks=[_Callback(session)],
+                failure_config=tune.FailureConfig(max_failures=session.config.resources.max_failures),
+                verbose=0,
+            ),
+        ).fit()
+    finally:
+        searcher.shutdown()
+        shutil.rmtree(session.paths.root / "ray", ignore_errors=True)
+
+
+class _Unpickled:
+    """Ray writes what it is given to its own files; these are never read, and a session cannot be written."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class _Searcher(_Unpickled, Searcher):
+    """Hands the session's trials to Tune; slow samplers think in a thread of their own."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(metric=None, mode=None)
+        self._session = session
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask")
+        self._asked: Future[Assignment | None] | None = None
+
+    def suggest(self, trial_id: str) -> Any:  # noqa: ARG002
+        """A trial's config, ``FINISHED``, or ``None`` while the sampler thinks."""
+        if self._asked is None:
+            self._asked = self._thread.submit(self._session.next)
+        if not wait([self._asked], timeout=PATIENCE_S).done:
+            return None
+        asked, self._asked = self._asked, None
+        assignment = asked.result()
+        return Searcher.FINISHED if assignment is None else self._config(assignment)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """The callback hears the same, and the reason."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Optuna's storage has it all."""
+
+    def shutdown(self) -> None:
+        self._thread.shutdown()
+
+    def _config(self, assignment: Assignment) -> dict[str, Any]:
+        allotment = self._session.allotment
+        return {
+            "root": str(self._session.paths.root),
+            "number": assignment.number,
+            "gpu_share": allotment.gpu_share,
+            "threads": allotment.threads,
+        }
+
+
+class _Callback(_Unpickled, tune.Callback):
+    """Tells the session what Tune hears."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def on_trial_result(self, trial: Trial, **_info: Any) -> None:  # type: ignore[override]
+        self._session.reported(trial.config["number"])
+
+    def on_trial_complete(self, trial: Trial, **_info: Any) -> None:  # type: ignore[override]
+        self._session.ended(trial.config["number"], lost="the worker ended without a result")
+
+    def on_trial_error(self, trial: Trial, **_info: Any) -> None:  # type: ignore[override]
+        self._session.ended(trial.config["number"], lost=_cause(trial))
+
+
+class _Stopper(_Unpickled, tune.Stopper):
+    """Ends all trials when the session is over, whether or not they report."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
+        return False
+
+    def stop_all(self) -> bool:
+        return self._session.over()
+
+
+def _cause(trial: Trial) -> str:
+    lines = [line.strip() for line in str(trial.get_error() or "").splitlines() if line.strip()]
+    return f"lost {trial.run_metadata.num_failures} times: {lines[-1] if lines else 'no cause is known'}"
+
+
+def _ended(session: Session) -> int:
+    return sum(trial.state.is_finished() for trial in session.search.trials())
+
+
+def _note(session: Session, error: Exception) -> None:
+    with open(session.paths.root / "driver-errors.txt", "a") as file:
+        file.write(traceback.format_exc() + "\n")
+    cause = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+    session.say(f"Ray Tune ended ({cause[0]}); starting it again with the unfinished trials")

@@ -1,0 +1,279 @@
+"""The search of one study: which trial comes next and what became of each. No Ray in here.
+
+Optuna's storage is the truth about the search, a trial's folder the truth about the trial: an outcome is read from
+the folder and told to Optuna, never the other way round. A search that is opened again first hands out the trials
+that have begun and not ended, under their numbers, so that nothing is trained twice and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, finite, read_events, write_json
+from analysis.schema import TrialStatus
+from search_spaces.space import SearchSpace
+from study.budget import Spent, no_more_trials, out_of_time
+from study.config import StudyConfig
+from study.search_storage import SearchError, open_study, release
+from trainables.config import ConfigError, TrialConfig, to_dict
+from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS
+from trainables.recipes import recipe
+
+FAILURES_IN_A_ROW = 20
+"""So many failed trials with none between that succeeded end a search: something is wrong with all of them."""
+
+REPEATS_IN_A_ROW = 100
+"""So many draws of configurations that are already measured end a search: its space holds nothing new."""
+
+_STATES = {
+    TrialStatus.FINISHED: TrialState.COMPLETE,
+    TrialStatus.FAILED: TrialState.FAIL,
+    TrialStatus.STOPPED: TrialState.PRUNED,
+}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One trial to run; ``resumed`` when an earlier driver had already handed it out."""
+
+    number: int
+    trainable: str
+    resumed: bool = False
+
+
+class Search:
+    """Ask for the next trial, tell what became of it. Every call leaves the storage and the folders consistent."""
+
+    def __init__(self, paths: StudyPaths, config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> None:
+        self._paths = paths
+        self._config = config
+        self._space = space
+        self._storage = storage
+        self._study = open_study(config, space, storage)
+        self._unfinished: deque[int] = deque()
+        self._opened = time.monotonic()
+        self._minutes_before = float(self._study.user_attrs.get("wall_minutes", 0.0))
+
+    @classmethod
+    def open(cls, paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> Self:
+        """Create the search, or go on with it. Raises ``SearchError`` where storage and study file disagree."""
+        storage = RDBStorage(f"sqlite:///{paths.optuna}")
+        try:
+            search = cls(paths, config, space, storage)
+            search._enqueue_recipes()
+            search.reconcile()
+        except BaseException:
+            release(storage)
+            raise
+        return search
+
+    def ask(self) -> Assignment | None:
+        """The next trial, its ``config.json`` on disk; ``None`` when the budget or the space is exhausted."""
+        if self.out_of_time():
+            return None
+        while self._unfinished:
+            trial = self._trial(self._unfinished.popleft())
+            if assignment := self._known(trial) or self._begin(trial):
+                return assignment
+        for _ in range(REPEATS_IN_A_ROW):
+            if no_more_trials(self._config.budget, self.spent()) or self.hopeless():
+                return None
+            if assignment := self._begin(self._study.ask()):
+                return assignment
+        return None
+
+    def tell(
+        self, number: int, status: TrialStatus, metrics: Mapping[str, float] | None, reason: str | None = None
+    ) -> None:
+        """Record how a trial ended; a second telling changes nothing.
+
+        A finished trial whose objectives are not all there and finite counts as failed, a stopped one keeps its
+        last metrics as an attribute: neither is ever a point on a frontier.
+        """
+        frozen = self._frozen(number)
+        if frozen.state.is_finished():
+            return
+        values = {name: float(value) for name, value in (metrics or {}).items()}
+        if status is TrialStatus.FINISHED and (fault := self._fault(values)):
+            status, reason = TrialStatus.FAILED, fault
+        self._mark(frozen, status=str(status), reason=reason, metrics=values)
+        objectives = [values[name] for name in self._config.objectives] if status is TrialStatus.FINISHED else None
+        self._study.tell(number, objectives, state=_STATES[status])
+        self._save_clock()
+
+    def settle(self, number: int, *, lost: str | None = None, status: TrialStatus = TrialStatus.FAILED) -> bool:
+        """Tell a trial's outcome as its folder has it; whether it has ended.
+
+        ``lost`` says why a trial without an end will never have one: that becomes its end, with ``status``.
+        """
+        events = read_events(self._paths.trial(number))
+        ended = next((event for event in reversed(events) if event["kind"] == ENDED), None)
+        if ended is None and lost is None:
+            return False
+        if ended is None:
+            ended = self._end(number, events, status, str(lost))
+        self.tell(number, TrialStatus(ended["status"]), ended.get("metrics"), ended.get("reason"))
+        return True
+
+    def reconcile(self) -> None:
+        """Compare what Optuna believes to be running with the folders; what has not ended is handed out again."""
+        known = {trial.number for trial in self.trials()}
+        for folder in self._paths.each_trial():
+            if folder.number not in known:
+                raise SearchError(
+                    f"{folder.root} is unknown to {self._paths.optuna}; put back the database it was made with"
+                )
+        self._unfinished.clear()
+        for trial in self.trials():
+            if trial.state is TrialState.RUNNING and not self.settle(trial.number):
+                self._unfinished.append(trial.number)
+
+    def close(self, *, ended: str | None = None) -> None:
+        """Settle what has ended and let go of the storage.
+
+        ``ended`` says why the study is over: trials that still run are then recorded as stopped. Without it they
+        stay as they are, and the next ``open`` hands them out again.
+        """
+        try:
+            for trial in self.trials():
+                if trial.state is TrialState.RUNNING:
+                    self.settle(trial.number, lost=ended, status=TrialStatus.STOPPED)
+            self._save_clock()
+        finally:
+            release(self._storage)
+
+    def exhausted(self) -> str | None:
+        """Why no trial would be handed out now; ``None`` if one would."""
+        return self.out_of_time() or (None if self._unfinished else no_more_trials(self._config.budget, self.spent()))
+
+    def hopeless(self) -> str | None:
+        """Why more trials would be wasted; ``None`` while some succeed."""
+        told = [trial for trial in self.trials() if trial.state.is_finished()][-FAILURES_IN_A_ROW:]
+        if len(told) < FAILURES_IN_A_ROW or any(trial.state is not TrialState.FAIL for trial in told):
+            return None
+        return f"the last {FAILURES_IN_A_ROW} trials failed, the latest with: {told[-1].user_attrs.get('reason')}"
+
+    def out_of_time(self) -> str | None:
+        """Why even running trials must stop now; ``None`` if they need not."""
+        return out_of_time(self._config.budget, self.wall_minutes())
+
+    def wall_minutes(self) -> float:
+        """Minutes that the study's drivers have run, all added."""
+        return self._minutes_before + (time.monotonic() - self._opened) / 60
+
+    def spent(self) -> Spent:
+        begun = [trial for trial in self.trials() if trial.state is not TrialState.WAITING]
+        minutes = sum(_gpu_minutes(metrics_of(trial)) for trial in begun)
+        return Spent(trials=len(begun), gpu_hours=minutes / 60)
+
+    def trials(self) -> list[FrozenTrial]:
+        """Every trial of the search in order; draws that only repeated another trial are not among them."""
+        return [trial for trial in self._study.get_trials(deepcopy=False) if "repeats" not in trial.user_attrs]
+
+    def frontier(self) -> list[FrozenTrial]:
+        """The finished trials that no other dominates, in order."""
+        complete = any(trial.state is TrialState.COMPLETE for trial in self.trials())
+        best = self._study.best_trials if complete else []
+        return sorted((trial for trial in best if "repeats" not in trial.user_attrs), key=lambda trial: trial.number)
+
+    def _enqueue_recipes(self) -> None:
+        if not self._config.start_from or "start_from" in self._study.user_attrs:
+            return
+        points = [self._space.params(recipe(name)) for name in self._config.start_from]
+        for name, point in zip(self._config.start_from, points, strict=True):
+            self._study.enqueue_trial(point, user_attrs={"recipe": name}, skip_if_exists=True)
+        self._study.set_user_attr("start_from", list(self._config.start_from))
+
+    def _known(self, trial: Trial) -> Assignment | None:
+        """The unfinished trial as it was handed out, if its configuration had reached the disk."""
+        try:
+            written = json.loads(self._paths.trial(trial.number).config.read_text())
+        except FileNotFoundError:
+            return None
+        return Assignment(trial.number, written["trainable"], resumed=True)
+
+    def _begin(self, trial: Trial) -> Assignment | None:
+        """Draw the trial's configuration; ``None`` if it is no valid one or already measured."""
+        try:
+            config = self._space.suggest(trial)
+        except ConfigError as error:
+            self._write_config(trial, None)
+            self.settle(trial.number, lost=f"{type(error).__name__}: {error}")
+            return None
+        if twin := self._twin(trial):
+            self._repeat(trial, twin)
+            return None
+        self._write_config(trial, config)
+        return Assignment(trial.number, config.trainable)
+
+    def _write_config(self, trial: Trial, config: TrialConfig | None) -> None:
+        trainable = config.trainable if config else trial.params.get("trainable", next(iter(self._space.trainables)))
+        write_json(
+            self._paths.trial(trial.number).config,
+            {
+                "number": trial.number,
+                "trainable": trainable,
+                "params": trial.params,
+                "config": to_dict(config) if config else {},
+            },
+        )
+        self._mark(self._frozen(trial.number), trial_id=self._paths.trial_id(trial.number), trainable=trainable)
+
+    def _twin(self, trial: Trial) -> FrozenTrial | None:
+        """A finished trial with the same parameters: a trial is a function of its config, so it need not run again."""
+        return next(
+            (other for other in self.trials() if other.state is TrialState.COMPLETE and other.params == trial.params),
+            None,
+        )
+
+    def _repeat(self, trial: Trial, twin: FrozenTrial) -> None:
+        self._mark(self._frozen(trial.number), repeats=twin.number)
+        self._study.tell(trial.number, twin.values)
+
+    def _end(self, number: int, events: list[dict[str, Any]], status: TrialStatus, reason: str) -> dict[str, Any]:
+        attempts = [event["attempt"] for event in events if event["kind"] == ATTEMPT]
+        metrics: dict[str, float] = next((event["metrics"] for event in reversed(events) if event["kind"] == EPOCH), {})
+        end = {"status": str(status), "reason": reason, "metrics": metrics}
+        append_event(self._paths.trial(number), ENDED, max(attempts, default=0), **end)
+        return end
+
+    def _fault(self, values: Mapping[str, float]) -> str | None:
+        for name in self._config.objectives:
+            if name not in values:
+                return f"objective {name} is missing"
+            if not math.isfinite(values[name]):
+                return f"objective {name} is {values[name]}"
+        return None
+
+    def _save_clock(self) -> None:
+        self._study.set_user_attr("wall_minutes", self.wall_minutes())
+
+    def _trial(self, number: int) -> Trial:
+        return Trial(self._study, self._frozen(number)._trial_id)
+
+    def _frozen(self, number: int) -> FrozenTrial:
+        return self._study.get_trials(deepcopy=False)[number]
+
+    def _mark(self, trial: FrozenTrial, **attributes: Any) -> None:
+        for name, value in attributes.items():
+            if value is not None:
+                self._storage.set_trial_user_attr(trial._trial_id, name, finite(value))
+
+
+def _gpu_minutes(metrics: Mapping[str, float]) -> float:
+    """What a trial used; one that did not finish counts by its training time, as if it had held a whole GPU."""
+    return metrics.get(GPU_MINUTES, metrics.get(TRAIN_SECONDS, 0.0) / 60)
+
+
+def metrics_of(trial: FrozenTrial) -> dict[str, float]:
+    """What the trial measured, as far as it came."""
+    return {name: float(value) for name, value in trial.user_attrs.get("metrics", {}).items()}

@@ -1,0 +1,120 @@
+"""Addresses of MLflow stores: which are accepted, which answer, and how they are shown without their secrets."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from analysis.download import run_link
+from analysis.layout import StudyPaths, default_tracking_uri
+from trainables.config import UserError
+
+DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+PROBE_TIMEOUT_S = 5.0
+
+
+class TrackingError(UserError):
+    """MLflow cannot be used as asked; names the address, without secrets, and the remedy."""
+
+
+def resolve_uri(uri: str | None, paths: StudyPaths) -> str:
+    """``uri`` with an absolute path, the studies folder's own database for ``None``.
+
+    Raises ``TrackingError`` for a bare path and any other address that MLflow would take for a file store.
+    """
+    if uri is None:
+        return default_tracking_uri(paths.root.parent)
+    if uri.startswith("sqlite:///") and len(uri) > len("sqlite:///") and ":memory:" not in uri:
+        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
+    if is_server(uri) or _database(uri) in DATABASE_PORTS:
+        _require_readable(uri)
+        return uri.rstrip("/")
+    raise TrackingError(
+        f"tracking.uri is {redact(uri)!r}; give http://HOST:PORT of an MLflow server or "
+        f"sqlite:///{paths.root.parent / 'mlflow.db'}"
+    )
+
+
+def _require_readable(uri: str) -> None:
+    parts = urlsplit(uri)
+    try:
+        ambiguous = "@" in parts.path + parts.query + parts.fragment or parts.port == 0
+    except ValueError:  # what should be the port is part of the password
+        ambiguous = True
+    if ambiguous:
+        raise TrackingError(f"tracking.uri {redact(uri)!r} is ambiguous; write / ? # of a password as %2F %3F %23")
+
+
+def is_server(uri: str) -> bool:
+    return uri.startswith(("http://", "https://")) and bool(urlsplit(uri).hostname)
+
+
+def _database(uri: str) -> str:
+    """``postgresql`` of ``postgresql+psycopg2://...``."""
+    return urlsplit(uri).scheme.partition("+")[0]
+
+
+def check_reachable(uri: str) -> None:
+    """Raise ``TrackingError`` within seconds if nothing answers at ``uri``; any answer of a server will do."""
+    try:
+        if is_server(uri):
+            _probe_server(uri)
+        elif _database(uri) in DATABASE_PORTS:
+            _probe_database(urlsplit(uri))
+    except OSError as error:
+        raise TrackingError(
+            f"MLflow does not answer at {redact(uri)} ({_cause(error)}); start the server, "
+            "or launch with --offline and run `study sync` later"
+        ) from error
+
+
+def _probe_server(uri: str) -> None:
+    try:
+        # is_server admits http and https alone
+        with urllib.request.urlopen(f"{redact(uri)}/health", timeout=PROBE_TIMEOUT_S):  # noqa: S310
+            return
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code in (502, 503, 504):  # the gateway answers, the server behind it does not
+                raise
+    except urllib.error.URLError as error:
+        if not isinstance(error.reason, ssl.SSLError):  # MLflow has settings of its own for certificates
+            raise
+
+
+def _probe_database(parts: SplitResult) -> None:
+    if parts.hostname:
+        port = parts.port or DATABASE_PORTS[parts.scheme.partition("+")[0]]
+        socket.create_connection((parts.hostname, port), timeout=PROBE_TIMEOUT_S).close()
+
+
+def _cause(error: OSError) -> str:
+    return str(error.reason if isinstance(error, urllib.error.URLError) else error) or type(error).__name__
+
+
+def redact(uri: str) -> str:
+    """``uri`` without user, password, query and fragment: fit to be printed and stored."""
+    public = re.sub(r"(?<=://).*@", "", uri)  # to the last @: a password may hold / ? # and still work
+    parts = urlsplit(public)
+    if not parts.netloc:
+        return public.partition("?")[0]
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+
+def redact_message(message: str, uri: str) -> str:
+    """The first line of ``message`` with every secret of ``uri`` taken out."""
+    parts = urlsplit(uri)
+    line = (message.strip().splitlines() or [""])[0].replace(uri, redact(uri))
+    for secret in (parts.netloc.rpartition("@")[0], parts.password, parts.query):
+        line = line.replace(secret, "***") if secret else line
+    return line
+
+
+def run_url(uri: str, experiment_id: str, run_id: str) -> str:
+    """The page of one run: on the server ``uri``, or where ``study ui`` serves a SQLite store; "" for others."""
+    return run_link(redact(uri), experiment_id, run_id).url

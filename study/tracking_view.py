@@ -1,0 +1,260 @@
+"""What MLflow should show of a study, as a pure function of the study's folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from analysis import layout, schema
+from analysis.layout import StudyPaths, TrialPaths
+from analysis.schema import MLFLOW_STATUS, TrialStatus
+from trainables.metrics import CLEAN_ACCURACY, GPU_MINUTES, OBJECTIVES, PGD_ACCURACY
+
+FINAL_STEP = 0
+"""MLflow draws a metric that never passes step 0 as bars that compare runs; epochs, from 1, become lines."""
+REASON_LENGTH = 1000
+
+
+class Span(NamedTuple):
+    """When a run began and ended, in Unix milliseconds; ``ended_ms`` is ``None`` while it runs."""
+
+    started_ms: int
+    ended_ms: int | None
+
+
+class Point(NamedTuple):
+    """One number of one run."""
+
+    key: str
+    value: float
+    timestamp_ms: int
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """What one run holds. ``points`` has one entry for each event of the trial, in order."""
+
+    identity: tuple[str, str]
+    """The tag that finds this run among its experiment's."""
+    name: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str] = field(default_factory=dict)
+    points: Sequence[Sequence[Point]] = ()
+    files: Sequence[Path] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Artifacts that are no file of the folder, by name."""
+    status: str
+    span: Span
+
+
+def read_manifest(paths: StudyPaths) -> dict[str, Any]:
+    return _read_json(paths.manifest)
+
+
+def trial_view(paths: StudyPaths, trial: TrialPaths, manifest: Mapping[str, Any]) -> RunView | None:
+    """The child run of one trial; ``None`` until its first event."""
+    events = layout.read_events(trial)
+    if not events:
+        return None
+    stored = _read_json(trial.config)
+    status, reason = _standing(events, stored)
+    trainable = str(stored.get("trainable", "unknown"))
+    return RunView(
+        identity=(schema.TRIAL_ID, paths.trial_id(trial.number)),
+        name=f"{trial.number:04d} {trainable}",
+        tags=_trial_tags(paths, trial, manifest, stored, events) | ({schema.REASON: reason} if reason else {}),
+        params=_params(stored),
+        points=_points(events),
+        files=[path for path in (trial.config, trial.events, trial.result) if path.exists()],
+        texts={schema.ENVIRONMENT_ARTIFACT: _environment(manifest, events)},
+        status=MLFLOW_STATUS[status],
+        span=Span(_milliseconds(events[0]), None if status is TrialStatus.RUNNING else _milliseconds(events[-1])),
+    )
+
+
+def study_view(paths: StudyPaths, manifest: Mapping[str, Any], trials: Iterable[Span], *, live: bool) -> RunView:
+    """The parent run; it is RUNNING while the study is ``live`` or has a trial that can still be resumed."""
+    return RunView(
+        identity=(schema.ROLE, "study"),
+        name=paths.name,
+        tags={
+            schema.ROLE: "study",
+            schema.STUDY: paths.name,
+            "mlflow.note.content": description(paths.name, manifest),
+            **_commit(manifest),
+        },
+        files=[path for path in (paths.manifest, paths.study_file, paths.report) if path.exists()],
+        status="RUNNING" if (span := _study_span(manifest, list(trials), live)).ended_ms is None else "FINISHED",
+        span=span,
+    )
+
+
+def _study_span(manifest: Mapping[str, Any], trials: Sequence[Span], live: bool) -> Span:
+    starts = [trial.started_ms for trial in trials]
+    ends = [trial.ended_ms for trial in trials if trial.ended_ms is not None]
+    started = int(manifest["created"] * 1000) if "created" in manifest else min(starts, default=int(time.time() * 1000))
+    open_ended = live or not ends or len(ends) < len(starts)
+    return Span(started, None if open_ended else max(ends))
+
+
+def trials_page(experiment_id: str) -> str:
+    """The table of trials, after a server's address. MLflow's own start page shows traces of language models."""
+    return f"#/experiments/{experiment_id}/runs?viewStateShareKey=trials&workflowType=machine_learning"
+
+
+def description(name: str, manifest: Mapping[str, Any], link: str = "") -> str:
+    """Short Markdown for somebody who opens the study in MLflow for the first time; folded, its first line shows."""
+    objectives = ", ".join(f"{item['direction']} `{item['metric']}`" for item in manifest.get("objectives", []))
+    budget = ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in manifest.get("budget", {}).items() if value)
+    facts = {
+        "Trainables": ", ".join(manifest.get("trainables", [])),
+        "Objectives": objectives,
+        "Budget": budget,
+        "Search": f"{manifest['sampler']}, seed {manifest.get('seed')}" if "sampler" in manifest else "",
+        "Data": str(manifest.get("data", "")),
+        "Evaluation": _evaluation(manifest.get("evaluation", {})),
+    }
+    lines = [f"- {title}: {value}" for title, value in facts.items() if value]
+    title = f"**{name}**: a hyperparameter study of robust self-supervised learning. {link}".rstrip()
+    return "\n".join([title, "", *lines, "", READING])
+
+
+def _evaluation(evaluation: Mapping[str, Any]) -> str:
+    if not evaluation:
+        return ""
+    return "{head} head, epsilon {radius:g}/255, {split} images".format(
+        radius=evaluation["epsilon"] * 255, **evaluation
+    )
+
+
+READING = (
+    "Each child run is one trial. On the experiment's Runs page, *Views* > *Trials* shows parameters beside "
+    f"accuracies, best `{PGD_ACCURACY}` first; the chart view draws `train/...` against epochs. FINISHED trials have "
+    "final accuracies, FAILED and KILLED ones say why in the tag `trial.reason`. "
+    f"The frontier is in the artifact `{schema.REPORT_ARTIFACT}` of this run, once `study report` has been run."
+)
+
+
+def experiment_tags(
+    name: str, manifest: Mapping[str, Any], params: Iterable[str], experiment_id: str | None = None
+) -> dict[str, str]:
+    """Tags that make MLflow's page of the experiment useful at once: kind, headline metric, table of trials."""
+    metrics = [item["metric"] for item in manifest.get("objectives", [])] or [CLEAN_ACCURACY, PGD_ACCURACY]
+    headline = PGD_ACCURACY if PGD_ACCURACY in metrics else metrics[0]
+    link = f"[Table of trials]({trials_page(experiment_id)})" if experiment_id else ""
+    greater = OBJECTIVES[headline] == "maximize"
+    created = manifest.get("created")
+    return {
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.experiment.primaryMetric.name": headline,
+        "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater),
+        "mlflow.note.content": description(name, manifest, link),
+        "mlflow.sharedViewState.trials": _table_view([headline, *metrics], params, created or 0, ascending=not greater),
+        **({schema.CREATED: str(created)} if created else {}),
+    }
+
+
+def _table_view(metrics: Sequence[str], params: Iterable[str], created: float, *, ascending: bool) -> str:
+    # MLflow's run table hides every parameter and metric by default; a saved view of the experiment shows them
+    columns = [f"params.`{name}`" for name in sorted(params)]
+    columns += [f"metrics.`{name}`" for name in dict.fromkeys([*metrics, GPU_MINUTES])]
+    state = {"orderByKey": f"metrics.`{metrics[0]}`", "orderByAsc": ascending, "selectedColumns": columns}
+    milliseconds = int(created * 1000)
+    view = {"name": "Trials", "createdAt": milliseconds, "updatedAt": milliseconds, "state": json.dumps(state)}
+    return json.dumps(view)
+
+
+def _standing(events: Sequence[Mapping[str, Any]], stored: Mapping[str, Any]) -> tuple[TrialStatus, str]:
+    """How the trial stands, and why: as its last ``ended`` event says, unless an attempt began after it."""
+    marks = [event for event in events if event["kind"] in (layout.ATTEMPT, layout.ENDED)]
+    if marks and marks[-1]["kind"] == layout.ENDED:
+        reason = str(marks[-1].get("reason") or "") or _not_finite(_values(marks[-1]))
+        return TrialStatus(marks[-1]["status"]), reason[:REASON_LENGTH]
+    if not stored:
+        return TrialStatus.STOPPED, "config.json cannot be read: the trial cannot be resumed"
+    return TrialStatus.RUNNING, ""
+
+
+def _not_finite(metrics: Mapping[str, float]) -> str:
+    names = [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]
+    return f"not finite: {', '.join(names)}" if names else ""
+
+
+def _trial_tags(
+    paths: StudyPaths,
+    trial: TrialPaths,
+    manifest: Mapping[str, Any],
+    stored: Mapping[str, Any],
+    events: Sequence[Mapping[str, Any]],
+) -> dict[str, str]:
+    evaluation = manifest.get("evaluation", {}) | stored.get("config", {}).get("evaluation", {})
+    tags = {
+        schema.ROLE: "trial",
+        schema.STUDY: paths.name,
+        schema.TRIAL_ID: paths.trial_id(trial.number),
+        schema.TRIAL_NUMBER: trial.number,
+        schema.TRAINABLE: stored.get("trainable"),
+        schema.ATTEMPTS: max(event["attempt"] for event in events),
+        schema.HEAD: evaluation.get("head"),
+        schema.SPLIT: evaluation.get("split"),
+        schema.EPSILON: evaluation.get("epsilon"),
+        schema.DATA: _read_json(trial.result).get("data", manifest.get("data")),
+    }
+    return {key: str(value) for key, value in tags.items() if value is not None} | _commit(manifest)
+
+
+def _commit(manifest: Mapping[str, Any]) -> dict[str, str]:
+    commit = manifest.get("environment", {}).get("git_commit")
+    return {"mlflow.source.git.commit": str(commit)} if commit else {}
+
+
+def _params(stored: Mapping[str, Any]) -> dict[str, str]:
+    seed = stored.get("config", {}).get("seed")
+    named = {**stored.get("params", {}), "trainable": stored.get("trainable"), "seed": seed}
+    return {name: str(value) for name, value in named.items() if value is not None}
+
+
+def _environment(manifest: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:
+    attempts = [event for event in events if event["kind"] == layout.ATTEMPT]
+    used = {key: attempts[-1].get(key) for key in ("device", "gpu_share")} if attempts else {}
+    return json.dumps({**manifest.get("environment", {}), **used}, indent=2) + "\n"
+
+
+def _points(events: Sequence[Mapping[str, Any]]) -> list[list[Point]]:
+    """Numbers of each event; an epoch that a resumed attempt ran again counts once, as first reported."""
+    seen: set[int] = set()
+    points: list[list[Point]] = []
+    for event in events:
+        if event["kind"] != layout.EPOCH:
+            points.append(_numbers(event, FINAL_STEP))
+            continue
+        points.append([] if event["epoch"] in seen else _numbers(event, event["epoch"]))
+        seen.add(event["epoch"])
+    return points
+
+
+def _numbers(event: Mapping[str, Any], step: int) -> list[Point]:
+    time_ms = _milliseconds(event)
+    return [Point(name, value, time_ms, step) for name, value in _values(event).items() if math.isfinite(value)]
+
+
+def _values(event: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in (event.get("metrics") or {}).items() if value is not None}
+
+
+def _milliseconds(event: Mapping[str, Any]) -> int:
+    return int(event["time"] * 1000)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):  # what one file lacks costs its own values and nothing else
+        return {}
+    return values if isinstance(values, dict) else {}

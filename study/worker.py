@@ -1,0 +1,156 @@
+"""One attempt at one trial: what a Ray worker, or the inline backend, runs.
+
+The trial's folder says what to do and hears what happened. A fault of the trial itself is its result, so that
+nobody tries it again; a fault of the machine is raised, so that somebody does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+
+from analysis.layout import (
+    ATTEMPT,
+    ENDED,
+    EPOCH,
+    StudyPaths,
+    TrialPaths,
+    append_event,
+    read_events,
+    write_atomically,
+    write_json,
+)
+from analysis.schema import TrialStatus
+from study.resources import confine, device_in_words
+from trainables import checkpoint, trial
+from trainables.config import TrialConfig, from_dict
+from trainables.metrics import EpochReport
+
+PREDECESSOR_TIMEOUT_S = 120
+"""A worker whose driver was killed may outlive it for a moment; its successor waits so long for it to let go."""
+
+MACHINE_FAULTS = (OSError, torch.AcceleratorError)
+"""Full disks, lost mounts, a GPU that fell over: another attempt, in another process, may succeed."""
+
+Report = Callable[[EpochReport], None]
+
+
+class TrialStopped(Exception):  # noqa: N818 - a decision, not an error
+    """Raised by ``on_report`` to end a trial early; its message is the reason."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a trial ended."""
+
+    status: TrialStatus
+    reason: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def run_assignment(
+    root: Path, number: int, *, gpu_share: float = 1.0, threads: int = 1, on_report: Report = lambda _: None
+) -> Ended:
+    """Run trial ``number`` of the study in folder ``root`` to its end, from its last checkpoint if it has one.
+
+    ``gpu_share`` is the part of a GPU it holds, 1 on the CPU. ``on_report`` hears of each epoch after it is on disk.
+    Raises what is no fault of the trial: ``MACHINE_FAULTS`` and interruptions.
+    """
+    paths = StudyPaths(root).trial(number)
+    with FileLock(paths.root / ".lock", timeout=PREDECESSOR_TIMEOUT_S):
+        if (ended := _already_ended(paths)) is not None:
+            return ended
+        confine(threads, gpu_share)
+        attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
+        ended = _attempt(paths, attempt, gpu_share, on_report)
+        append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics)
+        return ended
+
+
+def run_on_ray(config: dict[str, Any]) -> dict[str, Any]:
+    """``run_assignment`` as Ray Tune calls it. Here, so that a worker imports nothing of the driver's."""
+    from ray import tune
+
+    ended = run_assignment(
+        Path(config["root"]),
+        config["number"],
+        gpu_share=config["gpu_share"],
+        threads=config["threads"],
+        on_report=lambda report: tune.report({"epoch": report.epoch}),
+    )
+    return {"status": str(ended.status)}
+
+
+def _already_ended(paths: TrialPaths) -> Ended | None:
+    for event in reversed(read_events(paths)):
+        if event["kind"] == ENDED:
+            metrics = {name: float(value) for name, value in event["metrics"].items()}
+            return Ended(TrialStatus(event["status"]), event["reason"], metrics)
+    return None
+
+
+def _attempt(paths: TrialPaths, attempt: int, gpu_share: float, on_report: Report) -> Ended:
+    try:
+        config = from_dict(json.loads(paths.config.read_text())["config"])
+        _announce(paths, attempt, config, gpu_share)
+        report = _Reporter(paths, attempt, on_report)
+        result = trial.run(config, checkpoint=paths.checkpoint, report=report, gpu_share=gpu_share)
+    except TrialStopped as stop:
+        return Ended(TrialStatus.STOPPED, str(stop), _last_metrics(paths))
+    except MACHINE_FAULTS:
+        raise
+    except Exception as error:
+        write_atomically(paths.root / "error.txt", traceback.format_exc())
+        return Ended(TrialStatus.FAILED, _one_line(error), _last_metrics(paths))
+    write_json(paths.result, result.to_dict())
+    return Ended(TrialStatus.FINISHED, None, dict(result.metrics()))
+
+
+def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, gpu_share: float) -> None:
+    resumed = checkpoint.load(paths.checkpoint, config)["report"]["epoch"] if paths.checkpoint.exists() else 0
+    append_event(
+        paths,
+        ATTEMPT,
+        attempt,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        device=device_in_words(config.device),
+        gpu_share=gpu_share,
+        resumed_epoch=resumed,
+    )
+
+
+class _Reporter:
+    """Appends each epoch once, whatever an earlier attempt had already written."""
+
+    def __init__(self, paths: TrialPaths, attempt: int, on_report: Report) -> None:
+        self._paths, self._attempt, self._on_report = paths, attempt, on_report
+        self._last = max((event["epoch"] for event in _epochs(paths)), default=0)
+
+    def __call__(self, report: EpochReport) -> None:
+        if report.epoch > self._last:
+            append_event(self._paths, EPOCH, self._attempt, epoch=report.epoch, metrics=report.metrics())
+            self._last = report.epoch
+        self._on_report(report)
+
+
+def _epochs(paths: TrialPaths) -> list[dict[str, Any]]:
+    return [event for event in read_events(paths) if event["kind"] == EPOCH]
+
+
+def _last_metrics(paths: TrialPaths) -> dict[str, float]:
+    epochs = _epochs(paths)
+    return {name: float(value) for name, value in epochs[-1]["metrics"].items()} if epochs else {}
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,30 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="session")
+def golden() -> Callable[[str], dict[str, Tensor]]:
+    """Loads one file of golden numbers as float64 tensors (integers as they are)."""
+
+    def load(name: str) -> dict[str, Tensor]:
+        with np.load(GOLDEN / f"{name}.npz") as file:
+            return {key: torch.as_tensor(file[key]) for key in file.files}
+
+    return load
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Tests compare bit for bit, so the number of threads is fixed."""
+    torch.set_num_threads(1)

@@ -1,0 +1,279 @@
+"""The command line: what each command prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from study import cli, ui
+from study.config import StudyConfig
+from study.settings import flatten_settings
+
+COMMANDS = ["demo", "launch", "resume", "train", "status", "front", "report", "sync", "ui"]
+
+TINY = """\
+name: tiny
+trainables: [cf_amc_ssl]
+budget: {trials: 2}
+sampler: random
+tracking: {offline: true}
+settings:
+  device: cpu
+  data: {source: digits, image_size: 8, train_images: 200}
+  views.number: 2
+  network: {width: 4, depth: 10, pre_feature: 32, projector_hidden: 32, embedding: 16}
+  optimiser: {epochs: 1, batch_size: 64}
+  evaluation: {images: 50, head_epochs: 1, head_attack_steps: 2, attack_steps: 2}
+space:
+  unlisted: fixed
+  learning_rate: {low: 0.05, high: 1.0}
+  m: [1, 2]
+"""
+
+
+def subprocess_study(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"ROBUST_SSL_STUDIES": str(folder), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+    command = [sys.executable, "-m", "study", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def study(monkeypatch, capsys, studies):
+    """Runs the command in this process; gives its exit code and what it wrote."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["study", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def tiny_file(tmp_path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command):
+    result = CliRunner().invoke(cli.app, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: study {command}" in result.output
+
+
+def test_help_lists_every_command_and_loads_nothing_heavy():
+    result = CliRunner().invoke(cli.app, ["--help"])
+    assert all(command in result.output for command in COMMANDS)
+    heavy = "{'torch', 'ray', 'mlflow', 'optuna', 'pandas'}"
+    code = f"import sys, study.cli; print(*{heavy} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(study, studies, tiny_file):
+    before = sorted(studies.iterdir())
+    code, out, err = study("launch", tiny_file, "--dry-run", "--set", "space.epsilon={low: 4/255, high: 8/255}")
+    assert (code, err) == (0, "")
+    assert "4/255 to 8/255" in out
+    assert "learning_rate" in out
+    assert "digits" in out
+    assert "least / median / most" in out
+    assert "for 2 trials" in out
+    assert sorted(studies.iterdir()) == before
+
+
+def test_the_dry_runs_cost_is_what_a_trial_reports(tmp_path):
+    from study.dry_run import estimate
+    from trainables.trial import run
+
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    config = StudyConfig.load(tmp_path / "tiny.yaml", {"space.m": 2}).search_space().sample(0)
+    known = estimate([config])
+    assert known.lowest == known.median == known.highest == run(config).cost.pretrain_forward_equivalents
+
+
+def test_a_dry_run_finds_missing_data_and_a_batch_that_is_too_large(study, tiny_file, tmp_path):
+    code, _, err = study("launch", tiny_file, "--dry-run", "--set", f"settings.data.source=folder:{tmp_path}/none")
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    assert "none" in err
+    code, _, err = study("launch", tiny_file, "--dry-run", "--set", "settings.optimiser.batch_size=500")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "optimiser.batch_size is 500" in err
+
+
+def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
+    code, out, err = study("launch", tiny_file, "--set", "budget.trials=0", "--set", "space.cropz=3")
+    assert (code, out) == (2, "")
+    assert [line.partition(": ")[0] for line in err.splitlines()] == ["--set budget.trials", "--set space.cropz"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["launch", "none.yaml"], "none.yaml: cannot be read"),
+        (["launch", "none.yaml", "--set", "nothing"], "write KEY=VALUE"),
+        (["train", "cf_amc"], "unknown trainable 'cf_amc'"),
+        (["train", "cf_amc_ssl", "--set", "network.widht=3"], "did you mean network.width"),
+        (["train", "cf_amc_ssl", "--set", "trainable=robust_simclr"], "name it as the command's argument"),
+        (["train", "cf_amc_ssl", "--set", "adversary.epsilon=8/0"], "adversary.epsilon is '8/0'"),
+        (["status", "none"], "'none'"),
+        (["status"], "there are no studies in"),
+        (["front", "../x"], "no name of a study"),
+        (["front", "none", "--json", "--csv"], "exclude each other"),
+        (["report", "none"], "'none'"),
+        (["resume", "none"], "'none'"),
+        (["sync", "none"], "none"),
+        (["ui"], "nothing is tracked"),
+        (["ui", "none"], "'none'"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_2(study, arguments, words):
+    code, out, err = study(*arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["launch"], ["lunch"], ["front", "a", "--xml"], ["resume", "a", "--trials", "no"]]
+)
+def test_wrong_usage_is_exit_2(study, arguments):
+    assert study(*arguments)[0] == 2
+
+
+def test_an_interruption_is_130_and_a_bug_is_1(study, monkeypatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_read", interrupt)
+    assert study("front", "any")[0] == 130
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(cli, "_read", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        study("front", "any")
+
+
+def test_a_study_from_launch_to_report(study, studies, tiny_file, tmp_path):
+    code, out, _ = study("launch", tiny_file, "--backend", "inline")
+    assert code == 0
+    assert "Pareto frontier of tiny" in out
+    assert str(studies / "tiny" / "report.html") in out
+
+    code, out, _ = study("status")
+    assert (code, out) == (0, "tiny  2 finished\n")
+    code, out, _ = study("status", "tiny")
+    assert "0001" in out
+    assert "finished" in out
+
+    code, out, _ = study("front", "tiny", "--json")
+    rows = json.loads(out)
+    assert all(row["trainable"] == "cf_amc_ssl" and 0 <= row["pgd_accuracy"] <= 1 for row in rows)
+    code, out, _ = study("front", "tiny", "--csv")
+    assert len(out.splitlines()) == len(rows) + 1
+
+    code, out, _ = study("report", "tiny", "-o", tmp_path / "own.html")
+    assert (code, out) == (0, f"{tmp_path / 'own.html'}\n")
+    assert (tmp_path / "own.html").read_text().startswith("<!")
+
+    code, _, err = study("launch", tiny_file, "--backend", "inline")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "study resume tiny" in err
+
+    code, out, _ = study("resume", "tiny", "--trials", "3", "--backend", "inline")
+    assert code == 0
+    assert study("status")[1] == "tiny  3 finished\n"
+
+
+def test_the_folder_may_be_an_option(study, tmp_path):
+    code, _, err = study("status", "--studies", tmp_path / "elsewhere")
+    assert code == 2
+    assert str(tmp_path / "elsewhere") in err
+
+
+def test_train_prints_epochs_and_intervals_and_writes_json(study, tmp_path):
+    leaves = flatten_settings(_tiny_settings())
+    sets = [text for path, value in leaves.items() for text in ("--set", f"{path}={value}")]
+    files = ["--json", tmp_path / "result.json", "--checkpoint", tmp_path / "checkpoint.pt"]
+    code, out, err = study("train", "cf_amc_ssl", *sets, *files)
+    assert (code, err) == (0, "")
+    assert "epoch 1/1" in out
+    assert "PGD-2 8/255" in out
+    metrics = json.loads((tmp_path / "result.json").read_text())["metrics"]
+    assert metrics["clean_accuracy_low"] <= metrics["clean_accuracy"] <= metrics["clean_accuracy_high"]
+    code, again, err = study("train", "cf_amc_ssl", *sets, *files)
+    assert (code, err) == (0, "")
+    assert again.splitlines()[0] == out.splitlines()[0], "the epoch is reported from the checkpoint, not trained again"
+
+
+def _tiny_settings() -> dict[str, object]:
+    from ruamel.yaml import YAML
+
+    settings: dict[str, object] = YAML(typ="safe", pure=True).load(TINY)["settings"]
+    return settings
+
+
+def test_no_traceback_reaches_a_user(tmp_path):
+    done = subprocess_study("front", "none", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_demo_takes_the_next_free_name(studies):
+    assert cli._fresh_name("demo") == "demo"
+    (studies / "demo").mkdir()
+    (studies / "demo-3").mkdir()
+    assert cli._fresh_name("demo") == "demo-2"
+    (studies / "demo-2").mkdir()
+    assert cli._fresh_name("demo") == "demo-4"
+
+
+def test_the_pages_are_for_this_machine_and_no_secret_is_an_argument(monkeypatch, tmp_path):
+    started: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execve", lambda _, command, environment: started.append((command, environment)))
+    ui.serve("postgresql://me:secret@host/db", tmp_path, 5001)
+    command, environment = started[0]
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert not any("secret" in word for word in command)
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == "postgresql://me:secret@host/db"
+
+
+@pytest.mark.slow
+def test_the_pages_show_a_synchronised_study(study, studies, tiny_file):
+    import socket
+    import urllib.request
+
+    assert study("launch", tiny_file, "--backend", "inline", "--set", "budget.trials=1")[0] == 0
+    done = subprocess_study("sync", "tiny", folder=studies)
+    assert done.returncode == 0, done.stderr
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"ROBUST_SSL_STUDIES": str(studies)}
+    command = [sys.executable, "-m", "study", "ui", "--port", str(port)]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            lines = iter(server.stdout.readline, "")
+            assert next(lines).startswith(f"MLflow: http://127.0.0.1:{port} ")
+            assert next(lines).startswith(f"  trials of tiny: http://127.0.0.1:{port}/#/experiments/")
+            assert any("Uvicorn running on" in line for line in lines)  # said once the port is open, not before
+            address = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=tiny"
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                assert json.load(answer)["experiment"]["name"] == "tiny"
+        finally:
+            server.terminate()

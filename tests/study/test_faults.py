@@ -1,0 +1,228 @@
+"""What is lost when something dies: nothing that had reached the disk. Real Ray, real processes, real signals."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from rich.console import Console
+
+from analysis import schema
+from analysis.layout import (
+    ATTEMPT,
+    ENDED,
+    EPOCH,
+    StudyPaths,
+    TrialPaths,
+    default_tracking_uri,
+    read_events,
+    study_paths,
+)
+from study import ray_backend
+from study.config import StudyConfig
+from study.launch import launch, resume
+from study.search import Search
+from study.session import Session
+from trainables import trial
+from trainables.config import from_dict
+from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
+
+Tiny = Callable[..., StudyConfig]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("studies")]
+
+LONG = {"optimiser.epochs": 40}
+PATIENCE_S = 120.0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """One Ray for all tests of this file but those that kill it."""
+    with ray_backend.cluster(None):
+        yield
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def of_kind(folder: TrialPaths, kind: str) -> list[dict[str, Any]]:
+    return [event for event in read_events(folder) if event["kind"] == kind]
+
+
+def resumed_epochs(folder: TrialPaths) -> list[int]:
+    return [event["resumed_epoch"] for event in of_kind(folder, ATTEMPT)]
+
+
+def wait_for_epoch(folder: TrialPaths, epoch: int) -> int:
+    """The process that trains ``folder``'s trial, once it has written ``epoch``."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        if any(event["epoch"] >= epoch for event in of_kind(folder, EPOCH)):
+            pid: int = of_kind(folder, ATTEMPT)[-1]["pid"]
+            return pid
+        time.sleep(0.02)
+    raise AssertionError(f"{folder.root} has no epoch {epoch} after {PATIENCE_S:.0f} s")
+
+
+def killing(number: int, *, epoch: int) -> threading.Thread:
+    """Kills the worker of trial ``number`` when it has written ``epoch``."""
+
+    def kill() -> None:
+        folder = study_paths("tiny").trial(number)
+        os.kill(wait_for_epoch(folder, epoch), signal.SIGKILL)
+
+    return threading.Thread(target=kill, daemon=True)
+
+
+def assert_whole(trials: int) -> None:
+    """Every trial is there once, finished, with each epoch at most once."""
+    folders = list(study_paths("tiny").each_trial())
+    assert [folder.number for folder in folders] == list(range(trials))
+    for folder in folders:
+        (end,) = of_kind(folder, ENDED)
+        assert end["status"] == "finished"
+        assert read_events(folder)[-1] == end
+        epochs = [event["epoch"] for event in of_kind(folder, EPOCH)]
+        assert epochs == sorted(set(epochs))
+
+
+def attempts_in_mlflow(paths: StudyPaths) -> dict[str, list[str]]:
+    """Attempts by trial, an entry for each of its finished MLflow runs."""
+    client = MlflowClient(default_tracking_uri(paths.root.parent))
+    experiment = client.get_experiment_by_name(paths.name)
+    assert experiment is not None
+    found: dict[str, list[str]] = {}
+    for run in client.search_runs([experiment.experiment_id]):
+        assert run.info.status == "FINISHED"
+        if run.data.tags[schema.ROLE] == "trial":
+            found.setdefault(run.data.tags[schema.TRIAL_ID], []).append(run.data.tags[schema.ATTEMPTS])
+    return found
+
+
+def assert_as_if_nothing_had_happened(folder: TrialPaths) -> None:
+    alone = trial.run(from_dict(json.loads(folder.config.read_text())["config"])).metrics()
+    (end,) = of_kind(folder, ENDED)
+    assert [end["metrics"][name] for name in (CLEAN_ACCURACY, PGD_ACCURACY)] == [
+        alone[name] for name in (CLEAN_ACCURACY, PGD_ACCURACY)
+    ]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_killed_worker_costs_at_most_an_epoch(tiny: Tiny, console: Console) -> None:
+    killer = killing(0, epoch=2)
+    killer.start()
+    config = tiny(settings=LONG, budget={"trials": 2}, resources={"max_concurrent": 1}, tracking={})
+    paths = launch(config, console=console)
+    killer.join()
+    assert_whole(2)
+    assert attempts_in_mlflow(paths) == {"tiny/0000": ["2"], "tiny/0001": ["1"]}
+    first, second = resumed_epochs(paths.trial(0))
+    assert (first, second >= 2) == (0, True)
+    assert resumed_epochs(paths.trial(1)) == [0]
+    assert_as_if_nothing_had_happened(paths.trial(0))
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_trial_that_is_lost_too_often_fails_and_the_study_goes_on(tiny: Tiny, console: Console) -> None:
+    killer = killing(0, epoch=1)
+    killer.start()
+    resources = {"max_concurrent": 1, "max_failures": 0}
+    paths = launch(tiny(settings=LONG, budget={"trials": 2}, resources=resources), console=console)
+    killer.join()
+    (lost,), (finished,) = (of_kind(paths.trial(number), ENDED) for number in (0, 1))
+    assert (lost["status"], finished["status"]) == ("failed", "finished")
+    assert lost["reason"].startswith("lost 1 times: ")
+
+
+@pytest.mark.usefixtures("cluster")
+def test_when_tune_falls_over_it_is_started_again(
+    tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported, broken = Session.reported, []
+
+    def once(session: Session, number: int) -> None:
+        reported(session, number)
+        if not broken:
+            broken.append(number)
+            raise RuntimeError("2 worker(s) were killed due to the node running low on memory")
+
+    monkeypatch.setattr(Session, "reported", once)
+    paths = launch(tiny(settings=LONG, budget={"trials": 2}, resources={"max_concurrent": 1}), console=console)
+    assert_whole(2)
+    assert resumed_epochs(paths.trial(0))[0] == 0
+    assert resumed_epochs(paths.trial(0))[-1] >= 1
+    assert "starting it again with the unfinished trials" in console.file.getvalue()
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_study_in_order(
+    tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    reported = Session.reported
+
+    def interrupted(session: Session, trial_number: int) -> None:
+        reported(session, trial_number)
+        if session.interrupted is None:
+            signal.raise_signal(number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "reported", interrupted)
+        with pytest.raises(SystemExit) as stopped:
+            launch(tiny(settings=LONG, budget={"trials": 2}, resources={"max_concurrent": 1}), console=console)
+    assert stopped.value.code == 130
+    assert "continue with: study resume tiny" in console.file.getvalue()
+    paths = study_paths("tiny")
+    assert of_kind(paths.trial(0), ENDED) == []
+    resume("tiny", console=console)
+    assert_whole(2)
+    assert resumed_epochs(paths.trial(0))[-1] >= 1
+
+
+@pytest.mark.usefixtures("cluster")
+def test_the_time_limit_needs_no_report(tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(search: Search) -> float:
+        return 6.0 if of_kind(study_paths("tiny").trial(0), EPOCH) else 0.0
+
+    monkeypatch.setattr(Search, "wall_minutes", late)
+    settings = {"optimiser.epochs": 4000}
+    paths = launch(tiny(settings=settings, budget={"wall_minutes": 5.0}), console=console)
+    for folder in paths.each_trial():
+        (end,) = of_kind(folder, ENDED)
+        assert (end["status"], end["reason"]) == ("stopped", "the time limit of 5 minutes is reached")
+        assert read_events(folder)[-1] == end
+
+
+def test_a_killed_driver_is_resumed_without_repetition(tiny: Tiny, console: Console, studies: Path) -> None:
+    config = tiny(settings=LONG, budget={"trials": 3}, resources={"max_concurrent": 1})
+    paths = study_paths("tiny")
+    (studies / "study.yaml").write_text(config.to_yaml())
+    code = (
+        "from study.config import StudyConfig; from study.launch import launch;"
+        f"launch(StudyConfig.load({str(studies / 'study.yaml')!r}))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    driver = subprocess.Popen([sys.executable, "-c", code], cwd=root, stderr=subprocess.DEVNULL)
+    try:
+        wait_for_epoch(paths.trial(1), 2)
+    finally:
+        driver.kill()
+        driver.wait()
+    finished = paths.trial(0).events.read_bytes()
+    resume("tiny", console=console)
+    assert_whole(3)
+    assert paths.trial(0).events.read_bytes() == finished
+    assert resumed_epochs(paths.trial(1))[-1] >= 2
+    assert_as_if_nothing_had_happened(paths.trial(1))

@@ -1,0 +1,290 @@
+"""Whole studies, tiny but real: from a study file's values to trials on disk."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, read_events, study_paths
+from search_spaces.space import SearchSpace
+from study import inline_backend
+from study.config import StudyConfig
+from study.launch import NoSuchStudyError, StudyBusyError, launch, resume
+from study.preflight import NameTakenError, check_evaluation
+from study.resources import ResourceError, gpus_per_trial, slots
+from study.search import Search
+from study.session import Session
+from study.worker import run_assignment
+from trainables import trial
+from trainables.config import ConfigError, UserError, from_dict, override
+from trainables.metrics import CLEAN_ACCURACY, GPU_MINUTES, PGD_ACCURACY
+
+Tiny = Callable[..., StudyConfig]
+pytestmark = pytest.mark.usefixtures("studies")
+
+
+def kinds(paths: StudyPaths, number: int) -> list[str]:
+    return [event["kind"] for event in read_events(paths.trial(number))]
+
+
+def ends(paths: StudyPaths) -> dict[int, dict[str, Any]]:
+    return {folder.number: read_events(folder)[-1] for folder in paths.each_trial()}
+
+
+def quiet() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def test_an_inline_study_runs_to_the_end_of_its_budget(tiny: Tiny) -> None:
+    console = quiet()
+    paths = launch(tiny(settings={"optimiser.epochs": 2}, budget={"trials": 2}), backend="inline", console=console)
+    for number in (0, 1):
+        assert kinds(paths, number) == [ATTEMPT, EPOCH, EPOCH, ENDED]
+        attempt, *_, ended = read_events(paths.trial(number))
+        assert attempt["resumed_epoch"] == 0
+        assert attempt["device"] == "cpu"
+        assert ended["status"] == "finished"
+        result = json.loads(paths.trial(number).result.read_text())
+        assert ended["metrics"] == result["metrics"]
+        assert {CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES} <= ended["metrics"].keys()
+    lines = [line for line in console.file.getvalue().splitlines() if line.startswith("trial ")]
+    assert [line.split()[1] for line in lines] == ["0000", "0001"]
+    assert "on the frontier" in lines[0]
+
+
+def test_the_manifest_says_what_the_study_is(tiny: Tiny) -> None:
+    config = tiny(budget={"trials": 1})
+    paths = launch(config, backend="inline", console=quiet())
+    manifest = json.loads(paths.manifest.read_text())
+    assert manifest["objectives"] == [
+        {"metric": CLEAN_ACCURACY, "direction": "maximize"},
+        {"metric": PGD_ACCURACY, "direction": "maximize"},
+    ]
+    assert manifest["space"] == json.loads(json.dumps(config.search_space().to_json()))
+    assert manifest["tracking"] == {"uri": None}
+    assert "digits" in manifest["data"]
+    assert manifest["environment"]["torch"] == torch.__version__.partition("+")[0]
+    assert StudyConfig.load(paths.study_file) == config
+
+
+def test_a_trial_of_a_study_is_the_trial_of_its_config(tiny: Tiny) -> None:
+    paths = launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
+    config = from_dict(json.loads(paths.trial(0).config.read_text())["config"])
+    alone, studied = trial.run(config).metrics(), ends(paths)[0]["metrics"]
+    assert {name: value for name, value in alone.items() if name != GPU_MINUTES} == {
+        name: value for name, value in studied.items() if name != GPU_MINUTES
+    }
+
+
+def test_a_trial_that_fails_is_a_result_and_the_study_goes_on(tiny: Tiny) -> None:
+    settings = {"data.validation_fraction": 0.1, "optimiser.batch_size": 100}
+    space = {"unlisted": "fixed", "learning_rate": [1e30, 0.1]}
+    paths = launch(tiny(settings=settings, space=space, budget={"trials": 2}), backend="inline", console=quiet())
+    endings = ends(paths)
+    assert sorted(end["status"] for end in endings.values()) == ["failed", "finished"]
+    (failed,) = (number for number, end in endings.items() if end["status"] == "failed")
+    assert endings[failed]["reason"].startswith("DivergedError: ")
+    assert "Traceback" in (paths.trial(failed).root / "error.txt").read_text()
+    assert not paths.trial(failed).result.exists()
+
+
+def test_resuming_trains_nothing_twice(tiny: Tiny) -> None:
+    launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
+    paths = study_paths("tiny")
+    before = paths.trial(0).events.read_bytes()
+    resume("tiny", backend="inline", console=quiet())
+    assert sorted(ends(paths)) == [0]
+    resume("tiny", trials=2, backend="inline", console=quiet())
+    assert paths.trial(0).events.read_bytes() == before
+    assert [end["status"] for end in ends(paths).values()] == ["finished", "finished"]
+    assert json.loads(paths.manifest.read_text())["budget"]["trials"] == 2
+    assert StudyConfig.load(paths.study_file).budget.trials == 2
+
+
+def test_an_interrupted_study_continues_in_the_middle_of_its_trial(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    reported = Session.reported
+
+    def interrupted(session: Session, number: int) -> None:
+        reported(session, number)
+        signal.raise_signal(signal.SIGINT)
+
+    config, console = tiny(settings={"optimiser.epochs": 3}, budget={"trials": 1}), quiet()
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "reported", interrupted)
+        with pytest.raises(SystemExit) as stopped:
+            launch(config, backend="inline", console=console)
+    assert stopped.value.code == 130
+    assert "study resume tiny" in console.file.getvalue()
+    paths = study_paths("tiny")
+    assert kinds(paths, 0) == [ATTEMPT, EPOCH]
+    resume("tiny", backend="inline", console=quiet())
+    events = read_events(paths.trial(0))
+    assert [event["resumed_epoch"] for event in events if event["kind"] == ATTEMPT] == [0, 1]
+    assert [event["epoch"] for event in events if event["kind"] == EPOCH] == [1, 2, 3]
+    whole = trial.run(from_dict(json.loads(paths.trial(0).config.read_text())["config"])).metrics()
+    assert events[-1]["metrics"][CLEAN_ACCURACY] == whole[CLEAN_ACCURACY]
+    assert events[-1]["metrics"][PGD_ACCURACY] == whole[PGD_ACCURACY]
+
+
+def test_the_time_limit_stops_the_running_trial(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    reported = Session.reported
+
+    def late(session: Session, number: int) -> None:
+        reported(session, number)
+        monkeypatch.setattr(Search, "wall_minutes", lambda search: 6.0)
+
+    monkeypatch.setattr(Session, "reported", late)
+    config = tiny(settings={"optimiser.epochs": 3}, budget={"wall_minutes": 5.0})
+    paths = launch(config, backend="inline", console=quiet())
+    (end,) = ends(paths).values()
+    assert (end["status"], end["reason"]) == ("stopped", "the time limit of 5 minutes is reached")
+    assert kinds(paths, 0) == [ATTEMPT, EPOCH, ENDED]
+
+
+def test_a_full_disk_pauses_the_study(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("study.session.disk_is_low", lambda folder: any(study_paths("tiny").each_trial()))
+        with pytest.raises(UserError, match=r"GiB is free .* study resume tiny"):
+            launch(tiny(), backend="inline", console=quiet())
+    paths = study_paths("tiny")
+    assert ENDED not in kinds(paths, 0)
+    resume("tiny", backend="inline", console=quiet())
+    assert [end["status"] for end in ends(paths).values()] == ["finished"] * 3
+
+
+def test_a_fault_of_the_machine_leaves_the_trial_to_be_resumed(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise OSError("Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "run", broken)
+        with pytest.raises(OSError, match="Input/output"):
+            launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
+    resume("tiny", backend="inline", console=quiet())
+    assert ends(study_paths("tiny"))[0]["status"] == "finished"
+
+
+def test_a_study_that_fails_before_its_first_trial_leaves_nothing(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny(tracking={"uri": "http://127.0.0.1:9"})
+    with pytest.raises(UserError, match="MLflow does not answer"):
+        launch(config, backend="inline", console=quiet())
+    assert not study_paths("tiny").root.exists()
+
+
+def test_the_study_file_keeps_no_secret(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("study.tracking.check_reachable", lambda uri: None)
+    monkeypatch.setattr("study.tracking.Tracker._deliver", lambda tracker, final: True)
+    config = tiny(tracking={"uri": "http://me:hunter2@127.0.0.1:9/mlflow"}, budget={"trials": 1})
+    paths = launch(config, backend="inline", console=quiet())
+    assert StudyConfig.load(paths.study_file).tracking.uri == "http://127.0.0.1:9/mlflow"
+    written = b"".join(file.read_bytes() for file in paths.root.rglob("*") if file.is_file())
+    assert b"hunter2" not in written
+
+
+def test_missing_data_is_known_before_anything_is_written(tiny: Tiny, tmp_path: Path) -> None:
+    config = tiny(settings={"data.source": f"folder:{tmp_path / 'nowhere'}"})
+    with pytest.raises(UserError, match="nowhere"):
+        launch(config, backend="inline", console=quiet())
+    assert not study_paths("tiny").root.exists()
+
+
+def test_a_taken_name_is_refused(tiny: Tiny, studies: Path) -> None:
+    (studies / "tiny").mkdir()
+    with pytest.raises(NameTakenError, match="study resume tiny"):
+        launch(tiny(), backend="inline", console=quiet())
+    assert list((studies / "tiny").iterdir()) == []
+
+
+def test_one_driver_a_study(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = []
+
+    def second_driver(session: Session) -> None:
+        with pytest.raises(StudyBusyError, match="another process"):
+            resume("tiny", backend="inline", console=quiet())
+        refused.append(session)
+
+    monkeypatch.setattr(inline_backend, "run", second_driver)
+    launch(tiny(), backend="inline", console=quiet())
+    assert refused
+
+
+def test_an_unknown_study_cannot_be_resumed(studies: Path) -> None:
+    with pytest.raises(NoSuchStudyError, match="no study 'nothing'"):
+        resume("nothing", backend="inline", console=quiet())
+
+
+def test_trainables_are_measured_alike(tiny: Tiny) -> None:
+    parts = tiny(trainables=["cf_amc_ssl", "robust_simclr"], space={}).search_space().parts
+    other = replace(parts[1], base=override(parts[1].base, {"evaluation.split": "test"}))
+    with pytest.raises(ConfigError, match=r"evaluation\.split differs"):
+        check_evaluation(SearchSpace((parts[0], other)))
+    check_evaluation(SearchSpace(parts))
+
+
+def test_an_ended_trial_is_not_run_again(tiny: Tiny) -> None:
+    paths = launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
+    before = paths.trial(0).events.read_bytes()
+    ended = run_assignment(paths.root, 0)
+    assert ended.metrics == ends(paths)[0]["metrics"]
+    assert paths.trial(0).events.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_study_on_ray(tiny: Tiny, capfd: pytest.CaptureFixture[str]) -> None:
+    console = quiet()
+    paths = launch(tiny(resources={"max_concurrent": 2}, budget={"trials": 4}), console=console)
+    assert [end["status"] for end in ends(paths).values()] == ["finished"] * 4
+    pids = [event["pid"] for folder in paths.each_trial() for event in read_events(folder) if event["kind"] == ATTEMPT]
+    assert len(pids) == 4 > len(set(pids)), "workers are used again"
+    assert not (paths.root / "ray").exists()
+    assert capfd.readouterr().err == "", "Ray is silent"
+    config = from_dict(json.loads(paths.trial(0).config.read_text())["config"])
+    assert ends(paths)[0]["metrics"][PGD_ACCURACY] == trial.run(config).metrics()[PGD_ACCURACY]
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpus", "devices", "given"),
+    [
+        (None, 0, {"auto"}, 0.0),
+        (None, 2, {"auto"}, 1.0),
+        (None, 2, {"cpu"}, 0.0),
+        (0.5, 1, {"auto"}, 0.5),
+        (0.0, 1, {"auto"}, 0.0),
+    ],
+)
+def test_gpus_per_trial(asked: float | None, gpus: int, devices: set[str], given: float) -> None:
+    assert gpus_per_trial(asked, {"GPU": gpus}, devices) == given
+
+
+def test_a_gpu_that_is_not_there_is_refused(tiny: Tiny) -> None:
+    with pytest.raises(ResourceError, match="no GPU is visible"):
+        gpus_per_trial(0.5, {"CPU": 8}, {"auto"})
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "available", "fits"),
+    [
+        (1, 0, {"CPU": 4}, 4),
+        (0.1, 0, {"CPU": 1}, 10),
+        (2, 0.3, {"CPU": 16, "GPU": 2}, 6),
+        (1, 1, {"CPU": 16, "GPU": 2}, 2),
+        (1, 2, {"CPU": 16, "GPU": 3}, 1),
+        (8, 0.1, {"CPU": 16, "GPU": 1}, 2),
+    ],
+)
+def test_slots(cpus: float, gpus: float, available: dict[str, float], fits: int) -> None:
+    assert slots(cpus, gpus, available) == fits
+
+
+def test_a_trial_that_fits_nowhere_is_refused() -> None:
+    with pytest.raises(ResourceError, match="asks for 4 cores and 0 GPUs"):
+        slots(4, 0, {"CPU": 2})

@@ -1,0 +1,256 @@
+"""What every trainable must keep to: run over the whole catalogue, so a new method is tested from its first day."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from trainables import catalogue, checkpoint, cost
+from trainables.config import ConfigError, TrialConfig, override
+from trainables.data import load
+from trainables.pretrain import DivergedError, Pretraining
+from trainables.trial import run
+
+BOTH = pytest.mark.parametrize("faithful_to", ["paper", "released_code"])
+
+
+def pretraining(config: TrialConfig) -> Pretraining:
+    pairing = catalogue.find(config.trainable).pairing(config.faithful_to)
+    return Pretraining(config, pairing, load(config.data).train, torch.device("cpu"))
+
+
+def weights(training: Pretraining) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in training.model.state_dict().items()}
+
+
+def equal(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+@BOTH
+def test_loss_falls(trainable, tiny_config, faithful_to):
+    training = pretraining(tiny_config(trainable, faithful_to, optimiser__epochs=4, optimiser__learning_rate=0.5))
+    losses = [training.run_epoch().loss for _ in range(4)]
+    assert losses[-1] < losses[0]
+
+
+@BOTH
+def test_resuming_is_exact(trainable, tiny_config, faithful_to, tmp_path):
+    config = tiny_config(trainable, faithful_to, optimiser__epochs=3)
+    whole = pretraining(config)
+    for _ in range(3):
+        whole.run_epoch()
+    first = pretraining(config)
+    first.run_epoch()
+    checkpoint.save(tmp_path / "c.pt", config, first.state_dict())
+    second = pretraining(config)
+    second.load_state_dict(checkpoint.load(tmp_path / "c.pt", config))
+    summaries = [second.run_epoch(), second.run_epoch()]
+    assert equal(weights(whole), weights(second))
+    assert summaries[-1].epoch == 3
+    assert whole.finished
+    assert second.finished
+
+
+def test_seed_decides_everything(trainable, tiny_config):
+    runs = []
+    for seed in (0, 0, 1):
+        training = pretraining(tiny_config(trainable, seed=seed, optimiser__epochs=1))
+        training.run_epoch()
+        runs.append(weights(training))
+    assert equal(runs[0], runs[1])
+    assert not equal(runs[0], runs[2])
+
+
+def test_global_random_state_is_neither_read_nor_moved(trainable, tiny_config):
+    config = tiny_config(trainable, optimiser__epochs=1)
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = run(config)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert run(config).heads == first.heads
+
+
+@dataclasses.dataclass
+class Passes:
+    """Every forward pass of a model while it trains: how many images, and the range of their pixels."""
+
+    images: list[int] = dataclasses.field(default_factory=list)
+    lowest: float = 0.0
+    highest: float = 1.0
+
+    def __call__(self, model: nn.Module, inputs: tuple[Tensor]) -> None:
+        images = inputs[0].detach()
+        assert all(module.training for module in model.modules())
+        self.images.append(len(images))
+        self.lowest = min(self.lowest, float(images.min()))
+        self.highest = max(self.highest, float(images.max()))
+
+
+def watched_epoch(training: Pretraining, monkeypatch: pytest.MonkeyPatch) -> Passes:
+    """Run one epoch without its monitor and say what passed through the model."""
+    monkeypatch.setattr(training, "_monitor", lambda: (0.0, 0.0, 0.0))
+    passes = Passes()
+    training.model.register_forward_pre_hook(passes)
+    training.run_epoch()
+    return passes
+
+
+def test_views_stay_images_and_every_pass_enters_the_statistics(trainable, tiny_config, monkeypatch):
+    config = tiny_config(trainable, optimiser__epochs=1)
+    training = pretraining(config)
+    passes = watched_epoch(training, monkeypatch)
+    assert passes.lowest >= -1e-6
+    assert passes.highest <= 1 + 1e-6
+    attacks = config.adversary.steps if config.adversary.name == "pgd" else 0
+    expected = (1 + attacks) * cost.gradient_steps(config, len(training.images))
+    assert int(training.model.backbone.bn1.num_batches_tracked) == len(passes.images) == expected
+
+
+def test_monitor_leaves_weights_and_statistics_alone(trainable, tiny_config):
+    training = pretraining(tiny_config(trainable))
+    training.run_epoch()
+    before = weights(training)
+    training._monitor()
+    assert equal(weights(training), before)
+    assert all(parameter.grad is None for parameter in training.model.parameters())
+
+
+def test_cost_counts_what_passed_through_the_model(trainable, tiny_config, monkeypatch):
+    config = tiny_config(trainable, optimiser__epochs=1)
+    training = pretraining(config)
+    images = watched_epoch(training, monkeypatch).images
+    per_batch = 1 + (config.adversary.steps if config.adversary.name == "pgd" else 0)
+    trained = sum(images[per_batch - 1 :: per_batch])
+    assert training.forward_equivalents == 3 * trained + 2 * (sum(images) - trained)
+    assert training.forward_equivalents == catalogue.pretrain_forward_equivalents(config, len(training.images))
+
+
+def test_clean_twin_costs_and_sees_no_attack(trainable, tiny_config, monkeypatch):
+    config = tiny_config(trainable, adversary__name="none", optimiser__epochs=1)
+    training = pretraining(config)
+    passes = watched_epoch(training, monkeypatch)
+    assert set(passes.images) == {40 * config.views.number}
+    assert training.forward_equivalents == 3 * sum(passes.images)
+
+
+def test_schedule_ends_at_zero(trainable, tiny_config):
+    training = pretraining(tiny_config(trainable, optimiser__epochs=2))
+    rates = [training.run_epoch().learning_rate for _ in range(2)]
+    assert rates[0] > 0.05
+    assert rates[1] < 0.03
+
+
+def test_released_free_schedule_swings_back(tiny_config):
+    """The released cosine counts batches but steps m times a batch: for even m it ends at its peak."""
+    config = tiny_config("cf_amc_ssl", "released_code", optimiser__epochs=2, adversary__replays=2)
+    training = pretraining(config)
+    rates = [training.run_epoch().learning_rate for _ in range(2)]
+    assert rates[1] > 0.25 > rates[0]
+
+
+def test_released_simclr_passes_each_view_alone(tiny_config, monkeypatch):
+    together = pretraining(tiny_config("robust_simclr", "paper", optimiser__epochs=1))
+    alone = pretraining(tiny_config("robust_simclr", "released_code", optimiser__epochs=1))
+    # Text: five attacks on (x1 + d1, x2 + d2), then x1, x2 and both adversaries in one pass.
+    assert watched_epoch(together, monkeypatch).images[:6] == [80, 80, 80, 80, 80, 160]
+    # Code: five attacks on (x2, x2 + d), then x1 and x2 + d.
+    assert watched_epoch(alone, monkeypatch).images[:12] == [40] * 12
+
+
+def test_an_absurd_rate_is_named_as_divergence(tiny_config):
+    training = pretraining(tiny_config("cf_amc_ssl", optimiser__learning_rate=1e30, optimiser__lars_eta=1e30))
+    with pytest.raises(DivergedError, match="learning_rate"):
+        training.run_epoch()
+
+
+def test_trial_reports_each_epoch_after_its_checkpoint(trainable, tiny_config, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    seen: list[tuple[int, int]] = []
+    config = tiny_config(trainable)
+
+    def report(epoch):
+        seen.append((epoch.epoch, checkpoint.load(path, config)["pretraining"]["epoch"]))
+        assert all(isinstance(value, float) for value in epoch.metrics().values())
+
+    result = run(config, checkpoint=path, report=report)
+    assert seen == [(1, 1), (2, 2)]
+    assert result.chosen.clean.images == 60
+    assert result.metrics()["forward_equivalents"] == result.cost.pretrain_forward_equivalents
+    again = run(config, checkpoint=path, report=report)
+    assert seen == [(1, 1), (2, 2), (2, 2)], "resuming repeats the last report and trains nothing again"
+    assert again.heads == result.heads
+
+
+def test_checkpoint_of_another_trial_is_refused(tiny_config, tmp_path):
+    config = tiny_config("cf_amc_ssl")
+    run(config, checkpoint=tmp_path / "c.pt")
+    other = override(config, {"network.width": 8, "adversary.replays": 2, "evaluation.images": 10})
+    with pytest.raises(checkpoint.CheckpointError, match=r"adversary\.replays 3 there, 2 here; network\.width 4 there"):
+        run(other, checkpoint=tmp_path / "c.pt")
+
+
+def test_a_checkpoint_runs_no_code(tiny_config, tmp_path):
+    class Crafted:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    torch.save({"format": 1, "config": Crafted()}, tmp_path / "c.pt")
+    with pytest.raises(checkpoint.CheckpointError, match="no readable checkpoint"):
+        run(tiny_config("cf_amc_ssl"), checkpoint=tmp_path / "c.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_checkpoint_is_whole_or_absent(tiny_config, tmp_path):
+    class Unsaveable:
+        def __reduce__(self):
+            raise OSError("no space left")
+
+    config = tiny_config("cf_amc_ssl")
+    path = tmp_path / "c.pt"
+    checkpoint.save(path, config, {"epoch": 1})
+    with pytest.raises(OSError, match="no space"):
+        checkpoint.save(path, config, {"epoch": Unsaveable()})
+    assert checkpoint.load(path, config) == {"epoch": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["c.pt"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"objective.name": "nt_xent"}, "defined by 'emp_ssl'"),
+        ({"adversary.name": "pgd"}, "takes 'free' or none"),
+        ({"optimiser.batch_size": 5000}, "only 200 images train"),
+        ({"data.validation_fraction": 0.0}, "no images"),
+        ({"device": "cuda:7"}, "torch sees"),
+        ({"network.architecture": "resnet9000"}, "choose one of"),
+    ],
+)
+def test_what_a_trial_refuses(tiny_config, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        run(override(tiny_config("cf_amc_ssl"), changes))
+
+
+def test_simclr_pairs_exactly_two_views(tiny_config):
+    with pytest.raises(ConfigError, match="exactly 2 views"):
+        run(override(tiny_config("robust_simclr"), {"views.number": 3}))
+
+
+def test_a_network_that_breaks_in_its_last_update_is_named(tiny_config, monkeypatch):
+    training = pretraining(tiny_config("cf_amc_ssl", optimiser__epochs=1))
+    monkeypatch.setattr(training, "_monitor", lambda: (float("nan"), 0.0, 0.0))
+    with pytest.raises(DivergedError, match="no longer finite"):
+        training.run_epoch()
+
+
+def test_free_perturbation_moves_with_the_training_gradient(tiny_config):
+    training = pretraining(tiny_config("cf_amc_ssl", optimiser__epochs=1))
+    training.run_epoch()
+    delta = training.state_dict()["delta"]
+    assert float(delta.abs().max()) == pytest.approx(8 / 255, abs=1e-6)
+    assert float((delta != 0).float().mean()) > 0.3
