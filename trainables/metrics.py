@@ -9,25 +9,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Direction = Literal["maximize", "minimize"]
 
 CLEAN_ACCURACY = "clean_accuracy"
 PGD_ACCURACY = "pgd_accuracy"
+AUTO_ATTACK_ACCURACY = "auto_attack_accuracy"
 GPU_MINUTES = "gpu_minutes"
 FORWARD_EQUIVALENTS = "forward_equivalents"
 
 OBJECTIVES: dict[str, Direction] = {
     CLEAN_ACCURACY: "maximize",
     PGD_ACCURACY: "maximize",
+    AUTO_ATTACK_ACCURACY: "maximize",
     GPU_MINUTES: "minimize",
     FORWARD_EQUIVALENTS: "minimize",
 }
 """What a study may optimise. ``gpu_minutes`` depends on the neighbours, ``forward_equivalents`` does not."""
 
 TRAIN_SECONDS = "train/seconds"
+TRUSTED = "trusted"
+"""1 where every sanity check held, 0 where one did not; absent where none ran."""
+
+STANDARD = "standard"
+"""The version of AutoAttack whose figure is ``auto_attack_accuracy``."""
 
 EPOCH = "epoch"
 """The x-axis of every curve: passes over the training images that are finished, from 1."""
@@ -58,25 +65,73 @@ class Accuracy:
 
 @dataclass(frozen=True, kw_only=True)
 class AttackResult:
-    """PGD accuracy at one radius; ``worst`` counts an image as right only if every start failed to break it."""
+    """What gradient attacks leave at one radius; ``worst`` counts an image as right only if all of them failed."""
 
     epsilon: float
     steps: int
     zero_start: Accuracy
+    """Under PGD on the cross-entropy from the image itself, as the paper has it."""
     random_start: Accuracy
+    """Under PGD from every random start."""
     worst: Accuracy
+    fgsm: Accuracy | None = None
+    margin: Accuracy | None = None
+    """Under PGD on the margin between the right logit and the best wrong one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoAttackResult:
+    """AutoAttack on the first ``clean.images`` of the evaluated images; never without that number."""
+
+    version: str
+    """``standard``, or ``torchattacks_10_steps``: a weaker one that only serves to explain the paper's Table 6."""
+    epsilon: float
+    clean: Accuracy
+    after: Mapping[str, Accuracy]
+    """What is still right after each attack, in the order they ran."""
+    accuracy: Accuracy
+    """What AutoAttack alone leaves."""
+    worst: Accuracy
+    """Right only if neither AutoAttack nor any other attack that ran at the radius broke the image."""
+    forward_equivalents: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether a robustness figure can be believed: the checks' figures, and what they object to."""
+
+    checks: Mapping[str, float]
+    """Accuracies in [0, 1] by the name of the check that measured them."""
+    flags: tuple[str, ...]
+    """Why the figure is not to be trusted; empty if it is."""
+    images: int
+
+    @property
+    def trusted(self) -> bool:
+        return not self.flags
+
+    def __str__(self) -> str:
+        return "trusted" if self.trusted else f"flagged: {'; '.join(self.flags)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadResult:
-    """One linear head's figures on the evaluation split."""
+    """One head's figures on the evaluation split; attacks perturb the image unless they say otherwise."""
 
     name: str
     clean: Accuracy
     attacks: tuple[AttackResult, ...]
+    crop_space_attacks: tuple[AttackResult, ...] = ()
+    """Of ``n_crops`` heads: each crop is perturbed after it was cut, which no adversary of the image can do."""
+    auto_attack: tuple[AutoAttackResult, ...] = ()
+    verdict: Verdict | None = None
 
     def attack(self, epsilon: float) -> AttackResult:
         return next(attack for attack in self.attacks if abs(attack.epsilon - epsilon) < 1e-9)
+
+    @property
+    def standard_auto_attack(self) -> AutoAttackResult | None:
+        return next((found for found in self.auto_attack if found.version == STANDARD), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +204,6 @@ class TrialResult:
     """The data set in words, with the number of images that trained and were evaluated."""
     device: str
     epochs: int
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def chosen(self) -> HeadResult:
@@ -166,8 +220,14 @@ class TrialResult:
             "evaluation_forward_equivalents": float(self.cost.evaluation_forward_equivalents),
             "evaluation_images": float(clean.images),
         }
-        for name, accuracy in ((CLEAN_ACCURACY, clean), (PGD_ACCURACY, pgd)):
+        accuracies = {CLEAN_ACCURACY: clean, PGD_ACCURACY: pgd}
+        if (auto_attack := self.chosen.standard_auto_attack) is not None:
+            named[AUTO_ATTACK_ACCURACY] = auto_attack.worst.value
+            accuracies[AUTO_ATTACK_ACCURACY] = auto_attack.worst
+        for name, accuracy in accuracies.items():
             named[f"{name}_low"], named[f"{name}_high"] = accuracy.interval()
+        if self.chosen.verdict is not None:
+            named[TRUSTED] = float(self.chosen.verdict.trusted)
         if self.cost.peak_memory_gib is not None:
             named["peak_memory_gib"] = self.cost.peak_memory_gib
         for head in self.heads:
@@ -192,8 +252,17 @@ def head_clean_metric(head: str) -> str:
 def _head_metrics(head: HeadResult) -> dict[str, float]:
     named = {head_clean_metric(head.name): head.clean.value}
     for attack in head.attacks:
+        level = f"{attack.epsilon * 255:g}"
         named[pgd_metric(head.name, attack.epsilon, "zero")] = attack.zero_start.value
         named[pgd_metric(head.name, attack.epsilon, "random")] = attack.random_start.value
+        for name, accuracy in (("fgsm", attack.fgsm), ("margin_pgd", attack.margin)):
+            if accuracy is not None:
+                named[f"{head.name}_head/{name}_{level}"] = accuracy.value
+    for attack in head.crop_space_attacks:
+        named[f"{head.name}_head/crop_space_pgd_{attack.epsilon * 255:g}"] = attack.worst.value
+    for found in head.auto_attack:
+        name = "auto_attack" if found.version == STANDARD else found.version
+        named[f"{head.name}_head/{name}_{found.epsilon * 255:g}"] = found.accuracy.value
     return named
 
 

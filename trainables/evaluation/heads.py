@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trainables import adversaries
 from trainables.adversaries import Attack
-from trainables.config import EvaluationConfig, HeadName
+from trainables.config import EvaluationConfig
 from trainables.data import ImageSet, generator
 from trainables.models import Encoder
 
@@ -42,7 +42,7 @@ def pixels(images: Tensor) -> Tensor:
 
 
 def train_head(
-    encoder: Encoder, name: HeadName, images: ImageSet, classes: int, config: EvaluationConfig, seed: int
+    encoder: Encoder, name: str, images: ImageSet, classes: int, config: EvaluationConfig, seed: int
 ) -> Classifier:
     """``clean``: Adam on features computed once. ``robust`` (r-LE): each batch replaced by PGD on encoder and head."""
     classifier = Classifier(encoder, classes, seed)

@@ -1,0 +1,58 @@
+"""What one trial does, as frozen values: every number of a run is a field here.
+
+A ``TrialConfig`` is complete: two runs with equal configs compute the same.
+Defaults are the paper's (arXiv 2501.03507) where it states them; a trainable's
+own file sets what differs. Provenance: [P] paper text, [C] the authors' code
+(softsys4ai/CF-AMC-SSL at ff36114), [A] our assumption.
+"""
+
+from __future__ import annotations
+
+from trainables.config.checks import ConfigError, UserError
+from trainables.config.data import AugmentationName, DataConfig, Placement, ViewKind, ViewsConfig
+from trainables.config.evaluation import AttackName, EvaluationConfig, Precision, SplitName
+from trainables.config.leaves import flatten, from_dict, override, to_dict
+from trainables.config.method import (
+    AdversaryConfig,
+    AdversaryName,
+    CoresetConfig,
+    CoresetName,
+    DivergenceName,
+    LarsForm,
+    ObjectiveConfig,
+    ObjectiveName,
+    OptimiserConfig,
+)
+from trainables.config.network import NetworkConfig, Stem
+from trainables.config.trial import FaithfulTo, TrialConfig
+
+__all__ = [
+    "AdversaryConfig",
+    "AdversaryName",
+    "AttackName",
+    "AugmentationName",
+    "ConfigError",
+    "CoresetConfig",
+    "CoresetName",
+    "DataConfig",
+    "DivergenceName",
+    "EvaluationConfig",
+    "FaithfulTo",
+    "LarsForm",
+    "NetworkConfig",
+    "ObjectiveConfig",
+    "ObjectiveName",
+    "OptimiserConfig",
+    "Placement",
+    "Precision",
+    "SplitName",
+    "Stem",
+    "TrialConfig",
+    "UserError",
+    "ViewKind",
+    "ViewsConfig",
+    "flatten",
+    "from_dict",
+    "override",
+    "to_dict",
+]

@@ -1,0 +1,110 @@
+"""A config as a plain tree and back, and its leaves by dotted path."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from trainables.config.checks import ConfigError
+from trainables.config.trial import TrialConfig
+
+
+def to_dict(config: TrialConfig) -> dict[str, Any]:
+    """Nested plain dict of ``config``: JSON- and YAML-ready, the inverse of ``from_dict``."""
+    return typing.cast(dict[str, Any], _plain(dataclasses.asdict(config)))
+
+
+def from_dict(values: Mapping[str, Any]) -> TrialConfig:
+    """The config that ``values`` describe; unknown keys and wrong types raise ``ConfigError``."""
+    return typing.cast(TrialConfig, _build(TrialConfig, values, ""))
+
+
+def flatten(config: TrialConfig) -> dict[str, Any]:
+    """``{"views.number": 16, ...}``: every leaf by its dotted path, in declaration order."""
+    return _flatten(to_dict(config), "")
+
+
+def override(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
+    """``config`` with leaves replaced by dotted path, ``{"adversary.replays": 5}``.
+
+    Raises ``ConfigError`` for a path that does not exist, naming the valid ones.
+    """
+    values = to_dict(config)
+    valid = _flatten(values, "")
+    for path, value in changes.items():
+        if path not in valid:
+            raise ConfigError(f"unknown setting {path!r}; {_nearest(path, list(valid))}")
+        *parents, leaf = path.split(".")
+        node = values
+        for parent in parents:
+            node = node[parent]
+        node[leaf] = value
+    return from_dict(values)
+
+
+def _nearest(path: str, valid: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(path, valid, n=3, cutoff=0.5) or [
+        known for known in valid if known.split(".")[-1] == path.split(".")[-1]
+    ]
+    return f"did you mean {', '.join(close)}?" if close else f"valid settings: {', '.join(valid)}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _flatten(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            leaves |= _flatten(value, f"{prefix}{key}.")
+        else:
+            leaves[prefix + key] = value
+    return leaves
+
+
+def _build(kind: Any, values: Mapping[str, Any], prefix: str) -> Any:
+    hints = get_type_hints(kind)
+    unknown = [key for key in values if key not in hints]
+    if unknown:
+        raise ConfigError(f"unknown setting {prefix + unknown[0]!r}; {_nearest(prefix + unknown[0], list(hints))}")
+    return kind(**{key: _convert(hints[key], value, prefix + key) for key, value in values.items()})
+
+
+def _convert(hint: Any, value: Any, path: str) -> Any:
+    """``value`` as the annotation ``hint`` wants it: ints and ``"8/255"`` serve as floats, lists as tuples."""
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{path} is {value!r}; it must be a mapping of settings")
+        return _build(hint, value, f"{path}.")
+    if get_origin(hint) in (types.UnionType, typing.Union):
+        inner = [option for option in get_args(hint) if option is not type(None)]
+        return None if value is None and len(inner) < len(get_args(hint)) else _convert(inner[0], value, path)
+    if get_origin(hint) is Literal:
+        return value
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{path} is {value!r}; it must be a list")
+        return tuple(_convert(get_args(hint)[0], item, path) for item in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is float and isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?/0*[1-9]\d*", value):
+        numerator, denominator = value.split("/")
+        return float(numerator) / float(denominator)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise ConfigError(f"{path} is {value!r}; it must be {_kind_name(hint)}")
+    return value
+
+
+def _kind_name(hint: Any) -> str:
+    return {int: "a whole number", float: "a number", str: "text", bool: "true or false"}.get(hint, str(hint))

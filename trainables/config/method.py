@@ -1,0 +1,125 @@
+"""What is descended, what is ascended, by which optimiser and on which of the images.
+
+Provenance: [P] paper text, [C] the authors' code (softsys4ai/CF-AMC-SSL at ff36114), [R] the coreset paper's code
+(GodXuxilie/Efficient_ACL_via_RCS at 6fc9aef).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trainables.config.checks import at_least, one_of, positive, require
+
+ObjectiveName = Literal["emp_ssl", "nt_xent", "acl", "cross_entropy", "sup_con"]
+AdversaryName = Literal["none", "pgd", "free"]
+LarsForm = Literal["clipped", "scaled"]
+CoresetName = Literal["none", "random", "rcs"]
+DivergenceName = Literal["kl", "js"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig:
+    """The loss and its weights. ``cross_entropy`` and ``sup_con`` read labels, the others none."""
+
+    name: ObjectiveName = "emp_ssl"
+    invariance_weight: float = 200.0
+    tcr_weight: float = 1.0
+    tcr_eps: float = 0.2
+    temperature: float = 0.07
+    reweighting: float = 0.0
+    """``acl``: how far the adversarial half outweighs the clean one as augmentation weakens; 2/3 in DynACL [R]."""
+
+    def __post_init__(self) -> None:
+        one_of("objective.name", self.name, ObjectiveName)
+        at_least(self, "objective", 0, "invariance_weight", "tcr_weight")
+        positive(self, "objective", "tcr_eps", "temperature")
+        require(
+            0 <= self.reweighting <= 1, f"objective.reweighting is {self.reweighting}; it must lie in [0, 1], 2/3 say"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversaryConfig:
+    """L-infinity perturbation of the training views; lengths are in pixel units of [0, 1]."""
+
+    name: AdversaryName = "free"
+    epsilon: float = 8 / 255
+    step_size: float | None = None
+    """``None``: epsilon for ``free`` (paper, Algorithm 1), 1e-2 for ``pgd`` and for ``free`` in the released code."""
+    steps: int = 5
+    """Gradient steps of ``pgd``."""
+    replays: int = 3
+    """m: how often ``free`` replays a batch, each time one update of weights and perturbation."""
+    random_start: bool | None = None
+    """``None``: as the trainable's source has it."""
+
+    def __post_init__(self) -> None:
+        one_of("adversary.name", self.name, AdversaryName)
+        require(0 < self.epsilon <= 1, f"adversary.epsilon is {self.epsilon}; it must lie in (0, 1], 8/255 say")
+        positive(self, "adversary", "step_size")
+        at_least(self, "adversary", 1, "steps", "replays")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserConfig:
+    """SGD under LARS, cosine to 0 over the real number of updates."""
+
+    epochs: int = 10
+    """Passes over the data loader; a ``free`` pass makes ``replays`` gradient passes."""
+    warmup_epochs: int = 0
+    """The rate climbs from 0 over so many epochs before the cosine begins."""
+    batch_size: int = 100
+    learning_rate: float = 0.3
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 1e-4
+    lars: LarsForm = "clipped"
+    """``clipped``: at most the plain rate, one-dimensional parameters exempt [C]; ``scaled``: all parameters [R]."""
+    lars_eta: float = 0.005
+
+    def __post_init__(self) -> None:
+        one_of("optimiser.lars", self.lars, LarsForm)
+        at_least(self, "optimiser", 1, "epochs")
+        at_least(self, "optimiser", 2, "batch_size")
+        at_least(self, "optimiser", 0, "warmup_epochs", "weight_decay")
+        positive(self, "optimiser", "learning_rate", "lars_eta")
+        require(0 <= self.momentum < 1, f"optimiser.momentum is {self.momentum}; it must lie in [0, 1)")
+        require(
+            self.warmup_epochs < self.epochs or self.warmup_epochs == 0,
+            f"optimiser.warmup_epochs is {self.warmup_epochs} of {self.epochs} epochs; make it smaller",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoresetConfig:
+    """Which share of the training images an epoch sees (arXiv 2302.03857); constants [R]."""
+
+    name: CoresetName = "none"
+    """``rcs``: the minibatches that most reduce the representational divergence; ``random``: as many, drawn blindly."""
+    fraction: float = 0.2
+    warmup_epochs: int = 100
+    """Epochs on all images before the first selection."""
+    interval: int = 20
+    """Epochs from one selection to the next."""
+    divergence: DivergenceName = "kl"
+    validation_fraction: float = 0.01
+    """Share of the training images that selection alone sees; ``random`` does without the same ones."""
+    validation_steps: int = 3
+    """PGD steps up the divergence; each is (10/255) / steps."""
+    batch_steps: int = 5
+    """PGD steps up the loss of each candidate minibatch."""
+    learning_rate: float = 0.01
+    """Of the step that the projector takes, in thought, for every minibatch chosen."""
+
+    def __post_init__(self) -> None:
+        one_of("coreset.name", self.name, CoresetName)
+        one_of("coreset.divergence", self.divergence, DivergenceName)
+        require(0 < self.fraction <= 1, f"coreset.fraction is {self.fraction}; it must lie in (0, 1], 0.2 say")
+        require(
+            0 < self.validation_fraction < 1,
+            f"coreset.validation_fraction is {self.validation_fraction}; it must lie in (0, 1), 0.01 say",
+        )
+        at_least(self, "coreset", 0, "warmup_epochs")
+        at_least(self, "coreset", 1, "interval", "validation_steps", "batch_steps")
+        positive(self, "coreset", "learning_rate")
