@@ -80,6 +80,12 @@ class ViewsConfig:
     def __post_init__(self) -> None:
         one_of("views.kind", self.kind, ViewKind)
         one_of("views.augmentation", self.augmentation, AugmentationName)
+        if self.kind == "padded":
+            for name in ("scale_min", "scale_max", "ratio_min", "ratio_max"):
+                value = getattr(self, name)
+                require(
+                    value is None, f"views.{name} is {value}, but a padded view keeps the image's scale; leave it out"
+                )
         require(self.number >= 1, f"views.number is {self.number}; it must be at least 1")
         require(
             self.strength_period is None or self.strength_period >= 1,

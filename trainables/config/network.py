@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from trainables.config.checks import at_least, one_of, require
 
 Stem = Literal["cifar", "imagenet"]
+BasicName = Literal["resnet18", "resnet34"]
+ResidualName = Literal[BasicName, "resnet50"]
+TransformerName = Literal["vit_tiny", "vit_small"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """Backbone, ``pre_feature`` layer (what the linear heads read) and projector."""
+    """Backbone, ``pre_feature`` layer (what the linear heads read) and projector.
+
+    A setting that the architecture does not have must keep its default.
+    """
 
     architecture: str = "resnet18"
-    """``resnet18``, ``resnet34``, ``resnet50``, ``vit_tiny``, ``vit_small``, or any classifier of torchvision by name."""
+    """``resnet18``, ``resnet34``, ``resnet50``, ``vit_tiny``, ``vit_small``, or any other classifier of torchvision by
+    name, built as it stands there."""
     stem: Stem = "cifar"
-    """``cifar``: 3x3 stride-1 convolution without max-pool [C]. Of residual networks alone."""
+    """``cifar``: 3x3 stride-1 convolution without max-pool [C]. Of ``resnet18``, ``resnet34`` and ``resnet50``."""
     width: int = 64
-    """Channels of a residual network's first stage; the later stages have 2, 4 and 8 times as many."""
+    """Channels of the first stage of a ``resnet18``, ``resnet34`` or ``resnet50`` (whose blocks put out four times as
+    many); the later stages have 2, 4 and 8 times as many."""
     depth: int | None = None
-    """Layers of a residual network of basic blocks, to override the architecture's: 10 (one block a stage), 18 or 34."""
+    """Layers of a ``resnet18`` or ``resnet34``, to override the architecture's: 10 (one block a stage), 18 or 34."""
     patch_size: int = 4
-    """Edge in pixels of a vision transformer's patches."""
+    """Edge in pixels of a ``vit_tiny``'s or ``vit_small``'s patches; must divide ``data.image_size``."""
     dropout: float = 0.0
-    """Of a vision transformer, after embeddings and in its blocks."""
+    """Of a vision transformer, after embeddings and in its blocks; of torchvision's other classifiers, wherever they
+    have dropout."""
     dual_batch_norm: bool = False
     """A second set of BatchNorms for adversarial views, which evaluation then uses (arXiv 2010.13337)."""
     pre_feature: int | None = 4096
@@ -41,3 +51,18 @@ class NetworkConfig:
         require(0 <= self.dropout < 1, f"network.dropout is {self.dropout}; it must lie in [0, 1)")
         sizes = ("width", "patch_size", "pre_feature", "projector_hidden", "projector_layers", "embedding")
         at_least(self, "network", 1, *sizes)
+        self._only("depth", get_args(BasicName))
+        self._only("width", get_args(ResidualName))
+        self._only("stem", get_args(ResidualName))
+        self._only("patch_size", get_args(TransformerName))
+        if self.architecture in get_args(ResidualName):
+            self._only("dropout", get_args(TransformerName))
+
+    def _only(self, name: str, owners: tuple[str, ...]) -> None:
+        """``ConfigError`` if ``name`` is not at its default though the architecture is none of ``owners``."""
+        value, default = getattr(self, name), {field.name: field.default for field in dataclasses.fields(self)}[name]
+        require(
+            value == default or self.architecture in owners,
+            f"network.{name} is {value!r}, which {self.architecture!r} does not have; "
+            f"leave it at {default!r} or set network.architecture to one of {', '.join(owners)}",
+        )

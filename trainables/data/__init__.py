@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from trainables.data.images import DataError, ImageSet, Splits
+from trainables.data.crops import shifted
+from trainables.data.images import DataError, ImageSet, Splits, pixels
 from trainables.data.load import load
-from trainables.data.rng import generator
-from trainables.data.stratify import draw
-from trainables.data.views import make_views
+from trainables.data.rng import generator, global_stream
+from trainables.data.stratify import divide, draw, draw_rows
+from trainables.data.stream import in_order, place, stream
+from trainables.data.transfer import heads_data
+from trainables.data.views import ViewParameters, apply_views, make_views, sample_views, strength
 
-__all__ = ["DataError", "ImageSet", "Splits", "draw", "generator", "load", "make_views"]
+__all__ = [
+    "DataError",
+    "ImageSet",
+    "Splits",
+    "ViewParameters",
+    "apply_views",
+    "divide",
+    "draw",
+    "draw_rows",
+    "generator",
+    "global_stream",
+    "heads_data",
+    "in_order",
+    "load",
+    "make_views",
+    "pixels",
+    "place",
+    "sample_views",
+    "shifted",
+    "stream",
+    "strength",
+]

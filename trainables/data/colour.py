@@ -18,14 +18,16 @@ BLUR_RADIUS = 6
 
 
 def on_rows(active: Tensor, operation: Callable[..., Tensor], images: Tensor, *parameters: Tensor) -> Tensor:
-    """``images`` with ``operation(images, *parameters)`` where ``active``, bool (n,); may overwrite ``images``.
+    """``images`` with ``operation(images, *parameters)`` where ``active``, bool (n,).
 
-    The CPU works on the active rows alone; a GPU on all of them, because it would have to wait to learn which.
+    Overwrites ``images`` where they need no gradient. The CPU works on the active rows alone; a GPU on all of them,
+    because it would have to wait to learn which.
     """
     if images.device.type != "cpu":
         return torch.where(_per_image(active), operation(images, *parameters), images)
     rows = active.nonzero().squeeze(1)
-    return images.index_copy_(0, rows, operation(images[rows], *(values[rows] for values in parameters)))
+    changed = operation(images[rows], *(values[rows] for values in parameters))
+    return (images.index_copy if images.requires_grad else images.index_copy_)(0, rows, changed)
 
 
 def jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:

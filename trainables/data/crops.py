@@ -1,4 +1,4 @@
-"""Random resized crops of a whole batch: sampled without a loop over images, cut in one kernel.
+"""Random crops of a whole batch, resized or moved over black: sampled without a loop over images, cut at once.
 
 n: crops; h, w: the images' height and width, which are also the crops' after resizing.
 """
@@ -15,10 +15,15 @@ from torch import Tensor
 from trainables.config import ViewsConfig
 
 _TRIES = 10
+_PADDING_SHARE = 8
+"""A side is padded by its length over this, 4 of 32 pixels."""
 
 
 class Crops(NamedTuple):
-    """Rectangles in whole pixels and whether each is mirrored; every tensor is (n,)."""
+    """Rectangles in whole pixels and whether each is mirrored; every tensor is (n,).
+
+    Those of moved images begin outside (``top`` or ``left`` below 0) or end there.
+    """
 
     top: Tensor
     left: Tensor
@@ -44,6 +49,23 @@ def sample_crops(count: int, height: int, width: int, config: ViewsConfig, rando
     left = torch.where(central, (width - fallback[1]) // 2, (corner[1] * (width - crop_width + 1)).floor())
     flipped = torch.rand(count, generator=random, device=random.device) < 0.5
     return Crops(top, left, crop_height, crop_width, flipped)
+
+
+def sample_moves(count: int, height: int, width: int, random: torch.Generator) -> Crops:
+    """``count`` moves by the law of torchvision's ``RandomCrop`` with padding, mirrored with probability 1/2.
+
+    Whole pixels, uniform and apart for each side, up to an eighth of it either way. On the device of ``random``.
+    """
+    top, left = (
+        torch.randint(-padding, padding + 1, (count,), generator=random, device=random.device)
+        for padding in _paddings(height, width)
+    )
+    flipped = torch.rand(count, generator=random, device=random.device) < 0.5
+    return Crops(top, left, torch.full_like(top, height), torch.full_like(left, width), flipped)
+
+
+def _paddings(height: int, width: int) -> tuple[int, int]:
+    return height // _PADDING_SHARE, width // _PADDING_SHARE
 
 
 def _first_fitting(tries: Tensor, height: int, width: int, config: ViewsConfig) -> tuple[Tensor, Tensor]:
@@ -78,6 +100,28 @@ def cut(images: Tensor, crops: Crops) -> Tensor:
     x, y = (2 * x + 1) / width - 1, (2 * y + 1) / height - 1
     grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=-1)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def move(images: Tensor, moves: Crops) -> Tensor:
+    """``images``, float (n, 3, h, w), moved by ``moves`` over black; every pixel is the image's own or 0."""
+    count, channels, height, width = images.shape
+    vertical, horizontal = _paddings(height, width)
+    padded = F.pad(images, (horizontal, horizontal, vertical, vertical))
+    rows = (moves.top + vertical)[:, None] + torch.arange(height, device=images.device)
+    columns = (moves.left + horizontal)[:, None] + torch.arange(width, device=images.device)
+    columns = torch.where(moves.flipped[:, None], columns.flip(1), columns)
+    padded = padded.gather(2, rows[:, None, :, None].expand(count, channels, height, padded.shape[3]))
+    return padded.gather(3, columns[:, None, None, :].expand(count, channels, height, width))
+
+
+def shifted(images: Tensor, random: torch.Generator) -> Tensor:
+    """``images``, float (n, 3, h, w), each moved by up to an eighth of its sides over black and mirrored or not.
+
+    The augmentation of finetuning protocols, torchvision's ``RandomCrop(32, padding=4)`` and flip at 32 pixels.
+    """
+    count, _, height, width = images.shape
+    moves = sample_moves(count, height, width, random)
+    return move(images, Crops(*(values.to(images.device) for values in moves)))
 
 
 def _sampled_at(start: Tensor, length: Tensor, size: int) -> Tensor:

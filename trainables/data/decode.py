@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from trainables.data.ahead import ahead
 from trainables.data.images import DataError
 from trainables.data.store import publish
 
 Pixels = NDArray[np.uint8]
 Shape = tuple[int, int, int]
 
-_CHUNK = 64
+_WAITING = 4
+"""Decoded images, for each thread, that may wait to be written."""
+
+_NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
+"""Python names this flag from 3.13 on."""
 
 
 def decoded(files: Sequence[Path], edge: int | None, cache: Path, *, progress: bool) -> tuple[Pixels, NDArray[np.bool]]:
@@ -35,8 +40,19 @@ def decoded(files: Sequence[Path], edge: int | None, cache: Path, *, progress: b
             _write(files, _shape(files, edge), edge, cache, progress=progress)
         except OSError as error:
             raise DataError(f"cannot keep decoded images in {cache.parent} ({error}); set data.root") from error
-    # Copy on write: PyTorch wants writable memory, the file stays as it is.
-    return np.load(cache / "images.npy", mmap_mode="c"), np.load(cache / "readable.npy")
+    return _mapped(cache / "images.npy"), np.load(cache / "readable.npy")
+
+
+def _mapped(path: Path) -> Pixels:
+    """The array in the file ``path``, read from the disk page by page as it is used."""
+    # Copy on write: PyTorch wants writable memory, the file stays as it is. np.load would have the system promise
+    # memory for all of it, which is refused to a file larger than the machine's memory.
+    with open(path, "rb") as file:
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        start, flags = file.tell(), mmap.MAP_PRIVATE | _NO_RESERVE
+        pages = mmap.mmap(file.fileno(), 0, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+    return np.ndarray(shape, dtype, pages, start)
 
 
 def _write(files: Sequence[Path], shape: Shape, edge: int | None, cache: Path, *, progress: bool) -> None:
@@ -63,10 +79,8 @@ def _write(files: Sequence[Path], shape: Shape, edge: int | None, cache: Path, *
 def _decode_all(files: Sequence[Path], shape: Shape, edge: int | None) -> Iterator[Pixels | None]:
     # Threads, not processes: Pillow decodes without the interpreter lock, and forking a process that runs
     # PyTorch or Ray threads can hang.
-    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for decoded_chunk in pool.map(lambda chunk: [_decode(path, shape, edge) for path in chunk], chunks):
-            yield from decoded_chunk
+    threads = os.cpu_count() or 1
+    return ahead(lambda path: _decode(path, shape, edge), files, threads=threads, window=_WAITING * threads)
 
 
 def _shape(files: Sequence[Path], edge: int | None) -> Shape:

@@ -22,7 +22,7 @@ def load(config: DataConfig, *, progress: bool = False) -> Splits:
     for warning in source.warnings:
         sys.stderr.write(f"warning: {warning}\n")
     train, validation = train_and_validation(source.train, config)
-    height, width = train.images.shape[-2:]
+    height, width = train.size
     description = (
         f"{source.name}, {width}x{height} pixels, {len(source.classes)} classes: "
         f"{len(train)} training, {len(validation)} validation, {len(source.test)} test images"

@@ -31,7 +31,14 @@ def draw(images: ImageSet, count: int | None) -> ImageSet:
     """A stratified draw of at most ``count`` images, always the same and nested; ``None``: all of them."""
     if count is None or count >= len(images):
         return images
-    return images.subset(stratified_order(images.labels.cpu(), generator(_SEED, "draw"))[:count].sort().values)
+    return images.subset(draw_rows(images.labels, count))
+
+
+def draw_rows(labels: Tensor, count: int | None) -> Tensor:
+    """Which images ``draw`` takes, in rising order; int64, on the CPU."""
+    if count is None or count >= len(labels):
+        return torch.arange(len(labels))
+    return stratified_order(labels.cpu(), generator(_SEED, "draw"))[:count].sort().values
 
 
 def divide(images: ImageSet, share: float, purpose: str) -> tuple[ImageSet, ImageSet]:

@@ -1,101 +1,88 @@
-"""Random views of a batch, made where the images are: no Pillow, no worker processes, no loop over images."""
+"""Random views of a batch, made where the images are: no Pillow, no worker processes, no loop over images.
+
+b: images; n = v * b: views, crop-major: rows ``i * b`` to ``(i + 1) * b`` hold view ``i`` of every image, in order.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from trainables.config import AugmentationName, ViewsConfig
-from trainables.data.colour import gaussian_blur, jitter, on_rows, solarise, to_grey
-from trainables.data.crops import Crops, cut, sample_crops
+from trainables.config import ViewsConfig
+from trainables.data.augmentation import AUGMENTATIONS, Colours, colour, sample_colours
+from trainables.data.crops import Crops, cut, move, sample_crops, sample_moves
 
 
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """What follows crop and flip: strengths of the jitter and the share of views that each operation meets."""
+class ViewParameters(NamedTuple):
+    """How n views are cut and coloured; ``colours`` is ``None`` where nothing follows crop and flip."""
 
-    brightness: float = 0.4
-    contrast: float = 0.4
-    saturation: float = 0.4
-    hue: float
-    jittered: float = 0.8
-    grey: float = 0.2
-    blurred: float = 0.0
-    blur_sigma: tuple[float, float] = (0.1, 2.0)
-    solarised: float = 0.0
+    crops: Crops
+    colours: Colours | None
 
 
-AUGMENTATIONS: dict[AugmentationName, Augmentation | None] = {
-    "emp_ssl": Augmentation(hue=0.2, blurred=0.1, solarised=0.1),
-    "simclr": Augmentation(hue=0.1),
-    "none": None,
-}
-"""The authors' two (softsys4ai/CF-AMC-SSL at ff36114), and crop and flip alone."""
-
-
-class Colours(NamedTuple):
-    """One batch's parameters: which views each operation meets (n,), and its parameters there."""
-
-    jittered: Tensor
-    factors: Tensor
-    order: Tensor
-    grey: Tensor
-    blurred: Tensor
-    sigma: Tensor
-    solarised: Tensor
-
-
-def make_views(images: Tensor, config: ViewsConfig, random: torch.Generator) -> Tensor:
+def make_views(images: Tensor, config: ViewsConfig, random: torch.Generator, strength: float = 1.0) -> Tensor:
     """``config.number`` random views of each image, on the images' device.
 
-    ``images``: uint8 (b, 3, h, w). Returns float32 (number * b, 3, h, w) in [0, 1], crop-major: rows
-    ``v * b`` to ``(v + 1) * b`` hold view ``v`` of every image, in order. All randomness comes from ``random``,
-    on its own device, best the images'; the same state gives the same views.
+    ``images``: uint8 (b, 3, h, w). Returns float32 (number * b, 3, h, w) in [0, 1], crop-major. All randomness comes
+    from ``random``, on its own device, best the images'; the same state gives the same views.
+    ``strength``: 1 for the augmentation as configured, towards 0 weaker.
     """
     height, width = images.shape[-2:]
-    count = config.number * len(images)
-    crops = sample_crops(count, height, width, config, random)
-    views = cut(_repeated(images, config.number), Crops(*(values.to(images.device) for values in crops)))
+    parameters = sample_views(config.number * len(images), height, width, config, random, strength)
+    return apply_views(images.float().div_(255), parameters, config)
+
+
+def sample_views(
+    count: int, height: int, width: int, config: ViewsConfig, random: torch.Generator, strength: float = 1.0
+) -> ViewParameters:
+    """Parameters of ``count`` views of ``height`` by ``width`` pixels, on the device of ``random``.
+
+    ``strength`` s as DynACL has it (arXiv 2303.01289; get_transform in DynACL_RCS.py, GodXuxilie/Efficient_ACL_via_RCS
+    at 6fc9aef): smallest area 1 - (1 - scale_min) s, jitter's magnitudes and all shares times s; the flip, and how far
+    a ``padded`` image moves, stay.
+    """
+    if config.kind == "padded":
+        crops = sample_moves(count, height, width, random)
+    else:
+        crops = sample_crops(count, height, width, _weakened(config, strength), random)
     augmentation = AUGMENTATIONS[config.augmentation]
     if augmentation is None:
+        return ViewParameters(crops, None)
+    return ViewParameters(crops, sample_colours(count, augmentation.weakened(strength), random))
+
+
+def apply_views(images: Tensor, parameters: ViewParameters, config: ViewsConfig) -> Tensor:
+    """The views of ``images`` that ``parameters`` describe; differentiable in ``images``, which stay as they are.
+
+    ``images``: float (b, 3, h, w) in [0, 1]; ``parameters`` of n = v * b views. Returns (n, 3, h, w), crop-major.
+    """
+    crops = Crops(*_like(images, parameters.crops))
+    repeated = images.repeat(len(crops.top) // len(images), 1, 1, 1)
+    views = move(repeated, crops) if config.kind == "padded" else cut(repeated, crops)
+    augmentation = AUGMENTATIONS[config.augmentation]
+    if augmentation is None or parameters.colours is None:
         return views
-    colours = sample_colours(count, augmentation, random)
-    return _coloured(views, augmentation, Colours(*(values.to(images.device) for values in colours)))
+    return colour(views, augmentation, Colours(*_like(images, parameters.colours)))
 
 
-def sample_colours(count: int, augmentation: Augmentation, random: torch.Generator) -> Colours:
-    """``count`` views' parameters as torchvision's ``RandomApply`` and ``ColorJitter`` draw them."""
+def strength(config: ViewsConfig, epoch: int, epochs: int) -> float:
+    """Of the augmentation in ``epoch``, 1 to ``epochs``: 1, and less by ``strength_period / epochs`` every period.
 
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=random, device=random.device)
-
-    strengths = (augmentation.brightness, augmentation.contrast, augmentation.saturation, augmentation.hue)
-    middles = (1, 1, 1, 0)
-    sigma_low, sigma_high = augmentation.blur_sigma
-    return Colours(
-        jittered=uniform(count) < augmentation.jittered,
-        # By numbers, not a tensor of strengths: sending one to a GPU would wait for it.
-        factors=torch.stack([m + s * (2 * uniform(count) - 1) for m, s in zip(middles, strengths, strict=True)], dim=1),
-        order=uniform(count, 4).argsort(1),
-        grey=uniform(count) < augmentation.grey,
-        blurred=uniform(count) < augmentation.blurred,
-        sigma=sigma_low + (sigma_high - sigma_low) * uniform(count),
-        solarised=uniform(count) < augmentation.solarised,
-    )
+    DynACL (arXiv 2303.01289): 1 - floor((epoch - 1) / period) * period / epochs; 1 throughout without a period.
+    """
+    period = config.strength_period
+    return 1.0 if period is None else 1 - (epoch - 1) // period * period / epochs
 
 
-def _coloured(views: Tensor, augmentation: Augmentation, colours: Colours) -> Tensor:
-    views = on_rows(colours.jittered, jitter, views, colours.factors, colours.order)
-    views = on_rows(colours.grey, to_grey, views)
-    if augmentation.blurred > 0:
-        views = on_rows(colours.blurred, gaussian_blur, views, colours.sigma)
-    if augmentation.solarised > 0:
-        views = on_rows(colours.solarised, solarise, views)
-    return views
+def _weakened(config: ViewsConfig, strength: float) -> ViewsConfig:
+    # In a form that leaves strength 1, and a bound of 1, exactly as they are.
+    low, high = (bound + (1 - bound) * (1 - strength) for bound in config.scale)
+    return replace(config, scale_min=low, scale_max=high)
 
 
-def _repeated(images: Tensor, number: int) -> Tensor:
-    return images.float().div_(255).repeat(number, 1, 1, 1)
+def _like(images: Tensor, parameters: tuple[Tensor, ...]) -> list[Tensor]:
+    """``parameters`` on the images' device, real ones in the images' precision."""
+    return [values.to(images if values.is_floating_point() else images.device) for values in parameters]

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 import torchvision.transforms.functional as reference
-from scipy.stats import ks_2samp
+from scipy.stats import chisquare, ks_2samp
 from torch import Tensor
-from torchvision.transforms import RandomResizedCrop
+from torchvision.transforms import RandomCrop, RandomResizedCrop
 
-from trainables.config import ViewsConfig
-from trainables.data import generator
-from trainables.data.crops import Crops, cut, sample_crops
+from trainables.config import ConfigError, ViewsConfig
+from trainables.data import generator, shifted
+from trainables.data.crops import Crops, cut, move, sample_crops, sample_moves
 
 DRAWS = 4000
 
@@ -98,3 +98,56 @@ def test_pixels_outside_the_crop_do_not_leak_in() -> None:
     pixels = torch.ones(1, 3, 32, 32)
     pixels[:, :, 8:16, 8:16] = 0.25
     assert (cut(pixels, crop(8, 8, 8, 8)) == 0.25).all()
+
+
+def test_moves_follow_the_law_of_torchvisions_padded_random_crop() -> None:
+    moves = sample_moves(DRAWS, 32, 32, generator(0, "moves"))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        padded = torch.zeros(3, 40, 40)
+        theirs = torch.tensor([RandomCrop.get_params(padded, (32, 32))[:2] for _ in range(DRAWS)])
+    for mine, reference_values in zip(moves[:2], theirs.T, strict=True):
+        assert ks_2samp(mine.numpy() + 4, reference_values.numpy()).pvalue > 1e-3
+    place = (moves.top + 4) * 18 + (moves.left + 4) * 2 + moves.flipped
+    assert chisquare(torch.bincount(place, minlength=162).numpy()).pvalue > 1e-3  # each of 9 * 9 * 2, equally often
+    assert (moves.height == 32).all()
+    assert (moves.width == 32).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (16, 48), (224, 33)])
+def test_each_side_moves_by_up_to_an_eighth(height: int, width: int) -> None:
+    moves = sample_moves(DRAWS, height, width, generator(0, "moves"))
+    assert set(moves.top.tolist()) == set(range(-(height // 8), height // 8 + 1))
+    assert set(moves.left.tolist()) == set(range(-(width // 8), width // 8 + 1))
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize("shape", [(32, 32), (20, 41)])
+def test_every_move_is_torchvisions_padded_crop_to_the_bit(shape: tuple[int, int], flipped: bool) -> None:
+    pixels, (vertical, horizontal) = image(*shape), (shape[0] // 8, shape[1] // 8)
+    padded = reference.pad(pixels, [horizontal, vertical])
+    corners = [(top, left) for top in range(2 * vertical + 1) for left in range(2 * horizontal + 1)]
+    top, left = torch.tensor(corners).T
+    mirrored = torch.full_like(top, flipped, dtype=torch.bool)
+    moves = Crops(top - vertical, left - horizontal, *(torch.full_like(top, side) for side in shape), mirrored)
+    expected = torch.cat([reference.crop(padded, *corner, *shape) for corner in corners])
+    expected = expected.flip(3) if flipped else expected
+    assert torch.equal(move(pixels.expand(len(corners), -1, -1, -1), moves), expected)
+
+
+def test_shifted_images_are_moved_over_black_and_half_of_them_mirrored() -> None:
+    pixels = image(32, 32).expand(DRAWS // 4, 3, 32, 32)
+    moves = sample_moves(DRAWS // 4, 32, 32, generator(6))
+    ours = shifted(pixels, generator(6))
+    padded = reference.pad(pixels[:1], [4])
+    for index in range(50):
+        expected = reference.crop(padded, int(moves.top[index]) + 4, int(moves.left[index]) + 4, 32, 32)[0]
+        assert torch.equal(ours[index], expected.flip(2) if moves.flipped[index] else expected)
+    assert 0.4 < moves.flipped.float().mean() < 0.6
+
+
+def test_a_padded_view_has_no_scale_or_ratio_to_set() -> None:
+    for name in ("scale_min", "scale_max", "ratio_min", "ratio_max"):
+        with pytest.raises(ConfigError, match=rf"views.{name} is 1.0, but a padded view .*; leave it out"):
+            ViewsConfig(kind="padded", **{name: 1.0})  # type: ignore[arg-type]
+    assert ViewsConfig(kind="padded").scale == ViewsConfig(kind="padded").ratio == (1.0, 1.0)

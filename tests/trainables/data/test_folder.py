@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from torchvision import transforms
 
 from trainables.config import DataConfig
 from trainables.data import DataError, load
+from trainables.data.decode import _decode_all as decode_all
 from trainables.data.store import publish
 
 CLASSES = ("cat", "dog", "emu")
@@ -138,6 +140,47 @@ def test_different_sizes_ask_for_image_size(folder: Path, config: Callable[..., 
     assert str(caught.value) == (f"{odd} has 13x12 pixels, others 12x12; set data.image_size to bring all to one size")
     assert not list((folder.parent / "data").glob("decoded/*"))
     assert len(load(config(image_size=12)).train) == 31
+
+
+def test_imagenets_layout_is_read_at_224_pixels(tmp_path: Path, config: Callable[..., DataConfig]) -> None:
+    sizes = [(500, 375), (333, 500), (224, 224), (120, 90), (640, 231)]
+    for part, count in (("train", 5), ("val", 2)):
+        for label, name in enumerate(("n01440764", "n01443537")):
+            for index, (width, height) in enumerate(sizes[:count]):
+                wave = np.sin(np.arange(width) * 3 / min(width, height)) * 60 + 120 + 20 * label
+                image = Image.fromarray(np.broadcast_to(wave[:, None], (height, width, 3)).astype(np.uint8))
+                save(image, tmp_path / "imagenet" / part / name / f"{name}_{index}.JPEG")
+    splits = load(config(source=f"folder:{tmp_path / 'imagenet'}", image_size=224))
+    assert splits.description == (
+        "folder imagenet, 224x224 pixels, 2 classes: 10 training, 0 validation, 4 test images"
+    )
+    assert splits.warnings == ()
+    assert splits.train.labels.tolist() == [0] * 5 + [1] * 5
+    assert splits.test.labels.tolist() == [0, 0, 1, 1]
+    for row, (width, height) in enumerate(sizes):
+        left = (width - min(width, height)) / 2
+        columns = left + (np.arange(224) + 0.5) * min(width, height) / 224 - 0.5
+        expected = np.sin(columns * 3 / min(width, height)) * 60 + 120
+        assert np.abs(splits.train.images[row].numpy() - expected).max() < 8
+
+
+def test_decoding_stays_four_images_a_thread_ahead_of_the_writer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = sorted(folder.glob("train/*/*.png"))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    taken = []
+
+    class Watched(list[Path]):
+        def __iter__(self) -> Iterator[Path]:
+            for path in files:
+                taken.append(path)
+                yield path
+
+    images = decode_all(Watched(files), (3, 12, 12), None)
+    for used in range(1, len(files) + 1):
+        pixels = next(images)
+        assert pixels is not None
+        assert np.array_equal(pixels.transpose(1, 2, 0), np.asarray(Image.open(files[used - 1])))
+        assert len(taken) == min(used + 8, len(files))
 
 
 def test_unreadable_images_are_left_out_and_named(

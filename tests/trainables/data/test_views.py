@@ -8,9 +8,9 @@ from sklearn.datasets import load_sample_image
 from torch import Tensor
 from torchvision import transforms
 
-from trainables.config import AugmentationName, ViewsConfig
-from trainables.data import generator, make_views
-from trainables.data.views import AUGMENTATIONS, Augmentation, sample_colours
+from trainables.config import AugmentationName, ViewKind, ViewsConfig
+from trainables.data import generator, make_views, shifted
+from trainables.data.augmentation import AUGMENTATIONS, Augmentation, sample_colours
 
 WHOLE = {"scale_min": 1.0, "scale_max": 1.0, "ratio_min": 1.0, "ratio_max": 1.0}
 
@@ -32,7 +32,7 @@ def photograph(edge: int) -> Tensor:
     st.integers(8, 20),
     st.integers(8, 20),
     st.sampled_from(["emp_ssl", "simclr", "none"]),
-    st.sampled_from(["crops", "patches"]),
+    st.sampled_from(["crops", "patches", "padded"]),
 )
 def test_views_have_their_shape_and_stay_in_range(
     count: int, number: int, height: int, width: int, augmentation: AugmentationName, kind: str
@@ -139,24 +139,32 @@ def test_pixels_have_the_moments_of_torchvisions_transforms(name: AugmentationNa
     torch.testing.assert_close(ours.std(0), theirs.std(0), atol=0.025, rtol=0)
 
 
+def test_padded_views_are_shifted_images() -> None:
+    images, config = batch(6), ViewsConfig(number=4, kind="padded", augmentation="none")
+    expected = shifted(images.float().div(255).repeat(4, 1, 1, 1), generator(3))
+    assert torch.equal(make_views(images, config, generator(3)), expected)
+
+
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 @needs_gpu
-def test_views_on_a_gpu_never_wait_for_it() -> None:
-    images, random = batch(10).cuda(), generator(0, device="cuda")
-    make_views(images, ViewsConfig(number=2), random)
+@pytest.mark.parametrize("kind", ["crops", "padded"])
+def test_views_on_a_gpu_never_wait_for_it(kind: ViewKind) -> None:
+    images, random, config = batch(10).cuda(), generator(0, device="cuda"), ViewsConfig(number=2, kind=kind)
+    make_views(images, config, random)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        make_views(images, ViewsConfig(number=2), random)
+        make_views(images, config, random, strength=0.5)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
 
 @needs_gpu
+@pytest.mark.parametrize("kind", ["crops", "padded"])
 @pytest.mark.parametrize("name", ["emp_ssl", "simclr", "none"])
-def test_a_gpu_makes_the_views_of_the_cpu(name: AugmentationName) -> None:
-    images, config = batch(10), ViewsConfig(number=4, augmentation=name)
+def test_a_gpu_makes_the_views_of_the_cpu(name: AugmentationName, kind: ViewKind) -> None:
+    images, config = batch(10), ViewsConfig(number=4, kind=kind, augmentation=name)
     here = make_views(images, config, generator(0))
     there = make_views(images.cuda(), config, generator(0))
     close = (here - there.cpu()).abs() < 1e-4
