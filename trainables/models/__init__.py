@@ -1,5 +1,6 @@
-"""Backbones and the encoder around them."""
+"""Backbones, the encoder around them and its normalisation layers."""
 
-from trainables.models.encoder import Encoder, build, frozen_statistics
+from trainables.models.encoder import Encoder, build
+from trainables.models.norms import Branch, DualBatchNorm, branch, frozen_statistics, single_branch
 
-__all__ = ["Encoder", "build", "frozen_statistics"]
+__all__ = ["Branch", "DualBatchNorm", "Encoder", "branch", "build", "frozen_statistics", "single_branch"]

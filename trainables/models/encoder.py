@@ -2,62 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainables.config import NetworkConfig
-from trainables.models.resnet import backbone
+from trainables.config import ConfigError, NetworkConfig
+from trainables.models.backbones import backbone
+from trainables.models.norms import double_norms
 
 
 class Encoder(nn.Module):
-    """Images to ``features`` (what linear heads read) and on to L2-normalised embeddings (what the loss reads)."""
+    """Images to ``features`` (what linear heads read) and on to L2-normalised embeddings (what the loss reads).
 
-    def __init__(self, config: NetworkConfig) -> None:
+    Given ``classes``, one linear layer stands in the projector's place and the output is its logits.
+    """
+
+    def __init__(self, config: NetworkConfig, *, image_size: int = 32, classes: int | None = None) -> None:
         super().__init__()
-        self.backbone, width = backbone(config)
-        self.features_size = config.pre_feature
-        self.pre_feature = _hidden(width, config.pre_feature)
-        self.projector = nn.Sequential(
-            *_hidden(config.pre_feature, config.projector_hidden),
-            nn.Linear(config.projector_hidden, config.embedding),
+        self.classes = classes
+        self.backbone, self.backbone_size = backbone(config, image_size)
+        self.features_size = config.pre_feature or self.backbone_size
+        self.pre_feature = _hidden(self.backbone_size, config.pre_feature) if config.pre_feature else nn.Identity()
+        self.projector = (
+            _projector(config, self.features_size) if classes is None else nn.Linear(self.features_size, classes)
         )
+        if config.dual_batch_norm and not double_norms(self):
+            raise ConfigError(
+                f"network.dual_batch_norm is true, but this {config.architecture} has no BatchNorm; set it to false"
+            )
 
     def features(self, images: Tensor) -> Tensor:
-        """(b, 3, h, w) in [0, 1] -> (b, pre_feature)."""
+        """(b, 3, h, w) in [0, 1] -> (b, features_size)."""
         features: Tensor = self.pre_feature(self.backbone(images))
         return features
 
+    def project(self, images: Tensor) -> Tensor:
+        """(b, 3, h, w) in [0, 1] -> (b, embedding or classes), as the projector's last layer leaves them."""
+        projected: Tensor = self.projector(self.features(images))
+        return projected
+
     def forward(self, images: Tensor) -> Tensor:
-        """(b, 3, h, w) in [0, 1] -> (b, embedding), rows of length 1."""
-        return F.normalize(self.projector(self.features(images)), dim=1)
+        """(b, 3, h, w) in [0, 1] -> (b, embedding), rows of length 1; or (b, classes) logits."""
+        projected = self.project(images)
+        return F.normalize(projected, dim=1) if self.classes is None else projected
+
+
+def _projector(config: NetworkConfig, inputs: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for _ in range(config.projector_layers - 1):
+        layers += _hidden(inputs, config.projector_hidden)
+        inputs = config.projector_hidden
+    return nn.Sequential(*layers, nn.Linear(inputs, config.embedding))
 
 
 def _hidden(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU())
 
 
-def build(config: NetworkConfig, seed: int) -> Encoder:
-    """A fresh encoder on the CPU whose weights depend on ``seed`` alone; the global random state stays untouched."""
+def build(config: NetworkConfig, seed: int, *, image_size: int = 32, classes: int | None = None) -> Encoder:
+    """A fresh encoder on the CPU whose weights depend on the arguments alone; the global random state stays untouched.
+
+    ``image_size`` in pixels; ``classes``: how many logits, for a supervised encoder. ``ConfigError`` for an unknown
+    architecture, or for one that cannot take such images.
+    """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Encoder(config)
-
-
-@contextmanager
-def frozen_statistics(model: nn.Module) -> Iterator[None]:
-    """Within: BatchNorm normalises by its mode as ever but leaves its running statistics alone."""
-    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
-    if not model.training:
-        yield
-        return
-    for norm in norms:
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the GPUs too
+        return Encoder(config, image_size=image_size, classes=classes)

@@ -1,0 +1,31 @@
+"""From an architecture's name to its network."""
+
+from __future__ import annotations
+
+import difflib
+
+from torch import nn
+
+from trainables.config import ConfigError, NetworkConfig
+from trainables.models import resnet, vit, zoo
+
+
+def backbone(config: NetworkConfig, image_size: int) -> tuple[nn.Module, int]:
+    """From (b, 3, image_size, image_size) to (b, size), and that size; ``ConfigError`` for an unknown architecture."""
+    if config.architecture in resnet.STAGES:
+        return resnet.backbone(config)
+    if config.architecture in vit.SIZES:
+        return vit.backbone(config, image_size)
+    if config.architecture in zoo.names():
+        return zoo.backbone(config, image_size)
+    raise _unknown(config.architecture)
+
+
+def _unknown(name: str) -> ConfigError:
+    ours = [*resnet.STAGES, *vit.SIZES]
+    others = [other for other in zoo.names() if other not in ours]
+    nearest = difflib.get_close_matches(name, others, n=3, cutoff=0.5)
+    such_as = f" such as {', '.join(nearest)}" if nearest else ""
+    return ConfigError(
+        f"network.architecture is {name!r}; choose one of {', '.join(ours)}, or a classifier of torchvision{such_as}"
+    )
