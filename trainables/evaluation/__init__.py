@@ -1,7 +1,8 @@
-"""Linear heads on the frozen encoder, and the attacks against them."""
+"""From a pre-trained encoder to its figures: heads, attacks against them, and whether to believe the outcome."""
 
-from trainables.evaluation.heads import Classifier, train_head
+from trainables.evaluation.classifiers import Classifier
+from trainables.evaluation.heads import train_head
 from trainables.evaluation.neighbours import Probe
-from trainables.evaluation.robustness import measure
+from trainables.evaluation.robustness import Measured, measure
 
-__all__ = ["Classifier", "Probe", "measure", "train_head"]
+__all__ = ["Classifier", "Measured", "Probe", "measure", "train_head"]

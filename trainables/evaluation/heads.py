@@ -1,84 +1,71 @@
-"""Linear heads on ``pre_feature`` (arXiv 2501.03507, section 3.1 and Table 3; constants from evaluate_empssl.py).
-
-The encoder is frozen and in evaluation mode, images are whole and not augmented.
-"""
+"""Evaluation protocols by name: from an encoder to a classifier of whole images."""
 
 from __future__ import annotations
 
+import re
+
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from trainables import adversaries
-from trainables.adversaries import Attack
-from trainables.config import EvaluationConfig
-from trainables.data import ImageSet, generator
+from trainables.config import EvaluationConfig, ViewsConfig
+from trainables.data import ImageSet
+from trainables.data import pixels as pixels
+from trainables.evaluation.classifiers import BackboneClassifier, Classifier, FinetunedClassifier, OwnClassifier
+from trainables.evaluation.finetune import RECIPES, finetune
+from trainables.evaluation.linear import train_clean, train_robust
+from trainables.evaluation.n_crops import CropsClassifier, train_crops, train_robust_crops
 from trainables.models import Encoder
-
-STEP_SIZE = 1e-2
-"""Of the attack on the robust head's training batches [C]."""
-
-
-class Classifier(nn.Module):
-    """A frozen encoder under a linear head; (b, 3, h, w) in [0, 1] -> logits (b, classes)."""
-
-    def __init__(self, encoder: Encoder, classes: int, seed: int) -> None:
-        super().__init__()
-        self.encoder = encoder
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            head = nn.Linear(encoder.features_size, classes)
-        self.head = head.to(next(encoder.parameters()).device)
-        encoder.eval().requires_grad_(False)
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.encoder.features(images))
-        return logits
-
-
-def pixels(images: Tensor) -> Tensor:
-    """uint8 -> float32 in [0, 1]."""
-    return images.float() / 255
 
 
 def train_head(
-    encoder: Encoder, name: str, images: ImageSet, classes: int, config: EvaluationConfig, seed: int
+    encoder: Encoder,
+    name: str,
+    images: ImageSet,
+    classes: int,
+    config: EvaluationConfig,
+    views: ViewsConfig,
+    seed: int,
 ) -> Classifier:
-    """``clean``: Adam on features computed once. ``robust`` (r-LE): each batch replaced by PGD on encoder and head."""
-    classifier = Classifier(encoder, classes, seed)
-    if name == "clean":
-        _train(classifier, _features(encoder, images, config), images.labels, config, seed, attacked=False)
-    else:
-        _train(classifier, images.images, images.labels, config, seed, attacked=True)
-    return classifier.eval()
+    """The classifier of the protocol called ``name``, trained on ``images``, frozen and in evaluation mode.
+
+    ``views``: pre-training's, for ``n_crops`` heads. ``encoder`` gets frozen and is never trained. ``ConfigError``
+    for ``own`` if it is no classifier.
+    """
+    classifier = untrained(encoder, name, classes, views, seed)
+    if isinstance(classifier, CropsClassifier):
+        (train_robust_crops if name.startswith("robust") else train_crops)(classifier, images, config, seed)
+    elif name in RECIPES:
+        finetune(classifier, name, images, config, seed)
+    elif name != "own":
+        (train_robust if name == "robust" else train_clean)(classifier, images, config, seed)
+    return classifier.eval().requires_grad_(False)
 
 
-@torch.no_grad()
-def _features(encoder: Encoder, images: ImageSet, config: EvaluationConfig) -> Tensor:
-    return torch.cat([encoder.features(pixels(part)) for part in images.images.split(config.attack_batch_size)])
+def untrained(encoder: Encoder, name: str, classes: int, views: ViewsConfig, seed: int) -> Classifier:
+    """What the protocol called ``name`` begins with, on the encoder's device."""
+    if name == "own":
+        return OwnClassifier(encoder)
+    if name in RECIPES:
+        return (FinetunedClassifier if name == "aff" else BackboneClassifier)(encoder, _zero_head(encoder, classes))
+    head = _random_head(encoder, classes, seed)
+    number = crops_of(name)
+    return Classifier(encoder, head) if number is None else CropsClassifier(encoder, head, views, number, seed)
 
 
-def _train(
-    classifier: Classifier, inputs: Tensor, labels: Tensor, config: EvaluationConfig, seed: int, *, attacked: bool
-) -> None:
-    """Fit the head to ``inputs``: images (uint8), attacked batch by batch, or features as they are."""
-    optimiser = torch.optim.Adam(classifier.head.parameters(), lr=config.head_learning_rate)
-    attack = Attack(epsilon=config.head_epsilon, step_size=STEP_SIZE, steps=config.head_attack_steps)
-    randomness = generator(seed, "head", device=inputs.device)
-    for _ in range(config.head_epochs):
-        order = torch.randperm(len(inputs), generator=randomness, device=inputs.device)
-        for batch in order.split(config.head_batch_size):
-            features = inputs[batch]
-            if attacked:
-                features = _adversarial_features(classifier, inputs[batch], labels[batch], attack)
-            loss = F.cross_entropy(classifier.head(features), labels[batch])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+def crops_of(name: str) -> int | None:
+    """How many crops the head called ``name`` averages; ``None`` if it reads whole images."""
+    found = re.fullmatch(r"(?:robust_)?n_crops_(\d+)", name)
+    return None if found is None else int(found[1])
 
 
-def _adversarial_features(classifier: Classifier, images: Tensor, labels: Tensor, attack: Attack) -> Tensor:
-    clean = pixels(images)
-    delta = adversaries.pgd(lambda x: F.cross_entropy(classifier(x), labels), clean, attack)
-    with torch.no_grad():
-        return classifier.encoder.features(clean + delta)
+def _random_head(encoder: Encoder, classes: int, seed: int) -> nn.Linear:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the GPUs too
+        return nn.Linear(encoder.features_size, classes)
+
+
+def _zero_head(encoder: Encoder, classes: int) -> nn.Linear:
+    head: nn.Linear = nn.utils.skip_init(nn.Linear, encoder.backbone_size, classes)
+    for parameter in head.parameters():
+        nn.init.zeros_(parameter)
+    return head

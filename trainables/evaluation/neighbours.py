@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainables.data import ImageSet, draw
-from trainables.evaluation.heads import pixels
+from trainables.data import ImageSet, draw, pixels
 from trainables.models import Encoder
 
 BANK, QUERIES, NEIGHBOURS = 1000, 500, 10
@@ -17,8 +16,9 @@ BANK, QUERIES, NEIGHBOURS = 1000, 500, 10
 class Probe:
     """Classifies some evaluation images by the labels of their nearest training images, in cosine similarity."""
 
-    def __init__(self, bank: ImageSet, queries: ImageSet, classes: int) -> None:
-        self._bank, self._queries, self._classes = draw(bank, BANK), draw(queries, QUERIES), classes
+    def __init__(self, bank: ImageSet, queries: ImageSet, classes: int, device: torch.device) -> None:
+        self._bank, self._queries = draw(bank, BANK).to(device), draw(queries, QUERIES).to(device)
+        self._classes = classes
 
     @torch.no_grad()
     def accuracy(self, encoder: Encoder) -> float:

@@ -1,6 +1,10 @@
-"""Clean and PGD accuracy of a classifier, per-image worst case included (arXiv 2501.03507, section 3.1)."""
+"""Clean accuracy and what gradient attacks leave of it, image by image (arXiv 2501.03507, section 3.1)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -9,68 +13,107 @@ from torch import Tensor, nn
 from trainables import adversaries
 from trainables.adversaries import Attack
 from trainables.config import EvaluationConfig
-from trainables.data import ImageSet, generator
-from trainables.evaluation.heads import pixels
+from trainables.data import ImageSet, generator, in_order, pixels
+from trainables.evaluation.n_crops import CropsClassifier, passes_per_image
 from trainables.metrics import Accuracy, AttackResult, HeadResult
 
+LossOfLogits = Callable[[Tensor, Tensor], Tensor]
 
-def measure(classifier: nn.Module, name: str, images: ImageSet, config: EvaluationConfig, seed: int) -> HeadResult:
-    """The head's figures on ``images``: clean, and PGD at every radius from zero and from a random start."""
-    clean = torch.cat([_correct(classifier, x, y) for x, y in _batches(images, config)])
-    attacks = tuple(
-        _measure_attack(classifier, images, clean, epsilon, config, seed) for epsilon in config.attack_epsilons
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """A head's figures, and image by image what they count."""
+
+    result: HeadResult
+    clean: Tensor
+    """Which images are classified right; bool (n,)."""
+    survivors: Mapping[float, Tensor]
+    """By radius, which of them no attack on the image turned; bool (n,)."""
+
+
+class Target(NamedTuple):
+    """Labelled images as an adversary meets them: whole, or as views after they were cut."""
+
+    images: ImageSet
+    batch_size: int
+    inputs: Callable[[Tensor], Tensor]
+    """From whole images to what is moved."""
+    logits: Callable[[Tensor], Tensor]
+    """From what is moved to logits."""
+
+    def right(self) -> Tensor:
+        """Which images are classified right; bool (n,)."""
+        return torch.cat([self._judge(inputs, labels) for inputs, labels in self._batches()])
+
+    def right_after(self, attack: Attack, loss: LossOfLogits, random: torch.Generator) -> Tensor:
+        """Which images are classified right where PGD up ``loss`` ends; bool (n,)."""
+
+        def moved(inputs: Tensor, labels: Tensor) -> Tensor:
+            return inputs + adversaries.pgd(lambda x: loss(self.logits(x), labels), inputs, attack, random)
+
+        return torch.cat([self._judge(moved(inputs, labels), labels) for inputs, labels in self._batches()])
+
+    @torch.no_grad()
+    def _judge(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Logits that are no numbers classify nothing: argmax would call them class 0."""
+        logits = self.logits(inputs)
+        verdict: Tensor = (logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1)
+        return verdict
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for batch in in_order(self.images, self.batch_size, self.images.device):
+            yield self.inputs(pixels(batch.images)), batch.labels
+
+
+def measure(classifier: nn.Module, name: str, images: ImageSet, config: EvaluationConfig, seed: int) -> Measured:
+    """The head's figures on ``images``: clean, and under each of ``config.attacks`` at every radius.
+
+    Of an ``n_crops`` head the same again in crop space, as evaluate_empssl.py (ff36114) has it: each view is perturbed
+    by itself after it was cut and coloured. Batches hold at most ``config.attack_batch_size`` views, or one image's.
+    """
+    size = max(1, config.attack_batch_size // passes_per_image(classifier))
+    whole = Target(images, size, lambda image: image, classifier)
+    clean = whole.right()
+    found = {epsilon: _attacked(whole, epsilon, config, seed) for epsilon in config.attack_epsilons}
+    crops = {}
+    if isinstance(classifier, CropsClassifier):
+        views = Target(images, size, classifier.cut, classifier.logits_of_views)
+        crops = {epsilon: _attacked(views, epsilon, config, seed, "crops") for epsilon in config.attack_epsilons}
+    result = HeadResult(
+        name=name,
+        clean=Accuracy.of(clean),
+        attacks=tuple(_result(epsilon, config, clean, right) for epsilon, right in found.items()),
+        crop_space_attacks=tuple(_result(epsilon, config, clean, right) for epsilon, right in crops.items()),
     )
-    return HeadResult(name=name, clean=_accuracy(clean), attacks=attacks)
+    survivors = {epsilon: _everywhere(clean, *right.values()) for epsilon, right in found.items()}
+    return Measured(result=result, clean=clean, survivors=survivors)
 
 
-def _measure_attack(
-    classifier: nn.Module, images: ImageSet, clean: Tensor, epsilon: float, config: EvaluationConfig, seed: int
-) -> AttackResult:
-    survived = {
-        random_start: _survivors(classifier, images, epsilon, config, seed, random_start=random_start)
-        for random_start in (False, True)
-    }
-    return AttackResult(
-        epsilon=epsilon,
-        steps=config.attack_steps,
-        zero_start=_accuracy(survived[False]),
-        random_start=_accuracy(survived[True]),
-        worst=_accuracy(clean & survived[False] & survived[True]),
-    )
+def margin_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean lead of the best wrong logit over the right one; its slope stays where the cross-entropy saturates."""
+    right = labels[:, None]
+    return (logits.scatter(1, right, -torch.inf).amax(dim=1) - logits.gather(1, right).squeeze(1)).mean()
 
 
-def _survivors(
-    classifier: nn.Module, images: ImageSet, epsilon: float, config: EvaluationConfig, seed: int, *, random_start: bool
-) -> Tensor:
-    """Which images are still classified right after the attack; bool (n,)."""
-    attack = Attack(
-        epsilon=epsilon, step_size=config.attack_step_size, steps=config.attack_steps, random_start=random_start
-    )
-    randomness = generator(seed, "attack", f"{epsilon:.6f}", device=images.images.device)
-    verdicts = []
-    for clean, labels in _batches(images, config):
-        delta = adversaries.pgd(_cross_entropy(classifier, labels), clean, attack, randomness)
-        verdicts.append(_correct(classifier, clean + delta, labels))
-    return torch.cat(verdicts)
+def _attacked(target: Target, epsilon: float, config: EvaluationConfig, seed: int, *purpose: str) -> dict[str, Tensor]:
+    """Which images are right after each attack alone; all run on all images, so each count stands by itself."""
+    random = generator(seed, "attack", f"{epsilon:.6f}", *purpose, device=target.images.device)
+    pgd = Attack(epsilon=epsilon, step_size=config.attack_step_size, steps=config.attack_steps)
+    from_random = replace(pgd, random_start=True)
+    restarts = [target.right_after(from_random, F.cross_entropy, random) for _ in range(config.attack_restarts)]
+    right = {"zero_start": target.right_after(pgd, F.cross_entropy, random), "random_start": _everywhere(*restarts)}
+    if "fgsm" in config.attacks:
+        right["fgsm"] = target.right_after(replace(pgd, step_size=epsilon, steps=1), F.cross_entropy, random)
+    if "margin_pgd" in config.attacks:
+        right["margin"] = target.right_after(pgd, margin_loss, random)
+    return right
 
 
-def _cross_entropy(classifier: nn.Module, labels: Tensor) -> adversaries.LossOfImages:
-    return lambda images: F.cross_entropy(classifier(images), labels)
+def _result(epsilon: float, config: EvaluationConfig, clean: Tensor, right: Mapping[str, Tensor]) -> AttackResult:
+    figures = {name: Accuracy.of(verdicts) for name, verdicts in right.items()}
+    worst = Accuracy.of(_everywhere(clean, *right.values()))
+    return AttackResult(epsilon=epsilon, steps=config.attack_steps, worst=worst, **figures)
 
 
-def _batches(images: ImageSet, config: EvaluationConfig) -> list[tuple[Tensor, Tensor]]:
-    size = config.attack_batch_size
-    parts = zip(images.images.split(size), images.labels.split(size), strict=True)
-    return [(pixels(part), labels) for part, labels in parts]
-
-
-@torch.no_grad()
-def _correct(classifier: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """Logits that are no numbers classify nothing: argmax would call them class 0."""
-    logits = classifier(images)
-    verdict: Tensor = (logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1)
-    return verdict
-
-
-def _accuracy(correct: Tensor) -> Accuracy:
-    return Accuracy(correct=int(correct.sum()), images=len(correct))
+def _everywhere(*verdicts: Tensor) -> Tensor:
+    return torch.stack(verdicts).all(dim=0)

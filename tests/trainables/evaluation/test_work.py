@@ -1,0 +1,81 @@
+"""The closed forms of the evaluation's work against passes that were counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainables.config import EvaluationConfig, TrialConfig, ViewsConfig
+from trainables.evaluation import measure, train_head
+from trainables.evaluation.work import (
+    evaluation_forward_equivalents,
+    head_forward_equivalents,
+    measure_forward_equivalents,
+)
+from trainables.metrics import Accuracy, AutoAttackResult, HeadResult
+
+HEADS = ("clean", "robust", "n_crops_3", "robust_n_crops_2", "slf", "alf", "aff", "own")
+CONFIG = EvaluationConfig(
+    heads=HEADS,
+    head_epochs=2,
+    head_attack_steps=3,
+    finetune_epochs=3,
+    crops_epochs=4,
+    attacks=("pgd", "fgsm", "margin_pgd"),
+    attack_epsilons=(8 / 255, 16 / 255),
+    attack_steps=2,
+    attack_restarts=2,
+    attack_batch_size=9,
+)
+
+
+@pytest.fixture
+def passes(encoder, supervised):
+    """Forward-equivalents of what passes either encoder, or a copy of it."""
+    counted = []
+
+    def count(backbone, inputs, output):
+        # A pass whose output wants gradients goes back, to weights and inputs where the network trains.
+        cost = 1 if not output.requires_grad else 3 if backbone.training else 2
+        counted.append(cost * len(inputs[0]))
+
+    encoder.backbone.register_forward_hook(count)
+    supervised.backbone.register_forward_hook(count)
+    return counted
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_work_is_what_passes_through_the_encoder(name, encoder, supervised, noise, passes):
+    pretrained = supervised if name == "own" else encoder
+    classifier = train_head(pretrained, name, noise(10), 3, CONFIG, ViewsConfig(), seed=0)
+    assert sum(passes) == head_forward_equivalents(CONFIG, name, 10)
+    passes.clear()
+    measure(classifier, name, noise(5), CONFIG, seed=0)
+    assert sum(passes) == measure_forward_equivalents(CONFIG, name, 5)
+
+
+def test_defaults_cost_what_they_did():
+    """PGD from zero and from a random start, 20 steps and a verdict each, at three radii."""
+    config = EvaluationConfig()
+    assert measure_forward_equivalents(config, "robust", 10) == 10 * (1 + 3 * 2 * 41)
+    assert head_forward_equivalents(config, "robust", 10) == 10 * 20 * 11
+    assert head_forward_equivalents(config, "clean", 10) == 10
+
+
+def test_evaluation_adds_up_its_heads_and_their_auto_attack():
+    all_right = Accuracy(correct=9, images=9)
+    found = AutoAttackResult(
+        version="standard",
+        epsilon=8 / 255,
+        clean=all_right,
+        after={},
+        accuracy=all_right,
+        worst=all_right,
+        forward_equivalents=1234,
+    )
+    heads = [HeadResult(name=name, clean=all_right, attacks=(), auto_attack=(found,)) for name in ("clean", "aff")]
+    expected = sum(
+        head_forward_equivalents(CONFIG, name, 20) + measure_forward_equivalents(CONFIG, name, 9) + 1234
+        for name in ("clean", "aff")
+    )
+    config = TrialConfig(trainable="cf_amc_ssl", evaluation=CONFIG)
+    assert evaluation_forward_equivalents(config, 20, heads) == expected

@@ -1,0 +1,160 @@
+"""Every head that a trial asks for: trained or taken from an earlier attempt, attacked, checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from trainables.config import EvaluationConfig, TrialConfig, flatten
+from trainables.data import ImageSet, draw_rows
+from trainables.evaluation.auto_attack import Trace, run_auto_attack
+from trainables.evaluation.auto_attack_official import STRENGTHS, Version
+from trainables.evaluation.heads import train_head
+from trainables.evaluation.n_crops import passes_per_image
+from trainables.evaluation.robustness import Measured, measure
+from trainables.evaluation.sanity import check
+from trainables.evaluation.saved_heads import load_head, save_head
+from trainables.metrics import STANDARD, Accuracy, AutoAttackResult, HeadResult
+from trainables.models import Encoder
+
+VERSIONS: Mapping[str, Version] = {"auto_attack": STANDARD, "torchattacks_10_steps": "torchattacks_10_steps"}
+"""The attacks that are versions of AutoAttack, by their name in ``evaluation.attacks``."""
+
+_HEADS_SETTINGS = (
+    *("data.source", "data.image_size", "data.validation_fraction", "data.train_images", "views.", "evaluation.source"),
+    *("evaluation.head_", "evaluation.crops_epochs", "evaluation.finetune_epochs"),
+)
+
+Progress = Callable[[str], None]
+"""Hears in words what is going on."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What heads are trained and measured on; ``folder`` keeps what a killed evaluation had finished."""
+
+    train: ImageSet
+    queries: ImageSet
+    classes: int
+    folder: Path | None
+
+
+def assess(
+    encoder: Encoder, config: TrialConfig, task: Task, progress: Progress = lambda _: None
+) -> tuple[HeadResult, ...]:
+    """One result a head, in the order of ``evaluation.heads``."""
+    return tuple(_assess(encoder, name, config, task, progress) for name in config.evaluation.heads)
+
+
+def check_attacks(evaluation: EvaluationConfig, classes: int) -> None:
+    """``ConfigError``, before anything is trained, where AutoAttack cannot attack a head of so many classes."""
+    for attack, version in VERSIONS.items():
+        if attack in evaluation.attacks:
+            STRENGTHS[version].targets(classes)
+
+
+def fingerprint(encoder: Encoder, config: TrialConfig) -> str:
+    """Of all that a head depends on: the encoder's weights, and the settings that heads are trained by."""
+    evaluation = {
+        path: value for path, value in flatten(config).items() if path.startswith(_HEADS_SETTINGS) or path == "seed"
+    }
+    return _digest(encoder, evaluation)
+
+
+def _digest(model: nn.Module, settings: Mapping[str, object]) -> str:
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for name, value in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _assess(encoder: Encoder, name: str, config: TrialConfig, task: Task, progress: Progress) -> HeadResult:
+    progress(f"{name} head")
+    classifier = _head(encoder, name, config, task)
+    progress(f"{name} head: gradient attacks")
+    measured = measure(classifier, name, task.queries, config.evaluation, config.seed)
+    attacks = tuple(
+        _auto_attack(classifier, measured, version, name, config, task, progress)
+        for attack, version in VERSIONS.items()
+        if attack in config.evaluation.attacks
+    )
+    result = replace(measured.result, auto_attack=attacks)
+    if config.evaluation.check_images:
+        progress(f"{name} head: sanity checks")
+        result = replace(result, verdict=check(classifier, task.queries, config.evaluation, config.seed))
+    return result
+
+
+def _head(encoder: Encoder, name: str, config: TrialConfig, task: Task) -> nn.Module:
+    """The head as an earlier attempt left it, or trained now."""
+    if task.folder is None:
+        return train_head(encoder, name, task.train, task.classes, config.evaluation, config.views, config.seed)
+    path, identity = task.folder / f"{name}.pt", fingerprint(encoder, config)
+    kept = load_head(path, encoder, name, task.classes, config.views, config.seed, identity)
+    if kept is not None:
+        return kept
+    classifier = train_head(encoder, name, task.train, task.classes, config.evaluation, config.views, config.seed)
+    save_head(path, classifier, identity)
+    return classifier
+
+
+def _auto_attack(
+    classifier: nn.Module,
+    measured: Measured,
+    version: Version,
+    name: str,
+    config: TrialConfig,
+    task: Task,
+    progress: Progress,
+) -> AutoAttackResult:
+    evaluation = config.evaluation
+    rows = draw_rows(task.queries.labels, evaluation.auto_attack_images)
+    passes = passes_per_image(classifier)
+    trace = run_auto_attack(
+        classifier,
+        task.queries.subset(rows),
+        version=version,
+        epsilon=evaluation.epsilon,
+        batch_size=max(1, evaluation.auto_attack_batch_size // passes),
+        precision=evaluation.auto_attack_precision,
+        seed=config.seed,
+        state=_state(classifier, version, name, config, task),
+        progress=lambda attack, done, of: progress(f"{name} head: AutoAttack, {attack}: {done} of {of} images"),
+    )
+    others = _survivors(measured, evaluation)[rows.to(trace.survived.device)]
+    return _result(trace, others, version, evaluation, passes)
+
+
+def _state(classifier: nn.Module, version: Version, name: str, config: TrialConfig, task: Task) -> Path | None:
+    """Where AutoAttack keeps its progress; under other settings, or on another head, it begins anew elsewhere."""
+    if task.folder is None:
+        return None
+    settings = {
+        path: value
+        for path, value in flatten(config).items()
+        if path in ("seed", "evaluation.epsilon", "evaluation.images") or path.startswith("evaluation.auto_attack_")
+    }
+    return task.folder / f"{name}.{version}.{_digest(classifier, settings)[:16]}.pt"
+
+
+def _survivors(measured: Measured, evaluation: EvaluationConfig) -> Tensor:
+    """Which images every gradient attack at the headline radius left right; bool (n,)."""
+    return next(kept for epsilon, kept in measured.survivors.items() if abs(epsilon - evaluation.epsilon) < 1e-9)
+
+
+def _result(trace: Trace, others: Tensor, version: str, evaluation: EvaluationConfig, passes: int) -> AutoAttackResult:
+    return AutoAttackResult(
+        version=version,
+        epsilon=evaluation.epsilon,
+        clean=Accuracy.of(trace.clean),
+        after={attack: Accuracy.of(kept) for attack, kept in trace.after.items()},
+        accuracy=Accuracy.of(trace.survived),
+        worst=Accuracy.of(trace.survived & others),
+        forward_equivalents=trace.forward_equivalents * passes,
+    )
