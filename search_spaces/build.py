@@ -119,8 +119,8 @@ def _settled_faults(dimension: Dimension, path: tuple[str, ...], asked: bool) ->
 
 
 def _end_faults(part: Part) -> dict[str, Fault]:
-    """Ends of ranges that no trial can run with, alone or while the other dimensions are at their lowest."""
-    lowest = {name: ranges.ends(distribution)[0] for name, distribution in part.searched}
+    """Ends of ranges that no trial can run with, alone or while the others are at their lowest or where they are fixed."""
+    lowest = dict(part.fixed) | {name: ranges.ends(distribution)[0] for name, distribution in part.searched}
     candidates = [(name, end) for name, distribution in part.searched for end in ranges.ends(distribution)]
     candidates += part.fixed
     faults: dict[str, Fault] = {}

@@ -21,8 +21,20 @@ def _emp_ssl(config: TrialConfig) -> bool:
     return config.objective.name == "emp_ssl"
 
 
-def _nt_xent(config: TrialConfig) -> bool:
-    return config.objective.name == "nt_xent"
+def _contrastive(config: TrialConfig) -> bool:
+    return config.objective.name in ("nt_xent", "sup_con", "acl")
+
+
+def _many_views(config: TrialConfig) -> bool:
+    return config.objective.name in ("emp_ssl", "cross_entropy", "sup_con")
+
+
+def _cut(config: TrialConfig) -> bool:
+    return config.views.kind != "padded"
+
+
+def _selected(config: TrialConfig) -> bool:
+    return config.coreset.name != "none"
 
 
 def _free(config: TrialConfig) -> bool:
@@ -42,9 +54,19 @@ def _half_to_twice(config: TrialConfig) -> Distribution:
     return IntDistribution(max(1, epochs // 2), 2 * epochs, log=True)
 
 
+def _around_the_peak(config: TrialConfig) -> Distribution:
+    peak = config.optimiser.learning_rate
+    return FloatDistribution(peak / 10, peak * 10, log=True)
+
+
 def _of_crops(distribution: Distribution) -> Callable[[TrialConfig], Distribution | None]:
     """Patches have one scale by definition: theirs varies only where a study asks for it."""
     return lambda config: distribution if config.views.kind == "crops" else None
+
+
+def _of_emp_ssl(distribution: Distribution) -> Callable[[TrialConfig], Distribution | None]:
+    """A supervised method sees as many views as a study asks for, one unless it does."""
+    return lambda config: distribution if _emp_ssl(config) else None
 
 
 def _step_size(leaves: Leaves, ratio: Value) -> Value:
@@ -80,8 +102,8 @@ _CATALOGUE = (
         summary="views that an image gives; NT-Xent has exactly two",
         path="views.number",
         kind=int,
-        default=_all(IntDistribution(4, 40)),
-        belongs=_emp_ssl,
+        default=_of_emp_ssl(IntDistribution(4, 40)),
+        belongs=_many_views,
     ),
     Dimension(
         name="crop_scale_min",
@@ -89,6 +111,7 @@ _CATALOGUE = (
         path="views.scale_min",
         kind=float,
         default=_of_crops(FloatDistribution(0.05, 0.5)),
+        belongs=_cut,
         read=_smallest_scale,
     ),
     Dimension(
@@ -97,6 +120,7 @@ _CATALOGUE = (
         path="views.scale_max",
         kind=float,
         default=_of_crops(FloatDistribution(0.0, 1.0)),
+        belongs=_cut,
         leaf=_largest_scale,
         read=_span,
     ),
@@ -153,11 +177,11 @@ _CATALOGUE = (
     ),
     Dimension(
         name="temperature",
-        summary="temperature of NT-Xent, 0.07 in the authors' code",
+        summary="temperature of a contrastive loss, 0.07 in the authors' code, 0.5 in ACL's",
         path="objective.temperature",
         kind=float,
         default=_all(FloatDistribution(0.02, 0.5, log=True)),
-        belongs=_nt_xent,
+        belongs=_contrastive,
     ),
     Dimension(
         name="epochs",
@@ -165,6 +189,14 @@ _CATALOGUE = (
         path="optimiser.epochs",
         kind=int,
         default=_half_to_twice,
+    ),
+    Dimension(
+        name="coreset_fraction",
+        summary="share of the minibatches that train after the coreset's warm-up",
+        path="coreset.fraction",
+        kind=float,
+        default=_all(FloatDistribution(0.05, 0.5, log=True)),
+        belongs=_selected,
     ),
     Dimension(
         name="batch_size",
@@ -175,10 +207,10 @@ _CATALOGUE = (
     ),
     Dimension(
         name="learning_rate",
-        summary="peak learning rate, 0.3 in the authors' code",
+        summary="peak learning rate: 0.3 in the authors' code, 5 in ACL's, whose form of LARS scales it down",
         path="optimiser.learning_rate",
         kind=float,
-        default=_all(FloatDistribution(0.03, 3.0, log=True)),
+        default=_around_the_peak,
     ),
 )
 

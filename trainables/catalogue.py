@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from trainables import cf_amc_ssl, cost, pgd_emp_ssl, robust_simclr
+from trainables import (
+    acl,
+    cf_amc_ssl,
+    cost,
+    dynacl,
+    emp_ssl,
+    pgd_emp_ssl,
+    robust_simclr,
+    simclr,
+    simclr_free,
+    supervised_free,
+    supervised_pgd,
+)
 from trainables.config import ConfigError, FaithfulTo, TrialConfig
 from trainables.method import Trainable
 
@@ -19,7 +31,19 @@ def _table(trainables: Iterable[Trainable]) -> Mapping[str, Trainable]:
     return MappingProxyType(named)
 
 
-TRAINABLES = _table([robust_simclr.TRAINABLE, pgd_emp_ssl.TRAINABLE, cf_amc_ssl.TRAINABLE])
+_METHODS = (
+    robust_simclr,
+    pgd_emp_ssl,
+    cf_amc_ssl,
+    simclr_free,
+    simclr,
+    emp_ssl,
+    supervised_pgd,
+    supervised_free,
+    acl,
+    dynacl,
+)
+TRAINABLES = _table(method.TRAINABLE for method in _METHODS)
 
 
 def find(name: str) -> Trainable:

@@ -5,26 +5,64 @@ A forward pass of one view counts 1, a backward pass to inputs alone 1 more, to 
 
 from __future__ import annotations
 
-from trainables.config import AdversaryConfig, ConfigError, EvaluationConfig, TrialConfig
+from trainables.config import AdversaryConfig, ConfigError, TrialConfig
+from trainables.coresets import minibatches, selection_forward_equivalents, selects
 from trainables.pairing import Pairing
 
 FORWARD, TO_INPUTS, TO_ALL = 1, 1, 2
 
 
 def batches_per_epoch(config: TrialConfig, train_images: int) -> int:
-    """Full batches of an epoch; the rest is dropped, as the released code does. ``ConfigError`` if there is none."""
-    batches = train_images // config.optimiser.batch_size
+    """Full batches of an epoch on all images; the rest is dropped, as the released code does.
+
+    ``ConfigError`` if there is none.
+    """
+    images = candidates(config, train_images)
+    batches = images // config.optimiser.batch_size
     if batches == 0:
         raise ConfigError(
-            f"optimiser.batch_size is {config.optimiser.batch_size} but only {train_images} images train; "
+            f"optimiser.batch_size is {config.optimiser.batch_size} but only {images} images train; "
             "make it smaller or use more images"
         )
     return batches
 
 
-def gradient_steps(config: TrialConfig, train_images: int) -> int:
-    """Optimiser updates of the whole schedule."""
-    return batches_per_epoch(config, train_images) * config.optimiser.epochs * replays(config.adversary)
+def candidates(config: TrialConfig, train_images: int) -> int:
+    """Training images left when coreset selection has taken its own share."""
+    if config.coreset.name == "none":
+        return train_images
+    return train_images - selection_images(config, train_images)
+
+
+def selection_images(config: TrialConfig, train_images: int) -> int:
+    """Training images that coreset selection alone sees."""
+    return round(config.coreset.validation_fraction * train_images)
+
+
+def batches_in_epoch(config: TrialConfig, train_images: int, epoch: int) -> int:
+    """Batches of epoch ``epoch``, from 1: all of them, or the coreset's."""
+    full = batches_per_epoch(config, train_images)
+    coreset = config.coreset
+    if coreset.name == "none" or epoch <= coreset.warmup_epochs:
+        return full
+    return minibatches(candidates(config, train_images), config.optimiser.batch_size, coreset.fraction)
+
+
+def gradient_steps(config: TrialConfig, train_images: int, epochs: int | None = None) -> int:
+    """Optimiser updates of the first ``epochs`` epochs; ``None``: of the whole schedule."""
+    return _batches(config, train_images, epochs) * replays(config.adversary)
+
+
+def _batches(config: TrialConfig, train_images: int, epochs: int | None = None) -> int:
+    last = config.optimiser.epochs if epochs is None else epochs
+    return sum(batches_in_epoch(config, train_images, epoch) for epoch in range(1, last + 1))
+
+
+def schedule_steps(config: TrialConfig, train_images: int, epochs: int | None = None) -> int:
+    """Steps of the first ``epochs`` epochs as the learning rate's schedule counts them: updates, or batches [C]."""
+    if config.faithful_to == "paper":
+        return gradient_steps(config, train_images, epochs)
+    return _batches(config, train_images, epochs)
 
 
 def replays(adversary: AdversaryConfig) -> int:
@@ -32,34 +70,47 @@ def replays(adversary: AdversaryConfig) -> int:
     return adversary.replays if adversary.name == "free" else 1
 
 
-def epoch_forward_equivalents(config: TrialConfig, pairing: Pairing, train_images: int) -> int:
-    """Work of one pass over the data loader."""
-    images = batches_per_epoch(config, train_images) * config.optimiser.batch_size
+def image_forward_equivalents(config: TrialConfig, pairing: Pairing) -> int:
+    """Work of one image in a batch: its views, their attack, and the updates."""
     views = config.views.number
     perturbed, attacked, trained = pairing.counts(views)
     if config.adversary.name == "none":
-        return images * views * (FORWARD + TO_ALL)
+        return views * (FORWARD + TO_ALL)
     train = trained * (FORWARD + TO_ALL) * replays(config.adversary)
     if config.adversary.name == "free":
-        return images * train
+        return train
     leaks = config.faithful_to == "released_code"
     step = attacked * (FORWARD + TO_ALL) if leaks else attacked * FORWARD + perturbed * TO_INPUTS
-    return images * (train + step * config.adversary.steps)
+    return train + step * config.adversary.steps
 
 
-def pretrain_forward_equivalents(config: TrialConfig, pairing: Pairing, train_images: int) -> int:
-    """Work of the whole pre-training."""
-    return config.optimiser.epochs * epoch_forward_equivalents(config, pairing, train_images)
+def candidate_forward_equivalents(config: TrialConfig, pairing: Pairing) -> int:
+    """Work of one image in a minibatch that a coreset might take: its views, their attack and the loss."""
+    perturbed, attacked, trained = pairing.counts(config.views.number)
+    if config.adversary.name == "none":
+        return config.views.number * FORWARD
+    step = attacked * FORWARD + perturbed * TO_INPUTS
+    return config.coreset.batch_steps * step + trained * FORWARD
 
 
-def attack_forward_equivalents(images: int, steps: int) -> int:
-    """Work of ``steps`` PGD steps on ``images`` images."""
-    return images * steps * (FORWARD + TO_INPUTS)
+def epoch_forward_equivalents(config: TrialConfig, pairing: Pairing, train_images: int, epoch: int) -> int:
+    """Work of epoch ``epoch``, from 1: one pass over its batches, and the selection before it if one is due."""
+    images = batches_in_epoch(config, train_images, epoch) * config.optimiser.batch_size
+    selection = 0
+    if config.coreset.name == "rcs" and selects(config.coreset, epoch):
+        selection = selection_forward_equivalents(
+            config.coreset,
+            images=candidates(config, train_images),
+            validation_images=selection_images(config, train_images),
+            batch_size=config.optimiser.batch_size,
+            image_work=candidate_forward_equivalents(config, pairing),
+        )
+    return images * image_forward_equivalents(config, pairing) + selection
 
 
-def head_forward_equivalents(evaluation: EvaluationConfig, name: str, images: int) -> int:
-    """Work of training one head: features once, or an attack on every batch of every epoch."""
-    if name == "clean":
-        return images * FORWARD
-    attack = attack_forward_equivalents(images, evaluation.head_attack_steps)
-    return evaluation.head_epochs * (attack + images * FORWARD)
+def pretrain_forward_equivalents(
+    config: TrialConfig, pairing: Pairing, train_images: int, epochs: int | None = None
+) -> int:
+    """Work of the first ``epochs`` epochs; ``None``: of the whole pre-training."""
+    last = config.optimiser.epochs if epochs is None else epochs
+    return sum(epoch_forward_equivalents(config, pairing, train_images, epoch) for epoch in range(1, last + 1))

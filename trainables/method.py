@@ -16,23 +16,38 @@ class Trainable:
     name: str
     summary: str
     source: str
-    objective: ObjectiveName
+    objectives: tuple[ObjectiveName, ...]
+    """What it may descend; the first is its own, the others options of its source."""
     adversary: AdversaryName
     defaults: Callable[[FaithfulTo], TrialConfig]
     """The source's constants, as the text or as the released code has them."""
     pairing: Callable[[FaithfulTo], Pairing]
     views: int | None = None
     """The number of views if the objective fixes it."""
+    needs_adversary: bool = False
+    """Without its adversary it is nothing: it has no clean twin."""
 
     def check(self, config: TrialConfig) -> None:
         """``ConfigError`` where ``config`` asks for what this method is not."""
-        if config.objective.name != self.objective:
+        if config.objective.name not in self.objectives:
             raise ConfigError(
-                f"objective.name is {config.objective.name!r}; {self.name} is defined by {self.objective!r}"
+                f"objective.name is {config.objective.name!r}; {self.name} is defined by {_listed(self.objectives)}"
             )
-        if config.adversary.name not in (self.adversary, "none"):
-            raise ConfigError(
-                f"adversary.name is {config.adversary.name!r}; {self.name} takes {self.adversary!r} or none"
-            )
+        allowed = (self.adversary,) if self.needs_adversary else tuple(dict.fromkeys((self.adversary, "none")))
+        if config.adversary.name not in allowed:
+            raise ConfigError(f"adversary.name is {config.adversary.name!r}; {self.name} takes {_listed(allowed)}")
         if self.views is not None and config.views.number != self.views:
             raise ConfigError(f"views.number is {config.views.number}; {self.name} pairs exactly {self.views} views")
+        if config.objective.name == "sup_con" and config.views.number < 2:
+            raise ConfigError(f"views.number is {config.views.number}; sup_con contrasts at least 2 views of an image")
+        branches = self.pairing(config.faithful_to).passes == "branches"
+        if config.network.dual_batch_norm and not branches:
+            raise ConfigError(f"network.dual_batch_norm is true; {self.name} has no clean branch, set it to false")
+        if "own" in config.evaluation.heads and config.objective.name != "cross_entropy":
+            raise ConfigError(
+                f"evaluation.heads holds 'own'; {self.name} under {config.objective.name} has no classifier of its own"
+            )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " or ".join(repr(name) if name != "none" else name for name in names)

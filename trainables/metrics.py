@@ -10,7 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Direction = Literal["maximize", "minimize"]
 
@@ -19,6 +22,7 @@ PGD_ACCURACY = "pgd_accuracy"
 AUTO_ATTACK_ACCURACY = "auto_attack_accuracy"
 GPU_MINUTES = "gpu_minutes"
 FORWARD_EQUIVALENTS = "forward_equivalents"
+ACCURACIES = (CLEAN_ACCURACY, PGD_ACCURACY, AUTO_ATTACK_ACCURACY)
 
 OBJECTIVES: dict[str, Direction] = {
     CLEAN_ACCURACY: "maximize",
@@ -33,7 +37,7 @@ TRAIN_SECONDS = "train/seconds"
 TRUSTED = "trusted"
 """1 where every sanity check held, 0 where one did not; absent where none ran."""
 
-STANDARD = "standard"
+STANDARD: Final = "standard"
 """The version of AutoAttack whose figure is ``auto_attack_accuracy``."""
 
 EPOCH = "epoch"
@@ -50,6 +54,11 @@ class Accuracy:
     def __post_init__(self) -> None:
         if not 0 <= self.correct <= self.images or self.images < 1:
             raise ValueError(f"{self.correct} correct of {self.images} images is no accuracy")
+
+    @classmethod
+    def of(cls, verdicts: Tensor) -> Accuracy:
+        """Of bool (n,): which images were classified right."""
+        return cls(correct=int(verdicts.sum()), images=len(verdicts))
 
     @property
     def value(self) -> float:
@@ -135,11 +144,10 @@ class HeadResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EpochReport:
-    """What is known after each epoch, without labels but for ``probe_accuracy``."""
+class EpochSummary:
+    """What one pass over the images showed, without labels."""
 
     epoch: int
-    epochs: int
     loss: float
     """Mean over the epoch's gradient passes, on perturbed views."""
     terms: Mapping[str, float]
@@ -150,10 +158,17 @@ class EpochReport:
     loss_fgsm: float
     loss_pgd: float
     """The loss on one fixed batch, clean and attacked: FGSM far below PGD marks catastrophic overfitting."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport(EpochSummary):
+    """What is known of a trial after each epoch."""
+
+    epochs: int
     probe_accuracy: float
-    """Nearest neighbours on ``pre_feature``, on a small share of the evaluation images."""
+    """Nearest neighbours on the features, on a small share of the evaluation images; the one figure with labels."""
     forward_equivalents: int
-    """Pre-training work since the trial began."""
+    """Pre-training work since the trial began, selection of coresets included."""
     seconds: float
     """Pre-training time since the trial began, over all its attempts."""
 
@@ -202,6 +217,10 @@ class TrialResult:
     cost: Cost
     data: str
     """The data set in words, with the number of images that trained and were evaluated."""
+    classes: tuple[str, ...]
+    """Of the heads, in the order of their logits."""
+    image_size: int
+    """Edge of the images in pixels."""
     device: str
     epochs: int
 
@@ -237,7 +256,12 @@ class TrialResult:
     def to_dict(self) -> dict[str, Any]:
         """Plain and JSON-ready; every accuracy with its value and 95 % interval beside the counts."""
         plain: dict[str, Any] = _with_intervals(asdict(self))
-        return plain | {"metrics": self.metrics()}
+        return plain | {"metrics": self.metrics(), "verdict": self.verdict}
+
+    @property
+    def verdict(self) -> str | None:
+        """``trusted`` or ``flagged: why``, of the chosen head; ``None`` where no checks ran."""
+        return None if self.chosen.verdict is None else str(self.chosen.verdict)
 
 
 def pgd_metric(head: str, epsilon: float, start: Literal["zero", "random", "worst"]) -> str:

@@ -1,4 +1,4 @@
-"""The one training loop: views -> adversary -> objective -> optimiser.
+"""The one training loop: coreset -> views -> adversary -> objective -> optimiser.
 
 Shapes: v views, b images a batch, (3, h, w) pixels in [0, 1]. Views travel as (v, b, 3, h, w).
 """
@@ -8,20 +8,25 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from trainables import adversaries, cost, objectives
+from trainables import adversaries, cost
 from trainables.adversaries import Attack, FreePerturbation
-from trainables.config import TrialConfig
-from trainables.data import ImageSet, draw, generator, make_views
+from trainables.config import ConfigError, TrialConfig
+from trainables.coresets import selects
+from trainables.data import ImageSet, divide, draw, generator, global_stream, make_views, place, stream
+from trainables.data import strength as augmentation_strength
+from trainables.losses import Losses
+from trainables.metrics import EpochSummary
 from trainables.models import build, frozen_statistics
 from trainables.objectives import Loss
 from trainables.optim import Lars, cosine_rate
 from trainables.pairing import Pairing
+from trainables.selection import select_rows
 
 MONITOR_IMAGES, MONITOR_VIEWS, MONITOR_STEPS = 64, 4, 5
 """Size of the fixed batch on which each epoch's clean, FGSM and PGD losses are measured, and PGD's steps there."""
@@ -31,45 +36,43 @@ class DivergedError(RuntimeError):
     """The loss is no longer a number."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EpochSummary:
-    """What one pass over the data showed."""
-
-    epoch: int
-    loss: float
-    terms: Mapping[str, float]
-    learning_rate: float
-    loss_clean: float
-    loss_fgsm: float
-    loss_pgd: float
-
-
 class Pretraining:
     """State of one pre-training, advanced an epoch at a time; saving and loading it changes no bit of what follows.
 
     Every random draw comes from a generator derived from (seed, purpose, epoch), so none is part of the state.
     """
 
-    def __init__(self, config: TrialConfig, pairing: Pairing, images: ImageSet, device: torch.device) -> None:
+    def __init__(
+        self, config: TrialConfig, pairing: Pairing, images: ImageSet, classes: int, device: torch.device
+    ) -> None:
         self.config = config
         self.device = device
-        self.images = images.to(device)
-        self.model = build(config.network, config.seed).to(device)
+        supervised = config.objective.name == "cross_entropy"
+        model = build(config.network, config.seed, image_size=images.size[0], classes=classes if supervised else None)
+        self.model = model.to(device)
         self.epoch = 0
         self.seconds = 0.0
-        self._monitored = draw(self.images, MONITOR_IMAGES).images
         self._pairing = pairing
-        self._objective = objectives.build(config.objective)
+        self._losses = Losses(self.model, pairing, config.objective)
         self._attack = adversaries.resolve(config.adversary, config.objective.name, config.faithful_to)
         self._free = FreePerturbation(self._attack, projects_onto_new_images=config.faithful_to == "paper")
-        self._batches = cost.batches_per_epoch(config, len(images))
+        self._candidates, self._held_out = (
+            place(part, device, config.data.placement) for part in _candidates(config, images)
+        )
+        self._chosen: Tensor | None = None
+        self._images = len(images)
+        self._schedule = cost.schedule_steps(config, len(images))
+        self._warmup = cost.schedule_steps(config, len(images), config.optimiser.warmup_epochs)
         self._step = 0
+        self._monitored = draw(images, MONITOR_IMAGES).to(device)
         self._optimiser = Lars(
             self.model.parameters(),
             learning_rate=config.optimiser.learning_rate,
             momentum=config.optimiser.momentum,
             weight_decay=config.optimiser.weight_decay,
             eta=config.optimiser.lars_eta,
+            form=config.optimiser.lars,
+            nesterov=config.optimiser.nesterov,
         )
 
     @property
@@ -78,18 +81,18 @@ class Pretraining:
 
     @property
     def forward_equivalents(self) -> int:
-        return self.epoch * cost.epoch_forward_equivalents(self.config, self._pairing, len(self.images))
+        return cost.pretrain_forward_equivalents(self.config, self._pairing, self._images, self.epoch)
 
     def run_epoch(self) -> EpochSummary:
         """One pass over the images; raises ``DivergedError`` when the loss is no longer finite."""
         began = time.monotonic()
-        self.model.train()
         self.epoch += 1
-        losses: list[Loss] = []
-        starts = self._generator("start")
-        for views in self._batches_of_views():
-            losses += self._train_on(views, starts)
-        summary = self._summarise(losses)
+        self._strength = augmentation_strength(self.config.views, self.epoch, self.config.optimiser.epochs)
+        self._losses.follow(self._strength)
+        with global_stream(self.config.seed, "dropout", self.epoch, device=self.device):
+            self._renew_coreset()
+            self.model.train()
+            summary = self._summarise(self._train())
         self.seconds += time.monotonic() - began
         return summary
 
@@ -102,6 +105,7 @@ class Pretraining:
             "model": self.model.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "delta": self._free.delta,
+            "chosen": self._chosen,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -109,62 +113,61 @@ class Pretraining:
         self.model.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._free.delta = None if state["delta"] is None else state["delta"].to(self.device)
+        self._chosen = state["chosen"]
+
+    def _train(self) -> list[Loss]:
+        starts = self._generator("start")
+        return [loss for views, labels in self._batches_of_views() for loss in self._train_on(views, labels, starts)]
 
     def _generator(self, purpose: str) -> torch.Generator:
         return generator(self.config.seed, purpose, self.epoch, device=self.device)
 
-    def _batches_of_views(self) -> Iterator[Tensor]:
-        size = self.config.optimiser.batch_size
-        order = torch.randperm(len(self.images), generator=self._generator("order"), device=self.device)
-        randomness = self._generator("views")
-        for batch in order[: self._batches * size].view(self._batches, size):
-            yield self._views(self.images.images[batch], randomness)
+    def _renew_coreset(self) -> None:
+        if self.config.coreset.name != "none" and selects(self.config.coreset, self.epoch):
+            self._chosen = select_rows(
+                self.config, self._losses, self._candidates, self._held_out, self.epoch, self.device
+            )
 
-    def _views(self, images: Tensor, randomness: torch.Generator) -> Tensor:
-        views = make_views(images, self.config.views, randomness)
+    def _batches_of_views(self) -> Iterator[tuple[Tensor, Tensor]]:
+        size = self.config.optimiser.batch_size
+        count = len(self._candidates) if self._chosen is None else len(self._chosen)
+        order = torch.randperm(count, generator=self._generator("order"), device=self.device)
+        if self._chosen is not None:
+            order = self._chosen.to(self.device)[order]
+        batches = count // size
+        randomness = self._generator("views")
+        for batch in stream(self._candidates, order[: batches * size].view(batches, size), self.device):
+            yield self._views(batch.images, randomness, self._strength), batch.labels
+
+    def _views(self, images: Tensor, randomness: torch.Generator, strength: float) -> Tensor:
+        views = make_views(images, self.config.views, randomness, strength)
         return views.view(self.config.views.number, len(images), *views.shape[1:])
 
-    def _train_on(self, views: Tensor, starts: torch.Generator) -> list[Loss]:
+    def _train_on(self, views: Tensor, labels: Tensor, starts: torch.Generator) -> list[Loss]:
         """All gradient passes of one batch of views; their losses, detached."""
         self._optimiser.zero_grad()
         if self.config.adversary.name == "none":
-            return [self._update(self._loss(views))]
-        clean = self._pairing.perturbed(views)
+            return [self._update(self._losses.clean(views, labels))]
         if self.config.adversary.name == "pgd":
-            delta = self._perturb(views, clean, self._attack, starts)
-            return [self._update(self._loss(self._pairing.train(views, clean + delta)))]
-        return [self._replay(views, clean, first=replay == 0) for replay in range(self.config.adversary.replays)]
+            clean, delta = self._losses.perturb(views, labels, self._attack, starts)
+            return [self._update(self._losses.trained(views, clean + delta, labels))]
+        return [self._replay(views, labels, first=replay == 0) for replay in range(self.config.adversary.replays)]
 
-    def _replay(self, views: Tensor, clean: Tensor, *, first: bool) -> Loss:
+    def _replay(self, views: Tensor, labels: Tensor, *, first: bool) -> Loss:
         """One pass of free adversarial training: a single gradient moves the weights and the perturbation."""
+        clean = self._pairing.perturbed(views)
         kept = self._free.onto(clean) if first else self._free.delta
         assert kept is not None
         delta = kept.detach().requires_grad_()
-        loss = self._update(self._loss(self._pairing.train(views, clean + delta)))
+        loss = self._update(self._losses.trained(views, clean + delta, labels))
         assert delta.grad is not None
         self._free.ascend(delta.grad, clean)
         return loss
 
-    def _perturb(self, views: Tensor, clean: Tensor, attack: Attack, starts: torch.Generator) -> Tensor:
-        """PGD in train mode; its passes enter the running statistics, as in [C], where the text is silent."""
-        return adversaries.pgd(
-            lambda adversarial: self._loss(self._pairing.attack(views, adversarial)).total, clean, attack, starts
-        )
-
-    def _loss(self, views: Tensor) -> Loss:
-        if self._pairing.joint_batch_norm:
-            embeddings = self.model(views.flatten(0, 1)).view(*views.shape[:2], -1)
-        else:
-            embeddings = torch.stack([self.model(view) for view in views])
-        return self._objective(embeddings)
-
     def _update(self, loss: Loss) -> Loss:
         """Descend ``loss`` by one optimiser step of the schedule."""
-        optimiser = self.config.optimiser
-        schedule = self._batches * optimiser.epochs
-        if self.config.faithful_to == "paper":
-            schedule *= cost.replays(self.config.adversary)
-        self._optimiser.param_groups[0]["lr"] = cosine_rate(self._step, schedule, optimiser.learning_rate)
+        peak = self.config.optimiser.learning_rate
+        self._optimiser.param_groups[0]["lr"] = cosine_rate(self._step, self._schedule, peak, self._warmup)
         loss.total.backward()
         self._optimiser.step()
         self._optimiser.zero_grad()
@@ -194,13 +197,13 @@ class Pretraining:
     def _monitor(self) -> tuple[float, float, float]:
         """Loss of one fixed batch of views under no, one-step and several-step perturbation of every view."""
         randomness = generator(self.config.seed, "monitor", device=self.device)
-        views = self._views(self._monitored, randomness)[:MONITOR_VIEWS]
+        views = self._views(self._monitored.images, randomness, 1.0)[:MONITOR_VIEWS]
         epsilon = self.config.adversary.epsilon
         fgsm = Attack(epsilon=epsilon, step_size=epsilon, steps=1)
         pgd = replace(fgsm, step_size=2.5 * epsilon / MONITOR_STEPS, steps=MONITOR_STEPS, random_start=True)
 
         def ascended(perturbed: Tensor) -> Tensor:
-            return self._loss(perturbed).total
+            return self._losses.ascended(perturbed, self._monitored.labels)
 
         with frozen_statistics(self.model):
             perturbations = [torch.zeros_like(views)]
@@ -208,3 +211,16 @@ class Pretraining:
             with torch.no_grad():
                 clean, one, several = (float(ascended(views + delta)) for delta in perturbations)
         return clean, one, several
+
+
+def _candidates(config: TrialConfig, images: ImageSet) -> tuple[ImageSet, ImageSet]:
+    """The images that may train, and those that coreset selection keeps to itself."""
+    if config.coreset.name == "none":
+        return images, images.subset(torch.arange(0))
+    candidates, held_out = divide(images, config.coreset.validation_fraction, "coreset")
+    if len(held_out) == 0:
+        raise ConfigError(
+            f"coreset.validation_fraction is {config.coreset.validation_fraction} of {len(images)} images, "
+            "which is none; make it larger"
+        )
+    return candidates, held_out

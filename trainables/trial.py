@@ -9,14 +9,15 @@ from pathlib import Path
 
 import torch
 
-from trainables import catalogue, cost
+from trainables import catalogue
 from trainables import checkpoint as checkpoints
 from trainables.config import ConfigError, EvaluationConfig, TrialConfig
-from trainables.data import ImageSet, Splits, draw, load
-from trainables.evaluation import Probe, measure, train_head
-from trainables.metrics import Cost, EpochReport, HeadResult, TrialResult
-from trainables.models import Encoder
-from trainables.pretrain import EpochSummary, Pretraining
+from trainables.data import ImageSet, Splits, draw, heads_data, load, place
+from trainables.evaluation import Probe
+from trainables.evaluation.assess import Progress, Task, assess, check_attacks
+from trainables.evaluation.work import evaluation_forward_equivalents
+from trainables.metrics import Cost, EpochReport, EpochSummary, TrialResult
+from trainables.pretrain import Pretraining
 
 Report = Callable[[EpochReport], None]
 
@@ -26,12 +27,14 @@ def run(
     *,
     checkpoint: Path | None = None,
     report: Report = lambda _: None,
+    progress: Progress = lambda _: None,
     gpu_share: float = 1.0,
 ) -> TrialResult:
     """Train and evaluate what ``config`` says; ``report`` hears of each epoch after its checkpoint is on disk.
 
     Continues from ``checkpoint`` if that file exists, and reports its last epoch again, which a kill between
-    the two would lose. ``gpu_share`` is the part of the GPU this trial holds.
+    the two would lose; ``evaluation_folder`` beside it keeps heads and AutoAttack's progress. ``progress`` hears in
+    words of the evaluation. ``gpu_share`` is the part of the GPU this trial holds.
     Raises ``ConfigError`` or ``DataError`` for a user's mistake and ``DivergedError`` when the loss is no number.
     """
     catalogue.check(config)
@@ -40,10 +43,19 @@ def run(
         torch.cuda.init()  # the statistics exist only after it
         torch.cuda.reset_peak_memory_stats(device)
     splits = load(config.data)
-    queries = evaluation_images(splits, config.evaluation).to(device)
-    pretraining = pretrain(config, splits, queries, device, checkpoint, report)
+    measured_on = splits if config.evaluation.source is None else load(heads_data(config, splits.train))
+    check_attacks(config.evaluation, len(measured_on.classes))
+    queries = evaluation_images(measured_on, config.evaluation).to(device)
+    probe = Probe(measured_on.train, queries, len(measured_on.classes), device)
+    pretraining = pretrain(config, splits, probe, device, checkpoint, report)
     began = time.monotonic()
-    heads = evaluate(pretraining.model, config, pretraining.images, queries, len(splits.classes))
+    task = Task(
+        train=place(draw(measured_on.train, config.evaluation.head_images), device, config.data.placement),
+        queries=queries,
+        classes=len(measured_on.classes),
+        folder=None if checkpoint is None else evaluation_folder(checkpoint),
+    )
+    heads = assess(pretraining.model, config, task, progress)
     return TrialResult(
         head=config.evaluation.head,
         epsilon=config.evaluation.epsilon,
@@ -51,34 +63,40 @@ def run(
         heads=heads,
         cost=Cost(
             pretrain_forward_equivalents=pretraining.forward_equivalents,
-            evaluation_forward_equivalents=_evaluation_work(config.evaluation, len(splits.train), len(queries)),
+            evaluation_forward_equivalents=evaluation_forward_equivalents(config, len(task.train), heads),
             pretrain_minutes=pretraining.seconds / 60,
             evaluation_minutes=(time.monotonic() - began) / 60,
             gpu_share=gpu_share,
             peak_memory_gib=torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None,
         ),
-        data=f"{splits.description}; {len(splits.train)} train, {len(queries)} of {config.evaluation.split} evaluated",
+        data=_data_in_words(config, splits, measured_on, len(queries)),
+        classes=measured_on.classes,
+        image_size=queries.size[0],
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         epochs=config.optimiser.epochs,
     )
 
 
+def evaluation_folder(checkpoint: Path) -> Path:
+    """Where the trial of ``checkpoint`` keeps its heads and its progress in AutoAttack."""
+    return checkpoint.with_suffix(".evaluation")
+
+
 def pretrain(
     config: TrialConfig,
     splits: Splits,
-    queries: ImageSet,
+    probe: Probe,
     device: torch.device,
     checkpoint: Path | None,
     report: Report,
 ) -> Pretraining:
     """Pre-train to the end of the schedule, from ``checkpoint`` if that file exists."""
     pairing = catalogue.find(config.trainable).pairing(config.faithful_to)
-    pretraining = Pretraining(config, pairing, splits.train, device)
+    pretraining = Pretraining(config, pairing, splits.train, len(splits.classes), device)
     if checkpoint is not None and checkpoint.exists():
         state = checkpoints.load(checkpoint, config)
         pretraining.load_state_dict(state["pretraining"])
         report(EpochReport(**state["report"]))
-    probe = Probe(pretraining.images, queries, len(splits.classes))
     while not pretraining.finished:
         summary = pretraining.run_epoch()
         epoch = _epoch_report(pretraining, summary, probe.accuracy(pretraining.model))
@@ -86,20 +104,6 @@ def pretrain(
             checkpoints.save(checkpoint, config, {"pretraining": pretraining.state_dict(), "report": asdict(epoch)})
         report(epoch)
     return pretraining
-
-
-def evaluate(
-    encoder: Encoder, config: TrialConfig, train: ImageSet, queries: ImageSet, classes: int
-) -> tuple[HeadResult, ...]:
-    """Train and measure every head that the config asks for."""
-    evaluation = config.evaluation
-    known = draw(train, evaluation.head_images)
-    return tuple(
-        measure(
-            train_head(encoder, name, known, classes, evaluation, config.seed), name, queries, evaluation, config.seed
-        )
-        for name in evaluation.heads
-    )
 
 
 def evaluation_images(splits: Splits, evaluation: EvaluationConfig) -> ImageSet:
@@ -125,22 +129,16 @@ def resolve_device(name: str) -> torch.device:
 
 def _epoch_report(pretraining: Pretraining, summary: EpochSummary, probe_accuracy: float) -> EpochReport:
     return EpochReport(
-        epoch=summary.epoch,
+        **asdict(summary),
         epochs=pretraining.config.optimiser.epochs,
-        loss=summary.loss,
-        terms=summary.terms,
-        learning_rate=summary.learning_rate,
-        loss_clean=summary.loss_clean,
-        loss_fgsm=summary.loss_fgsm,
-        loss_pgd=summary.loss_pgd,
         probe_accuracy=probe_accuracy,
         forward_equivalents=pretraining.forward_equivalents,
         seconds=pretraining.seconds,
     )
 
 
-def _evaluation_work(evaluation: EvaluationConfig, train_images: int, queries: int) -> int:
-    known = min(train_images, evaluation.head_images or train_images)
-    per_radius = 2 * (cost.attack_forward_equivalents(queries, evaluation.attack_steps) + queries * cost.FORWARD)
-    per_head = queries * cost.FORWARD + len(evaluation.attack_epsilons) * per_radius
-    return sum(cost.head_forward_equivalents(evaluation, name, known) + per_head for name in evaluation.heads)
+def _data_in_words(config: TrialConfig, splits: Splits, measured_on: Splits, queries: int) -> str:
+    evaluated = f"{queries} of {config.evaluation.split} evaluated"
+    if measured_on is splits:
+        return f"{splits.description}; {len(splits.train)} train, {evaluated}"
+    return f"{splits.description}; {len(splits.train)} train; heads on {measured_on.description}; {evaluated}"

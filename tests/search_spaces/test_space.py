@@ -29,6 +29,11 @@ def bases(*names: str) -> list[TrialConfig]:
     return [default_config(name) for name in names or TRAINABLES]
 
 
+def of_any_scale() -> list[TrialConfig]:
+    """The trainables whose views may be of any size: patches have one, unless a study gives both of its ends."""
+    return [base for base in bases() if base.views.kind != "patches"]
+
+
 def everything() -> SearchSpace:
     return build(bases())
 
@@ -48,7 +53,9 @@ def narrowings(draw: st.DrawFn) -> dict[str, object]:
     """Any dimension left alone, fixed, cut, put on a grid, or given as choices, all within its default range."""
     choices: dict[str, object] = {"unlisted": draw(st.sampled_from(["searched", "fixed"]))}
     for dimension in DIMENSIONS.values():
-        default = next(filter(None, (dimension.default(base) for base in bases() if dimension.belongs(base))))
+        defaults = filter(None, (dimension.default(base) for base in of_any_scale() if dimension.belongs(base)))
+        if (default := next(defaults, None)) is None:
+            continue
         if isinstance(default, CategoricalDistribution):
             values = st.sampled_from(default.choices)
         elif isinstance(default, IntDistribution):
@@ -67,7 +74,7 @@ def narrowings(draw: st.DrawFn) -> dict[str, object]:
 @given(narrowings(), st.integers(0, 2**32))
 @settings(max_examples=50, deadline=None)
 def test_each_sample_of_a_narrowed_space_is_a_valid_trial_and_params_are_its_inverse(choices, seed):
-    space = build(bases(), choices)
+    space = build(of_any_scale(), choices)
     config = space.sample(seed)
     check(config)
     params = space.params(config)
@@ -80,7 +87,7 @@ def test_each_sample_of_a_narrowed_space_is_a_valid_trial_and_params_are_its_inv
 @given(narrowings())
 @settings(max_examples=15, deadline=None)
 def test_what_optuna_suggests_is_what_the_parameters_say(choices):
-    space = build(bases(), choices)
+    space = build(of_any_scale(), choices)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     for _ in range(3):
         trial = study.ask()
@@ -133,10 +140,17 @@ def test_each_trainable_has_its_own_dimensions():
 
 
 def test_parameters_carry_the_trainable_only_where_ranges_differ():
-    names = build(bases(), {"cf_amc_ssl": {"epsilon": [4 / 255, 8 / 255]}}).distributions
+    three = bases("cf_amc_ssl", "pgd_emp_ssl", "robust_simclr")
+    names = build(three, {"cf_amc_ssl": {"epsilon": [4 / 255, 8 / 255]}}).distributions
     assert {"crops", "learning_rate", "m", "trainable"} <= names.keys()
     assert {"cf_amc_ssl.epsilon", "pgd_emp_ssl.epsilon", "cf_amc_ssl.epochs", "robust_simclr.epochs"} <= names.keys()
     assert "epsilon" not in names
+
+
+def test_a_coreset_brings_its_fraction():
+    names = build([override(default_config("acl"), {"coreset.name": "rcs"})], {"unlisted": "searched"}).distributions
+    assert "coreset_fraction" in names
+    assert "coreset_fraction" not in build(bases("acl")).distributions
 
 
 def test_one_trainable_needs_no_choice_of_it():
@@ -147,7 +161,8 @@ def test_one_trainable_needs_no_choice_of_it():
 
 
 def test_a_fixed_value_is_no_longer_searched_but_stands_in_every_config():
-    space = build(bases(), {"epsilon": 4 / 255, "crop_scale_min": 0.3, "crop_scale_span": 0.5, "step_ratio": 0.5})
+    three = bases("cf_amc_ssl", "pgd_emp_ssl", "robust_simclr")
+    space = build(three, {"epsilon": 4 / 255, "crop_scale_min": 0.3, "crop_scale_span": 0.5, "step_ratio": 0.5})
     assert not {"epsilon", "crop_scale_min", "crop_scale_span", "step_ratio"} & space.distributions.keys()
     config = space.sample(0)
     assert config.adversary.epsilon == pytest.approx(4 / 255)
@@ -298,5 +313,5 @@ def test_the_description_names_each_dimension_once_per_range():
     assert by_name["m"][0].parameter is None
     assert by_name["m"][0].range == "3"
     assert by_name["epsilon"][0].range == "2/255 to 16/255"
-    assert set(by_name["epsilon"][0].trainables) == set(TRAINABLES)
-    assert len(by_name["epochs"]) == 3
+    assert set(by_name["epsilon"][0].trainables) == set(TRAINABLES) - {"simclr", "emp_ssl"}
+    assert len(by_name["epochs"]) == len(TRAINABLES)

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from trainables import catalogue, checkpoint, cost
 from trainables.config import ConfigError, TrialConfig, override
 from trainables.data import load
+from trainables.losses import Losses
+from trainables.objectives import Loss
 from trainables.pretrain import DivergedError, Pretraining
 from trainables.trial import run
 
@@ -20,7 +22,8 @@ BOTH = pytest.mark.parametrize("faithful_to", ["paper", "released_code"])
 
 def pretraining(config: TrialConfig) -> Pretraining:
     pairing = catalogue.find(config.trainable).pairing(config.faithful_to)
-    return Pretraining(config, pairing, load(config.data).train, torch.device("cpu"))
+    splits = load(config.data)
+    return Pretraining(config, pairing, splits.train, len(splits.classes), torch.device("cpu"))
 
 
 def weights(training: Pretraining) -> dict[str, Tensor]:
@@ -33,7 +36,8 @@ def equal(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
 
 @BOTH
 def test_loss_falls(trainable, tiny_config, faithful_to):
-    training = pretraining(tiny_config(trainable, faithful_to, optimiser__epochs=4, optimiser__learning_rate=0.5))
+    peak = tiny_config(trainable).optimiser.learning_rate
+    training = pretraining(tiny_config(trainable, faithful_to, optimiser__epochs=4, optimiser__learning_rate=2 * peak))
     losses = [training.run_epoch().loss for _ in range(4)]
     assert losses[-1] < losses[0]
 
@@ -78,16 +82,18 @@ def test_global_random_state_is_neither_read_nor_moved(trainable, tiny_config):
 
 @dataclasses.dataclass
 class Passes:
-    """Every forward pass of a model while it trains: how many images, and the range of their pixels."""
+    """Every forward pass of a model: how many images, in which mode, and the range of their pixels."""
 
     images: list[int] = dataclasses.field(default_factory=list)
+    training: list[bool] = dataclasses.field(default_factory=list)
     lowest: float = 0.0
     highest: float = 1.0
 
     def __call__(self, model: nn.Module, inputs: tuple[Tensor]) -> None:
         images = inputs[0].detach()
-        assert all(module.training for module in model.modules())
+        assert len({module.training for module in model.modules()}) == 1, "no part is in another mode than the whole"
         self.images.append(len(images))
+        self.training.append(model.training)
         self.lowest = min(self.lowest, float(images.min()))
         self.highest = max(self.highest, float(images.max()))
 
@@ -101,15 +107,50 @@ def watched_epoch(training: Pretraining, monkeypatch: pytest.MonkeyPatch) -> Pas
     return passes
 
 
-def test_views_stay_images_and_every_pass_enters_the_statistics(trainable, tiny_config, monkeypatch):
+def passes_per_batch(config: TrialConfig) -> tuple[int, int]:
+    """Forward passes of a batch's attack, and of each of its updates."""
+    passes = catalogue.find(config.trainable).pairing(config.faithful_to).passes
+    steps = config.adversary.steps if config.adversary.name == "pgd" else 0
+    alone = 2 if passes == "alone" else 1
+    return steps * alone, 1 if passes == "joint" else 2
+
+
+def test_every_pass_is_in_the_mode_its_source_has(trainable, tiny_config, monkeypatch):
+    """ACL attacks in evaluation mode; all other passes train, and so move the running statistics."""
     config = tiny_config(trainable, optimiser__epochs=1)
     training = pretraining(config)
     passes = watched_epoch(training, monkeypatch)
+    attacked, trained = passes_per_batch(config)
+    in_eval = catalogue.find(trainable).pairing("paper").attacks_in_eval
+    updates = cost.gradient_steps(config, 200)
+    assert passes.training == ([not in_eval] * attacked + [True] * trained) * updates
     assert passes.lowest >= -1e-6
     assert passes.highest <= 1 + 1e-6
-    attacks = config.adversary.steps if config.adversary.name == "pgd" else 0
-    expected = (1 + attacks) * cost.gradient_steps(config, len(training.images))
-    assert int(training.model.backbone.bn1.num_batches_tracked) == len(passes.images) == expected
+    norms = [module for module in training.model.modules() if isinstance(module, nn.BatchNorm2d)]
+    moved = {int(norm.num_batches_tracked) for norm in norms}
+    assert moved == ({updates} if in_eval else {len(passes.images)})
+
+
+def test_perturbations_stay_in_the_ball(trainable, tiny_config, monkeypatch):
+    config = tiny_config(trainable, optimiser__epochs=1, adversary__epsilon=0.1, adversary__step_size=0.07)
+    training = pretraining(config)
+    losses = training._losses
+    seen: list[float] = []
+
+    def watched(views: Tensor, adversarial: Tensor, labels: Tensor) -> Loss:
+        moved = (adversarial - losses.pairing.perturbed(views)).detach().abs()
+        assert float(moved.max()) <= 0.1 + 1e-6
+        assert float(adversarial.detach().min()) >= 0
+        assert float(adversarial.detach().max()) <= 1
+        seen.append(float(moved.max()))
+        return Losses.trained(losses, views, adversarial, labels)
+
+    monkeypatch.setattr(losses, "trained", watched)
+    training.run_epoch()
+    if config.adversary.name == "none":
+        assert not seen
+    else:
+        assert max(seen) > 0.09, "the adversary uses its radius"
 
 
 def test_monitor_leaves_weights_and_statistics_alone(trainable, tiny_config):
@@ -125,25 +166,30 @@ def test_cost_counts_what_passed_through_the_model(trainable, tiny_config, monke
     config = tiny_config(trainable, optimiser__epochs=1)
     training = pretraining(config)
     images = watched_epoch(training, monkeypatch).images
-    per_batch = 1 + (config.adversary.steps if config.adversary.name == "pgd" else 0)
-    trained = sum(images[per_batch - 1 :: per_batch])
-    assert training.forward_equivalents == 3 * trained + 2 * (sum(images) - trained)
-    assert training.forward_equivalents == catalogue.pretrain_forward_equivalents(config, len(training.images))
+    attacked, trained = passes_per_batch(config)
+    descended = sum(count for index, count in enumerate(images) if index % (attacked + trained) >= attacked)
+    assert training.forward_equivalents == 3 * descended + 2 * (sum(images) - descended)
+    assert training.forward_equivalents == catalogue.pretrain_forward_equivalents(config, 200)
 
 
 def test_clean_twin_costs_and_sees_no_attack(trainable, tiny_config, monkeypatch):
+    if catalogue.find(trainable).needs_adversary:
+        with pytest.raises(ConfigError, match="takes 'pgd'"):
+            catalogue.check(tiny_config(trainable, adversary__name="none"))
+        return
     config = tiny_config(trainable, adversary__name="none", optimiser__epochs=1)
     training = pretraining(config)
     passes = watched_epoch(training, monkeypatch)
-    assert set(passes.images) == {40 * config.views.number}
+    assert sum(passes.images) == 200 * config.views.number
     assert training.forward_equivalents == 3 * sum(passes.images)
 
 
 def test_schedule_ends_at_zero(trainable, tiny_config):
     training = pretraining(tiny_config(trainable, optimiser__epochs=2))
     rates = [training.run_epoch().learning_rate for _ in range(2)]
-    assert rates[0] > 0.05
-    assert rates[1] < 0.03
+    peak = training.config.optimiser.learning_rate
+    assert rates[0] > peak / 6
+    assert rates[1] < peak / 10
 
 
 def test_released_free_schedule_swings_back(tiny_config):
@@ -228,7 +274,7 @@ def test_checkpoint_is_whole_or_absent(tiny_config, tmp_path):
         ({"optimiser.batch_size": 5000}, "only 200 images train"),
         ({"data.validation_fraction": 0.0}, "no images"),
         ({"device": "cuda:7"}, "torch sees"),
-        ({"network.architecture": "resnet9000"}, "choose one of"),
+        ({"network.architecture": "resnet9000", "network.depth": None}, "resnet9000"),
     ],
 )
 def test_what_a_trial_refuses(tiny_config, changes, message):

@@ -1,6 +1,8 @@
-"""SGD with Nesterov momentum under layer-wise adaptive rates with clipping, and the cosine schedule.
+"""SGD with momentum under layer-wise adaptive rates, clipped or not, and the cosine schedule.
 
-LARS: arXiv 1708.03888; the clipped form and its constants as in softsys4ai/CF-AMC-SSL at ff36114, lars.py.
+LARS: arXiv 1708.03888; the clipped form and its constants as in softsys4ai/CF-AMC-SSL at ff36114, lars.py; the scaled
+form as in GodXuxilie/Efficient_ACL_via_RCS at 6fc9aef, optimizer/lars.py, but for momentum, which here carries
+gradients and there steps, so that the two part where the rate changes.
 """
 
 from __future__ import annotations
@@ -12,14 +14,17 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
+from trainables.config import LarsForm
+
 STABILITY = 1e-8
 
 
 class Lars(torch.optim.Optimizer):
-    """SGD whose weight matrices take the rate min(eta |p| / (|g| + wd |p| + 1e-8), lr) on g + wd p.
+    """SGD whose weights take an adaptive rate on g + wd p, with a = eta |p| / (|g| + wd |p| + 1e-8).
 
-    Parameters of one dimension (biases, norms) take the plain rate and no weight decay, as do those whose norm or
-    whose gradient's norm is 0. All arithmetic is fused over parameters and stays on the device.
+    ``clipped``: the rate is min(a, lr); parameters of one dimension (biases, norms) take the plain rate and no weight
+    decay. ``scaled``: the rate is a lr, for all parameters. In both, a parameter whose norm or whose gradient's norm
+    is 0 takes the plain rate. All arithmetic is fused over parameters and stays on the device.
     """
 
     def __init__(
@@ -30,9 +35,12 @@ class Lars(torch.optim.Optimizer):
         momentum: float,
         weight_decay: float,
         eta: float,
+        form: LarsForm = "clipped",
+        nesterov: bool = True,
     ) -> None:
         defaults = {"lr": learning_rate, "momentum": momentum, "weight_decay": weight_decay, "eta": eta}
         super().__init__(list(parameters), defaults)
+        self._clips, self._nesterov = form == "clipped", nesterov
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -50,21 +58,22 @@ class Lars(torch.optim.Optimizer):
         return None
 
     def _update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        gradients = _adapted(parameters, group)
+        gradients = _adapted(parameters, group, clips=self._clips)
         fresh = [p for p in parameters if "momentum_buffer" not in self.state[p]]
         for p in fresh:
             self.state[p]["momentum_buffer"] = torch.zeros_like(p)
         buffers = [self.state[p]["momentum_buffer"] for p in parameters]
         torch._foreach_mul_(buffers, group["momentum"])
         torch._foreach_add_(buffers, gradients)
-        torch._foreach_add_(gradients, buffers, alpha=group["momentum"])
-        torch._foreach_add_(parameters, gradients, alpha=-group["lr"])
+        if self._nesterov:
+            torch._foreach_add_(gradients, buffers, alpha=group["momentum"])
+        torch._foreach_add_(parameters, gradients if self._nesterov else buffers, alpha=-group["lr"])
 
 
-def _adapted(parameters: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
-    """Copies of the gradients: decayed and scaled for weights, as they are for one-dimensional parameters."""
+def _adapted(parameters: list[Tensor], group: dict[str, Any], *, clips: bool) -> list[Tensor]:
+    """Copies of the gradients, decayed and scaled; those of one-dimensional parameters as they are where it clips."""
     gradients = [_gradient(p).clone() for p in parameters]
-    weights = [i for i, p in enumerate(parameters) if p.ndim != 1]
+    weights = [i for i, p in enumerate(parameters) if p.ndim != 1 or not clips]
     if not weights:
         return gradients
     values, slopes = [parameters[i] for i in weights], [gradients[i] for i in weights]
@@ -72,7 +81,8 @@ def _adapted(parameters: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
     for value, slope, p_norm, g_norm in zip(values, slopes, value_norms, slope_norms, strict=True):
         adapts = (p_norm != 0) & (g_norm != 0)
         rate = group["eta"] * p_norm / (g_norm + p_norm * group["weight_decay"] + STABILITY)
-        scale = torch.where(adapts, (rate / group["lr"]).clamp(max=1.0), torch.ones_like(rate))
+        scale = (rate / group["lr"]).clamp(max=1.0) if clips else rate
+        scale = torch.where(adapts, scale, torch.ones_like(rate))
         decay = torch.where(adapts, group["weight_decay"] * scale, torch.zeros_like(rate))
         slope.mul_(scale).add_(value * decay)
     return gradients
@@ -83,9 +93,11 @@ def _gradient(parameter: Tensor) -> Tensor:
     return parameter.grad
 
 
-def cosine_rate(step: int, total_steps: int, peak: float) -> float:
-    """Learning rate of gradient step ``step`` (from 0): a cosine from ``peak`` to 0 at ``total_steps``.
+def cosine_rate(step: int, total_steps: int, peak: float, warmup_steps: int = 0) -> float:
+    """Learning rate of gradient step ``step`` (from 0): a climb to ``peak``, then a cosine to 0 at ``total_steps``.
 
     Beyond ``total_steps`` it rises again, as torch's CosineAnnealingLR does.
     """
-    return peak * 0.5 * (1 + math.cos(math.pi * step / total_steps))
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / (total_steps - warmup_steps)))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from typing import get_args
+
 import pytest
 import torch
 from torch import Tensor
 
-from trainables.config import ObjectiveConfig
+from trainables.config import ObjectiveConfig, ObjectiveName
 from trainables.coresets.divergence import js_softmax, kl_min_max
-from trainables.objectives import build
+from trainables.objectives import READ_LABELS, build, build_attacked
 from trainables.objectives.emp_ssl import invariance, total_coding_rate
 from trainables.objectives.nt_xent import contrastive, contrastive_per_anchor
 
@@ -26,7 +29,7 @@ def test_emp_ssl(golden):
         tcr_weight=float(numbers["tcr_weight"]),
         tcr_eps=float(numbers["tcr_eps"]),
     )
-    loss = build(config)(embeddings)
+    loss = build(config)(embeddings, torch.arange(embeddings.shape[1]))
     loss.total.backward()
     close(loss.terms["invariance"], numbers["invariance"])
     close(loss.terms["tcr"], numbers["tcr"])
@@ -78,15 +81,45 @@ def test_closed_forms():
     close(contrastive_per_anchor(same, 0.1), torch.full((4, 3), 11.0, dtype=torch.float64).log())
 
 
-@pytest.mark.parametrize("name", ["emp_ssl", "nt_xent"])
+@pytest.mark.parametrize("name", get_args(ObjectiveName))
 def test_gradient_and_permutation(name):
-    objective = build(ObjectiveConfig(name=name, temperature=0.5))
+    """Images in another order, and views (within ACL's halves), have the same loss."""
+    objective = build(ObjectiveConfig(name=name, temperature=0.5, reweighting=0.5), strength=0.4)
     generator = torch.Generator().manual_seed(1)
-    z = torch.randn(3, 4, 6, generator=generator, dtype=torch.float64, requires_grad=True)
+    z = torch.randn(4, 4, 6, generator=generator, dtype=torch.float64, requires_grad=True)
+    labels = torch.tensor([0, 5, 0, 2])
 
-    def value(raw: Tensor) -> Tensor:
-        return objective(torch.nn.functional.normalize(raw, dim=-1)).total
+    def value(raw: Tensor, labels: Tensor = labels) -> Tensor:
+        return objective(torch.nn.functional.normalize(raw, dim=-1), labels).total
 
     assert torch.autograd.gradcheck(value, (z,))
-    close(value(z[:, torch.tensor([2, 0, 3, 1])]), value(z))
-    close(value(z[torch.tensor([2, 0, 1])]), value(z))
+    order = torch.tensor([2, 0, 3, 1])
+    close(value(z[:, order], labels[order]), value(z))
+    close(value(z[torch.tensor([1, 0, 3, 2])]), value(z))
+
+
+def test_labels_matter_where_they_are_read_and_nowhere_else():
+    generator = torch.Generator().manual_seed(2)
+    z = torch.nn.functional.normalize(torch.randn(4, 4, 6, generator=generator, dtype=torch.float64), dim=-1)
+    for name in get_args(ObjectiveName):
+        objective = build(ObjectiveConfig(name=name))
+        one, other = (objective(z, torch.tensor(labels)).total for labels in ([0, 0, 1, 1], [0, 1, 0, 1]))
+        assert (name in READ_LABELS) == (not torch.equal(one, other)), name
+
+
+def test_acl_is_half_and_half_until_augmentation_weakens():
+    """DynACL: 1/2 ((1 - w) clean + (1 + w) adversarial), w = 2/3 (1 - s)."""
+    generator = torch.Generator().manual_seed(3)
+    z = torch.nn.functional.normalize(torch.randn(4, 5, 6, generator=generator, dtype=torch.float64), dim=-1)
+    clean, adversarial = (contrastive_per_anchor(half, 0.5).mean() for half in (z[:2], z[2:]))
+    config = ObjectiveConfig(name="acl", temperature=0.5, reweighting=2 / 3)
+    none = torch.arange(5)
+    close(build(config)(z, none).total, (clean + adversarial) / 2)
+    close(build(config, strength=0.25)(z, none).total, (0.5 * clean + 1.5 * adversarial) / 2)
+    close(build_attacked(config)(z[2:], none).total, adversarial)
+
+
+def test_cross_entropy_is_over_every_view():
+    logits = torch.tensor([[[0.0, 0.0], [0.0, 0.0]], [[100.0, 0.0], [100.0, 0.0]]], dtype=torch.float64)
+    loss = build(ObjectiveConfig(name="cross_entropy"))(logits, torch.tensor([0, 1]))
+    close(loss.total, torch.tensor((2 * math.log(2) + 0 + 100) / 4, dtype=torch.float64))

@@ -1,0 +1,104 @@
+"""Constants of the sources, their provenance, and the choices a recipe leaves: data set, and whom to follow."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from trainables.catalogue import check
+from trainables.config import ConfigError, flatten
+from trainables.recipes import RECIPES, find_table, recipe
+from trainables.recipes.recipe import Provenance
+
+LARS: dict[str, Any] = {
+    "optimiser.learning_rate": 0.3,
+    "optimiser.momentum": 0.9,
+    "optimiser.nesterov": True,
+    "optimiser.weight_decay": 1e-4,
+    "optimiser.lars": "clipped",
+    "optimiser.lars_eta": 0.005,
+    "optimiser.warmup_epochs": 0,
+    "network.stem": "cifar",
+    "network.width": 64,
+    "network.pre_feature": 4096,
+    "network.projector_hidden": 4096,
+    "network.projector_layers": 2,
+    "evaluation.head_learning_rate": 3e-4,
+    "evaluation.head_batch_size": 256,
+    "evaluation.head_epochs": 20,
+    "evaluation.head_attack_steps": 5,
+    "evaluation.head_epsilon": 8 / 255,
+    "evaluation.crops_epochs": 100,
+}
+EMP_SSL = LARS | {
+    "objective.invariance_weight": 200,
+    "objective.tcr_weight": 1,
+    "objective.tcr_eps": 0.2,
+    "network.embedding": 1024,
+    "views.augmentation": "emp_ssl",
+}
+SIMCLR = LARS | {"objective.temperature": 0.07, "network.embedding": 128, "views.augmentation": "simclr"}
+ACL = {
+    "objective.temperature": 0.5,
+    "network.dual_batch_norm": True,
+    "network.pre_feature": None,
+    "optimiser.learning_rate": 5,
+    "optimiser.weight_decay": 1e-6,
+    "optimiser.warmup_epochs": 10,
+    "optimiser.lars": "scaled",
+    "adversary.step_size": 2 / 255,
+    "adversary.random_start": True,
+    "evaluation.finetune_epochs": 25,
+}
+BY_OBJECTIVE = {"emp_ssl": EMP_SSL, "nt_xent": SIMCLR, "acl": ACL}
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if not name.startswith("table4/supervised")])
+def test_constants_that_tables_leave_to_the_sources(name):
+    config = recipe(name)
+    leaves, wanted = flatten(config), BY_OBJECTIVE[config.objective.name]
+    assert {path: leaves[path] for path in wanted} == wanted
+
+
+def test_dynacl_weakens_augmentation_every_50_epochs_and_weighs_by_two_thirds():
+    for name in (name for name in RECIPES if name.startswith("rcs/dynacl")):
+        config = recipe(name)
+        assert (config.views.strength_period, config.objective.reweighting) == (50, pytest.approx(2 / 3))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_constant_names_its_source(name):
+    constants = RECIPES[name].constants
+    paths = set(flatten(recipe(name)))
+    assert {"optimiser.epochs", "adversary.name", "evaluation.heads"} <= constants.keys() <= paths
+    for constant in constants.values():
+        assert constant.source in get_args(Provenance)
+        assert constant.where
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("faithful_to", ["paper", "released_code"])
+@pytest.mark.parametrize("data", ["cifar10", "cifar100"])
+def test_a_recipe_is_complete_for_each_data_set_and_each_source(name, faithful_to, data):
+    config = recipe(name, data=data, faithful_to=faithful_to)
+    check(config)
+    assert (config.data.source, config.faithful_to) == (data, faithful_to)
+    assert config.trainable == RECIPES[name].trainable
+
+
+def test_assumptions_are_told():
+    assert RECIPES["table1/cf_amc_ssl"].assumptions == (
+        "evaluation.head_epochs = 20: epochs of the clean and of the robust head are not stated",
+    )
+    assumed = {text.partition(" ")[0] for text in RECIPES["table4/cf_amc_ssl_m12"].assumptions}
+    assert assumed == {"evaluation.head_epochs", "optimiser.epochs"}
+
+
+def test_unknown_names_are_answered_with_the_valid_ones():
+    with pytest.raises(ConfigError, match=r"unknown recipe 'table1/none'; choose one of table1/patch_pgd_emp_ssl, "):
+        recipe("table1/none")
+    with pytest.raises(ConfigError, match=r"unknown table 'table7'; choose one of table1, table2, "):
+        find_table("table7")
+    with pytest.raises(ConfigError, match=r"data\.source is 'mnist'"):
+        recipe("table1/cf_amc_ssl", data="mnist")

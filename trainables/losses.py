@@ -1,0 +1,81 @@
+"""From views to losses: which network passes a method makes, in which mode, and what they are worth.
+
+Shapes: v views, b images; views travel as (v, b, 3, h, w) in [0, 1], labels as (b,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from trainables import adversaries, objectives
+from trainables.adversaries import Attack
+from trainables.config import ObjectiveConfig
+from trainables.models import Encoder, branch
+from trainables.objectives import Loss
+from trainables.pairing import Pairing
+
+
+class Losses:
+    """A method's training loss and the loss its adversary ascends, on one encoder."""
+
+    def __init__(self, model: Encoder, pairing: Pairing, config: ObjectiveConfig) -> None:
+        self.model, self.pairing = model, pairing
+        self._config = config
+        self._attacked = objectives.build_attacked(config)
+        self.follow(1.0)
+
+    def follow(self, strength: float) -> None:
+        """Weigh the objective's parts as its schedule has it at augmentation ``strength``."""
+        self._trained = objectives.build(self._config, strength)
+
+    def clean(self, views: Tensor, labels: Tensor) -> Loss:
+        """Of the views as they are, for a method without its adversary."""
+        return self._trained(self._embed(views), labels)
+
+    def trained(self, views: Tensor, adversarial: Tensor, labels: Tensor) -> Loss:
+        """What the weights descend; ``adversarial``: the perturbed ones among ``views``."""
+        composed = self.pairing.train(views, adversarial)
+        if self.pairing.passes != "branches":
+            return self._trained(self._embed(composed), labels)
+        clean, attacked = composed.chunk(2)
+        with branch(self.model, "clean"):
+            embedded = self._embed(clean)
+        return self._trained(torch.cat([embedded, self._embed(attacked)]), labels)
+
+    def ascended(self, attacked: Tensor, labels: Tensor) -> Tensor:
+        """What an adversary ascends on the views it sees; scalar."""
+        return self._attacked(self._embed(attacked), labels).total
+
+    def perturb(
+        self, views: Tensor, labels: Tensor, attack: Attack, random: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """The views that get a perturbation, and PGD's perturbation of them."""
+        clean = self.pairing.perturbed(views)
+        with self._mode_of_attack():
+            delta = adversaries.pgd(
+                lambda adversarial: self.ascended(self.pairing.attack(views, adversarial), labels),
+                clean,
+                attack,
+                random,
+            )
+        return clean, delta
+
+    @contextmanager
+    def _mode_of_attack(self) -> Iterator[None]:
+        """Training mode moves the running statistics, as in [C], where the text is silent."""
+        training = self.model.training
+        self.model.train(training and not self.pairing.attacks_in_eval)
+        try:
+            yield
+        finally:
+            self.model.train(training)
+
+    def _embed(self, views: Tensor) -> Tensor:
+        if self.pairing.passes == "alone":
+            return torch.stack([self.model(view) for view in views])
+        embedded: Tensor = self.model(views.flatten(0, 1))
+        return embedded.view(*views.shape[:2], -1)
