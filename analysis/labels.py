@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from trainables.metrics import CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+from trainables.metrics import (
+    ACCURACIES,
+    AUTO_ATTACK_ACCURACY,
+    CLEAN_ACCURACY,
+    FORWARD_EQUIVALENTS,
+    GPU_MINUTES,
+    PGD_ACCURACY,
+)
 
 if TYPE_CHECKING:
     from analysis.runs import Study
@@ -25,6 +32,7 @@ def metric_title(name: str, study: Study) -> str:
     titles = {
         CLEAN_ACCURACY: "Clean accuracy",
         PGD_ACCURACY: f"PGD accuracy{attacked}",
+        AUTO_ATTACK_ACCURACY: f"AutoAttack accuracy{attacked}",
         FORWARD_EQUIVALENTS: "Cost (forward-equivalents)",
         GPU_MINUTES: "Cost (GPU-minutes)",
     }
@@ -59,7 +67,12 @@ def is_length(name: str) -> bool:
 
 
 def is_accuracy(name: str) -> bool:
-    return name in (CLEAN_ACCURACY, PGD_ACCURACY)
+    return name in ACCURACIES
+
+
+def is_flagged(verdict: str) -> bool:
+    """Whether a trial's sanity checks objected to its robustness figures."""
+    return verdict.startswith("flagged")
 
 
 def percent(value: float) -> str:

@@ -24,7 +24,7 @@ PARAM = "param."
 CONFIG = "config."
 _BASE: dict[str, str] = {
     **dict.fromkeys(("number", "attempts", "epochs"), "int64"),
-    **dict.fromkeys(("id", "trainable", "status", "reason", "mlflow_run_id", "mlflow_url"), "str"),
+    **dict.fromkeys(("id", "trainable", "status", "reason", "verdict", "mlflow_run_id", "mlflow_url"), "str"),
     **dict.fromkeys(("seed", "started", "ended"), "float64"),
 }
 _ALWAYS = (*_BASE, *OBJECTIVES)
@@ -35,7 +35,8 @@ class Study:
     """Everything a report needs, wherever it was read from.
 
     ``trials``: one row a trial, by number. ``number``, ``id``, ``trainable``, ``status`` (``TrialStatus`` values),
-    ``reason``, ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN),
+    ``reason``, ``verdict`` (of the sanity checks, "" if none ran),
+    ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN),
     ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>``, the trial's
     settings as ``config.<dotted path>``, and metrics under their own names (``trainables.metrics``).
     ``curves``: one row an epoch: ``trial``, ``epoch`` and the metrics of an ``EpochReport``.
@@ -113,6 +114,7 @@ def _trial_row(paths: StudyPaths, trial: TrialPaths, events: list[dict[str, Any]
         "trainable": str(config.get("trainable") or settings.get("trainable", "")),
         "status": _status(ending),
         "reason": str(ending.get("reason") or ""),
+        "verdict": str(result.get("verdict") or ""),
         "attempts": max((event["attempt"] for event in events if isinstance(event.get("attempt"), int)), default=0),
         "epochs": max((event["epoch"] for event in events if _is_epoch(event)), default=0),
         "seed": number_or_nan(settings.get("seed")),

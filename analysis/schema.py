@@ -38,6 +38,7 @@ HEAD = "evaluation.head"
 SPLIT = "evaluation.split"
 EPSILON = "evaluation.epsilon"
 DATA = "evaluation.data"
+VERDICT = "evaluation.verdict"  # "trusted" or "flagged: why"; absent where no sanity checks ran
 
 CONFIG_ARTIFACT = "config.json"
 ENVIRONMENT_ARTIFACT = "environment.json"

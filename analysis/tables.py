@@ -13,9 +13,8 @@ from rich.text import Text
 from analysis import labels
 from analysis.pareto import frontier
 from analysis.runs import PARAM, Study, number_or_nan
-from trainables.metrics import CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
 
-ACCURACIES = (CLEAN_ACCURACY, PGD_ACCURACY)
 COSTS = (FORWARD_EQUIVALENTS, GPU_MINUTES)
 
 
@@ -32,6 +31,7 @@ _TRIAL = Column("Trial", True, ("number",))
 _TRAINABLE = Column("Trainable", False, ("trainable",))
 _STATUS = Column("Status", False, ("status",))
 _EPOCHS = Column("Epochs done", True, ("epochs",))
+_VERDICT = Column("Verdict", False, ("verdict",))
 _REASON = Column("Reason", False, ("reason",))
 
 
@@ -99,15 +99,17 @@ def unfinished_table(study: Study) -> Table:
 
 
 def _figures(study: Study) -> tuple[Column, ...]:
-    """Accuracies always; of the costs those that are known."""
+    """Clean and PGD accuracy always; of the others and the costs those that are known, and the checks' verdict."""
     accuracies = (
         Column(f"{labels.metric_title(name, study)}, %", True, (name, f"{name}_low", f"{name}_high"))
         for name in ACCURACIES
+        if name in (CLEAN_ACCURACY, PGD_ACCURACY) or study.trials[name].notna().any()
     )
     costs = (
         Column(labels.metric_title(name, study), True, (name,)) for name in COSTS if study.trials[name].notna().any()
     )
-    return (*accuracies, *costs)
+    checked = (_VERDICT,) if study.trials["verdict"].ne("").any() else ()
+    return (*accuracies, *checked, *costs)
 
 
 def _params(study: Study, trials: pd.DataFrame) -> tuple[Column, ...]:

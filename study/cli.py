@@ -161,6 +161,61 @@ def train(
     run(configure(trainable, parse_overrides(assignments)), checkpoint, json, Console())
 
 
+@app.command(
+    epilog="Example: study reproduce table1 --rows cf_amc_ssl --set data.download=true"
+    "   (or study reproduce table1 --scale tiny: the digits, some minutes on a CPU)"
+)
+def reproduce(
+    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="table1 say; --list names them all.")] = None,
+    rows: Annotated[str | None, typer.Option(metavar="A,B", help="Only these rows; all if not given.")] = None,
+    show: Annotated[bool, typer.Option("--list", help="Name tables and rows, and run nothing.")] = False,
+    data: Annotated[str, typer.Option(metavar="SOURCE", help="cifar10, cifar100, digits or folder:PATH.")] = "cifar10",
+    scale: Annotated[
+        Literal["full", "tiny"], typer.Option(help="full: as published; tiny: small networks on the digits.")
+    ] = "full",
+    faithful_to: Annotated[
+        Literal["paper", "released_code"], typer.Option(help="Whom to follow where text and code differ.")
+    ] = "paper",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each row, with seeds from 0.")] = 1,
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    assignments: Set = [],  # noqa: B006
+    json: Annotated[Path | None, typer.Option(metavar="PATH", help="Write all figures here, unrounded.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where runs live and continue; STUDIES/reproduce/TABLE.")
+    ] = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Train the rows of a published table, and print our figures beside the published ones."""
+    if show:
+        _list_recipes(table)
+        return
+    if table is None:
+        raise UserError("name a table, table1 say; `study reproduce --list` names them all")
+    from rich.console import Console
+
+    from analysis.layout import write_json
+    from study import reproduce as reproduction
+    from study import reproduce_table
+    from study.study_file import parse_overrides
+
+    chosen = reproduction.choose(
+        table,
+        rows,
+        data=data,
+        scale=scale,
+        faithful_to=faithful_to,
+        seeds=seeds,
+        device=device,
+        settings=parse_overrides(assignments),
+    )
+    found = reproduction.reproduce(chosen, out or chosen.folder(), Console())
+    _print(reproduce_table.render(chosen, found))
+    for note in reproduce_table.notes(chosen, found):
+        typer.echo(note)
+    if json is not None:
+        write_json(json, reproduce_table.to_json(chosen, found))
+
+
 @app.command(epilog="Example: study status demo")
 def status(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The study's name; all studies without.")] = None,
@@ -222,6 +277,30 @@ def sync(name: Name, tracking_uri: TrackingUri = None, studies: Studies = None) 
     typer.echo(f"{done.trials} trials and {done.events} events of {name} are in {done.uri}")
 
 
+@app.command(epilog="Example: study export demo/3 exported --register robust-encoder")
+def export(
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="STUDY/NUMBER, demo/3 say.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for the files.")],
+    head: Annotated[str | None, typer.Option(help="Another head than the one the study optimised.")] = None,
+    register: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Also make it a version of this model in MLflow's registry.")
+    ] = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Write a trial's weights as safetensors, with a model card and an example that loads them."""
+    from study.export import export as write
+    from study.export import find_trial
+
+    paths, found = find_trial(trial)
+    write(trial, folder, head)
+    typer.echo(f"{paths.trial_id(found.number)} is in {folder}; python load.py there loads it")
+    if register is not None:
+        from study.register import register as make_version
+
+        version = make_version(paths, found.number, folder, register)
+        typer.echo(f"registered in MLflow as {register}, version {version}")
+
+
 @app.command(epilog="Example: study ui --port 5001")
 def ui(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="A study with a store of its own.")] = None,
@@ -265,6 +344,15 @@ def _read(name: str) -> Study:
     from analysis.runs import read_study
 
     return read_study(_paths(name))
+
+
+def _list_recipes(table: str | None) -> None:
+    from trainables.recipes import TABLES, find_table
+
+    for found in TABLES.values() if table is None else [find_table(table)]:
+        typer.echo(f"{found.name}  {found.title}")
+        for row in found.rows:
+            typer.echo(f"  {row.row:<28}{row.summary}")
 
 
 def _all_studies() -> list[StudyPaths]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from analysis import labels
 from search_spaces.space import TRAINABLE, SearchSpace
 from study.config import Budget, StudyConfig
-from study.preflight import check_data, check_evaluation, check_search
+from study.preflight import check_data, check_evaluation, check_objectives, check_search
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig
 from trainables.data import load
@@ -42,6 +42,7 @@ def plan(config: StudyConfig) -> Group:
     space = config.search_space()
     check_search(config, space)
     check_evaluation(space)
+    check_objectives(config, space)
     data = check_data(space, progress=sys.stderr.isatty())
     samples = [space.sample(config.seed + index) for index in range(SAMPLES)]
     return Group(

@@ -16,7 +16,7 @@ from search_spaces.space import SearchSpace
 from study import inline_backend
 from study.config import Budget, StudyConfig
 from study.manifest import describe
-from study.preflight import allot, check_data, check_evaluation, check_name, check_search
+from study.preflight import allot, check_data, check_evaluation, check_name, check_objectives, check_search
 from study.progress import Progress
 from study.resources import machine
 from study.search import Search
@@ -57,6 +57,7 @@ def launch(
     check_name(paths)
     check_search(config, space)
     check_evaluation(space)
+    check_objectives(config, space)
     data = check_data(space, progress=console.is_terminal)
     with _executor(backend, address) as (available, run):
         allotment = allot(config, space, available, side_by_side=backend == "ray")

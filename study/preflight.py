@@ -13,6 +13,7 @@ from study.session import Allotment
 from trainables.config import ConfigError, UserError
 from trainables.cost import batches_per_epoch
 from trainables.data import load
+from trainables.metrics import AUTO_ATTACK_ACCURACY
 from trainables.recipes import recipe
 
 
@@ -41,6 +42,16 @@ def check_evaluation(space: SearchSpace) -> None:
         found = {part.trainable: getattr(part.base.evaluation, name) for part in space.parts}
         if len(set(found.values())) > 1:
             raise ConfigError(f"evaluation.{name} differs between trainables ({found}); give one value to all")
+
+
+def check_objectives(config: StudyConfig, space: SearchSpace) -> None:
+    """Raises ``ConfigError`` for an objective that no trial of the space would measure."""
+    lacking = [part.trainable for part in space.parts if "auto_attack" not in part.base.evaluation.attacks]
+    if AUTO_ATTACK_ACCURACY in config.objectives and lacking:
+        raise ConfigError(
+            f"objective {AUTO_ATTACK_ACCURACY} is not measured; set evaluation.attacks to [pgd, auto_attack], and "
+            "evaluation.auto_attack_images to as many images as a trial can afford"
+        )
 
 
 def check_data(space: SearchSpace, *, progress: bool) -> str:

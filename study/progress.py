@@ -15,9 +15,24 @@ from rich.text import Text
 from analysis.schema import TrialStatus
 from study.config import StudyConfig
 from study.search import Search, metrics_of
-from trainables.metrics import CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+from trainables.metrics import (
+    ACCURACIES,
+    AUTO_ATTACK_ACCURACY,
+    CLEAN_ACCURACY,
+    FORWARD_EQUIVALENTS,
+    GPU_MINUTES,
+    PGD_ACCURACY,
+    TRUSTED,
+)
 
-_SHOWN = {CLEAN_ACCURACY: "clean", PGD_ACCURACY: "PGD", GPU_MINUTES: "minutes", FORWARD_EQUIVALENTS: "forwards"}
+_ALWAYS = (CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES)
+_SHOWN = {
+    CLEAN_ACCURACY: "clean",
+    PGD_ACCURACY: "PGD",
+    AUTO_ATTACK_ACCURACY: "AutoAttack",
+    GPU_MINUTES: "minutes",
+    FORWARD_EQUIVALENTS: "forwards",
+}
 
 
 class Progress:
@@ -53,10 +68,12 @@ class Progress:
 
 def trial_line(trial: FrozenTrial, optimal: bool) -> str:
     """``trial 0007  cf_amc_ssl  clean 61.0%  PGD 38.0%  minutes 1.2  on the frontier``."""
+    metrics = metrics_of(trial)
     words = [f"trial {trial.number:04d}", str(trial.user_attrs.get("trainable", ""))]
     if trial.state is TrialState.COMPLETE:
-        words += [f"{_SHOWN[name]} {_cell(name, metrics_of(trial))}" for name in _columns(trial)]
+        words += [f"{_SHOWN[name]} {_cell(name, metrics)}" for name in _columns(trial)]
         words += ["on the frontier"] if optimal else []
+        words += [] if metrics.get(TRUSTED, 1.0) else ["flagged: its robustness is not to be trusted"]
     else:
         words += [f"{trial.user_attrs.get('status')}: {trial.user_attrs.get('reason')}"]
     return "  ".join(words)
@@ -68,12 +85,13 @@ def frontier_table(search: Search, config: StudyConfig) -> Table:
     table = Table(title=f"{config.name}: frontier after {_finished(search)} finished trials", title_justify="left")
     table.add_column("trial")
     table.add_column("trainable")
-    columns = [name for name in _SHOWN if name in config.objectives or name != FORWARD_EQUIVALENTS]
+    columns = [name for name in _SHOWN if name in config.objectives or name in _ALWAYS]
     for name in columns:
         table.add_column(_SHOWN[name], justify="right")
     for trial in best:
         cells = [_cell(name, metrics_of(trial)) for name in columns]
-        table.add_row(f"{trial.number:04d}", str(trial.user_attrs.get("trainable", "")), *cells)
+        mark = "" if metrics_of(trial).get(TRUSTED, 1.0) else " (flagged)"
+        table.add_row(f"{trial.number:04d}{mark}", str(trial.user_attrs.get("trainable", "")), *cells)
     return table
 
 
@@ -104,12 +122,12 @@ def _finished(search: Search) -> int:
 
 
 def _columns(trial: FrozenTrial) -> list[str]:
-    return [name for name in (CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES) if name in metrics_of(trial)]
+    return [name for name in (*ACCURACIES, GPU_MINUTES) if name in metrics_of(trial)]
 
 
 def _cell(name: str, metrics: dict[str, float]) -> str:
     if name not in metrics:
         return "-"
-    if name in (CLEAN_ACCURACY, PGD_ACCURACY):
+    if name in ACCURACIES:
         return f"{metrics[name]:.1%}"
     return f"{metrics[name]:.3g}"

@@ -45,6 +45,11 @@ class Ledger:
             self._values["runs"][f"{number:04d}"] = run_id
             self._values["delivered"].pop(f"{number:04d}", None)
 
+    def run(self, number: int) -> str | None:
+        """A trial's run, if it has one."""
+        found = self._values.get("runs", {}).get(f"{number:04d}")
+        return None if found is None else str(found)
+
     def delivered(self, number: int) -> int:
         return int(self._values.get("delivered", {}).get(f"{number:04d}", 0))
 

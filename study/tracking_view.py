@@ -193,6 +193,7 @@ def _trial_tags(
     stored: Mapping[str, Any],
     events: Sequence[Mapping[str, Any]],
 ) -> dict[str, str]:
+    result = _read_json(trial.result)
     evaluation = manifest.get("evaluation", {}) | stored.get("config", {}).get("evaluation", {})
     tags = {
         schema.ROLE: "trial",
@@ -204,7 +205,8 @@ def _trial_tags(
         schema.HEAD: evaluation.get("head"),
         schema.SPLIT: evaluation.get("split"),
         schema.EPSILON: evaluation.get("epsilon"),
-        schema.DATA: _read_json(trial.result).get("data", manifest.get("data")),
+        schema.DATA: result.get("data", manifest.get("data")),
+        schema.VERDICT: result.get("verdict"),
     }
     return {key: str(value) for key, value in tags.items() if value is not None} | _commit(manifest)
 

@@ -15,6 +15,7 @@ from analysis.figures.style import GREY, INK, SYMBOLS, colour_axis, inked, spans
 from analysis.pareto import frontier, non_dominated
 from analysis.runs import PARAM, Study, number_or_nan
 from trainables.metrics import (
+    ACCURACIES,
     CLEAN_ACCURACY,
     FORWARD_EQUIVALENTS,
     GPU_MINUTES,
@@ -101,6 +102,7 @@ def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis |
             "number": trials["number"],
             "trainable": trials["trainable"],
             "colour": trials[colour.metric] * colour.factor if colour else np.nan,
+            "flagged": trials["verdict"].map(labels.is_flagged),
             "best": trials["number"].isin(frontier(study)["number"]),
             "step": non_dominated(plane, [x.direction, y.direction]),
             "text": [_hover(study, record) for record in trials.to_dict("records")],
@@ -121,9 +123,12 @@ def _bound(trials: pd.DataFrame, column: str) -> pd.Series[float]:
 def _hover(study: Study, trial: dict[Any, Any]) -> str:
     """Everything that identifies the point, escaped: plots read a subset of HTML."""
     lines = [f"<b>Trial {labels.trial_number(trial['number'])}</b>  {html.escape(trial['trainable'])}"]
-    for name in (CLEAN_ACCURACY, PGD_ACCURACY):
+    for name in ACCURACIES:
         value, low, high = (number_or_nan(trial.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
-        lines.append(f"{labels.metric_title(name, study)}: {labels.percent_interval(value, low, high)} %")
+        if np.isfinite(value):
+            lines.append(f"{labels.metric_title(name, study)}: {labels.percent_interval(value, low, high)} %")
+    if trial["verdict"]:
+        lines.append(html.escape(trial["verdict"]))
     costs = (FORWARD_EQUIVALENTS, GPU_MINUTES)
     lines += [f"{labels.metric_title(name, study)}: {labels.cost(trial[name])}" for name in costs]
     for name in study.params[:_HOVER_PARAMS]:
@@ -193,7 +198,7 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
     )
     corner = f"{'top' if plot.y.direction == 'maximize' else 'bottom'} {_side(plot)}"
     labelled = int(plot.points["best"].sum()) <= _LABELLED
-    for best, group in points.groupby("best"):
+    for (best, flagged), group in points.groupby(["best", "flagged"]):
         figure.add_scatter(
             showlegend=False,
             legendgroup=trainable,
@@ -204,7 +209,7 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
             textposition=corner,
             textfont={"size": 12},
             marker={
-                "symbol": symbol,
+                "symbol": f"{symbol}-open" if flagged else symbol,
                 "size": 13 if best else 9,
                 "opacity": 1.0 if best else 0.7,
                 "color": group["colour"],

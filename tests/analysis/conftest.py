@@ -53,6 +53,8 @@ def result(clean: float, pgd: float, work: int, images: int = IMAGES) -> TrialRe
             evaluation_minutes=0.1,
         ),
         data=MANIFEST["data"],
+        classes=("0", "1"),
+        image_size=16,
         device="cpu",
         epochs=3,
     )

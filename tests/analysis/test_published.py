@@ -6,6 +6,7 @@ import pytest
 
 from analysis import published
 from analysis.published import PublishedPoint
+from trainables.recipes import RECIPES, rcs, recipe, table1, table2, table3, table4, table5
 
 
 def only(points: tuple[PublishedPoint, ...], method: str, data: str, head: str = "") -> PublishedPoint:
@@ -69,3 +70,80 @@ def test_references_follow_the_head() -> None:
     assert {point.table for point in published.references("CIFAR-10", "robust")} == {"Table 1"}
     assert [point.clean for point in published.references("CIFAR-10", "clean")] == [84.24, 80.72]
     assert len(published.references("CIFAR-100", "robust")) == 7
+
+
+BLANK = (
+    *("table4/cf_amc_ssl_m1", "table4/cf_amc_ssl_m3", "table4/cf_amc_ssl_m5", "table4/cf_amc_ssl_m7"),
+    *("table4/pgd_emp_ssl", "table4/simclr_free_m3", "table4/simclr_free_m7"),
+    *("table4/supervised_free_m3", "table4/supervised_free_sup_con_m3"),
+    *("table6/cf_amc_ssl", "table6/simclr_free", "table6/pgd_emp_ssl", "table6/robust_simclr"),
+    *(f"ablation-m/m_{m}" for m in (1, 3, 5, 7, 12)),
+    *(f"ablation-crops/{kind}_{number}" for kind in ("crops", "patches") for number in (4, 8, 16, 40)),
+    *(f"ablation-scale/simclr_{views}" for views in ("crops_8", "patches_25", "patches_50", "patches_75")),
+    *(f"ablation-scale/emp_ssl_{views}" for views in ("patches_25", "crops_8", "crops_25", "crops_50")),
+    *("ablation-heads/pgd_emp_ssl", "ablation-heads/patch_pgd_emp_ssl"),
+    *("rcs/acl_rcs_0.05", "rcs/acl_rcs_0.1", "rcs/acl_rcs_0.2", "rcs/dynacl_rcs_0.05", "rcs/dynacl_rcs_0.1"),
+    *(f"rcs/{name}_random_{fraction}" for name in ("acl", "dynacl") for fraction in (0.05, 0.1, 0.2)),
+)
+"""Recipes whose published figures are pictures, or which nobody published."""
+
+
+def test_every_recipe_has_its_published_points_or_is_known_to_have_none():
+    published_recipes = {point.recipe for point in published.POINTS if point.recipe}
+    assert published_recipes | set(BLANK) == set(RECIPES)
+    assert not published_recipes & set(BLANK)
+
+
+def test_every_point_has_a_recipe_but_those_of_methods_that_are_no_trainables():
+    without = {point.method for point in published.POINTS if point.recipe is None}
+    assert without == {"DeACL", "DynACL++", "DynACL-AIR++"}
+
+
+def test_no_two_points_claim_one_cell():
+    keys = [(point.recipe, point.data, point.head_name) for point in published.POINTS if point.recipe]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_points_protocol_is_its_recipes():
+    networks = {"ResNet-18": "resnet18", "ResNet-50": "resnet50"}
+    for point in published.POINTS:
+        if point.recipe is None:
+            continue
+        config = recipe(point.recipe)
+        assert point.head_name in config.evaluation.heads
+        assert config.network.architecture == networks[point.network]
+        assert point.epochs in (None, config.optimiser.epochs)
+        assert {radius / 255 for radius in point.robust} <= set(config.evaluation.attack_epsilons)
+        assert ("auto_attack" in config.evaluation.attacks) == point.attack.startswith("AutoAttack")
+        assert (f"m={config.adversary.replays}" in point.method) == (config.adversary.name == "free")
+
+
+def test_heads_of_table_2_are_published_for_both_encoders():
+    keys = {(point.recipe, point.head_name) for point in published.TABLE_2}
+    heads = ("clean", "n_crops_32", "n_crops_64")
+    assert keys == {(f"table2/{name}", head) for name in ("simclr", "emp_ssl") for head in heads}
+
+
+def test_find():
+    point = published.find("table1/simclr_free", "CIFAR-100", "robust")
+    assert point is not None
+    assert (point.clean, point.robust) == (47.64, {4: 26.53, 8: 11.7})
+    assert published.find("table1/simclr_free", "CIFAR-100", "clean") is None
+    assert published.find("table6/cf_amc_ssl", "CIFAR-10", "robust") is None
+    one_figure = published.find("table4/cf_amc_ssl_m12", "CIFAR-10", "robust")
+    assert one_figure is not None
+    assert (one_figure.clean, one_figure.robust) == (55.84, {})
+
+
+@pytest.mark.parametrize("module", [table1, table2, table3, table4, table5, rcs])
+def test_a_recipe_files_head_states_the_same_figures(module):
+    lines = (module.__doc__ or "").splitlines()
+    points = [point for point in published.POINTS if point.recipe and point.recipe.startswith(f"{module.NAME}/")]
+    assert points
+    for point in points:
+        row = point.recipe.partition("/")[2]
+        labels = (row, f"{row}, {point.head_name}")
+        figures = " / ".join(f"{value:g}" for value in (point.clean, *point.robust.values()))
+        beginnings = [line.strip().partition("  ") for line in lines]
+        (line,) = (rest for label, _, rest in beginnings if label in labels)
+        assert f" {figures} " in f" {line} ", (point, line)
