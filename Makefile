@@ -9,7 +9,7 @@ demo: $(READY)  ## Run a small study on real images, end to end, on the CPU
 	$(BIN)/study demo
 
 test: $(READY)  ## The default tests
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n auto --dist worksteal
 
 test-slow: $(READY)  ## The tests that take longer
 	$(BIN)/pytest -m slow

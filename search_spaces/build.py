@@ -119,7 +119,7 @@ def _settled_faults(dimension: Dimension, path: tuple[str, ...], asked: bool) ->
 
 
 def _end_faults(part: Part) -> dict[str, Fault]:
-    """Ends of ranges that no trial can run with, alone or while the others are at their lowest or where they are fixed."""
+    """Ends of ranges that no trial can run with, alone or while the others are fixed or at their lowest."""
     lowest = dict(part.fixed) | {name: ranges.ends(distribution)[0] for name, distribution in part.searched}
     candidates = [(name, end) for name, distribution in part.searched for end in ranges.ends(distribution)]
     candidates += part.fixed

@@ -144,7 +144,7 @@ def resume(
 
 @app.command(epilog="Example: study train cf_amc_ssl --set data.source=digits --set optimiser.epochs=1")
 def train(
-    trainable: Annotated[str, typer.Argument(metavar="TRAINABLE", help="robust_simclr, pgd_emp_ssl or cf_amc_ssl.")],
+    trainable: Annotated[str, typer.Argument(metavar="TRAINABLE", help="cf_amc_ssl, acl, ...: the README lists them.")],
     assignments: Set = [],  # noqa: B006
     checkpoint: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Continue from this file if it exists, and keep it up to date.")

@@ -89,11 +89,11 @@ def read_model(trial: str, paths: TrialPaths, head: str | None) -> Model:
     encoder = single_branch(encoder)
     if name == "own":
         learned = {key.removeprefix("projector."): v for key, v in encoder.items() if key.startswith("projector.")}
-    return Model(config, result, name, _torchvision_names(encoder), learned)
+    return Model(config, result, name, torchvision_names(encoder), learned)
 
 
-def _torchvision_names(encoder: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The projector is pre-training's alone."""
+def torchvision_names(encoder: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """An encoder's weights, the backbone's under torchvision's names; the projector is pre-training's alone."""
     return {
         key.removeprefix("backbone."): value.contiguous()
         for key, value in encoder.items()

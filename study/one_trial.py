@@ -13,7 +13,7 @@ from analysis import labels
 from analysis.layout import write_json
 from trainables.catalogue import default_config
 from trainables.config import ConfigError, TrialConfig, UserError, override
-from trainables.metrics import Accuracy, EpochReport, TrialResult
+from trainables.metrics import STANDARD, Accuracy, EpochReport, TrialResult
 from trainables.pretrain import DivergedError
 from trainables.trial import run
 
@@ -35,10 +35,13 @@ def train(config: TrialConfig, checkpoint: Path | None, json: Path | None, conso
         console.print(epoch_line(epoch), highlight=False, soft_wrap=True)
 
     try:
-        result = run(config, checkpoint=checkpoint, report=report)
+        with console.status("evaluation") as status:
+            result = run(config, checkpoint=checkpoint, report=report, progress=status.update)
     except DivergedError as error:
         raise UserError(str(error)) from error
     console.print(result_table(config, result))
+    if result.verdict is not None:
+        console.print(f"{result.head} head: {result.verdict}", highlight=False, soft_wrap=True)
     if json is not None:
         write_json(json, result.to_dict())
     return result
@@ -61,8 +64,13 @@ def result_table(config: TrialConfig, result: TrialResult) -> Table:
     table.add_column("Clean, %", justify="right")
     for attack in result.chosen.attacks:
         table.add_column(f"PGD-{attack.steps} {labels.epsilon(attack.epsilon)}, %", justify="right")
+    for found in result.chosen.auto_attack:
+        title = "AutoAttack" if found.version == STANDARD else found.version
+        table.add_column(f"{title} {labels.epsilon(found.epsilon)}, % of {found.clean.images} images", justify="right")
     for head in result.heads:
-        table.add_row(head.name, _cell(head.clean), *(_cell(attack.worst) for attack in head.attacks))
+        gradients = [attack.worst for attack in head.attacks]
+        auto_attack = [found.worst for found in head.auto_attack]
+        table.add_row(head.name, *map(_cell, (head.clean, *gradients, *auto_attack)))
     return table
 
 

@@ -25,6 +25,7 @@ def golden() -> Callable[[str], dict[str, Tensor]]:
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> None:
-    """Tests compare bit for bit, so the number of threads is fixed."""
+def one_thread_and_one_seed() -> None:
+    """Tests compare bit for bit, so the number of threads is fixed; and so are networks that a test makes itself."""
     torch.set_num_threads(1)
+    torch.manual_seed(0)

@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         config = override(recipe(options.recipe), dict(_assignment(text) for text in options.set))
-        result = run(config, checkpoint=options.checkpoint, report=_print_epoch)
+        result = run(config, checkpoint=options.checkpoint, report=_print_epoch, progress=_print_stage)
     except (UserError, DivergedError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -55,6 +55,10 @@ def _print_epoch(report: EpochReport) -> None:
         f"epoch {report.epoch}/{report.epochs}  loss {report.loss:.3f}  probe {report.probe_accuracy:.1%}"
         f"  {report.seconds:.0f} s\n"
     )
+
+
+def _print_stage(words: str) -> None:
+    sys.stderr.write(f"{words}\n")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ TINY_SETTINGS = {
     "evaluation.head_epochs": 1,
     "evaluation.head_attack_steps": 2,
     "evaluation.attack_steps": 2,
+    "evaluation.check_images": 0,
 }
 
 

@@ -15,7 +15,7 @@ from study import cli, ui
 from study.config import StudyConfig
 from study.settings import flatten_settings
 
-COMMANDS = ["demo", "launch", "resume", "train", "status", "front", "report", "sync", "ui"]
+COMMANDS = ["demo", "launch", "resume", "train", "reproduce", "status", "front", "report", "sync", "export", "ui"]
 
 TINY = """\
 name: tiny
@@ -29,7 +29,7 @@ settings:
   views.number: 2
   network: {width: 4, depth: 10, pre_feature: 32, projector_hidden: 32, embedding: 16}
   optimiser: {epochs: 1, batch_size: 64}
-  evaluation: {images: 50, head_epochs: 1, head_attack_steps: 2, attack_steps: 2}
+  evaluation: {images: 50, head_epochs: 1, head_attack_steps: 2, attack_steps: 2, check_images: 0}
 space:
   unlisted: fixed
   learning_rate: {low: 0.05, high: 1.0}

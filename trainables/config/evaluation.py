@@ -37,6 +37,7 @@ class EvaluationConfig:
     images: int | None = None
     """Evaluate on so many images of the split; ``None``: all."""
     head_epochs: int = 20
+    """Of ``clean``, ``robust`` and ``robust_n_crops`` heads."""
     head_batch_size: int = 256
     head_learning_rate: float = 3e-4
     head_epsilon: float = 8 / 255
@@ -46,7 +47,7 @@ class EvaluationConfig:
     crops_epochs: int = 100
     """Epochs of an ``n_crops`` head."""
     finetune_epochs: int = 25
-    """Epochs of ``slf``, ``alf`` and ``aff``; the rate falls tenfold at 2/5 and at 4/5 of them."""
+    """Epochs of ``slf``, ``alf`` and ``aff``; the rate falls tenfold at 2/5 (``aff``: 3/5) and at 4/5 of them."""
     attacks: tuple[AttackName, ...] = ("pgd",)
     """What is run against every head; ``pgd`` always is."""
     attack_epsilons: tuple[float, ...] = (4 / 255, 8 / 255, 16 / 255)

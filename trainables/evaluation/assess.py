@@ -138,7 +138,8 @@ def _state(classifier: nn.Module, version: Version, name: str, config: TrialConf
     settings = {
         path: value
         for path, value in flatten(config).items()
-        if path in ("seed", "evaluation.epsilon", "evaluation.images") or path.startswith("evaluation.auto_attack_")
+        if path in ("seed", "evaluation.epsilon", "evaluation.images")
+        or path.startswith(("views.", "evaluation.auto_attack_"))
     }
     return task.folder / f"{name}.{version}.{_digest(classifier, settings)[:16]}.pt"
 

@@ -19,6 +19,7 @@ from trainables.data import ImageSet, pixels
 from trainables.evaluation import auto_attack_state
 from trainables.evaluation.auto_attack_official import ATTACKS, STRENGTHS, Strength, Version, Victim, official_attack
 from trainables.evaluation.auto_attack_state import Ledger
+from trainables.evaluation.verdicts import classified_right
 
 Progress = Callable[[str, int, int], None]
 """Hears the attack's name (or ``clean``), how many of its images are judged and how many it has; after each save."""
@@ -118,7 +119,7 @@ class _Judge:
         victims = {precision: Victim(self.classifier, precision) for precision in self.passes}
         with _undisturbed(self.classifier):
             if stage == CLEAN:
-                right = _right(victims["float32"], pixels(part.images), part.labels)
+                right = classified_right(victims["float32"](pixels(part.images)), part.labels)
                 self.ledger.targets = self.strength.targets(victims["float32"].classes)
             else:
                 right = self._survivors(stage, victims, pixels(part.images), part.labels)
@@ -133,16 +134,9 @@ class _Judge:
             if len(rest):
                 attack = official_attack(name, victim, self.strength, self.ledger.targets, self.epsilon, self.seed)
                 adversarial = attack.perturb(clean[rest], labels[rest])
-                right = _right(victims["float32"], adversarial, labels[rest])
+                right = classified_right(victims["float32"](adversarial), labels[rest])
                 survived[rest] = right | ~_allowed(adversarial, clean[rest], self.epsilon)
         return survived
-
-
-def _right(victim: Victim, images: Tensor, labels: Tensor) -> Tensor:
-    """Logits that are no numbers classify nothing: argmax would call them some class."""
-    logits = victim(images)
-    verdict: Tensor = (logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1)
-    return verdict
 
 
 def _allowed(adversarial: Tensor, clean: Tensor, epsilon: float) -> Tensor:

@@ -9,7 +9,6 @@ from torch import nn
 
 from trainables.config import EvaluationConfig, ViewsConfig
 from trainables.data import ImageSet
-from trainables.data import pixels as pixels
 from trainables.evaluation.classifiers import BackboneClassifier, Classifier, FinetunedClassifier, OwnClassifier
 from trainables.evaluation.finetune import RECIPES, finetune
 from trainables.evaluation.linear import train_clean, train_robust

@@ -15,6 +15,7 @@ from trainables.adversaries import Attack
 from trainables.config import EvaluationConfig
 from trainables.data import ImageSet, generator, in_order, pixels
 from trainables.evaluation.n_crops import CropsClassifier, passes_per_image
+from trainables.evaluation.verdicts import classified_right
 from trainables.metrics import Accuracy, AttackResult, HeadResult
 
 LossOfLogits = Callable[[Tensor, Tensor], Tensor]
@@ -55,10 +56,7 @@ class Target(NamedTuple):
 
     @torch.no_grad()
     def _judge(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """Logits that are no numbers classify nothing: argmax would call them class 0."""
-        logits = self.logits(inputs)
-        verdict: Tensor = (logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1)
-        return verdict
+        return classified_right(self.logits(inputs), labels)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         for batch in in_order(self.images, self.batch_size, self.images.device):

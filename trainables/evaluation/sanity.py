@@ -19,6 +19,7 @@ from trainables.config import EvaluationConfig
 from trainables.data import ImageSet, draw, generator, pixels
 from trainables.evaluation.n_crops import passes_per_image
 from trainables.evaluation.sanity_rules import Clean, challenge_flags, clean_flags, count, radius_flags
+from trainables.evaluation.verdicts import classified_right
 from trainables.metrics import Verdict
 
 LARGE_EPSILON = 0.5
@@ -62,7 +63,7 @@ class Bench(NamedTuple):
                     images, labels = self.batch(rows)
                     perturbed = perturb(images, labels)
                     with torch.no_grad():
-                        right[rows] = _right(self.classifier(perturbed), labels)
+                        right[rows] = classified_right(self.classifier(perturbed), labels)
         return right
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -192,10 +193,4 @@ def _look(classifier: nn.Module, images: Tensor, labels: Tensor) -> Clean:
     (gradient,) = torch.autograd.grad(F.cross_entropy(logits, labels), images)
     slope = gradient.flatten(1)
     sloped = slope.isfinite().all(dim=1) & (slope != 0).any(dim=1)
-    return Clean(_right(logits, labels), logits.isfinite().all(dim=1), sloped)
-
-
-def _right(logits: Tensor, labels: Tensor) -> Tensor:
-    """Logits that are no numbers classify nothing: argmax would call them class 0."""
-    verdict: Tensor = (logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1)
-    return verdict
+    return Clean(classified_right(logits, labels), logits.isfinite().all(dim=1), sloped)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from trainables.atomic import replacing
 from trainables.checkpoint import CheckpointError
@@ -32,14 +34,30 @@ def load_head(
     """
     if not path.exists():
         return None
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise CheckpointError(
-            f"{path} is no readable head ({type(error).__name__}); delete it to train it anew"
-        ) from error
-    if not isinstance(saved, dict) or saved.get("fingerprint") != fingerprint:
+    saved = _read(path)
+    if saved["fingerprint"] != fingerprint:
         return None
     classifier = untrained(encoder, name, classes, views, seed)
     classifier.learned.load_state_dict(saved["learned"])
     return classifier.eval().requires_grad_(False)
+
+
+def read_head(path: Path) -> dict[str, Tensor]:
+    """What ``save_head`` kept, by the names of ``Classifier.learned``, on the CPU, whosever fingerprint it bears.
+
+    ``CheckpointError`` if there is no such file or it cannot be read.
+    """
+    learned: dict[str, Tensor] = _read(path)["learned"]
+    return learned
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise CheckpointError(
+            f"{path} is no readable head ({type(error).__name__}); delete it and evaluate again"
+        ) from error
+    if not isinstance(saved, dict) or saved.keys() != {"fingerprint", "learned"}:
+        raise CheckpointError(f"{path} holds no head; delete it and evaluate again")
+    return saved

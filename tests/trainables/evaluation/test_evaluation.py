@@ -84,11 +84,13 @@ class Shy(nn.Module):
 
 
 def test_an_image_that_is_wrong_unattacked_survives_nothing():
-    measured = measure(Shy(), "robust", grey([100, 150], [0, 0]), EvaluationConfig(), seed=0)
-    attack = measured.result.attack(8 / 255)
+    radius = 7.5 / 255  # no whole pixel, lest an image be moved onto exact pixels again
+    config = EvaluationConfig(attack_epsilons=(radius,), epsilon=radius)
+    measured = measure(Shy(), "robust", grey([100, 150], [0, 0]), config, seed=0)
+    attack = measured.result.attack(radius)
     assert attack.zero_start.correct == attack.random_start.correct == 2
     assert measured.result.clean.correct == attack.worst.correct == 0
-    assert not measured.survivors[8 / 255].any()
+    assert not measured.survivors[radius].any()
 
 
 class Lottery(nn.Module):

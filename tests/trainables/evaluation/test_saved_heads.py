@@ -9,7 +9,7 @@ from trainables.checkpoint import CheckpointError
 from trainables.config import EvaluationConfig, ViewsConfig
 from trainables.data import pixels
 from trainables.evaluation import train_head
-from trainables.evaluation.saved_heads import load_head, save_head
+from trainables.evaluation.saved_heads import load_head, read_head, save_head
 
 CONFIG = EvaluationConfig(head_epochs=1, crops_epochs=1, finetune_epochs=1, head_attack_steps=1)
 VIEWS = ViewsConfig()
@@ -42,11 +42,26 @@ def test_another_fingerprint_or_no_file_gives_no_head(encoder, noise, tmp_path):
     assert load_head(tmp_path / "none.pt", encoder, "clean", 3, VIEWS, 0, "this one") is None
 
 
-def test_a_damaged_file_is_named(encoder, tmp_path):
+def test_what_a_head_learned_can_be_read_without_its_encoder(encoder, noise, tmp_path):
+    trained = train_head(encoder, "slf", noise(6), 3, CONFIG, VIEWS, seed=0)
+    save_head(tmp_path / "head.pt", trained, "this one")
+    kept = read_head(tmp_path / "head.pt")
+    assert kept.keys() == {"weight", "bias"}
+    assert torch.equal(kept["weight"], trained.head.weight)
+    assert torch.equal(kept["bias"], trained.head.bias)
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04 half a file", None])
+def test_a_file_that_is_no_head_is_named(content, encoder, tmp_path):
     path = tmp_path / "head.pt"
-    path.write_bytes(b"PK\x03\x04 half a file")
+    if content is None:
+        torch.save({"something": "else"}, path)
+    else:
+        path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"head\.pt"):
         load_head(path, encoder, "clean", 3, VIEWS, 0, "this one")
+    with pytest.raises(CheckpointError, match=r"head\.pt"):
+        read_head(path)
 
 
 def test_a_failed_save_leaves_the_old_head(encoder, noise, tmp_path, monkeypatch):

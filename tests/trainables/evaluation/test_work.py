@@ -6,6 +6,7 @@ import pytest
 
 from trainables.config import EvaluationConfig, TrialConfig, ViewsConfig
 from trainables.evaluation import measure, train_head
+from trainables.evaluation.sanity import check_forward_equivalents
 from trainables.evaluation.work import (
     evaluation_forward_equivalents,
     head_forward_equivalents,
@@ -61,7 +62,7 @@ def test_defaults_cost_what_they_did():
     assert head_forward_equivalents(config, "clean", 10) == 10
 
 
-def test_evaluation_adds_up_its_heads_and_their_auto_attack():
+def test_evaluation_adds_up_training_attacks_auto_attack_and_checks():
     all_right = Accuracy(correct=9, images=9)
     found = AutoAttackResult(
         version="standard",
@@ -72,10 +73,14 @@ def test_evaluation_adds_up_its_heads_and_their_auto_attack():
         worst=all_right,
         forward_equivalents=1234,
     )
-    heads = [HeadResult(name=name, clean=all_right, attacks=(), auto_attack=(found,)) for name in ("clean", "aff")]
+    views = {"clean": 1, "n_crops_3": 3}
+    heads = [HeadResult(name=name, clean=all_right, attacks=(), auto_attack=(found,)) for name in views]
     expected = sum(
-        head_forward_equivalents(CONFIG, name, 20) + measure_forward_equivalents(CONFIG, name, 9) + 1234
-        for name in ("clean", "aff")
+        head_forward_equivalents(CONFIG, name, 20)
+        + measure_forward_equivalents(CONFIG, name, 9)
+        + 1234
+        + passes * check_forward_equivalents(CONFIG, 9)
+        for name, passes in views.items()
     )
     config = TrialConfig(trainable="cf_amc_ssl", evaluation=CONFIG)
     assert evaluation_forward_equivalents(config, 20, heads) == expected
