@@ -13,7 +13,8 @@ from rich.text import Text
 from analysis import labels, published
 from analysis.published import DataSet, PublishedPoint
 from study.reproduce import Reproduced, Reproduction
-from trainables.config import to_dict
+from trainables.config import flatten, to_dict
+from trainables.metrics import Accuracy
 from trainables.recipes import SCALES, Recipe
 
 CLEAN, MINUTES = "Clean", "Minutes"
@@ -64,7 +65,7 @@ def to_json(reproduction: Reproduction, found: Sequence[Reproduced]) -> dict[str
             {
                 "recipe": row.recipe.name,
                 "summary": row.recipe.summary,
-                "assumptions": list(row.recipe.assumptions),
+                "assumptions": list(_assumed(reproduction, row.recipe)),
                 "config": to_dict(reproduction.config(row.recipe, seed=0)),
                 "results": list(row.results),
                 "published": _points(reproduction, row),
@@ -114,16 +115,18 @@ def _auto_attack(version: str, epsilon: float) -> str:
 
 
 def _interval(accuracies: Sequence[Json]) -> str:
-    """Wilson's over the images of one seed, Student's t over several seeds."""
-    if len(accuracies) == 1:
-        (one,) = accuracies
-        return labels.percent_interval(one["value"], one["low"], one["high"])
-    values = [one["value"] for one in accuracies]
-    mean, half = statistics.mean(values), _t_half_width(values)
-    return labels.percent_interval(mean, max(0.0, mean - half), min(1.0, mean + half))
+    """The mean over seeds with Wilson's interval over the images; with Student's over the seeds if that is wider."""
+    values, images = [one["value"] for one in accuracies], accuracies[0]["images"]
+    mean = statistics.mean(values)
+    low, high = Accuracy(correct=round(mean * images), images=images).interval()
+    half = _t_half_width(values)
+    return labels.percent_interval(mean, max(0.0, min(low, mean - half)), min(1.0, max(high, mean + half)))
 
 
 def _t_half_width(values: Sequence[float]) -> float:
+    """Half of Student's 95 % interval of the mean; 0 for one seed, which says nothing of others."""
+    if len(values) == 1:
+        return 0.0
     from scipy.stats import t
 
     return float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
@@ -163,9 +166,11 @@ def _point(point: PublishedPoint) -> dict[str, Any]:
 
 
 def _title(reproduction: Reproduction) -> str:
-    scale = "" if reproduction.scale == "full" else f", {reproduction.scale} scale"
     column = _COLUMNS.get(reproduction.data, reproduction.data)
-    return f"{reproduction.table.title} ({column}{scale})"
+    if reproduction.scale == "full":
+        return f"{reproduction.table.title}, on {column}"
+    ours = reproduction.config(reproduction.rows[0], seed=0).data.source
+    return f"{reproduction.table.title}, at {reproduction.scale} scale on {ours}, beside figures on {column}"
 
 
 def _in_order(columns: set[str]) -> list[str]:
@@ -188,14 +193,24 @@ def _notes(reproduction: Reproduction, found: Sequence[Reproduced]) -> Iterator[
     yield from _incomparable(reproduction)
     yield "Published figures are of test images, single runs with settings chosen by hand, without intervals."
     images = result["heads"][0]["clean"]["images"]
-    over = f"Wilson's over {images:,} images" if reproduction.seeds == 1 else f"Student's t, {reproduction.seeds} seeds"
+    over = f"Wilson's over {images:,} images"
+    if reproduction.seeds > 1:
+        over = f"the wider of Student's t over {reproduction.seeds} seeds and {over}"
     yield f"Intervals: 95 %, {over}. Measured on {result['data']}."
     yield f"Minutes are of pre-training alone: ours on {result['device']}, published ones on one A6000."
     yield from reproduction.table.notes
     for row in found:
-        yield from (f"Assumed: {assumption}." for assumption in row.recipe.assumptions)
+        yield from _assumed(reproduction, row.recipe)
         for head in (head for result in row.results for head in result["heads"]):
             yield from (f"Flagged: {row.recipe.row}, {head['name']} head: {flag}." for flag in _flags(head))
+
+
+def _assumed(reproduction: Reproduction, recipe: Recipe) -> Iterator[str]:
+    """Assumptions that the runs rest on: neither the scale nor ``--set`` put other values in their places."""
+    meant, run = flatten(recipe.config()), flatten(reproduction.config(recipe, seed=0))
+    for path, constant in recipe.assumptions.items():
+        if meant[path] == run[path]:
+            yield f"Assumed: {path} = {constant.value}: {constant.where}."
 
 
 def _incomparable(reproduction: Reproduction) -> Iterator[str]:

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from trainables.catalogue import TRAINABLES
+from trainables.config import flatten
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +25,16 @@ def benchmark() -> ModuleType:
     return module
 
 
-def test_every_trainable_has_its_twins(benchmark):
-    assert set(benchmark.ADVERSARIAL) == set(TRAINABLES)
+def test_twins_differ_in_their_adversary_alone(benchmark):
+    for name in benchmark.ADVERSARIAL:
+        adversarial, clean = benchmark.twins(name, 0, ("clean",))
+        ours, theirs = flatten(adversarial), flatten(clean)
+        differing = {path for path in ours if ours[path] != theirs[path]}
+        assert differing == {"adversary.name", "optimiser.epochs"}, name
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("trainable", ["cf_amc_ssl", "pgd_emp_ssl", "robust_simclr"])
 def test_robustness_is_gained_at_equal_work(benchmark, trainable):
     found = benchmark.compare(trainable, 1, ("clean",))
     adversarial, clean = found["seeds"][0]["adversarial"], found["seeds"][0]["clean"]

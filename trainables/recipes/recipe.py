@@ -61,13 +61,9 @@ class Recipe:
         return f"{self.table}/{self.row}"
 
     @property
-    def assumptions(self) -> tuple[str, ...]:
-        """``path = value: why`` for every setting that no source states."""
-        return tuple(
-            f"{path} = {constant.value}: {constant.where}"
-            for path, constant in self.constants.items()
-            if constant.source == "A"
-        )
+    def assumptions(self) -> Constants:
+        """The settings that no source states."""
+        return {path: constant for path, constant in self.constants.items() if constant.source == "A"}
 
     def config(self, data: str = "cifar10", faithful_to: FaithfulTo = "paper") -> TrialConfig:
         """The complete config on the data set ``data``; ``ConfigError`` if there is no such data set."""

@@ -77,22 +77,20 @@ def test_every_constant_names_its_source(name):
         assert constant.where
 
 
-@pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("faithful_to", ["paper", "released_code"])
 @pytest.mark.parametrize("data", ["cifar10", "cifar100"])
-def test_a_recipe_is_complete_for_each_data_set_and_each_source(name, faithful_to, data):
-    config = recipe(name, data=data, faithful_to=faithful_to)
-    check(config)
-    assert (config.data.source, config.faithful_to) == (data, faithful_to)
-    assert config.trainable == RECIPES[name].trainable
+def test_every_recipe_is_complete_for_each_data_set_and_each_source(faithful_to, data):
+    for name in RECIPES:
+        config = recipe(name, data=data, faithful_to=faithful_to)
+        check(config)
+        assert (config.data.source, config.faithful_to) == (data, faithful_to)
+        assert config.trainable == RECIPES[name].trainable
 
 
 def test_assumptions_are_told():
-    assert RECIPES["table1/cf_amc_ssl"].assumptions == (
-        "evaluation.head_epochs = 20: epochs of the clean and of the robust head are not stated",
-    )
-    assumed = {text.partition(" ")[0] for text in RECIPES["table4/cf_amc_ssl_m12"].assumptions}
-    assert assumed == {"evaluation.head_epochs", "optimiser.epochs"}
+    assert RECIPES["table1/cf_amc_ssl"].assumptions.keys() == {"evaluation.head_epochs"}
+    assert RECIPES["table4/cf_amc_ssl_m12"].assumptions.keys() == {"evaluation.head_epochs", "optimiser.epochs"}
+    assert "evaluation.crops_epochs" in RECIPES["table2/emp_ssl"].assumptions
 
 
 def test_unknown_names_are_answered_with_the_valid_ones():

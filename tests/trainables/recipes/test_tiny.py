@@ -8,6 +8,7 @@ import pytest
 
 from trainables.catalogue import check
 from trainables.config import flatten
+from trainables.coresets import minibatches
 from trainables.recipes import RECIPES, TABLES, recipe, tiny
 
 KEPT = (
@@ -39,10 +40,9 @@ def kinds(heads: tuple[str, ...]) -> list[str]:
     return [re.sub(r"\d+", "N", name) for name in heads]
 
 
-@pytest.mark.parametrize("faithful_to", ["paper", "released_code"])
 @pytest.mark.parametrize("name", RECIPES)
-def test_what_makes_a_row_stays(name, faithful_to):
-    full = recipe(name, faithful_to=faithful_to)
+def test_what_makes_a_row_stays(name):
+    full = recipe(name, faithful_to="released_code")
     small = tiny(full)
     check(small)
     before, after = flatten(full), flatten(small)
@@ -57,6 +57,15 @@ def test_what_makes_a_row_stays(name, faithful_to):
 def test_rows_stay_apart(table):
     rows = [repr(tiny(row.config())) for row in TABLES[table].rows]
     assert len(set(rows)) == len(rows)
+
+
+def test_coresets_of_different_fractions_hold_different_numbers_of_minibatches():
+    sizes = []
+    for fraction in (0.05, 0.1, 0.2):
+        config = tiny(recipe(f"rcs/acl_rcs_{fraction}"))
+        images = round(config.data.train_images * (1 - config.coreset.validation_fraction))
+        sizes.append(minibatches(images, config.optimiser.batch_size, config.coreset.fraction))
+    assert sizes == [1, 2, 4]
 
 
 @pytest.mark.parametrize("path", ["optimiser.epochs", "views.number"])
