@@ -11,7 +11,7 @@ from trainables.atomic import replacing
 from trainables.config import TrialConfig, UserError, flatten
 
 FORMAT = 1
-FREE_TO_CHANGE = ("device", "data.root", "data.download")
+FREE_TO_CHANGE = ("device", "data.root", "data.download", "data.placement")
 """Settings that do not change what pre-training computes; nor does anything under ``evaluation.``."""
 
 

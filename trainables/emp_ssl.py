@@ -16,13 +16,13 @@ NAME = "emp_ssl"
 
 
 def defaults(faithful_to: FaithfulTo) -> TrialConfig:
-    """16 fixed-scale patches, 30 epochs [P], batch 100 [C]."""
+    """Fixed-scale patches, 30 epochs [P]; 64 of them, batch 128 [C]."""
     return TrialConfig(
         trainable=NAME,
         faithful_to=faithful_to,
-        views=ViewsConfig(kind="patches"),
+        views=ViewsConfig(number=64, kind="patches"),
         adversary=AdversaryConfig(name="none"),
-        optimiser=OptimiserConfig(epochs=30, batch_size=100),
+        optimiser=OptimiserConfig(epochs=30, batch_size=128),
     )
 
 
