@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from trainables.config import (
-    AdversaryConfig,
-    FaithfulTo,
-    NetworkConfig,
-    ObjectiveConfig,
-    OptimiserConfig,
-    TrialConfig,
-    ViewsConfig,
-)
+from dataclasses import replace
+
+from trainables import simclr
+from trainables.config import AdversaryConfig, FaithfulTo, TrialConfig
 from trainables.method import Trainable
-from trainables.pairing import CLEAN_AND_ADVERSARIES, SECOND_VIEW, Pairing
 
 NAME = "robust_simclr"
 
 
 def defaults(faithful_to: FaithfulTo) -> TrialConfig:
-    """500 epochs [P], batch 512, tau 0.07, z of 128, 5 steps of 1e-2 within 8/255 [C]."""
-    return TrialConfig(
+    """SimCLR's constants under 5 steps of 1e-2 within 8/255 [C]; 500 epochs [P]."""
+    base = simclr.defaults(faithful_to)
+    return replace(
+        base,
         trainable=NAME,
-        faithful_to=faithful_to,
-        views=ViewsConfig(number=2, augmentation="simclr"),
-        network=NetworkConfig(embedding=128),
-        objective=ObjectiveConfig(name="nt_xent", temperature=0.07),
         adversary=AdversaryConfig(name="pgd", epsilon=8 / 255, steps=5),
-        optimiser=OptimiserConfig(epochs=500, batch_size=512),
     )
-
-
-def pairing(faithful_to: FaithfulTo) -> Pairing:
-    return CLEAN_AND_ADVERSARIES if faithful_to == "paper" else SECOND_VIEW
 
 
 TRAINABLE = Trainable(
@@ -41,6 +28,6 @@ TRAINABLE = Trainable(
     objectives=("nt_xent",),
     adversary="pgd",
     defaults=defaults,
-    pairing=pairing,
+    pairing=simclr.pairing,
     views=2,
 )

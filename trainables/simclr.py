@@ -31,7 +31,8 @@ def defaults(faithful_to: FaithfulTo) -> TrialConfig:
 
 
 def pairing(faithful_to: FaithfulTo) -> Pairing:
-    """Only how views pass the network: together, or each alone as released (main_simclr.py)."""
+    """Also of the robust method. Without an adversary it decides only how views pass the network: together [P], or
+    each alone as released (main_simclr.py)."""
     return CLEAN_AND_ADVERSARIES if faithful_to == "paper" else SECOND_VIEW
 
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from trainables.config import (
-    AdversaryConfig,
-    FaithfulTo,
-    NetworkConfig,
-    ObjectiveConfig,
-    OptimiserConfig,
-    TrialConfig,
-    ViewsConfig,
-)
+from dataclasses import replace
+
+from trainables import simclr
+from trainables.config import AdversaryConfig, FaithfulTo, TrialConfig
 from trainables.method import Trainable
 from trainables.pairing import SECOND_VIEW
 
@@ -18,15 +13,13 @@ NAME = "simclr_free"
 
 
 def defaults(faithful_to: FaithfulTo) -> TrialConfig:
-    """m = 3, 167 epochs, 8/255 [P], batch 512, tau 0.07, z of 128 [C]; the step is epsilon [P] or 1e-2 [C]."""
-    return TrialConfig(
+    """SimCLR's constants; m = 3, 167 epochs, 8/255 [P]; the step is epsilon [P] or 1e-2 [C]."""
+    base = simclr.defaults(faithful_to)
+    return replace(
+        base,
         trainable=NAME,
-        faithful_to=faithful_to,
-        views=ViewsConfig(number=2, augmentation="simclr"),
-        network=NetworkConfig(embedding=128),
-        objective=ObjectiveConfig(name="nt_xent", temperature=0.07),
         adversary=AdversaryConfig(name="free", epsilon=8 / 255, replays=3),
-        optimiser=OptimiserConfig(epochs=167, batch_size=512),
+        optimiser=replace(base.optimiser, epochs=167),
     )
 
 

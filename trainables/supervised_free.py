@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from trainables.config import (
-    AdversaryConfig,
-    FaithfulTo,
-    ObjectiveConfig,
-    OptimiserConfig,
-    TrialConfig,
-    ViewsConfig,
-)
+from dataclasses import replace
+
+from trainables import supervised_pgd
+from trainables.config import AdversaryConfig, FaithfulTo, TrialConfig
 from trainables.method import Trainable
 from trainables.pairing import EVERY_VIEW
 
@@ -17,18 +13,13 @@ NAME = "supervised_free"
 
 
 def defaults(faithful_to: FaithfulTo) -> TrialConfig:
-    """m = 3 at 8/255, as many epochs as its self-supervised twin.
-
-    One padded and mirrored view without colour, batch 128, optimiser as the other methods' [A].
-    ``objective.name`` may be ``sup_con`` (arXiv 2004.11362), which needs two views or more.
-    """
-    return TrialConfig(
+    """As the supervised PGD method, but m = 3 at 8/255 and as many epochs as the self-supervised twin [A]."""
+    base = supervised_pgd.defaults(faithful_to)
+    return replace(
+        base,
         trainable=NAME,
-        faithful_to=faithful_to,
-        views=ViewsConfig(number=1, kind="padded", augmentation="none"),
-        objective=ObjectiveConfig(name="cross_entropy"),
         adversary=AdversaryConfig(name="free", epsilon=8 / 255, replays=3),
-        optimiser=OptimiserConfig(epochs=167, batch_size=128),
+        optimiser=replace(base.optimiser, epochs=167),
     )
 
 
