@@ -12,7 +12,7 @@ test: $(READY)  ## The default tests
 	$(BIN)/pytest -m "not slow" -n auto --dist worksteal
 
 test-slow: $(READY)  ## The tests that take longer
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n auto --dist loadgroup
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -39,7 +39,8 @@ from trainables.config import from_dict
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
 
 Tiny = Callable[..., StudyConfig]
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("studies")]
+# One cluster at a time: two would not start within Ray's limit on a small machine.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("studies")]
 
 LONG = {"optimiser.epochs": 40}
 PATIENCE_S = 120.0

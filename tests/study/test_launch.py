@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import torch
 from rich.console import Console
@@ -26,7 +27,7 @@ from study.session import Session
 from study.worker import run_assignment
 from trainables import trial
 from trainables.config import ConfigError, UserError, from_dict, override
-from trainables.metrics import CLEAN_ACCURACY, GPU_MINUTES, PGD_ACCURACY
+from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, GPU_MINUTES, PGD_ACCURACY
 
 Tiny = Callable[..., StudyConfig]
 pytestmark = pytest.mark.usefixtures("studies")
@@ -238,7 +239,25 @@ def test_an_ended_trial_is_not_run_again(tiny: Tiny) -> None:
     assert paths.trial(0).events.read_bytes() == before
 
 
+def test_autoattack_on_some_images_can_be_an_objective(tiny: Tiny) -> None:
+    settings = {"evaluation.attacks": ["pgd", "auto_attack"], "evaluation.auto_attack_images": 8}
+    # Nothing survives half the range of a pixel, so the search through queries is spared.
+    wide = {"evaluation.attack_epsilons": [0.5], "evaluation.epsilon": 0.5}
+    objectives = [CLEAN_ACCURACY, AUTO_ATTACK_ACCURACY]
+    with pytest.raises(ConfigError, match="auto_attack_accuracy is not measured"):
+        launch(tiny(objectives=objectives), backend="inline")
+    paths = launch(tiny(settings | wide, objectives=objectives, budget={"trials": 2}), backend="inline")
+    measured = [end["metrics"] for end in ends(paths).values()]
+    for metrics in measured:
+        assert 0 <= metrics[AUTO_ATTACK_ACCURACY] <= metrics[f"{AUTO_ATTACK_ACCURACY}_high"]
+    found = optuna.load_study(study_name=None, storage=f"sqlite:///{paths.optuna}").trials
+    assert [trial.values for trial in found] == [
+        [metrics[CLEAN_ACCURACY], metrics[AUTO_ATTACK_ACCURACY]] for metrics in measured
+    ]
+
+
 @pytest.mark.slow
+@pytest.mark.xdist_group("ray")
 def test_a_study_on_ray(tiny: Tiny, capfd: pytest.CaptureFixture[str]) -> None:
     console = quiet()
     paths = launch(tiny(resources={"max_concurrent": 2}, budget={"trials": 4}), console=console)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from trainables import catalogue, checkpoint, cost
-from trainables.config import ConfigError, TrialConfig
+from trainables.catalogue import default_config
+from trainables.config import ConfigError, TrialConfig, override
 from trainables.data import load
 from trainables.pretrain import Pretraining
 from trainables.selection import Candidates
@@ -113,3 +114,18 @@ def test_cost_of_a_selection_is_in_the_account(tiny_config):
 def test_a_held_out_share_of_no_image_is_refused(tiny_config):
     with pytest.raises(ConfigError, match=r"coreset\.validation_fraction is 0\.001 of 200 images"):
         pretraining(tiny_config("cf_amc_ssl", coreset__name="rcs", coreset__validation_fraction=0.001))
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.1, 0.2])
+@pytest.mark.parametrize("method", ["acl", "dynacl", "robust_simclr", "supervised_pgd"])
+def test_selecting_costs_less_than_it_saves_at_the_papers_sizes(method, fraction):
+    """49,500 candidates and 500 held-out images, 100 epochs of warm-up, 1000 epochs, a selection every 20."""
+    base = override(default_config(method), {"optimiser.epochs": 1000, "optimiser.batch_size": 512})
+    everything, blind, chosen = (
+        catalogue.pretrain_forward_equivalents(
+            override(base, {"coreset.name": name, "coreset.fraction": fraction}), 50_000
+        )
+        for name in ("none", "random", "rcs")
+    )
+    assert chosen - blind < (everything - chosen) / 10
+    assert chosen < everything * (0.1 + 0.9 * fraction + 0.06)
