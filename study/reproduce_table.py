@@ -99,7 +99,7 @@ def _accuracies(head: Json, epsilon: float) -> dict[str, Json]:
         found[_pgd(attack["epsilon"])] = attack["zero_start"]
     for attack in head["attacks"]:
         if math.isclose(attack["epsilon"], epsilon):
-            found[f"Worst PGD {labels.epsilon(epsilon)}"] = attack["worst"]
+            found[f"Worst PGD on the image {labels.epsilon(epsilon)}"] = attack["worst"]
     for attack in head["auto_attack"]:
         found[_auto_attack(attack["version"], attack["epsilon"])] = attack["accuracy"]
     return found
