@@ -80,5 +80,6 @@ def sample_table(space: SearchSpace, samples: list[TrialConfig]) -> Table:
 
 def estimate(samples: list[TrialConfig]) -> Estimate:
     images = {data: len(load(data).train) for data in {config.data for config in samples}}
-    work = [pretrain_forward_equivalents(config, images[config.data]) for config in samples]
+    able = [config for config in samples if config.optimiser.batch_size <= images[config.data]]
+    work = [pretrain_forward_equivalents(config, images[config.data]) for config in able or samples]
     return Estimate(min(work), round(median(work)), max(work))

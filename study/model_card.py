@@ -109,7 +109,9 @@ class Card:
     @property
     def network(self) -> str:
         network = self.config.network
-        return f"{network.architecture}, {network.stem} stem, width {network.width}, seed {self.config.seed}"
+        residual = f", {network.stem} stem, width {network.width}" if network.architecture in _TORCHVISION else ""
+        depth = f", {network.depth} layers" if network.depth else ""
+        return f"{network.architecture}{residual}{depth}, seed {self.config.seed}"
 
     @property
     def data(self) -> str:

@@ -12,9 +12,9 @@ from study.samplers import make_sampler
 from study.session import Allotment
 from trainables.config import ConfigError, UserError
 from trainables.cost import batches_per_epoch
-from trainables.data import load
 from trainables.metrics import AUTO_ATTACK_ACCURACY
 from trainables.recipes import recipe
+from trainables.trial import check_fit, load_all
 
 
 class NameTakenError(UserError):
@@ -57,13 +57,17 @@ def check_objectives(config: StudyConfig, space: SearchSpace) -> None:
 def check_data(space: SearchSpace, *, progress: bool) -> str:
     """Load every data set that the space uses; their descriptions. Raises ``DataError``.
 
-    A fixed batch size that leaves no batch raises ``ConfigError``; a searched one costs only the trials that draw it.
+    What no trial could do with them raises ``ConfigError``: network, heads, attacks or coreset that do not fit, a
+    fixed batch size that leaves no batch. A searched one costs only the trials that draw it.
     """
-    splits = {data: load(data, progress=progress) for data in dict.fromkeys(part.base.data for part in space.parts)}
+    described: list[str] = []
     for part in space.parts:
+        splits, measured_on = load_all(part.base, progress=progress)
+        check_fit(part.base, splits, measured_on)
         if "batch_size" not in dict(part.searched):
-            batches_per_epoch(part.base, len(splits[part.base.data].train))
-    return "; ".join(dict.fromkeys(found.description for found in splits.values()))
+            batches_per_epoch(part.config({}), len(splits.train))
+        described += [splits.description, measured_on.description]
+    return "; ".join(dict.fromkeys(described))
 
 
 def allot(config: StudyConfig, space: SearchSpace, available: Mapping[str, float], *, side_by_side: bool) -> Allotment:

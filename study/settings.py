@@ -33,7 +33,12 @@ def flatten_settings(settings: Any) -> Any:
 
 def _anchored(key: str, value: Any) -> Any:
     """Paths as they are meant here and now: a worker on another machine, or a later resume, has another folder."""
-    if key == "data.source" and isinstance(value, str) and value.startswith(FOLDER) and value != FOLDER:
+    if (
+        key in ("data.source", "evaluation.source")
+        and isinstance(value, str)
+        and value.startswith(FOLDER)
+        and value != FOLDER
+    ):
         return FOLDER + _absolute(value.removeprefix(FOLDER))
     if key == "data.root" and isinstance(value, str):
         return _absolute(value)

@@ -47,8 +47,13 @@ def resolve(config: AdversaryConfig, objective: ObjectiveName, faithful_to: Fait
         step_size=step_size,
         steps=config.steps,
         random_start=random_start,
-        leaks_weight_gradients=released and config.name == "pgd",
+        leaks_weight_gradients=leaks_weight_gradients(config, objective, faithful_to),
     )
+
+
+def leaks_weight_gradients(config: AdversaryConfig, objective: ObjectiveName, faithful_to: FaithfulTo) -> bool:
+    """Whether PGD's backward passes enter the update: so in main_empssl_adv.py and main_simclr_adv.py (ff36114)."""
+    return faithful_to == "released_code" and config.name == "pgd" and objective in ("emp_ssl", "nt_xent")
 
 
 def project(delta: Tensor, images: Tensor, epsilon: float) -> Tensor:

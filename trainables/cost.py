@@ -5,6 +5,7 @@ A forward pass of one view counts 1, a backward pass to inputs alone 1 more, to 
 
 from __future__ import annotations
 
+from trainables.adversaries import leaks_weight_gradients
 from trainables.config import AdversaryConfig, ConfigError, TrialConfig
 from trainables.coresets import minibatches, selection_forward_equivalents, selects
 from trainables.pairing import Pairing
@@ -48,21 +49,10 @@ def batches_in_epoch(config: TrialConfig, train_images: int, epoch: int) -> int:
     return minibatches(candidates(config, train_images), config.optimiser.batch_size, coreset.fraction)
 
 
-def gradient_steps(config: TrialConfig, train_images: int, epochs: int | None = None) -> int:
-    """Optimiser updates of the first ``epochs`` epochs; ``None``: of the whole schedule."""
-    return _batches(config, train_images, epochs) * replays(config.adversary)
-
-
-def _batches(config: TrialConfig, train_images: int, epochs: int | None = None) -> int:
-    last = config.optimiser.epochs if epochs is None else epochs
-    return sum(batches_in_epoch(config, train_images, epoch) for epoch in range(1, last + 1))
-
-
-def schedule_steps(config: TrialConfig, train_images: int, epochs: int | None = None) -> int:
-    """Steps of the first ``epochs`` epochs as the learning rate's schedule counts them: updates, or batches [C]."""
-    if config.faithful_to == "paper":
-        return gradient_steps(config, train_images, epochs)
-    return _batches(config, train_images, epochs)
+def gradient_steps(config: TrialConfig, train_images: int) -> int:
+    """Optimiser updates of the whole schedule."""
+    epochs = range(1, config.optimiser.epochs + 1)
+    return sum(batches_in_epoch(config, train_images, epoch) for epoch in epochs) * replays(config.adversary)
 
 
 def replays(adversary: AdversaryConfig) -> int:
@@ -79,7 +69,7 @@ def image_forward_equivalents(config: TrialConfig, pairing: Pairing) -> int:
     train = trained * (FORWARD + TO_ALL) * replays(config.adversary)
     if config.adversary.name == "free":
         return train
-    leaks = config.faithful_to == "released_code"
+    leaks = leaks_weight_gradients(config.adversary, config.objective.name, config.faithful_to)
     step = attacked * (FORWARD + TO_ALL) if leaks else attacked * FORWARD + perturbed * TO_INPUTS
     return train + step * config.adversary.steps
 

@@ -43,10 +43,36 @@ class Trainable:
         branches = self.pairing(config.faithful_to).passes == "branches"
         if config.network.dual_batch_norm and not branches:
             raise ConfigError(f"network.dual_batch_norm is true; {self.name} has no clean branch, set it to false")
-        if "own" in config.evaluation.heads and config.objective.name != "cross_entropy":
+        self._check_heads(config)
+        _check_schedule(config)
+
+    def _check_heads(self, config: TrialConfig) -> None:
+        if "own" not in config.evaluation.heads:
+            return
+        if config.objective.name != "cross_entropy":
             raise ConfigError(
                 f"evaluation.heads holds 'own'; {self.name} under {config.objective.name} has no classifier of its own"
             )
+        if config.evaluation.source is not None:
+            raise ConfigError(
+                f"evaluation.source is {config.evaluation.source!r}, but the network's own head knows the classes of "
+                "pre-training alone; take another head"
+            )
+
+
+def _check_schedule(config: TrialConfig) -> None:
+    """Schedules that would never come to what they are for."""
+    epochs, coreset, period = config.optimiser.epochs, config.coreset, config.views.strength_period
+    if coreset.name != "none" and coreset.warmup_epochs >= epochs:
+        raise ConfigError(
+            f"coreset.warmup_epochs is {coreset.warmup_epochs} of {epochs} epochs, so that no coreset would ever be "
+            "chosen; make it smaller"
+        )
+    if period is not None and period >= epochs:
+        raise ConfigError(
+            f"views.strength_period is {period} of {epochs} epochs, so that augmentation would never weaken; make it "
+            "smaller"
+        )
 
 
 def _listed(names: tuple[str, ...]) -> str:

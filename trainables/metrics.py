@@ -90,7 +90,7 @@ class AttackResult:
 
 @dataclass(frozen=True, kw_only=True)
 class AutoAttackResult:
-    """AutoAttack on the first ``clean.images`` of the evaluated images; never without that number."""
+    """AutoAttack on a stratified draw of ``clean.images`` of the evaluated images; never without that number."""
 
     version: str
     """``standard``, or ``torchattacks_10_steps``: a weaker one that only serves to explain the paper's Table 6."""
@@ -145,7 +145,7 @@ class HeadResult:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochSummary:
-    """What one pass over the images showed, without labels."""
+    """What one pass over the images showed; where the loss reads no labels, without labels."""
 
     epoch: int
     loss: float
@@ -166,7 +166,7 @@ class EpochReport(EpochSummary):
 
     epochs: int
     probe_accuracy: float
-    """Nearest neighbours on the features, on a small share of the evaluation images; the one figure with labels."""
+    """Nearest neighbours on the features, on a small share of the evaluation images, by their labels."""
     forward_equivalents: int
     """Pre-training work since the trial began, selection of coresets included."""
     seconds: float

@@ -37,7 +37,8 @@ class DivergedError(RuntimeError):
 
 
 class Pretraining:
-    """State of one pre-training, advanced an epoch at a time; saving and loading it changes no bit of what follows.
+    """State of one pre-training, advanced an epoch at a time; saving and loading it changes nothing of what follows:
+    no bit on the CPU, what rounding does on a GPU.
 
     Every random draw comes from a generator derived from (seed, purpose, epoch), so none is part of the state.
     """
@@ -61,9 +62,8 @@ class Pretraining:
         )
         self._chosen: Tensor | None = None
         self._images = len(images)
-        self._schedule = cost.schedule_steps(config, len(images))
-        self._warmup = cost.schedule_steps(config, len(images), config.optimiser.warmup_epochs)
-        self._step = 0
+        self._batches = cost.batches_per_epoch(config, len(images))
+        self._updates = 0
         self._monitored = draw(images, MONITOR_IMAGES).to(device)
         self._optimiser = Lars(
             self.model.parameters(),
@@ -87,6 +87,7 @@ class Pretraining:
         """One pass over the images; raises ``DivergedError`` when the loss is no longer finite."""
         began = time.monotonic()
         self.epoch += 1
+        self._updates = 0
         self._strength = augmentation_strength(self.config.views, self.epoch, self.config.optimiser.epochs)
         self._losses.follow(self._strength)
         with global_stream(self.config.seed, "dropout", self.epoch, device=self.device):
@@ -100,7 +101,6 @@ class Pretraining:
         """All that ``load_state_dict`` needs to continue as if nothing had happened."""
         return {
             "epoch": self.epoch,
-            "step": self._step,
             "seconds": self.seconds,
             "model": self.model.state_dict(),
             "optimiser": self._optimiser.state_dict(),
@@ -109,7 +109,7 @@ class Pretraining:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.epoch, self._step, self.seconds = state["epoch"], state["step"], state["seconds"]
+        self.epoch, self.seconds = state["epoch"], state["seconds"]
         self.model.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._free.delta = None if state["delta"] is None else state["delta"].to(self.device)
@@ -166,13 +166,23 @@ class Pretraining:
 
     def _update(self, loss: Loss) -> Loss:
         """Descend ``loss`` by one optimiser step of the schedule."""
-        peak = self.config.optimiser.learning_rate
-        self._optimiser.param_groups[0]["lr"] = cosine_rate(self._step, self._schedule, peak, self._warmup)
+        self._optimiser.param_groups[0]["lr"] = self._rate()
         loss.total.backward()
         self._optimiser.step()
         self._optimiser.zero_grad()
-        self._step += 1
+        self._updates += 1
         return Loss(loss.total.detach(), {name: term.detach() for name, term in loss.terms.items()})
+
+    def _rate(self) -> float:
+        """Of the next update. The schedule runs in epochs: where a coreset makes them short, each of their updates
+        goes further, as in ACL_RCS.py [R]. It counts updates [P], or batches, so that m replays run m times [C]."""
+        optimiser, replays = self.config.optimiser, cost.replays(self.config.adversary)
+        updates = self._batches * replays
+        batches = cost.batches_in_epoch(self.config, self._images, self.epoch)
+        step = (self.epoch - 1) * updates + self._updates * self._batches / batches
+        counted = updates if self.config.faithful_to == "paper" else self._batches
+        peak, warmup = optimiser.learning_rate, counted * optimiser.warmup_epochs
+        return cosine_rate(step, counted * optimiser.epochs, peak, warmup)
 
     def _summarise(self, losses: list[Loss]) -> EpochSummary:
         mean = float(torch.stack([loss.total for loss in losses]).mean())
@@ -213,14 +223,18 @@ class Pretraining:
         return clean, one, several
 
 
-def _candidates(config: TrialConfig, images: ImageSet) -> tuple[ImageSet, ImageSet]:
-    """The images that may train, and those that coreset selection keeps to itself."""
-    if config.coreset.name == "none":
-        return images, images.subset(torch.arange(0))
-    candidates, held_out = divide(images, config.coreset.validation_fraction, "coreset")
-    if len(held_out) == 0:
+def check_coreset(config: TrialConfig, images: int) -> None:
+    """``ConfigError`` where selection would have no image of its own."""
+    if config.coreset.name != "none" and cost.selection_images(config, images) == 0:
         raise ConfigError(
-            f"coreset.validation_fraction is {config.coreset.validation_fraction} of {len(images)} images, "
+            f"coreset.validation_fraction is {config.coreset.validation_fraction} of {images} images, "
             "which is none; make it larger"
         )
-    return candidates, held_out
+
+
+def _candidates(config: TrialConfig, images: ImageSet) -> tuple[ImageSet, ImageSet]:
+    """The images that may train, and those that coreset selection keeps to itself."""
+    check_coreset(config, len(images))
+    if config.coreset.name == "none":
+        return images, images.subset(torch.arange(0))
+    return divide(images, config.coreset.validation_fraction, "coreset")

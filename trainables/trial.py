@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,13 +13,15 @@ import torch
 
 from trainables import catalogue
 from trainables import checkpoint as checkpoints
+from trainables.atomic import replacing
 from trainables.config import ConfigError, EvaluationConfig, TrialConfig
 from trainables.data import ImageSet, Splits, draw, heads_data, load, place
 from trainables.evaluation import Probe
 from trainables.evaluation.assess import Progress, Task, assess, check_attacks
 from trainables.evaluation.work import evaluation_forward_equivalents
 from trainables.metrics import Cost, EpochReport, EpochSummary, TrialResult
-from trainables.pretrain import Pretraining
+from trainables.models import build
+from trainables.pretrain import Pretraining, check_coreset
 
 Report = Callable[[EpochReport], None]
 
@@ -42,30 +46,38 @@ def run(
     if device.type == "cuda":
         torch.cuda.init()  # the statistics exist only after it
         torch.cuda.reset_peak_memory_stats(device)
-    splits = load(config.data)
-    measured_on = splits if config.evaluation.source is None else load(heads_data(config, splits.train))
-    check_attacks(config.evaluation, len(measured_on.classes))
+    splits, measured_on = load_all(config)
+    check_fit(config, splits, measured_on)
     queries = evaluation_images(measured_on, config.evaluation).to(device)
     probe = Probe(measured_on.train, queries, len(measured_on.classes), device)
     pretraining = pretrain(config, splits, probe, device, checkpoint, report)
-    began = time.monotonic()
+    model, work, seconds = pretraining.model, pretraining.forward_equivalents, pretraining.seconds
+    del pretraining  # and with it the images it may hold on the device
+    folder = None if checkpoint is None else evaluation_folder(checkpoint)
+    clock = Clock(folder)
     task = Task(
         train=place(draw(measured_on.train, config.evaluation.head_images), device, config.data.placement),
         queries=queries,
         classes=len(measured_on.classes),
-        folder=None if checkpoint is None else evaluation_folder(checkpoint),
+        folder=folder,
     )
-    heads = assess(pretraining.model, config, task, progress)
+
+    def told(words: str) -> None:
+        clock.keep()
+        progress(words)
+
+    with full_precision(device):
+        heads = assess(model, config, task, told)
     return TrialResult(
         head=config.evaluation.head,
         epsilon=config.evaluation.epsilon,
         split=config.evaluation.split,
         heads=heads,
         cost=Cost(
-            pretrain_forward_equivalents=pretraining.forward_equivalents,
+            pretrain_forward_equivalents=work,
             evaluation_forward_equivalents=evaluation_forward_equivalents(config, len(task.train), heads),
-            pretrain_minutes=pretraining.seconds / 60,
-            evaluation_minutes=(time.monotonic() - began) / 60,
+            pretrain_minutes=seconds / 60,
+            evaluation_minutes=clock.keep() / 60,
             gpu_share=gpu_share,
             peak_memory_gib=torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None,
         ),
@@ -75,6 +87,52 @@ def run(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         epochs=config.optimiser.epochs,
     )
+
+
+def load_all(config: TrialConfig, *, progress: bool = False) -> tuple[Splits, Splits]:
+    """The images of pre-training, and those of heads and evaluation; raises ``DataError``."""
+    splits = load(config.data, progress=progress)
+    if config.evaluation.source is None:
+        return splits, splits
+    return splits, load(heads_data(config, splits.train), progress=progress)
+
+
+def check_fit(config: TrialConfig, splits: Splits, measured_on: Splits) -> None:
+    """``ConfigError``, before anything is trained, where ``config`` cannot be run on these images."""
+    evaluation_images(measured_on, config.evaluation)
+    check_attacks(config.evaluation, len(measured_on.classes))
+    check_coreset(config, len(splits.train))
+    build(config.network, config.seed, image_size=splits.train.size[0])
+
+
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Within: convolutions in float32 are in float32, which a GPU's default of TF32 is not; verdicts depend on it."""
+    if device.type != "cuda":
+        yield
+        return
+    flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=False)
+    with flags:
+        yield
+
+
+class Clock:
+    """Seconds that all attempts at an evaluation took, kept in its folder."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._path = None if folder is None else folder / "seconds.json"
+        self._before = 0.0
+        if self._path is not None and self._path.exists():
+            self._before = float(json.loads(self._path.read_text()))
+        self._began = time.monotonic()
+
+    def keep(self) -> float:
+        """The seconds so far."""
+        seconds = self._before + time.monotonic() - self._began
+        if self._path is not None:
+            with replacing(self._path) as file:
+                file.write(json.dumps(seconds).encode())
+        return seconds
 
 
 def evaluation_folder(checkpoint: Path) -> Path:

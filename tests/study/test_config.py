@@ -256,7 +256,7 @@ def test_an_override_that_mends_a_fault_mends_it(write):
 
 
 def test_faults_of_overrides_name_the_option(write):
-    told = faults(write(MINIMAL), {"budget.trials": "many", "sampler": "best", "space.crops.low": 50, "a.b.c": 1})
+    told = faults(write(MINIMAL), {"budget.trials": "many", "sampler": "best", "space.crops.low": 70, "a.b.c": 1})
     assert {fault.partition(": ")[0] for fault in told} == {
         "--set budget.trials",
         "--set sampler",

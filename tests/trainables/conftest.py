@@ -34,6 +34,8 @@ def tiny(name: str, faithful_to: Any = "paper", **changes: Any) -> TrialConfig:
     config = override(default_config(name, faithful_to), TINY)
     if config.network.pre_feature is not None:
         config = override(config, {"network.pre_feature": 32})
+    if config.views.strength_period is not None:
+        config = override(config, {"views.strength_period": 1})
     if config.objective.name == "emp_ssl":
         config = override(config, {"views.number": 3})
     return override(config, {path.replace("__", "."): value for path, value in changes.items()})

@@ -10,6 +10,7 @@ from trainables import catalogue, checkpoint, cost
 from trainables.catalogue import default_config
 from trainables.config import ConfigError, TrialConfig, override
 from trainables.data import load
+from trainables.optim import cosine_rate
 from trainables.pretrain import Pretraining
 from trainables.selection import Candidates
 
@@ -35,19 +36,22 @@ def pretraining(config: TrialConfig) -> Pretraining:
 def test_epochs_train_on_all_images_and_then_on_the_coreset(tiny_config, name):
     """200 images, 10 of them held out: 10 minibatches of 19, then 4 of them, chosen before epochs 2 and 4."""
     training = pretraining(tiny_config("cf_amc_ssl", coreset__name=name, **CORESET))
-    chosen, steps = [], []
+    chosen, updates, rates = [], [], []
     for _ in range(4):
-        training.run_epoch()
+        rates.append(training.run_epoch().learning_rate)
         chosen.append(training.state_dict()["chosen"])
-        steps.append(training.state_dict()["step"])
-    assert steps == [10 * 3, 14 * 3, 18 * 3, 22 * 3]
+        updates.append(training._updates)
+    assert updates == [10 * 3, 4 * 3, 4 * 3, 4 * 3]
+    assert sum(updates) == cost.gradient_steps(training.config, 200)
+    # The rate follows epochs, not updates: at the end of each, short or long, as far down as without a coreset.
+    last = [cosine_rate(epoch + (count - 1) / count, 4, 0.3) for epoch, count in enumerate(updates)]
+    assert rates == pytest.approx(last)
     assert chosen[0] is None
     assert torch.equal(chosen[1], chosen[2])
     assert not torch.equal(chosen[2], chosen[3])
     for rows in chosen[1:]:
         assert len(rows.unique()) == len(rows) == 4 * 19
         assert rows.max() < 190
-    assert steps[-1] == cost.gradient_steps(training.config, 200)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -75,6 +75,9 @@ class EvaluationConfig:
             require(
                 _HEAD.fullmatch(head) is not None, f"evaluation.heads holds {head!r}; choose from {', '.join(HEADS)}"
             )
+        for name in ("heads", "attacks", "attack_epsilons"):
+            values = getattr(self, name)
+            require(len(set(values)) == len(values), f"evaluation.{name} is {values}; name each once")
         for attack in self.attacks:
             one_of("evaluation.attacks", attack, AttackName)
         one_of("evaluation.split", self.split, SplitName)

@@ -23,9 +23,15 @@ def place(images: ImageSet, device: torch.device, placement: Placement) -> Image
     """
     if device.type == "cpu" or placement == "host":
         return images
-    if placement == "auto" and images.bytes > torch.cuda.mem_get_info(device)[0] // _FREE_SHARE:
+    if placement == "auto" and images.bytes > _free(device) // _FREE_SHARE:
         return images
     return images.to(device)
+
+
+def _free(device: torch.device) -> int:
+    """Bytes that this process may still take there: all that is free, or its share of the whole if that is less."""
+    free, total = torch.cuda.mem_get_info(device)
+    return min(free, int(total * torch.cuda.get_per_process_memory_fraction(device)))
 
 
 def stream(images: ImageSet, order: Tensor | Iterable[Tensor], device: torch.device) -> Iterator[ImageSet]:

@@ -30,6 +30,8 @@ _HEADS_SETTINGS = (
     *("evaluation.head_", "evaluation.crops_epochs", "evaluation.finetune_epochs"),
 )
 
+_ATTACKED = ("seed", "evaluation.source", "evaluation.split", "evaluation.images", "evaluation.epsilon")
+
 Progress = Callable[[str], None]
 """Hears in words what is going on."""
 
@@ -138,8 +140,7 @@ def _state(classifier: nn.Module, version: Version, name: str, config: TrialConf
     settings = {
         path: value
         for path, value in flatten(config).items()
-        if path in ("seed", "evaluation.epsilon", "evaluation.images")
-        or path.startswith(("views.", "evaluation.auto_attack_"))
+        if path in _ATTACKED or path.startswith(("data.", "views.", "evaluation.auto_attack_"))
     }
     return task.folder / f"{name}.{version}.{_digest(classifier, settings)[:16]}.pt"
 

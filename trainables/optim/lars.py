@@ -93,7 +93,7 @@ def _gradient(parameter: Tensor) -> Tensor:
     return parameter.grad
 
 
-def cosine_rate(step: int, total_steps: int, peak: float, warmup_steps: int = 0) -> float:
+def cosine_rate(step: float, total_steps: int, peak: float, warmup_steps: int = 0) -> float:
     """Learning rate of gradient step ``step`` (from 0): a climb to ``peak``, then a cosine to 0 at ``total_steps``.
 
     Beyond ``total_steps`` it rises again, as torch's CosineAnnealingLR does.

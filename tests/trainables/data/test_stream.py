@@ -129,8 +129,9 @@ def test_an_error_of_the_thread_is_raised_after_the_batches_before_it() -> None:
     assert pool_threads() == []
 
 
-def free_memory(amount: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def free_memory(amount: int, monkeypatch: pytest.MonkeyPatch, share: float = 1.0) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (amount, 2**60))
+    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda device: share)
 
 
 def test_auto_places_images_on_the_device_up_to_a_quarter_of_its_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +140,8 @@ def test_auto_places_images_on_the_device_up_to_a_quarter_of_its_free_memory(mon
     assert place(images, META, "auto").device == META
     free_memory(4 * images.bytes - 1, monkeypatch)
     assert place(images, META, "auto") is images
+    free_memory(2**60, monkeypatch, share=(4 * images.bytes - 1) / 2**60)
+    assert place(images, META, "auto") is images, "a trial that may take less than is free counts its own share"
 
 
 def test_placement_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,122 @@
+"""A trial from its config to its result: what it refuses before it trains, and what an interruption leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trainables import trial
+from trainables.adversaries import resolve
+from trainables.config import ConfigError, override
+from trainables.trial import evaluation_folder, run
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "message"),
+    [
+        (
+            "supervised_pgd",
+            {"evaluation.heads": ["own"], "evaluation.head": "own", "evaluation.source": "digits"},
+            "own",
+        ),
+        ("cf_amc_ssl", {"coreset.name": "rcs"}, r"coreset\.warmup_epochs is 100 of 2 epochs"),
+        ("dynacl", {"views.strength_period": 2}, r"views\.strength_period is 2 of 2 epochs"),
+        ("acl", {"adversary.name": "none"}, "takes 'pgd'"),
+        ("acl", {"views.number": 3}, "exactly 2 views"),
+        ("cf_amc_ssl", {"network.dual_batch_norm": True}, "has no clean branch"),
+        ("supervised_free", {"objective.name": "sup_con"}, "at least 2 views"),
+        ("cf_amc_ssl", {"evaluation.heads": ["own"], "evaluation.head": "own"}, "no classifier of its own"),
+        ("cf_amc_ssl", {"evaluation.heads": ["robust", "robust"]}, "name each once"),
+        ("cf_amc_ssl", {"evaluation.attacks": ["auto_attack"]}, "pgd must be among them"),
+        ("cf_amc_ssl", {"optimiser.warmup_epochs": 2}, r"optimiser\.warmup_epochs is 2 of 2 epochs"),
+        ("cf_amc_ssl", {"evaluation.heads": ["n_crops_0"], "evaluation.head": "n_crops_0"}, "choose from clean"),
+        (
+            "cf_amc_ssl",
+            {"network.architecture": "vit_tiny", "network.width": 64, "network.depth": None, "network.patch_size": 3},
+            "patch_size",
+        ),
+    ],
+)
+def test_what_is_refused_before_anything_is_trained(tiny_config, monkeypatch, method, changes, message):
+    monkeypatch.setattr(trial, "Pretraining", lambda *_: pytest.fail("it began to train"))
+    with pytest.raises(ConfigError, match=message):
+        run(override(tiny_config(method), changes))
+
+
+def test_gradients_leak_only_where_the_released_code_leaks_them(tiny_config):
+    leaking = [
+        method
+        for method in ("robust_simclr", "pgd_emp_ssl", "cf_amc_ssl", "supervised_pgd", "acl", "dynacl")
+        for config in [tiny_config(method, "released_code")]
+        if resolve(config.adversary, config.objective.name, config.faithful_to).leaks_weight_gradients
+    ]
+    assert leaking == ["robust_simclr", "pgd_emp_ssl"]
+
+
+def test_heads_and_minutes_survive_a_kill(tiny_config, tmp_path, monkeypatch):
+    """Killed between two heads: the first is not trained again, and its time still counts."""
+    config = tiny_config("cf_amc_ssl", evaluation__heads=["robust", "clean"])
+    alone = run(config)
+    path = tmp_path / "c.pt"
+    told: list[str] = []
+
+    def killed(words: str) -> None:
+        told.append(words)
+        if words == "clean head":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(config, checkpoint=path, progress=killed)
+    clock = evaluation_folder(path) / "seconds.json"
+    clock.write_text("7200.0")
+    trained: list[str] = []
+    train_head = trial.assess.__globals__["train_head"]
+
+    def watched(encoder: object, name: str, *rest: object) -> object:
+        trained.append(name)
+        return train_head(encoder, name, *rest)
+
+    monkeypatch.setitem(trial.assess.__globals__, "train_head", watched)
+    result = run(config, checkpoint=path)
+    assert trained == ["clean"]
+    assert result.heads == alone.heads
+    assert 120 < result.cost.evaluation_minutes < 125
+
+
+def test_a_finished_trial_can_be_confirmed_on_test_images(tiny_config, tmp_path):
+    """Same heads, other images: AutoAttack begins anew instead of refusing its own old state."""
+    attacks = {"evaluation__attacks": ["pgd", "auto_attack"], "evaluation__auto_attack_images": 6}
+    config = tiny_config("cf_amc_ssl", evaluation__attack_epsilons=[0.5], evaluation__epsilon=0.5, **attacks)
+    path = tmp_path / "c.pt"
+    run(config, checkpoint=path)
+    heads = {file.name for file in evaluation_folder(path).iterdir()}
+    confirmed = run(override(config, {"evaluation.split": "test"}), checkpoint=path)
+    assert confirmed.split == "test"
+    states = {file.name for file in evaluation_folder(path).iterdir()}
+    assert heads < states
+    assert confirmed.heads[0].auto_attack[0].clean.images == 6
+
+
+def test_heads_on_another_data_set(tiny_config, tmp_path: Path):
+    """Pre-trained on digits, heads on a folder of two colours: twelve images that any features tell apart."""
+    from PIL import Image
+
+    for split, count in (("train", 40), ("test", 6)):
+        for name, level in (("dark", 20), ("light", 230)):
+            (tmp_path / split / name).mkdir(parents=True)
+            for number in range(count):
+                Image.new("RGB", (12, 12), (level + number % 8,) * 3).save(tmp_path / split / name / f"{number}.png")
+    config = tiny_config(
+        "cf_amc_ssl",
+        evaluation__source=f"folder:{tmp_path}",
+        evaluation__split="test",
+        evaluation__head_epochs=20,
+        evaluation__head_learning_rate=0.05,
+        data__root=str(tmp_path / "cache"),
+    )
+    result = run(config)
+    assert result.classes == ("dark", "light")
+    assert result.chosen.clean.images == 12
+    assert result.chosen.clean.value > 0.9
+    assert "heads on folder" in result.data
