@@ -100,7 +100,8 @@ class Card:
 
     @property
     def summary(self) -> str:
-        return find(self.config.trainable).summary
+        summary = find(self.config.trainable).summary
+        return summary[0].upper() + summary[1:]  # not capitalize(), which would write Emp-ssl
 
     @property
     def source(self) -> str:

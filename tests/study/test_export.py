@@ -111,6 +111,7 @@ def test_the_card_says_what_a_stranger_needs(finished, tmp_path):
     clean = result["heads"][0]["clean"]
     assert f"| Clean | {clean['value'] * 100:.1f} [" in card
     assert "PGD-2 at 8/255" in card
+    assert "EMP-SSL over many crops; each batch replayed m times" in card
     assert "CC BY 4.0" in card
     assert "Commit abc" in card
     assert "do not confirm" in card
