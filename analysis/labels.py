@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trainables.metrics import (
     ACCURACIES,
     AUTO_ATTACK_ACCURACY,
+    AUTO_ATTACK_IMAGES,
     CLEAN_ACCURACY,
     FORWARD_EQUIVALENTS,
     GPU_MINUTES,
@@ -32,7 +33,7 @@ def metric_title(name: str, study: Study) -> str:
     titles = {
         CLEAN_ACCURACY: "Clean accuracy",
         PGD_ACCURACY: f"PGD accuracy{attacked}",
-        AUTO_ATTACK_ACCURACY: f"AutoAttack accuracy{attacked}",
+        AUTO_ATTACK_ACCURACY: f"AutoAttack accuracy{attacked}{_of_images(study, AUTO_ATTACK_IMAGES)}",
         FORWARD_EQUIVALENTS: "Cost (forward-equivalents)",
         GPU_MINUTES: "Cost (GPU-minutes)",
     }
@@ -52,9 +53,18 @@ def protocol(study: Study) -> str:
 
 def images(study: Study) -> str:
     """``n = 360 images``, or the range where trials were evaluated on different numbers; "" if unknown."""
-    if "evaluation_images" not in study.trials:
+    return _count(study, "evaluation_images")
+
+
+def _of_images(study: Study, metric: str) -> str:
+    counted = _count(study, metric)
+    return f", {counted}" if counted else ""
+
+
+def _count(study: Study, metric: str) -> str:
+    if metric not in study.trials:
         return ""
-    counts = study.trials["evaluation_images"].dropna()
+    counts = study.trials[metric].dropna()
     if counts.empty:
         return ""
     low, high = int(counts.min()), int(counts.max())

@@ -292,6 +292,10 @@ def export(
     from study.export import find_trial
 
     paths, found = find_trial(trial)
+    if register is not None:
+        from study.register import find_run
+
+        find_run(paths, found.number)  # before anything is written
     write(trial, folder, head)
     typer.echo(f"{paths.trial_id(found.number)} is in {folder}; python load.py there loads it")
     if register is not None:

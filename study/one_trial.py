@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def train(config: TrialConfig, checkpoint: Path | None, json: Path | None, conso
     def report(epoch: EpochReport) -> None:
         console.print(epoch_line(epoch), highlight=False, soft_wrap=True)
 
+    for path in filter(None, (checkpoint, json)):
+        check_writable(path)
     try:
         with console.status("evaluation") as status:
             result = run(config, checkpoint=checkpoint, report=report, progress=status.update)
@@ -45,6 +48,18 @@ def train(config: TrialConfig, checkpoint: Path | None, json: Path | None, conso
     if json is not None:
         write_json(json, result.to_dict())
     return result
+
+
+def check_writable(path: Path) -> None:
+    """``UserError`` now rather than an error after hours of training."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            return
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}); choose another place") from error
 
 
 def epoch_line(report: EpochReport) -> str:

@@ -17,15 +17,21 @@ MODEL = "model"
 """Folder of the exported files among the run's artifacts."""
 
 
+def find_run(paths: StudyPaths, number: int) -> str:
+    """The trial's run in MLflow; ``TrackingError`` if it has none yet."""
+    run = Ledger(paths).run(number)
+    if run is None:
+        raise TrackingError(f"trial {paths.trial_id(number)} is not in MLflow yet; run `study sync {paths.name}` first")
+    return run
+
+
 def register(paths: StudyPaths, number: int, folder: Path, name: str) -> str:
     """Make the export in ``folder`` a new version of the registered model ``name``; the version.
 
     It hangs on the trial's own run, which ``study sync`` makes. ``TrackingError`` if there is none or MLflow refuses.
     """
     uri = resolve_uri(StudyConfig.load(paths.study_file).tracking.uri, paths)
-    run = Ledger(paths).run(number)
-    if run is None:
-        raise TrackingError(f"trial {paths.trial_id(number)} is not in MLflow yet; run `study sync {paths.name}` first")
+    run = find_run(paths, number)
     check_reachable(uri)
     client = MlflowClient(uri, uri)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from trainables.config import ConfigError, FaithfulTo, TrialConfig, flatten, ove
 _SAME_FOR_ALL = ("data", "evaluation")
 """Sections that decide what an accuracy means: points of one frontier must share them."""
 FOLDER = "folder:"
+_SWITCHES = ("objective.name", "adversary.name", "views.kind", "coreset.name")
 _NOT_SETTINGS = ("trainable", "faithful_to")
 
 
@@ -77,10 +79,19 @@ class Settings:
         """Setting -> leaf, for the settings that concern ``trainable``; its own come last, so that they prevail."""
         from trainables.catalogue import default_config
 
-        base = default_config(trainable, self.faithful_to)
+        base = self._as_switched(trainable, default_config(trainable, self.faithful_to))
         shared = {key: key for key in self.values if self._owner(key) is None and _concerns(key, base)}
         own = {key: key.partition(".")[2] for key in self.values if self._owner(key) == trainable}
         return shared | {key: path for key, path in own.items() if _concerns(path, base)}
+
+    def _as_switched(self, trainable: str, base: TrialConfig) -> TrialConfig:
+        """``base`` with the settings that decide which others mean anything to it, as far as they are valid."""
+        for path in _SWITCHES:
+            for key in (path, f"{trainable}.{path}"):
+                if key in self.values:
+                    with suppress(ConfigError):
+                        base = override(base, {path: self.values[key]})
+        return base
 
     def _owner(self, key: str) -> str | None:
         from trainables.catalogue import TRAINABLES

@@ -21,6 +21,7 @@ CLEAN_ACCURACY = "clean_accuracy"
 PGD_ACCURACY = "pgd_accuracy"
 AUTO_ATTACK_ACCURACY = "auto_attack_accuracy"
 GPU_MINUTES = "gpu_minutes"
+AUTO_ATTACK_IMAGES = "auto_attack_images"
 FORWARD_EQUIVALENTS = "forward_equivalents"
 ACCURACIES = (CLEAN_ACCURACY, PGD_ACCURACY, AUTO_ATTACK_ACCURACY)
 
@@ -242,6 +243,7 @@ class TrialResult:
         accuracies = {CLEAN_ACCURACY: clean, PGD_ACCURACY: pgd}
         if (auto_attack := self.chosen.standard_auto_attack) is not None:
             named[AUTO_ATTACK_ACCURACY] = auto_attack.worst.value
+            named[AUTO_ATTACK_IMAGES] = float(auto_attack.worst.images)
             accuracies[AUTO_ATTACK_ACCURACY] = auto_attack.worst
         for name, accuracy in accuracies.items():
             named[f"{name}_low"], named[f"{name}_high"] = accuracy.interval()

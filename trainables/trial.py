@@ -54,7 +54,7 @@ def run(
     model, work, seconds = pretraining.model, pretraining.forward_equivalents, pretraining.seconds
     del pretraining  # and with it the images it may hold on the device
     folder = None if checkpoint is None else evaluation_folder(checkpoint)
-    clock = Clock(folder)
+    clock = Clock(folder, config.evaluation)
     task = Task(
         train=place(draw(measured_on.train, config.evaluation.head_images), device, config.data.placement),
         queries=queries,
@@ -77,7 +77,7 @@ def run(
             pretrain_forward_equivalents=work,
             evaluation_forward_equivalents=evaluation_forward_equivalents(config, len(task.train), heads),
             pretrain_minutes=seconds / 60,
-            evaluation_minutes=clock.keep() / 60,
+            evaluation_minutes=clock.stop() / 60,
             gpu_share=gpu_share,
             peak_memory_gib=torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None,
         ),
@@ -117,22 +117,30 @@ def full_precision(device: torch.device) -> Iterator[None]:
 
 
 class Clock:
-    """Seconds that all attempts at an evaluation took, kept in its folder."""
+    """Seconds that all attempts at an evaluation took, kept in its folder; one that has finished adds nothing more."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, evaluation: EvaluationConfig) -> None:
         self._path = None if folder is None else folder / "seconds.json"
-        self._before = 0.0
+        self._of = json.loads(json.dumps(asdict(evaluation)))
+        self._before, self._finished = 0.0, False
         if self._path is not None and self._path.exists():
-            self._before = float(json.loads(self._path.read_text()))
+            kept = json.loads(self._path.read_text())
+            if kept["of"] == self._of:
+                self._before, self._finished = kept["seconds"], kept["finished"]
         self._began = time.monotonic()
 
     def keep(self) -> float:
         """The seconds so far."""
-        seconds = self._before + time.monotonic() - self._began
+        seconds = self._before if self._finished else self._before + time.monotonic() - self._began
         if self._path is not None:
             with replacing(self._path) as file:
-                file.write(json.dumps(seconds).encode())
+                file.write(json.dumps({"of": self._of, "seconds": seconds, "finished": self._finished}).encode())
         return seconds
+
+    def stop(self) -> float:
+        """The seconds it took."""
+        self._before, self._finished = self.keep(), True
+        return self.keep()
 
 
 def evaluation_folder(checkpoint: Path) -> Path:

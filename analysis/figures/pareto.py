@@ -147,12 +147,24 @@ def _draw(plot: ParetoPlot) -> go.Figure:
     points = plot.points.assign(colour=colours)
     for index, trainable in enumerate(sorted(points["trainable"].unique())):
         _draw_trainable(figure, plot, points[points["trainable"] == trainable], SYMBOLS[index % len(SYMBOLS)])
+    if points["flagged"].any():
+        _explain_hollow(figure)
     figure.update_layout(coloraxis=axis)
     for axis_of, name in ((plot.x, "x"), (plot.y, "y")):
         log = not labels.is_accuracy(axis_of.metric) and spans_a_decade(points[name])
         figure.update_layout({f"{name}axis": {"title": axis_of.label, "type": "log" if log else "linear"}})
     legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "tracegroupgap": 0}
     return style(figure, 620, legend=legend, margin={"l": 70, "r": 20, "t": 90, "b": 60})
+
+
+def _explain_hollow(figure: go.Figure) -> None:
+    figure.add_scatter(
+        name="hollow: flagged by its sanity checks",
+        mode="markers",
+        x=[None],
+        y=[None],
+        marker={"symbol": "circle-open", "color": GREY, "size": 11},
+    )
 
 
 def _draw_references(figure: go.Figure, references: References) -> None:

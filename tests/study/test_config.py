@@ -356,3 +356,21 @@ def test_relative_folders_are_those_of_the_launching_shell(tmp_path, monkeypatch
     assert base.base.data.source == f"folder:{tmp_path / 'images'}"
     assert base.base.data.root == str(tmp_path / "cache")
     assert str(tmp_path / "images") in loaded.to_yaml()
+
+
+def test_settings_may_be_of_what_other_settings_make_of_a_trainable():
+    """A coreset's fraction means something once there is a coreset, a temperature once the loss is contrastive."""
+    settings = {
+        "coreset.name": "rcs",
+        "coreset.warmup_epochs": 1,
+        "coreset.fraction": 0.5,
+        "objective.name": "sup_con",
+        "objective.temperature": 0.3,
+        "views.number": 2,
+        "views.kind": "crops",
+        "views.scale_min": 0.4,
+    }
+    keys = {"name": "s", "trainables": ["supervised_pgd"], "settings": settings, "budget": {"trials": 1}}
+    config = StudyConfig.model_validate(keys)
+    (part,) = config.search_space().parts
+    assert (part.base.coreset.fraction, part.base.objective.temperature, part.base.views.scale_min) == (0.5, 0.3, 0.4)

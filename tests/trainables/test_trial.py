@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_heads_and_minutes_survive_a_kill(tiny_config, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(config, checkpoint=path, progress=killed)
     clock = evaluation_folder(path) / "seconds.json"
-    clock.write_text("7200.0")
+    clock.write_text(json.dumps(json.loads(clock.read_text()) | {"seconds": 7200.0}))
     trained: list[str] = []
     train_head = trial.assess.__globals__["train_head"]
 
@@ -82,6 +83,7 @@ def test_heads_and_minutes_survive_a_kill(tiny_config, tmp_path, monkeypatch):
     assert trained == ["clean"]
     assert result.heads == alone.heads
     assert 120 < result.cost.evaluation_minutes < 125
+    assert run(config, checkpoint=path).cost.evaluation_minutes == result.cost.evaluation_minutes
 
 
 def test_a_finished_trial_can_be_confirmed_on_test_images(tiny_config, tmp_path):

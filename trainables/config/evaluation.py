@@ -71,6 +71,7 @@ class EvaluationConfig:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.source is not None:
             check_source("evaluation.source", self.source)
+        require(len(self.heads) > 0, "evaluation.heads is empty; name one at least")
         for head in self.heads:
             require(
                 _HEAD.fullmatch(head) is not None, f"evaluation.heads holds {head!r}; choose from {', '.join(HEADS)}"
