@@ -10,7 +10,7 @@ import torch
 from trainables.atomic import replacing
 from trainables.config import TrialConfig, UserError, flatten
 
-FORMAT = 1
+FORMAT = 2
 FREE_TO_CHANGE = ("device", "data.root", "data.download", "data.placement")
 """Settings that do not change what pre-training computes; nor does anything under ``evaluation.``."""
 

@@ -35,6 +35,9 @@ OBJECTIVES: dict[str, Direction] = {
 """What a study may optimise. ``gpu_minutes`` depends on the neighbours, ``forward_equivalents`` does not."""
 
 TRAIN_SECONDS = "train/seconds"
+TRAIN_FORWARD_EQUIVALENTS = "train/forward_equivalents"
+PROBE_ACCURACY = "train/probe_accuracy"
+PROBE_PGD_ACCURACY = "train/probe_pgd_accuracy"
 TRUSTED = "trusted"
 """1 where every sanity check held, 0 where one did not; absent where none ran."""
 
@@ -168,6 +171,8 @@ class EpochReport(EpochSummary):
     epochs: int
     probe_accuracy: float
     """Nearest neighbours on the features, on a small share of the evaluation images, by their labels."""
+    probe_pgd_accuracy: float
+    """The same under PGD at ``evaluation.epsilon``."""
     forward_equivalents: int
     """Pre-training work since the trial began, selection of coresets included."""
     seconds: float
@@ -182,8 +187,9 @@ class EpochReport(EpochSummary):
             "train/loss_clean": self.loss_clean,
             "train/loss_fgsm": self.loss_fgsm,
             "train/loss_pgd": self.loss_pgd,
-            "train/probe_accuracy": self.probe_accuracy,
-            "train/forward_equivalents": float(self.forward_equivalents),
+            PROBE_ACCURACY: self.probe_accuracy,
+            PROBE_PGD_ACCURACY: self.probe_pgd_accuracy,
+            TRAIN_FORWARD_EQUIVALENTS: float(self.forward_equivalents),
             TRAIN_SECONDS: self.seconds,
         }
         return {name: float(value) for name, value in named.items()}

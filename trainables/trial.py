@@ -16,7 +16,7 @@ from trainables import checkpoint as checkpoints
 from trainables.atomic import replacing
 from trainables.config import ConfigError, EvaluationConfig, TrialConfig
 from trainables.data import ImageSet, Splits, draw, heads_data, load, place
-from trainables.evaluation import Probe
+from trainables.evaluation import Probe, ProbeAccuracies
 from trainables.evaluation.assess import Progress, Task, assess, check_attacks
 from trainables.evaluation.work import evaluation_forward_equivalents
 from trainables.metrics import Cost, EpochReport, EpochSummary, TrialResult
@@ -49,7 +49,7 @@ def run(
     splits, measured_on = load_all(config)
     check_fit(config, splits, measured_on)
     queries = evaluation_images(measured_on, config.evaluation).to(device)
-    probe = Probe(measured_on.train, queries, len(measured_on.classes), device)
+    probe = Probe(measured_on.train, queries, len(measured_on.classes), device, epsilon=config.evaluation.epsilon)
     pretraining = pretrain(config, splits, probe, device, checkpoint, report)
     model, work, seconds = pretraining.model, pretraining.forward_equivalents, pretraining.seconds
     del pretraining  # and with it the images it may hold on the device
@@ -165,7 +165,7 @@ def pretrain(
         report(EpochReport(**state["report"]))
     while not pretraining.finished:
         summary = pretraining.run_epoch()
-        epoch = _epoch_report(pretraining, summary, probe.accuracy(pretraining.model))
+        epoch = _epoch_report(pretraining, summary, probe.accuracies(pretraining.model))
         if checkpoint is not None:
             checkpoints.save(checkpoint, config, {"pretraining": pretraining.state_dict(), "report": asdict(epoch)})
         report(epoch)
@@ -193,11 +193,12 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def _epoch_report(pretraining: Pretraining, summary: EpochSummary, probe_accuracy: float) -> EpochReport:
+def _epoch_report(pretraining: Pretraining, summary: EpochSummary, probed: ProbeAccuracies) -> EpochReport:
     return EpochReport(
         **asdict(summary),
         epochs=pretraining.config.optimiser.epochs,
-        probe_accuracy=probe_accuracy,
+        probe_accuracy=probed.clean,
+        probe_pgd_accuracy=probed.pgd,
         forward_equivalents=pretraining.forward_equivalents,
         seconds=pretraining.seconds,
     )

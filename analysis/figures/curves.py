@@ -14,6 +14,7 @@ from analysis import labels
 from analysis.figures.style import GREY, QUALITATIVE, menu, style
 from analysis.pareto import frontier
 from analysis.runs import Study
+from trainables.metrics import PROBE_ACCURACY
 
 _GAP = "fgsm_pgd_gap"
 _PANELS = {
@@ -21,7 +22,7 @@ _PANELS = {
     "train/loss_fgsm": "… under FGSM",
     "train/loss_pgd": "… under PGD",
     _GAP: "PGD above FGSM: a jump marks<br>catastrophic overfitting",
-    "train/probe_accuracy": "Probe accuracy (%)",
+    PROBE_ACCURACY: "Probe accuracy (%)",
     "train/learning_rate": "Learning rate",
 }
 _COLUMNS = 3
@@ -72,7 +73,7 @@ def _with_gap(curves: pd.DataFrame) -> pd.DataFrame:
     return wanted.assign(
         **{
             _GAP: wanted["train/loss_pgd"] - wanted["train/loss_fgsm"],
-            "train/probe_accuracy": wanted["train/probe_accuracy"] * 100,
+            PROBE_ACCURACY: wanted[PROBE_ACCURACY] * 100,
         }
     )
 

@@ -72,6 +72,7 @@ def epoch_report(epoch: int, epochs: int) -> EpochReport:
         loss_fgsm=-160 - 20 * done,
         loss_pgd=-150 - 20 * done,
         probe_accuracy=0.4 + 0.4 * done,
+        probe_pgd_accuracy=0.2 + 0.2 * done,
         forward_equivalents=1000 * epoch,
         seconds=2.0 * epoch,
     )

@@ -2,7 +2,7 @@
 
 from trainables.evaluation.classifiers import Classifier
 from trainables.evaluation.heads import train_head
-from trainables.evaluation.neighbours import Probe
+from trainables.evaluation.neighbours import Probe, ProbeAccuracies
 from trainables.evaluation.robustness import Measured, measure
 
-__all__ = ["Classifier", "Measured", "Probe", "measure", "train_head"]
+__all__ = ["Classifier", "Measured", "Probe", "ProbeAccuracies", "measure", "train_head"]
