@@ -65,7 +65,8 @@ def check_writable(path: Path) -> None:
 def epoch_line(report: EpochReport) -> str:
     return (
         f"epoch {report.epoch}/{report.epochs}  loss {report.loss:.4g}  clean {report.loss_clean:.4g}"
-        f"  FGSM {report.loss_fgsm:.4g}  PGD {report.loss_pgd:.4g}  probe {report.probe_accuracy:.1%} / {report.probe_pgd_accuracy:.1%}"
+        f"  FGSM {report.loss_fgsm:.4g}  PGD {report.loss_pgd:.4g}"
+        f"  probe {report.probe_accuracy:.1%} / {report.probe_pgd_accuracy:.1%}"
         f"  {labels.duration(report.seconds)}"
     )
 

@@ -52,7 +52,8 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 def _print_epoch(report: EpochReport) -> None:
     sys.stderr.write(
-        f"epoch {report.epoch}/{report.epochs}  loss {report.loss:.3f}  probe {report.probe_accuracy:.1%} / {report.probe_pgd_accuracy:.1%}"
+        f"epoch {report.epoch}/{report.epochs}  loss {report.loss:.3f}"
+        f"  probe {report.probe_accuracy:.1%} / {report.probe_pgd_accuracy:.1%}"
         f"  {report.seconds:.0f} s\n"
     )
 
