@@ -21,7 +21,7 @@ from study.progress import Progress
 from study.resources import machine
 from study.search import Search
 from study.session import SIGNALLED, Allotment, Session
-from study.tracking import Tracker, redact
+from study.tracking import Tracker, check_tracking, redact
 from trainables.config import UserError
 
 Backend = Literal["ray", "inline"]
@@ -55,6 +55,8 @@ def launch(
     console = console or Console(stderr=True)
     paths, space = study_paths(config.name), config.search_space()
     check_name(paths)
+    if not config.tracking.offline:
+        check_tracking(paths, config.tracking.uri)
     check_search(config, space)
     check_evaluation(space)
     check_objectives(config, space)
@@ -83,7 +85,8 @@ def resume(
 
     ``trials``, ``wall_minutes`` and ``gpu_hours`` replace the study's whole budget of that kind, what is spent
     included. ``tracking_uri`` replaces the address of MLflow for this run; the study's own is kept without
-    credentials, which belong in the environment or here. Raises as ``launch`` does.
+    credentials, which belong in the environment or here. An MLflow that does not answer is waited for beside the
+    study. Raises as ``launch`` does.
     """
     console = console or Console(stderr=True)
     paths = study_paths(name)

@@ -32,7 +32,7 @@ def register(paths: StudyPaths, number: int, folder: Path, name: str) -> str:
     """
     uri = resolve_uri(StudyConfig.load(paths.study_file).tracking.uri, paths)
     run = find_run(paths, number)
-    check_reachable(uri)
+    check_reachable(uri, "start it and export again")
     client = MlflowClient(uri, uri)
     try:
         client.log_artifacts(run, str(folder), MODEL)

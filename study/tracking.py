@@ -17,7 +17,7 @@ from study.tracking_store import prepare_client
 from study.tracking_uri import TrackingError, check_reachable, redact, redact_message, resolve_uri, run_url
 from study.tracking_view import read_manifest
 
-__all__ = ["SyncSummary", "Tracker", "TrackingError", "redact", "run_url", "sync"]
+__all__ = ["SyncSummary", "Tracker", "TrackingError", "check_tracking", "redact", "run_url", "sync"]
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
@@ -39,18 +39,19 @@ class Tracker:
         self._lock = threading.Lock()
         self._changed: set[int | None] = {None}
         self._wake, self._closed, self._abandoned = threading.Event(), threading.Event(), threading.Event()
+        self._given_up = False
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
 
     @classmethod
     def open(cls, paths: StudyPaths, *, uri: str | None = None, offline: bool = False) -> Tracker:
         """A running sender; ``uri`` as in the study file, ``None`` for the studies folder's own database.
 
-        Raises ``TrackingError`` within seconds if the server does not answer. ``offline``: sends nothing.
+        Raises ``TrackingError`` for an address that cannot be MLflow's; one that does not answer is tried again
+        beside the study. ``offline``: sends nothing.
         """
         if offline:
             return cls(paths, None)
         target = resolve_uri(uri, paths)
-        check_reachable(target)
         prepare_client()
         tracker = cls(paths, target)
         tracker._wake.set()
@@ -66,8 +67,10 @@ class Tracker:
     def close(self, timeout_s: float = 30.0) -> int:
         """Deliver what is left, for at most ``timeout_s``; returns how many events MLflow does not have.
 
-        Trials without an ``ended`` event stay RUNNING in MLflow: the study can be resumed.
+        An MLflow that was away before is asked once more and not waited for. Trials without an ``ended`` event stay
+        RUNNING there: the study can be resumed.
         """
+        self._given_up = self.problem is not None
         self._closed.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -85,6 +88,8 @@ class Tracker:
                 pause = FIRST_PAUSE_S
                 if final:
                     return
+            elif final and self._given_up:
+                return
             else:
                 # close() ends a pause at once; after it only the end of its patience does
                 (self._abandoned if final else self._closed).wait(pause)
@@ -119,6 +124,11 @@ class Tracker:
         self.problem = problem
 
 
+def check_tracking(paths: StudyPaths, uri: str | None) -> None:
+    """``TrackingError`` within seconds if MLflow does not answer: before a launch another address can be chosen."""
+    check_reachable(resolve_uri(uri, paths), "start it, or launch with --offline and run `study sync` later")
+
+
 @dataclass(frozen=True)
 class SyncSummary:
     """What one ``sync`` brought to MLflow; ``uri`` is without secrets."""
@@ -138,7 +148,7 @@ def sync(paths: StudyPaths, uri: str | None = None) -> SyncSummary:
         raise TrackingError(f"{paths.root} holds no study; check the name, or $ROBUST_SSL_STUDIES")
     launched_with = (read_manifest(paths).get("tracking") or {}).get("uri")
     target = resolve_uri(uri or launched_with, paths)
-    check_reachable(target)
+    check_reachable(target, "start it and sync again")
     prepare_client()
     ledger = Ledger(paths)
     ledger.forget_deliveries()

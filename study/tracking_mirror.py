@@ -8,6 +8,7 @@ from typing import Any
 from analysis.layout import StudyPaths
 from study.tracking_ledger import Ledger
 from study.tracking_store import Store
+from study.tracking_uri import silence
 from study.tracking_view import Span, read_manifest, study_view, trial_view
 
 
@@ -26,13 +27,18 @@ class Mirror:
         The first failure passes through; the trial behind it goes last from then on, so it delays no other.
         """
         try:
-            self._store = self._store or Store(self._uri, self._paths, self._ledger)
+            self._store = self._store or self._open()
             return self._deliver(self._store, numbers, live, artifacts)
         except BaseException:
             self._store = None  # what MLflow holds is uncertain now: it is asked again
             raise
         finally:
             self._ledger.save()
+
+    def _open(self) -> Store:
+        if (cause := silence(self._uri)) is not None:  # MLflow itself would try a database again for minutes
+            raise ConnectionError(f"it does not answer, {cause}")
+        return Store(self._uri, self._paths, self._ledger)
 
     def _deliver(self, store: Store, numbers: Iterable[int] | None, live: bool, artifacts: bool) -> int:
         manifest = read_manifest(self._paths)

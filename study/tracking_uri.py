@@ -59,18 +59,22 @@ def _database(uri: str) -> str:
     return urlsplit(uri).scheme.partition("+")[0]
 
 
-def check_reachable(uri: str) -> None:
-    """Raise ``TrackingError`` within seconds if nothing answers at ``uri``; any answer of a server will do."""
+def check_reachable(uri: str, remedy: str) -> None:
+    """Raise ``TrackingError`` within seconds if nothing answers at ``uri``; ``remedy`` says what to do about it."""
+    if (cause := silence(uri)) is not None:
+        raise TrackingError(f"MLflow does not answer at {redact(uri)} ({cause}); {remedy}")
+
+
+def silence(uri: str) -> str | None:
+    """Why nothing answers at ``uri``, found out within seconds; ``None`` if something does: any answer will do."""
     try:
         if is_server(uri):
             _probe_server(uri)
         elif _database(uri) in DATABASE_PORTS:
             _probe_database(urlsplit(uri))
     except OSError as error:
-        raise TrackingError(
-            f"MLflow does not answer at {redact(uri)} ({_cause(error)}); start the server, "
-            "or launch with --offline and run `study sync` later"
-        ) from error
+        return _cause(error)
+    return None
 
 
 def _probe_server(uri: str) -> None:

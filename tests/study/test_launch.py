@@ -23,7 +23,9 @@ from study.launch import NoSuchStudyError, StudyBusyError, launch, resume
 from study.preflight import NameTakenError, check_evaluation
 from study.resources import ResourceError, gpus_per_trial, slots
 from study.search import Search
+from study.search_storage import SearchError
 from study.session import Session
+from study.tracking import TrackingError
 from study.worker import run_assignment
 from trainables import trial
 from trainables.config import ConfigError, UserError, from_dict, override
@@ -175,14 +177,33 @@ def test_a_fault_of_the_machine_leaves_the_trial_to_be_resumed(tiny: Tiny, monke
 
 
 def test_a_study_that_fails_before_its_first_trial_leaves_nothing(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tiny(tracking={"uri": "http://127.0.0.1:9"})
-    with pytest.raises(UserError, match="MLflow does not answer"):
-        launch(config, backend="inline", console=quiet())
+    def unusable(*args: Any, **kwargs: Any) -> None:
+        raise SearchError("the database is no database")
+
+    monkeypatch.setattr(Search, "open", unusable)
+    with pytest.raises(SearchError):
+        launch(tiny(), backend="inline", console=quiet())
     assert not study_paths("tiny").root.exists()
 
 
+def test_a_launch_needs_an_mlflow_that_answers_and_a_resumed_study_does_not(
+    tiny: Tiny, caplog: pytest.LogCaptureFixture
+) -> None:
+    nobody = {"uri": "http://127.0.0.1:9"}
+    with pytest.raises(TrackingError, match=r"does not answer at http://127.0.0.1:9 .* --offline"):
+        launch(tiny(tracking=nobody), backend="inline", console=quiet())
+    assert not study_paths("tiny").root.exists()
+    launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
+    console = quiet()
+    paths = resume("tiny", trials=2, tracking_uri=nobody["uri"], backend="inline", console=console)
+    assert [end["status"] for end in ends(paths).values()] == ["finished", "finished"]
+    assert sum("http://127.0.0.1:9: it does not answer" in record.message for record in caplog.records) == 1
+    assert "6 events did not reach MLflow (it does not answer" in console.file.getvalue()
+    assert "study sync tiny" in console.file.getvalue()
+
+
 def test_the_study_file_keeps_no_secret(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("study.tracking.check_reachable", lambda uri: None)
+    monkeypatch.setattr("study.launch.check_tracking", lambda paths, uri: None)
     monkeypatch.setattr("study.tracking.Tracker._deliver", lambda tracker, final: True)
     config = tiny(tracking={"uri": "http://me:hunter2@127.0.0.1:9/mlflow"}, budget={"trials": 1})
     paths = launch(config, backend="inline", console=quiet())

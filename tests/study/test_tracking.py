@@ -35,7 +35,7 @@ from analysis.layout import (
 )
 from analysis.runs import read_mlflow, read_study
 from study import tracking, tracking_uri
-from study.tracking import Tracker, TrackingError, redact, run_url, sync
+from study.tracking import Tracker, TrackingError, check_tracking, redact, run_url, sync
 from study.tracking_ledger import Ledger
 from study.tracking_mirror import Mirror
 from study.tracking_store import prepare_client
@@ -598,22 +598,48 @@ def test_run_links() -> None:
     assert run_url("sqlite:////a.db", "3", "abc") == "http://127.0.0.1:5000/#/experiments/3/runs/abc"
 
 
-def test_nothing_answers(paths: StudyPaths) -> None:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    for uri in (f"http://me:secret@127.0.0.1:{port}", f"postgresql://me:secret@127.0.0.1:{port}/mlflow"):
-        with pytest.raises(TrackingError, match="--offline") as failure:
-            Tracker.open(paths, uri=uri)
-        assert f"127.0.0.1:{port}" in str(failure.value)
-        assert "secret" not in str(failure.value)
-        assert "\n" not in str(failure.value)
+        port: int = free.getsockname()[1]
+        return port
+
+
+@pytest.fixture(params=["http://me:secret@127.0.0.1:{}", "postgresql://me:secret@127.0.0.1:{}/mlflow"])
+def silent(request: pytest.FixtureRequest) -> str:
+    """An address where nothing answers."""
+    address: str = request.param.format(free_port())
+    return address
+
+
+def test_a_launch_hears_that_nothing_answers(paths: StudyPaths, silent: str) -> None:
+    with pytest.raises(TrackingError, match="--offline") as failure:
+        check_tracking(paths, silent)
+    assert redact(silent) in str(failure.value)
+    assert "secret" not in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+def test_a_store_that_is_away_is_not_waited_for_at_the_end(
+    paths: StudyPaths, silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "FIRST_PAUSE_S", 1000.0)
+    told = Told()
+    monkeypatch.setattr(tracking._log, "handlers", [told])
+    whole_trial(paths, 0)
+    sender = Tracker.open(paths, uri=silent)
+    assert told.event.wait(60)
+    assert sender.close(timeout_s=60) == 5
+    assert not sender._thread.is_alive(), "close() ran out of patience"
+    assert sender.problem is not None
+    assert sender.problem.startswith("it does not answer, ")
+    assert "secret" not in sender.problem
 
 
 def test_a_server_that_hangs_is_not_waited_for(paths: StudyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracking_uri, "PROBE_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as hanging, pytest.raises(TrackingError, match="timed out"):
-        Tracker.open(paths, uri=f"http://127.0.0.1:{hanging.getsockname()[1]}")
+        check_tracking(paths, f"http://127.0.0.1:{hanging.getsockname()[1]}")
 
 
 def test_descriptions_need_no_complete_manifest() -> None:
@@ -669,9 +695,7 @@ class Server:
 
 @pytest.mark.slow
 def test_a_server_that_dies_and_returns(paths: StudyPaths, other_store: str, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     uri = f"http://127.0.0.1:{port}"
     server = Server(tmp_path, port)
     try:
@@ -697,9 +721,6 @@ def test_a_server_that_dies_and_returns(paths: StudyPaths, other_store: str, tmp
         assert snapshot(paths) == delivered
     finally:
         server.kill()
-    begin(paths, 3)
-    with pytest.raises(TrackingError, match="--offline"):
-        Tracker.open(paths, uri=uri)
 
 
 def test_trial_view_waits_for_the_first_event(paths: StudyPaths) -> None:
