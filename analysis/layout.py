@@ -11,7 +11,8 @@
         trials/0007/
           config.json             the TrialConfig
           events.jsonl            one JSON object a line, appended: the truth about the trial
-          checkpoint.pt           newest state, replaced each epoch
+          checkpoint.pt           newest state, replaced each epoch; of a finished trial, its weights
+          checkpoint.evaluation/  heads, and how far an evaluation has come
           result.json             the TrialResult, written once
 
 Files that are replaced are written under a temporary name, flushed to disk, then renamed.

@@ -277,6 +277,17 @@ def sync(name: Name, tracking_uri: TrackingUri = None, studies: Studies = None) 
     typer.echo(f"{done.trials} trials and {done.events} events of {name} are in {done.uri}")
 
 
+@app.command(epilog="Example: study clean demo")
+def clean(name: Name, studies: Studies = None) -> None:  # noqa: ARG001
+    """Free the disk of what no trial of a study needs any more; may be repeated, also while the study runs."""
+    from study.clean import clean as run
+
+    done = run(_paths(name))
+    for reason in done.left:
+        typer.echo(f"left as it is: {reason}")
+    typer.echo(f"{done.bytes_freed / 2**20:.1f} MiB freed; trials that have not ended can be resumed as before")
+
+
 @app.command(epilog="Example: study export demo/3 exported --register robust-encoder")
 def export(
     trial: Annotated[str, typer.Argument(metavar="TRIAL", help="STUDY/NUMBER, demo/3 say.")],

@@ -81,7 +81,7 @@ def read_model(trial: str, paths: TrialPaths, head: str | None) -> Model:
     name = head or config.evaluation.head
     if name not in config.evaluation.heads:
         raise ExportError(f"trial {trial} has no head {name!r}; choose one of {', '.join(config.evaluation.heads)}")
-    encoder = checkpoint.load(paths.checkpoint, config)["pretraining"]["model"]
+    encoder = checkpoint.load_weights(paths.checkpoint, config)
     learned = read_head(evaluation_folder(paths.checkpoint) / f"{name}.pt")
     if name == "aff":  # it finetuned a copy of the encoder
         encoder = {key.removeprefix("encoder."): value for key, value in learned.items() if key.startswith("encoder.")}

@@ -11,6 +11,7 @@ import os
 import socket
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ from analysis.layout import (
 from analysis.schema import TrialStatus
 from study.resources import confine, device_in_words
 from trainables import checkpoint, trial
-from trainables.config import TrialConfig, from_dict
+from trainables.config import TrialConfig, UserError, from_dict
+from trainables.leftovers import shed
 from trainables.metrics import EpochReport
 
 PREDECESSOR_TIMEOUT_S = 120
@@ -73,6 +75,8 @@ def run_assignment(
         attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
         ended = _attempt(paths, attempt, gpu_share, on_report)
         append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics)
+        if ended.status is TrialStatus.FINISHED:
+            _shed(paths)
         return ended
 
 
@@ -113,6 +117,12 @@ def _attempt(paths: TrialPaths, attempt: int, gpu_share: float, on_report: Repor
         return Ended(TrialStatus.FAILED, _one_line(error), _last_metrics(paths))
     write_json(paths.result, result.to_dict())
     return Ended(TrialStatus.FINISHED, None, dict(result.metrics()))
+
+
+def _shed(paths: TrialPaths) -> None:
+    """Free the disk of what no longer matters; where that fails, the trial has ended all the same."""
+    with suppress(OSError, UserError):
+        shed(paths.checkpoint, from_dict(json.loads(paths.config.read_text())["config"]))
 
 
 def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, gpu_share: float) -> None:

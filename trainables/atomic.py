@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
 @contextmanager
@@ -27,3 +30,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def unfinished(folder: Path) -> Iterator[Path]:
+    """Temporary files in ``folder`` that a killed process left, or that another is writing just now."""
+    if folder.is_dir():
+        yield from (path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name))

@@ -1,11 +1,13 @@
-"""A trial's newest state on disk: replaced atomically, read without running code."""
+"""A trial's newest state on disk: replaced atomically, read without running code; of an ended trial, its weights."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from trainables.atomic import replacing
 from trainables.config import TrialConfig, UserError, flatten
@@ -26,7 +28,38 @@ def save(path: Path, config: TrialConfig, state: dict[str, Any]) -> None:
 
 
 def load(path: Path, config: TrialConfig) -> dict[str, Any]:
-    """The state that ``save`` wrote for an equal config; ``CheckpointError`` names every setting that differs."""
+    """The state that ``save`` wrote for an equal config.
+
+    ``CheckpointError`` names every setting that differs, or says that only the weights are left.
+    """
+    saved = _read(path, config)
+    if saved.get("shed"):
+        raise CheckpointError(
+            f"{path} holds weights of a trial that has ended and nothing to train them further; delete it to start anew"
+        )
+    state: dict[str, Any] = saved["state"]
+    return state
+
+
+def load_weights(path: Path, config: TrialConfig) -> dict[str, Tensor]:
+    """The network's weights: all of a trial that goes on, those left of one that has ended. Raises as ``load`` does."""
+    weights: dict[str, Tensor] = _read(path, config)["state"]["pretraining"]["model"]
+    return weights
+
+
+def shed(path: Path, config: TrialConfig, keeps: Callable[[str], bool]) -> None:
+    """Reduce the state at ``path`` to the weights whose names ``keeps`` takes; a second time changes nothing.
+
+    Raises as ``load`` does.
+    """
+    saved = _read(path, config)
+    if not saved.get("shed"):
+        weights = {name: value for name, value in saved["state"]["pretraining"]["model"].items() if keeps(name)}
+        with replacing(path) as file:
+            torch.save({**saved, "state": {"pretraining": {"model": weights}}, "shed": True}, file)
+
+
+def _read(path: Path, config: TrialConfig) -> dict[str, Any]:
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -43,5 +76,4 @@ def load(path: Path, config: TrialConfig) -> dict[str, Any]:
     ]
     if differing:
         raise CheckpointError(f"{path} is of another trial: {'; '.join(differing)}; use another path or delete it")
-    state: dict[str, Any] = saved["state"]
-    return state
+    return saved

@@ -15,7 +15,9 @@ from study import cli, ui
 from study.config import StudyConfig
 from study.settings import flatten_settings
 
-COMMANDS = ["demo", "launch", "resume", "train", "reproduce", "status", "front", "report", "sync", "export", "ui"]
+COMMANDS = [
+    *("demo", "launch", "resume", "train", "reproduce", "status", "front", "report", "sync", "export", "clean", "ui")
+]
 
 TINY = """\
 name: tiny

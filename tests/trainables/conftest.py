@@ -46,6 +46,6 @@ def trainable(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_config() -> Any:
     return tiny

@@ -1,0 +1,64 @@
+"""``study clean``: frees the disk of what no trial needs any more."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from analysis.layout import ENDED, StudyPaths, TrialPaths, read_events
+from trainables.atomic import unfinished
+from trainables.config import UserError, from_dict
+from trainables.leftovers import remove_unfinished, shed, size
+from trainables.trial import evaluation_folder
+
+ABANDONED_S = 60.0
+"""A file of the study's own is written within a second; a temporary one left untouched for so long is nobody's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleaned:
+    """What one cleaning did; ``left`` says of each trial that was left as it is why."""
+
+    bytes_freed: int
+    left: tuple[str, ...]
+
+
+def clean(paths: StudyPaths) -> Cleaned:
+    """Reduce every trial that has ended to what export needs; remove what killed processes left half-written.
+
+    Nothing that a trial needs to run or to be resumed is touched, so the study may be running. Raises ``UserError``
+    if there is no such study.
+    """
+    if not paths.manifest.exists():
+        raise UserError(f"there is no study {paths.name!r} in {paths.root.parent}; `study status` lists them")
+    freed, left = _abandoned(paths.root), []
+    for trial in paths.each_trial():
+        try:
+            with FileLock(trial.root / ".lock", blocking=False):
+                freed += _clean(trial)
+        except Timeout:
+            left.append(f"trial {trial.number:04d} is being run")
+        except (OSError, ValueError, UserError) as error:
+            left.append(f"trial {trial.number:04d}: {error}")
+    return Cleaned(bytes_freed=freed, left=tuple(left))
+
+
+def _clean(trial: TrialPaths) -> int:
+    freed = remove_unfinished(trial.root) + remove_unfinished(evaluation_folder(trial.checkpoint))
+    has_ended = any(event["kind"] == ENDED for event in read_events(trial))
+    if has_ended and trial.checkpoint.exists():
+        freed += shed(trial.checkpoint, from_dict(json.loads(trial.config.read_text())["config"]))
+    return freed
+
+
+def _abandoned(folder: Path) -> int:
+    freed = 0
+    for path in list(unfinished(folder)):
+        if time.time() - path.stat().st_mtime > ABANDONED_S:
+            freed += size(path)
+            path.unlink(missing_ok=True)
+    return freed
