@@ -13,7 +13,7 @@ from trainables.atomic import replacing
 from trainables.config import TrialConfig, UserError, flatten
 
 FORMAT = 2
-FREE_TO_CHANGE = ("device", "data.root", "data.download", "data.placement")
+FREE_TO_CHANGE = ("device", "data.root", "data.download", "data.placement", "network.recompute")
 """Settings that do not change what pre-training computes; nor does anything under ``evaluation.``."""
 
 

@@ -300,3 +300,13 @@ def test_free_perturbation_moves_with_the_training_gradient(tiny_config):
     delta = training.state_dict()["delta"]
     assert float(delta.abs().max()) == pytest.approx(8 / 255, abs=1e-6)
     assert float((delta != 0).float().mean()) > 0.3
+
+
+def test_recomputing_activations_changes_no_bit(trainable, tiny_config):
+    config = tiny_config(trainable, optimiser__epochs=1, data__train_images=100)
+    plain = pretraining(config)
+    recomputing = pretraining(override(config, {"network.recompute": True}))
+    assert plain.run_epoch() == recomputing.run_epoch()
+    assert equal(weights(plain), weights(recomputing))
+    ours, theirs = plain.state_dict()["delta"], recomputing.state_dict()["delta"]
+    assert (ours is None and theirs is None) or torch.equal(ours, theirs)

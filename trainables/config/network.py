@@ -44,6 +44,9 @@ class NetworkConfig:
     projector_layers: int = 2
     """Linear layers of the projector, BatchNorm and ReLU between them."""
     embedding: int = 1024
+    recompute: bool = False
+    """Residual and transformer blocks keep their inputs alone and run again in a backward pass: less memory, about a
+    third more time. Never changes what is computed, nor the cost in forward-equivalents."""
 
     def __post_init__(self) -> None:
         one_of("network.stem", self.stem, Stem)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from trainables.config import ConfigError, NetworkConfig
 from trainables.models.backbones import backbone
 from trainables.models.norms import double_norms
+from trainables.models.recompute import recompute_blocks
 
 
 class Encoder(nn.Module):
@@ -29,6 +30,11 @@ class Encoder(nn.Module):
         if config.dual_batch_norm and not double_norms(self):
             raise ConfigError(
                 f"network.dual_batch_norm is true, but this {config.architecture} has no BatchNorm; set it to false"
+            )
+        if config.recompute and not recompute_blocks(self.backbone):
+            raise ConfigError(
+                f"network.recompute is true, but {config.architecture} has no residual or transformer blocks; "
+                "set it to false"
             )
 
     def features(self, images: Tensor) -> Tensor:
