@@ -123,7 +123,8 @@ def default_tracking_uri(studies: Path) -> str:
 
 # Events: {"kind": ..., "time": unix seconds, "attempt": from 1, ...}
 ATTEMPT = "attempt"
-"""+ host, pid, device, gpu_share, resumed_epoch: an attempt began, from that epoch's checkpoint (0: anew)."""
+"""+ host, pid, device, gpu_share, resumed_epoch: an attempt began, from that epoch's checkpoint (0: anew).
+On Ray also node (its id) and gpus (ids of the GPUs there that the trial holds or shares)."""
 EPOCH = "epoch"
 """+ epoch, metrics: an EpochReport; its checkpoint is already on disk."""
 ENDED = "ended"

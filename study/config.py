@@ -16,6 +16,7 @@ from analysis.layout import study_paths
 from search_spaces.faults import Fault, SpaceError, nearest
 from search_spaces.space import SearchSpace
 from study.settings import Settings, flatten_settings
+from study.shares import Gpus, cpus_asked, gpus_asked
 from study.study_file import StudyFileError, fault_of, lines, read_study_file
 from study.tracking_uri import TrackingError, resolve_uri
 from study.yaml_tree import with_fractions
@@ -94,19 +95,13 @@ class Budget(_Section):
         return self
 
 
-def _gpus(value: float) -> float:
-    """Ray gives a part of one GPU or several whole ones."""
-    if value > 1 and value != int(value):
-        raise ValueError("above 1 it must be a whole number; below, a share of one GPU")
-    return value
-
-
 class Resources(_Section):
     """What one trial holds, and how many run at a time."""
 
-    gpus_per_trial: Annotated[float, AfterValidator(_gpus)] | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """``None``: one if the machine has a GPU, else none."""
-    cpus_per_trial: Positive = 1.0
+    gpus_per_trial: Annotated[Gpus | dict[str, Gpus] | None, BeforeValidator(gpus_asked)] = None
+    """For all trainables or by trainable; ``auto``: as measured; ``None``: one if the machine has a GPU, else none."""
+    cpus_per_trial: Annotated[float | dict[str, float], BeforeValidator(cpus_asked)] = 1.0
+    """For all trainables or by trainable, 1 for those that are not named."""
     max_concurrent: int | None = Field(default=None, gt=0)
     max_failures: int = Field(default=3, ge=0)
     """How often a trial is tried again after its worker was lost."""
@@ -194,6 +189,7 @@ class StudyConfig(_Section):
 
         if self.sampler == "gp" and len(self.trainables) > 1:
             yield Fault(("sampler",), "sampler gp models one trainable; choose tpe, or one study per trainable")
+        yield from self._share_faults()
         configs, faults = self._held.configs()
         yield from (fault.under("settings") for fault in faults)
         try:
@@ -202,6 +198,14 @@ class StudyConfig(_Section):
             yield from (fault.under("space") for fault in error.faults)
         else:
             yield from self._start_faults(space)
+
+    def _share_faults(self) -> Iterator[Fault]:
+        for key in ("gpus_per_trial", "cpus_per_trial"):
+            asked = getattr(self.resources, key)
+            for name in asked if isinstance(asked, dict) else ():
+                if name not in self.trainables:
+                    message = f"{key} names {name!r}, which is not among the study's trainables; "
+                    yield Fault(("resources", key, name), message + nearest(name, self.trainables))
 
     def _start_faults(self, space: SearchSpace) -> Iterator[Fault]:
         from trainables.recipes import recipe

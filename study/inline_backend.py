@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from study.interrupts import interruptible
+from study.search import Assignment
 from study.session import Session
 from study.worker import TrialStopped, run_assignment
 from trainables.metrics import EpochReport
@@ -17,10 +18,12 @@ def run(session: Session) -> None:
 
     with interruptible(interrupted):
         while (assignment := session.next()) is not None:
-            _run_trial(session, assignment.number)
+            _run_trial(session, assignment)
 
 
-def _run_trial(session: Session, number: int) -> None:
+def _run_trial(session: Session, assignment: Assignment) -> None:
+    number, share = assignment.number, session.allotment.of(assignment.trainable)
+
     def on_report(_report: EpochReport) -> None:
         session.reported(number)
         if session.over():
@@ -28,8 +31,5 @@ def _run_trial(session: Session, number: int) -> None:
                 raise KeyboardInterrupt
             raise TrialStopped(session.out_of_time())
 
-    allotment = session.allotment
-    run_assignment(
-        session.paths.root, number, gpu_share=allotment.gpu_share, threads=allotment.threads, on_report=on_report
-    )
+    run_assignment(session.paths.root, number, gpu_share=share.gpu_share, threads=share.threads, on_report=on_report)
     session.ended(number)

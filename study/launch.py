@@ -14,13 +14,14 @@ from rich.console import Console
 from analysis.layout import StudyPaths, study_paths, write_atomically, write_json
 from search_spaces.space import SearchSpace
 from study import inline_backend
+from study.allotment import Allotment
 from study.config import Budget, StudyConfig
 from study.manifest import describe
 from study.preflight import allot, check_data, check_evaluation, check_name, check_objectives, check_search
 from study.progress import Progress
 from study.resources import machine
 from study.search import Search
-from study.session import SIGNALLED, Allotment, Session
+from study.session import SIGNALLED, Session
 from study.tracking import Tracker, check_tracking, redact
 from trainables.config import UserError
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from analysis.layout import StudyPaths
 from search_spaces.space import SearchSpace
+from study.allotment import Allotment
 from study.config import StudyConfig
 from study.resources import hardware
-from study.session import Allotment
 from study.tracking_uri import redact, resolve_uri
 from trainables.metrics import OBJECTIVES
 
@@ -37,11 +37,7 @@ def describe(
         "evaluation": {"head": evaluation.head, "epsilon": evaluation.epsilon, "split": evaluation.split},
         "data": data,
         "budget": config.budget.model_dump(),
-        "resources": {
-            "cpus_per_trial": allotment.cpus,
-            "gpus_per_trial": allotment.gpus,
-            "concurrent": allotment.concurrent,
-        },
+        "resources": allotment.to_json(),
         "environment": environment(),
         "tracking": {"uri": None if config.tracking.offline else redact(resolve_uri(config.tracking.uri, paths))},
     }

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analysis.layout import StudyPaths
-from search_spaces.space import SearchSpace
-from study.config import StudyConfig
-from study.resources import gpus_per_trial, slots
+from search_spaces.space import Part, SearchSpace
+from study.allotment import Allotment, Share, allotment
+from study.config import Resources, StudyConfig
+from study.resources import gpus_per_trial
 from study.samplers import make_sampler
-from study.session import Allotment
+from study.shares import of_trainable
 from trainables.config import ConfigError, UserError
 from trainables.cost import batches_per_epoch
 from trainables.metrics import AUTO_ATTACK_ACCURACY
@@ -76,7 +77,13 @@ def allot(config: StudyConfig, space: SearchSpace, available: Mapping[str, float
     for part in space.parts:
         if part.base.device.startswith("cuda") and not available.get("GPU"):
             raise ConfigError(f"device is {part.base.device!r} but no GPU is visible; set it to auto or cpu")
-    gpus = gpus_per_trial(asked.gpus_per_trial, available, {part.base.device for part in space.parts})
-    fits = slots(asked.cpus_per_trial, gpus, available)
-    concurrent = min(fits, asked.max_concurrent or fits) if side_by_side else 1
-    return Allotment(cpus=asked.cpus_per_trial, gpus=gpus, concurrent=concurrent)
+    shares = {part.trainable: _share(asked, part, available) for part in space.parts}
+    at_most = asked.max_concurrent if side_by_side else 1
+    return allotment(shares, available.get("CPU", 0.0), available.get("GPU", 0.0), at_most)
+
+
+def _share(asked: Resources, part: Part, available: Mapping[str, float]) -> Share:
+    cpus = of_trainable(asked.cpus_per_trial, part.trainable, 1.0)
+    wanted = of_trainable(asked.gpus_per_trial, part.trainable, None)
+    gpus, why = gpus_per_trial(wanted, available, part.base.device)
+    return Share(cpus=float(cpus), gpus=gpus, why=why)

@@ -24,7 +24,7 @@ from ray.tune.search import Searcher
 from study.interrupts import interruptible
 from study.search import Assignment
 from study.session import Session
-from study.worker import run_on_ray
+from study.worker import resources_of, run_on_ray
 from trainables.config import UserError
 
 PATIENCE_S = 0.5
@@ -115,12 +115,14 @@ def run(session: Session) -> None:
 
 def _fit(session: Session) -> None:
     searcher = _Searcher(session)
-    allotment = session.allotment
     try:
         tune.Tuner(
-            tune.with_resources(run_on_ray, {"cpu": allotment.cpus, "gpu": allotment.gpus}),
+            tune.with_resources(run_on_ray, resources_of),
             tune_config=tune.TuneConfig(
-                search_alg=searcher, num_samples=-1, max_concurrent_trials=allotment.concurrent, reuse_actors=True
+                search_alg=searcher,
+                num_samples=-1,
+                max_concurrent_trials=session.allotment.concurrent,
+                reuse_actors=True,
             ),
             run_config=tune.RunConfig(
                 name="ray",
@@ -151,19 +153,26 @@ class _Searcher(_Unpickled, Searcher):
         self._session = session
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask")
         self._asked: Future[Assignment | None] | None = None
+        self._running: dict[str, str] = {}
 
-    def suggest(self, trial_id: str) -> Any:  # noqa: ARG002
-        """A trial's config, ``FINISHED``, or ``None`` while the sampler thinks."""
+    def suggest(self, trial_id: str) -> Any:
+        """A trial's config, ``FINISHED``, or ``None`` while the sampler thinks or no trial would find room."""
         if self._asked is None:
+            if not self._session.allotment.has_room(self._running.values()):
+                return None
             self._asked = self._thread.submit(self._session.next)
         if not wait([self._asked], timeout=PATIENCE_S).done:
             return None
         asked, self._asked = self._asked, None
         assignment = asked.result()
-        return Searcher.FINISHED if assignment is None else self._config(assignment)
+        if assignment is None:
+            return Searcher.FINISHED
+        self._running[trial_id] = assignment.trainable
+        return self._config(assignment)
 
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:  # noqa: ARG002
         """The callback hears the same, and the reason."""
+        self._running.pop(trial_id, None)
 
     def save(self, checkpoint_path: str) -> None:
         """Optuna's storage has it all."""
@@ -172,12 +181,14 @@ class _Searcher(_Unpickled, Searcher):
         self._thread.shutdown()
 
     def _config(self, assignment: Assignment) -> dict[str, Any]:
-        allotment = self._session.allotment
+        share = self._session.allotment.of(assignment.trainable)
         return {
             "root": str(self._session.paths.root),
             "number": assignment.number,
-            "gpu_share": allotment.gpu_share,
-            "threads": allotment.threads,
+            "cpus": share.cpus,
+            "gpus": share.gpus,
+            "gpu_share": share.gpu_share,
+            "threads": share.threads,
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -25,34 +25,17 @@ def machine() -> dict[str, float]:
     return {"CPU": float(len(os.sched_getaffinity(0))), "GPU": float(torch.cuda.device_count())}
 
 
-def gpus_per_trial(asked: float | None, available: Mapping[str, float], devices: Collection[str]) -> float:
-    """GPUs that each trial holds: as asked, else one if there is one and not every trial names the CPU.
+def gpus_per_trial(asked: float | None, available: Mapping[str, float], device: str) -> tuple[float, str]:
+    """GPUs that a trial on ``device`` holds, and why: as asked, else one if there is one and it does not name the CPU.
 
     Raises ``ResourceError`` if a GPU is asked for and there is none.
     """
     has_gpu = available.get("GPU", 0) > 0
     if asked is None:
-        return 1.0 if has_gpu and any(device != "cpu" for device in devices) else 0.0
+        return (1.0, "there is a GPU") if has_gpu and device != "cpu" else (0.0, "it runs on the CPU")
     if asked > 0 and not has_gpu:
         raise ResourceError(f"resources.gpus_per_trial is {asked:g} but no GPU is visible; set it to 0 to use the CPU")
-    return asked
-
-
-def slots(cpus: float, gpus: float, available: Mapping[str, float]) -> int:
-    """How many trials run side by side; ``ResourceError`` if not even one does.
-
-    A share of a GPU never spans two GPUs.
-    """
-    by_cpu = int(available.get("CPU", 0) / cpus + 1e-9) if cpus > 0 else None
-    on_gpu = int(available.get("GPU", 0))
-    by_gpu = None if gpus == 0 else (on_gpu * int(1 / gpus + 1e-9) if gpus <= 1 else int(on_gpu / gpus))
-    fits = min((count for count in (by_cpu, by_gpu) if count is not None), default=1)
-    if fits < 1:
-        raise ResourceError(
-            f"a trial asks for {cpus:g} cores and {gpus:g} GPUs (resources.cpus_per_trial, gpus_per_trial), "
-            f"there are {available.get('CPU', 0):g} and {on_gpu}; ask for less"
-        )
-    return fits
+    return float(asked), "as asked"
 
 
 def confine(threads: int, gpu_share: float) -> None:

@@ -121,6 +121,7 @@ class Search:
             return False
         if ended is None:
             ended = self._end(number, events, status, str(lost))
+        self._mark(self._frozen(number), gpu_share=_share(events))
         self.tell(number, TrialStatus(ended["status"]), ended.get("metrics"), ended.get("reason"))
         return True
 
@@ -172,7 +173,7 @@ class Search:
 
     def spent(self) -> Spent:
         begun = [trial for trial in self.trials() if trial.state is not TrialState.WAITING]
-        minutes = sum(_gpu_minutes(metrics_of(trial)) for trial in begun)
+        minutes = sum(_gpu_minutes(trial) for trial in begun)
         return Spent(trials=len(begun), gpu_hours=minutes / 60)
 
     def trials(self) -> list[FrozenTrial]:
@@ -269,9 +270,15 @@ class Search:
                 self._storage.set_trial_user_attr(trial._trial_id, name, finite(value))
 
 
-def _gpu_minutes(metrics: Mapping[str, float]) -> float:
-    """What a trial used; one that did not finish counts by its training time, as if it had held a whole GPU."""
-    return metrics.get(GPU_MINUTES, metrics.get(TRAIN_SECONDS, 0.0) / 60)
+def _gpu_minutes(trial: FrozenTrial) -> float:
+    """What a trial used; one that did not finish counts by its training time, times the share of a GPU it held."""
+    metrics, share = metrics_of(trial), float(trial.user_attrs.get("gpu_share", 1.0))
+    return metrics.get(GPU_MINUTES, metrics.get(TRAIN_SECONDS, 0.0) / 60 * share)
+
+
+def _share(events: list[dict[str, Any]]) -> float | None:
+    """The share of a GPU that the last attempt held."""
+    return next((event.get("gpu_share") for event in reversed(events) if event["kind"] == ATTEMPT), None)
 
 
 def metrics_of(trial: FrozenTrial) -> dict[str, float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from analysis.layout import StudyPaths
+from study.allotment import Allotment
 from study.config import StudyConfig
 from study.progress import Progress
 from study.resources import MINIMUM_FREE_GIB, disk_is_low
@@ -14,24 +15,6 @@ from study.search import Assignment, Search
 from study.tracking import Tracker
 
 SIGNALLED = "interrupted"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Allotment:
-    """What each trial gets, and how many run side by side."""
-
-    cpus: float
-    gpus: float
-    concurrent: int
-
-    @property
-    def gpu_share(self) -> float:
-        """What GPU-minutes are multiplied by; on the CPU they are the trial's own minutes."""
-        return self.gpus or 1.0
-
-    @property
-    def threads(self) -> int:
-        return max(1, int(self.cpus))
 
 
 @dataclass(frozen=True, kw_only=True)

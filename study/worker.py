@@ -10,11 +10,11 @@ import json
 import os
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from filelock import FileLock
@@ -36,6 +36,9 @@ from trainables import checkpoint, trial
 from trainables.config import TrialConfig, UserError, from_dict
 from trainables.leftovers import shed
 from trainables.metrics import EpochReport
+
+if TYPE_CHECKING:
+    from ray.tune import PlacementGroupFactory
 
 PREDECESSOR_TIMEOUT_S = 120
 """A worker whose driver was killed may outlive it for a moment; its successor waits so long for it to let go."""
@@ -60,11 +63,18 @@ class Ended:
 
 
 def run_assignment(
-    root: Path, number: int, *, gpu_share: float = 1.0, threads: int = 1, on_report: Report = lambda _: None
+    root: Path,
+    number: int,
+    *,
+    gpu_share: float = 1.0,
+    threads: int = 1,
+    place: Mapping[str, Any] | None = None,
+    on_report: Report = lambda _: None,
 ) -> Ended:
     """Run trial ``number`` of the study in folder ``root`` to its end, from its last checkpoint if it has one.
 
-    ``gpu_share`` is the part of a GPU it holds, 1 on the CPU. ``on_report`` hears of each epoch after it is on disk.
+    ``gpu_share`` is the part of a GPU it holds, 1 on the CPU; ``place`` says where, for the attempt's event.
+    ``on_report`` hears of each epoch after it is on disk.
     Raises what is no fault of the trial: ``MACHINE_FAULTS`` and interruptions.
     """
     paths = StudyPaths(root).trial(number)
@@ -73,7 +83,7 @@ def run_assignment(
             return ended
         confine(threads, gpu_share)
         attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
-        ended = _attempt(paths, attempt, gpu_share, on_report)
+        ended = _attempt(paths, attempt, gpu_share, place or {}, on_report)
         append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics)
         if ended.status is TrialStatus.FINISHED:
             _shed(paths)
@@ -89,9 +99,25 @@ def run_on_ray(config: dict[str, Any]) -> dict[str, Any]:
         config["number"],
         gpu_share=config["gpu_share"],
         threads=config["threads"],
+        place=_place(),
         on_report=lambda report: tune.report({"epoch": report.epoch}),
     )
     return {"status": str(ended.status)}
+
+
+def resources_of(config: dict[str, Any]) -> PlacementGroupFactory:
+    """What Ray reserves for the trial of this ``config``: its own share, as its trainable has it."""
+    from ray.tune import PlacementGroupFactory
+
+    return PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
+
+
+def _place() -> dict[str, Any]:
+    """The node of the cluster, and the GPUs on it, that Ray gave to this process."""
+    import ray
+
+    context = ray.get_runtime_context()
+    return {"node": context.get_node_id(), "gpus": context.get_accelerator_ids().get("GPU", [])}
 
 
 def _already_ended(paths: TrialPaths) -> Ended | None:
@@ -102,10 +128,10 @@ def _already_ended(paths: TrialPaths) -> Ended | None:
     return None
 
 
-def _attempt(paths: TrialPaths, attempt: int, gpu_share: float, on_report: Report) -> Ended:
+def _attempt(paths: TrialPaths, attempt: int, gpu_share: float, place: Mapping[str, Any], on_report: Report) -> Ended:
     try:
         config = from_dict(json.loads(paths.config.read_text())["config"])
-        _announce(paths, attempt, config, gpu_share)
+        _announce(paths, attempt, config, gpu_share, place)
         report = _Reporter(paths, attempt, on_report)
         result = trial.run(config, checkpoint=paths.checkpoint, report=report, gpu_share=gpu_share)
     except TrialStopped as stop:
@@ -125,7 +151,7 @@ def _shed(paths: TrialPaths) -> None:
         shed(paths.checkpoint, from_dict(json.loads(paths.config.read_text())["config"]))
 
 
-def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, gpu_share: float) -> None:
+def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, gpu_share: float, place: Mapping[str, Any]) -> None:
     resumed = checkpoint.load(paths.checkpoint, config)["report"]["epoch"] if paths.checkpoint.exists() else 0
     append_event(
         paths,
@@ -136,6 +162,7 @@ def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, gpu_share: f
         device=device_in_words(config.device),
         gpu_share=gpu_share,
         resumed_epoch=resumed,
+        **place,
     )
 
 

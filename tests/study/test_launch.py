@@ -21,7 +21,6 @@ from study import inline_backend
 from study.config import StudyConfig
 from study.launch import NoSuchStudyError, StudyBusyError, launch, resume
 from study.preflight import NameTakenError, check_evaluation
-from study.resources import ResourceError, gpus_per_trial, slots
 from study.search import Search
 from study.search_storage import SearchError
 from study.session import Session
@@ -289,42 +288,3 @@ def test_a_study_on_ray(tiny: Tiny, capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().err == "", "Ray is silent"
     config = from_dict(json.loads(paths.trial(0).config.read_text())["config"])
     assert ends(paths)[0]["metrics"][PGD_ACCURACY] == trial.run(config).metrics()[PGD_ACCURACY]
-
-
-@pytest.mark.parametrize(
-    ("asked", "gpus", "devices", "given"),
-    [
-        (None, 0, {"auto"}, 0.0),
-        (None, 2, {"auto"}, 1.0),
-        (None, 2, {"cpu"}, 0.0),
-        (0.5, 1, {"auto"}, 0.5),
-        (0.0, 1, {"auto"}, 0.0),
-    ],
-)
-def test_gpus_per_trial(asked: float | None, gpus: int, devices: set[str], given: float) -> None:
-    assert gpus_per_trial(asked, {"GPU": gpus}, devices) == given
-
-
-def test_a_gpu_that_is_not_there_is_refused(tiny: Tiny) -> None:
-    with pytest.raises(ResourceError, match="no GPU is visible"):
-        gpus_per_trial(0.5, {"CPU": 8}, {"auto"})
-
-
-@pytest.mark.parametrize(
-    ("cpus", "gpus", "available", "fits"),
-    [
-        (1, 0, {"CPU": 4}, 4),
-        (0.1, 0, {"CPU": 1}, 10),
-        (2, 0.3, {"CPU": 16, "GPU": 2}, 6),
-        (1, 1, {"CPU": 16, "GPU": 2}, 2),
-        (1, 2, {"CPU": 16, "GPU": 3}, 1),
-        (8, 0.1, {"CPU": 16, "GPU": 1}, 2),
-    ],
-)
-def test_slots(cpus: float, gpus: float, available: dict[str, float], fits: int) -> None:
-    assert slots(cpus, gpus, available) == fits
-
-
-def test_a_trial_that_fits_nowhere_is_refused() -> None:
-    with pytest.raises(ResourceError, match="asks for 4 cores and 0 GPUs"):
-        slots(4, 0, {"CPU": 2})
