@@ -16,6 +16,7 @@ from search_spaces.space import SearchSpace
 from study import inline_backend
 from study.allotment import Allotment
 from study.config import Budget, StudyConfig
+from study.containment import check_contained
 from study.manifest import describe
 from study.preflight import allot, check_data, check_evaluation, check_name, check_objectives, check_search
 from study.progress import Progress
@@ -140,6 +141,7 @@ def _new_folder(paths: StudyPaths) -> Iterator[None]:
 @contextmanager
 def _sole_driver(paths: StudyPaths) -> Iterator[None]:
     """One driver a study; the lock goes with the process that holds it."""
+    check_contained(paths.root)
     try:
         with FileLock(paths.root / ".lock", blocking=False):
             yield

@@ -13,15 +13,17 @@ import shutil
 import traceback
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import ray
 from ray import tune
+from ray.exceptions import AuthenticationError
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
 from study.interrupts import interruptible
+from study.ray_local import hide_secrets, keep_token_private, on_loopback
 from study.search import Assignment
 from study.session import Session
 from study.worker import resources_of, run_on_ray
@@ -29,6 +31,9 @@ from trainables.config import UserError
 
 PATIENCE_S = 0.5
 """How long Tune's loop waits for a suggestion; a sampler that thinks longer does so beside the running trials."""
+
+STARTS = 3
+_TOO_SLOW = "timed out during startup"
 
 _IN_WORKERS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial that holds no GPU sees none
@@ -60,16 +65,36 @@ def cluster(address: str | None) -> Iterator[Mapping[str, float]]:
         return
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    try:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **(_local() if address is None else _at(address)))
-    except (ConnectionError, ValueError) as error:
-        raise ClusterError(
-            f"no Ray cluster answers at {address!r} ({error}); start one or leave --address out"
-        ) from error
-    try:
-        yield _resources()
-    finally:
-        ray.shutdown()
+    hide_secrets()
+    with on_loopback() if address is None else nullcontext():
+        _start(address)
+        try:
+            yield _resources()
+        finally:
+            ray.shutdown()
+
+
+def _start(address: str | None) -> None:
+    """Start or join Ray. A machine under load may miss the 30 s that Ray gives its own processes: it gets a few."""
+    for _ in range(STARTS):
+        try:
+            settings = _local() if address is None else _at(address)
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **settings)
+            return
+        except AuthenticationError as error:
+            raise ClusterError(
+                f"the Ray cluster at {address!r} wants its token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH to "
+                "the file that holds it"
+            ) from error
+        except (ConnectionError, ValueError) as error:
+            raise ClusterError(
+                f"no Ray cluster answers at {address!r} ({error}); start one or leave --address out"
+            ) from error
+        except Exception as error:
+            if _TOO_SLOW not in str(error):
+                raise
+            ray.shutdown()
+    raise ClusterError(f"Ray did not start in {STARTS} attempts; the machine may be too busy, try again later")
 
 
 def _resources() -> Mapping[str, float]:
@@ -79,10 +104,10 @@ def _resources() -> Mapping[str, float]:
 
 def _local() -> dict[str, Any]:
     """The kernel, not Ray, ends the process that needs too much memory: Tune survives the loss of an actor only."""
+    keep_token_private()
     return {
         "address": "local",
         "include_dashboard": False,
-        "_node_ip_address": "127.0.0.1",
         "_system_config": {"memory_monitor_refresh_ms": 0},
     }
 
