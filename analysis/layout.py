@@ -14,6 +14,8 @@
           checkpoint.pt           newest state, replaced each epoch; of a finished trial, its weights
           checkpoint.evaluation/  heads, and how far an evaluation has come
           result.json             the TrialResult, written once
+          rungs.json              what early stopping made of the trial, rung by rung
+          stop.json               {"reason": ...}: the trial is to end at its newest report
 
 Files that are replaced are written under a temporary name, flushed to disk, then renamed.
 """
@@ -57,6 +59,14 @@ class TrialPaths:
     @property
     def result(self) -> Path:
         return self.root / "result.json"
+
+    @property
+    def rungs(self) -> Path:
+        return self.root / "rungs.json"
+
+    @property
+    def stop(self) -> Path:
+        return self.root / "stop.json"
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,17 @@ from ruamel.yaml import YAML
 from analysis.layout import study_paths
 from search_spaces.faults import Fault, SpaceError, nearest
 from search_spaces.space import SearchSpace
+from study.halving import Rule
 from study.settings import Settings, flatten_settings
 from study.shares import Gpus, cpus_asked, gpus_asked
 from study.study_file import StudyFileError, fault_of, lines, read_study_file
 from study.tracking_uri import TrackingError, resolve_uri
 from study.yaml_tree import with_fractions
 from trainables.config import ConfigError, FaithfulTo, TrialConfig
-from trainables.metrics import CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
+from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
 
 SamplerName = Literal["tpe", "nsga2", "gp", "random"]
+SchedulerName = Literal["none", "halving"]
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
@@ -115,6 +117,25 @@ class Tracking(_Section):
     offline: bool = False
 
 
+def _by_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class EarlyStopping(_Section):
+    """Which trials end before their schedule does; ``study.halving`` says what the numbers mean."""
+
+    name: SchedulerName = "halving"
+    eta: float = Field(default=Rule.eta, gt=1, allow_inf_nan=False)
+    rungs: int = Field(default=Rule.rungs, gt=0)
+    spread: float = Field(default=Rule.spread, gt=1, allow_inf_nan=False)
+    minimum: int = Field(default=Rule.minimum, gt=1)
+    errors: float = Field(default=Rule.errors, ge=0, allow_inf_nan=False)
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(**self.model_dump(exclude={"name"}))
+
+
 class StudyConfig(_Section):
     """One study, as its file says."""
 
@@ -127,6 +148,8 @@ class StudyConfig(_Section):
     """What ``search_spaces.build`` takes: dimension -> range, choices or value; trainable -> the same for it alone."""
     objectives: Names = [CLEAN_ACCURACY, PGD_ACCURACY]
     sampler: SamplerName = "tpe"
+    scheduler: Annotated[EarlyStopping, BeforeValidator(_by_name)] = EarlyStopping(name="none")
+    """Early stopping; its name alone stands for it with its defaults."""
     seed: int = Field(default=0, ge=0)
     budget: Budget
     resources: Resources = Resources()
@@ -190,6 +213,8 @@ class StudyConfig(_Section):
         if self.sampler == "gp" and len(self.trainables) > 1:
             yield Fault(("sampler",), "sampler gp models one trainable; choose tpe, or one study per trainable")
         yield from self._share_faults()
+        if self.scheduler.name == "halving" and not set(self.objectives) & set(ACCURACIES):
+            yield Fault(("scheduler",), f"halving compares accuracies; add an objective of {', '.join(ACCURACIES)}")
         configs, faults = self._held.configs()
         yield from (fault.under("settings") for fault in faults)
         try:

@@ -11,6 +11,7 @@ from study.allotment import Allotment
 from study.config import StudyConfig
 from study.progress import Progress
 from study.resources import MINIMUM_FREE_GIB, disk_is_low
+from study.scheduler import Scheduler
 from study.search import Assignment, Search
 from study.tracking import Tracker
 
@@ -28,6 +29,8 @@ class Session:
     tracker: Tracker
     progress: Progress
     console: Console
+    scheduler: Scheduler | None = None
+    """Ends trials early; ``None``: every trial runs to its end."""
     _interruptions: list[str] = field(default_factory=list)
 
     def next(self) -> Assignment | None:
@@ -40,7 +43,9 @@ class Session:
         return assignment
 
     def reported(self, number: int) -> None:
-        """A trial has a new epoch on disk."""
+        """A trial has a new epoch on disk; it goes on when this returns, or ends if its folder then says so."""
+        if self.scheduler is not None:
+            self.scheduler.reported(number)
         self._show(number)
 
     def ended(self, number: int, *, lost: str | None = None) -> None:

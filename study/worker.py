@@ -178,6 +178,16 @@ class _Reporter:
             append_event(self._paths, EPOCH, self._attempt, epoch=report.epoch, metrics=report.metrics())
             self._last = report.epoch
         self._on_report(report)
+        if (reason := _told_to_stop(self._paths)) is not None:
+            raise TrialStopped(reason)
+
+
+def _told_to_stop(paths: TrialPaths) -> str | None:
+    """Why the driver wants the trial to end; it decides before it lets the trial go on after a report."""
+    try:
+        return str(json.loads(paths.stop.read_text())["reason"])
+    except FileNotFoundError:
+        return None
 
 
 def _epochs(paths: TrialPaths) -> list[dict[str, Any]]:
