@@ -55,6 +55,11 @@ Set = Annotated[
 Backend = Annotated[
     Literal["ray", "inline"], typer.Option(help="ray: trials side by side; inline: one by one in this process.")
 ]
+AnyBackend = Annotated[
+    Literal["ray", "inline", "replay"],
+    typer.Option(help="As ray and inline say; replay: recorded trials (--curves) in the place of training."),
+]
+Curves = Annotated[Path | None, typer.Option("--curves", metavar="FILE", help="Recorded trials for --backend replay.")]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster, auto or HOST:PORT.")]
 TrackingUri = Annotated[
     str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow, http://HOST:PORT or sqlite:////PATH say.")
@@ -90,8 +95,9 @@ def launch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show space, configurations and cost; write nothing.")
     ] = False,
-    backend: Backend = "ray",
+    backend: AnyBackend = "ray",
     address: Address = None,
+    curves: Curves = None,
     offline: Annotated[bool, typer.Option("--offline", help="Leave MLflow for a later `study sync`.")] = False,
     tracking_uri: TrackingUri = None,
     studies: Studies = None,  # noqa: ARG001
@@ -113,7 +119,7 @@ def launch(
         return
     from study.launch import launch as run
 
-    _print_outcome(run(config, backend=backend, address=address))
+    _print_outcome(run(config, backend=backend, address=address, curves=curves))
 
 
 @app.command(epilog="Example: study resume demo --trials 40")
@@ -122,8 +128,9 @@ def resume(
     trials: Annotated[int | None, typer.Option(min=1, help="New total of trials, those done included.")] = None,
     wall_minutes: Annotated[float | None, typer.Option(min=0.01, help="New total of minutes.")] = None,
     gpu_hours: Annotated[float | None, typer.Option(min=0.01, help="New total of GPU-hours.")] = None,
-    backend: Backend = "ray",
+    backend: AnyBackend = "ray",
     address: Address = None,
+    curves: Curves = None,
     tracking_uri: TrackingUri = None,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
@@ -138,6 +145,7 @@ def resume(
         tracking_uri=tracking_uri,
         backend=backend,
         address=address,
+        curves=curves,
     )
     _print_outcome(paths)
 
@@ -314,6 +322,68 @@ def export(
 
         version = make_version(paths, found.number, folder, register)
         typer.echo(f"registered in MLflow as {register}, version {version}")
+
+
+@app.command(epilog="Example: study record demo -o demo-curves.jsonl")
+def record(
+    name: Name,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write them.")],
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Write a study's finished trials, epoch by epoch, to one small file that searches can be replayed from."""
+    from study import curves
+
+    recorded, left_out = curves.record(_paths(name), output)
+    typer.echo(f"{recorded} finished trials of {name} are in {output}; {left_out} others are not")
+
+
+@app.command(epilog="Example: study simulate synthetic --seeds 20 -o comparison.html   (or study simulate FILE)")
+def simulate(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Recorded trials, synthetic, or one synthetic family's name.")
+    ],
+    samplers: Annotated[str, typer.Option(metavar="A,B", help="random, tpe, nsga2, ...")] = "random",
+    schedulers: Annotated[
+        str | None, typer.Option(metavar="A,B", help="none, asha_clean, ...; all if not given.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Searches of each kind.")] = 20,
+    workers: Annotated[int, typer.Option(min=1, help="Trials side by side.")] = 4,
+    trials: Annotated[float, typer.Option(min=1, help="Whole trials whose GPU-minutes each search may spend.")] = 40,
+    assignments: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="A number of the rule, eta=2 say; may be repeated.")
+    ] = [],  # noqa: B006
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="The figure, HTML.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="PATH", help="Write all figures here, unrounded.")] = None,
+) -> None:
+    """Compare early stopping and samplers on recorded or synthetic curves, without training."""
+    from rich.console import Console
+
+    from analysis import comparison as figures
+    from analysis.layout import write_json
+    from study import comparison
+    from study.baselines import SCHEDULERS
+    from study.config import early_stopping
+    from study.scenarios import scenarios
+    from study.study_file import parse_overrides
+
+    with Console(stderr=True).status("simulating") as status:
+        found = comparison.compare(
+            scenarios(source),
+            samplers=samplers.split(","),
+            schedulers=schedulers.split(",") if schedulers else tuple(SCHEDULERS),
+            seeds=seeds,
+            workers=workers,
+            trials=trials,
+            rule=early_stopping(parse_overrides(assignments)).rule,
+            progress=status.update,
+        )
+    _print(figures.comparison_table(found))
+    if json is not None:
+        write_json(json, found.to_json())
+    if output is not None:
+        from analysis.figures.comparison import write_comparison
+
+        write_comparison(found, output)
 
 
 @app.command(epilog="Example: study ui --port 5001")

@@ -136,6 +136,15 @@ class EarlyStopping(_Section):
         return Rule(**self.model_dump(exclude={"name"}))
 
 
+def early_stopping(values: Mapping[str, Any]) -> EarlyStopping:
+    """Halving with some of its numbers replaced; ``StudyFileError`` names every bad one."""
+    try:
+        return EarlyStopping.model_validate(values)
+    except ValidationError as error:
+        faults = [fault_of(item, EarlyStopping) for item in error.errors()]
+        raise StudyFileError("\n".join(f"--set {fault.path[0]}: {fault.message}" for fault in faults)) from error
+
+
 class StudyConfig(_Section):
     """One study, as its file says."""
 

@@ -38,6 +38,7 @@ from trainables.metrics import (
 
 EPOCH_METRICS = (TRAIN_FORWARD_EQUIVALENTS, TRAIN_SECONDS, PROBE_ACCURACY, PROBE_PGD_ACCURACY)
 EVALUATION_IMAGES = "evaluation_images"
+"""On how many images the final accuracies, and at most so many the probes, are measured."""
 METRICS = (CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES, FORWARD_EQUIVALENTS, EVALUATION_IMAGES)
 ESSENTIALS = ("seed", "data.source", "data.train_images", "optimiser.epochs", "evaluation.head", "evaluation.epsilon")
 _DECADE = 10.0
@@ -57,7 +58,7 @@ class Curve:
     epochs: tuple[Mapping[str, float], ...]
     """Each epoch's ``EPOCH_METRICS``; an absent probe is NaN."""
     metrics: Mapping[str, float]
-    """``METRICS``, as far as they were measured."""
+    """``METRICS``."""
     gpu_share: float = 1.0
     config: Mapping[str, Any]
 
@@ -110,7 +111,7 @@ class Nearest:
     """Finds the recorded trial of a trainable that lies nearest to a point.
 
     Each parameter is scaled to [0, 1] over the trainable's recorded trials, on a logarithmic scale where these span
-    more than a decade; distance is Euclidean; a parameter that the recording does not vary does not count.
+    more than a decade; distance is Euclidean; what the recording does not vary, or a point does not have, does not count.
     """
 
     def __init__(self, curves: Sequence[Curve]) -> None:
@@ -135,11 +136,12 @@ class Nearest:
 
     def at(self, trainable: str, place: Sequence[float] | Floats) -> Curve:
         """Nearest to a point of the unit cube over ``dimensions``; at a tie the first recorded."""
-        distance = ((self._places[trainable] - np.asarray(place)) ** 2).sum(axis=1)
+        distance = np.nansum((self._places[trainable] - np.asarray(place)) ** 2, axis=1)
         return self._members[trainable][int(distance.argmin())]
 
     def _place(self, trainable: str, params: Mapping[str, float]) -> Floats:
-        return np.array([scale.share(params[name]) for name, scale in self._scales[trainable].items()])
+        scales = self._scales[trainable]
+        return np.array([scales[name].share(params.get(name, math.nan)) for name in scales])
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def _parse(line: str, place: str) -> Curve:
             gpu_share=float(values["gpu_share"]),
             config=values["config"],
         )
-        missing = [name for name in METRICS[:3] if name not in curve.metrics]
+        missing = [name for name in METRICS if name not in curve.metrics]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CurvesError(f"{place}: no recorded trial ({type(error).__name__}: {error})") from error
     if missing or not curve.epochs:

@@ -79,7 +79,7 @@ class Bracket:
 
     @classmethod
     def of(cls, total: float, rule: Rule) -> Bracket:
-        """The bracket of a trial with so much work ahead: edges are powers of ``rule.spread``, the same in any study."""
+        """The bracket of a trial of so much work; edges are powers of ``rule.spread``, the same in any study."""
         power = math.floor(math.log(total) / math.log(rule.spread) + 1e-9)
         lower = rule.spread**power
         return cls(lower, tuple(lower / rule.eta**step for step in range(rule.rungs, 0, -1)))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from study.interrupts import interruptible
 from study.search import Assignment
 from study.session import Session
-from study.worker import TrialStopped, run_assignment
-from trainables.metrics import EpochReport
+from study.worker import Epoch, Train, TrialStopped, run_assignment
 
 
-def run(session: Session) -> None:
-    """Run the study to its end; ``KeyboardInterrupt`` when a signal, or a full disk, ends it earlier."""
+def run(session: Session, train: Train | None = None) -> None:
+    """Run the study to its end; ``KeyboardInterrupt`` when a signal, or a full disk, ends it earlier.
+
+    ``train`` stands in for ``trainables.trial.run``.
+    """
 
     def interrupted() -> None:
         session.interrupt()
@@ -18,18 +20,25 @@ def run(session: Session) -> None:
 
     with interruptible(interrupted):
         while (assignment := session.next()) is not None:
-            _run_trial(session, assignment)
+            _run_trial(session, assignment, train)
 
 
-def _run_trial(session: Session, assignment: Assignment) -> None:
+def _run_trial(session: Session, assignment: Assignment, train: Train | None) -> None:
     number, share = assignment.number, session.allotment.of(assignment.trainable)
 
-    def on_report(_report: EpochReport) -> None:
+    def on_report(_report: Epoch) -> None:
         session.reported(number)
         if session.over():
             if session.interrupted:
                 raise KeyboardInterrupt
             raise TrialStopped(session.out_of_time())
 
-    run_assignment(session.paths.root, number, gpu_share=share.gpu_share, threads=share.threads, on_report=on_report)
+    run_assignment(
+        session.paths.root,
+        number,
+        gpu_share=share.gpu_share,
+        threads=share.threads,
+        on_report=on_report,
+        train=train,
+    )
     session.ended(number)

@@ -6,6 +6,8 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from filelock import FileLock, Timeout
@@ -20,13 +22,15 @@ from study.containment import check_contained
 from study.manifest import describe
 from study.preflight import allot, check_data, check_evaluation, check_name, check_objectives, check_search
 from study.progress import Progress
+from study.replay import Replay
 from study.resources import machine
+from study.scheduler import Known, Scheduler
 from study.search import Search
 from study.session import SIGNALLED, Session
 from study.tracking import Tracker, check_tracking, redact
 from trainables.config import UserError
 
-Backend = Literal["ray", "inline"]
+Backend = Literal["ray", "inline", "replay"]
 Run = Callable[[Session], None]
 
 INTERRUPTED = 130
@@ -46,11 +50,17 @@ class StudyPausedError(UserError):
 
 
 def launch(
-    config: StudyConfig, *, backend: Backend = "ray", address: str | None = None, console: Console | None = None
+    config: StudyConfig,
+    *,
+    backend: Backend = "ray",
+    address: str | None = None,
+    curves: Path | None = None,
+    console: Console | None = None,
 ) -> StudyPaths:
     """Run a new study to the end of its budget.
 
     ``address``: ``auto`` or HOST:PORT of a Ray cluster that shares the studies' folder; ``None``: this machine.
+    ``curves``: the recorded trials that the replay backend takes in the place of training.
     Raises ``UserError`` for what the user can mend, before anything is written; ``SystemExit(130)`` when a signal
     ended the study, which can then be resumed.
     """
@@ -62,13 +72,14 @@ def launch(
     check_search(config, space)
     check_evaluation(space)
     check_objectives(config, space)
-    data = check_data(space, progress=console.is_terminal)
-    with _executor(backend, address) as (available, run):
+    replay = _replay(backend, curves)
+    data = replay.check(space) if replay else check_data(space, progress=console.is_terminal)
+    with _executor(backend, address, replay) as (available, run):
         allotment = allot(config, space, available, side_by_side=backend == "ray")
         with _new_folder(paths), _sole_driver(paths):
-            write_json(paths.manifest, describe(paths, config, space, allotment, data))
+            write_json(paths.manifest, describe(paths, config, space, allotment, data) | _replayed(replay))
             _write_study_file(paths, config)
-            _drive(paths, config, space, allotment, run, console)
+            _drive(paths, config, space, allotment, run, console, replay)
     return paths
 
 
@@ -81,6 +92,7 @@ def resume(
     tracking_uri: str | None = None,
     backend: Backend = "ray",
     address: str | None = None,
+    curves: Path | None = None,
     console: Console | None = None,
 ) -> StudyPaths:
     """Go on with a study: first the trials that have not ended, then new ones. Finished trials are left alone.
@@ -99,18 +111,48 @@ def resume(
     stored = StudyConfig.load(paths.study_file, elsewhere)
     config = _with_budget(stored, {key: value for key, value in asked.items() if value})
     space = config.search_space()
-    check_data(space, progress=console.is_terminal)
-    with _executor(backend, address) as (available, run):
+    replay = _replay(backend, curves)
+    _check_kind(paths, replay)
+    if replay:
+        replay.check(space)
+    else:
+        check_data(space, progress=console.is_terminal)
+    with _executor(backend, address, replay) as (available, run):
         allotment = allot(config, space, available, side_by_side=backend == "ray")
         with _sole_driver(paths):
             _record_budget(paths, config)
-            _drive(paths, config, space, allotment, run, console)
+            _drive(paths, config, space, allotment, run, console, replay)
     return paths
 
 
+def _replay(backend: Backend, curves: Path | None) -> Replay | None:
+    """What stands in for training; ``UserError`` where the backend and ``curves`` do not go together."""
+    if (backend == "replay") != (curves is not None):
+        raise UserError("--backend replay and --curves FILE go together: `study record` writes the file")
+    return None if curves is None else Replay(curves)
+
+
+def _replayed(replay: Replay | None) -> dict[str, str]:
+    return {"replayed": str(replay.file)} if replay else {}
+
+
+def _check_kind(paths: StudyPaths, replay: Replay | None) -> None:
+    """Figures that were replayed and such that were measured never stand in one study."""
+    replayed = "replayed" in json.loads(paths.manifest.read_text())
+    if replayed and replay is None:
+        raise UserError(f"study {paths.name} replays recorded trials; resume it with --backend replay --curves FILE")
+    if replay is not None and not replayed:
+        raise UserError(f"study {paths.name} trains its trials; resume it with --backend ray or inline")
+
+
 @contextmanager
-def _executor(backend: Backend, address: str | None) -> Iterator[tuple[Mapping[str, float], Run]]:
+def _executor(
+    backend: Backend, address: str | None, replay: Replay | None
+) -> Iterator[tuple[Mapping[str, float], Run]]:
     """Cores and GPUs there are, and what runs a session on them."""
+    if replay is not None:
+        yield machine(), partial(inline_backend.run, train=replay.run)
+        return
     if backend == "inline":
         yield machine(), inline_backend.run
         return
@@ -150,8 +192,15 @@ def _sole_driver(paths: StudyPaths) -> Iterator[None]:
 
 
 def _drive(
-    paths: StudyPaths, config: StudyConfig, space: SearchSpace, allotment: Allotment, run: Run, console: Console
+    paths: StudyPaths,
+    config: StudyConfig,
+    space: SearchSpace,
+    allotment: Allotment,
+    run: Run,
+    console: Console,
+    replay: Replay | None,
 ) -> None:
+    scheduler = _scheduler(paths, config, space, replay)
     search = Search.open(paths, config, space)
     try:
         tracker = Tracker.open(paths, uri=config.tracking.uri, offline=config.tracking.offline)
@@ -167,9 +216,18 @@ def _drive(
             tracker=tracker,
             progress=progress,
             console=console,
+            scheduler=scheduler,
         )
         _run(session, run)
     _finish(session)
+
+
+def _scheduler(paths: StudyPaths, config: StudyConfig, space: SearchSpace, replay: Replay | None) -> Scheduler | None:
+    """What ends trials early, as the study's earlier drivers left it."""
+    if config.scheduler.name == "none":
+        return None
+    known = replay.known() if replay else Known.of_data(space)
+    return Scheduler.open(paths, config.scheduler.rule, config.objectives, known)
 
 
 def _run(session: Session, run: Run) -> None:

@@ -31,6 +31,7 @@ def describe(
         "created": time.time(),
         "objectives": [{"metric": name, "direction": OBJECTIVES[name]} for name in config.objectives],
         "sampler": config.sampler,
+        "scheduler": config.scheduler.model_dump(),
         "seed": config.seed,
         "trainables": list(space.trainables),
         "space": space.to_json(),

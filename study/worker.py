@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from filelock import FileLock
@@ -35,7 +35,6 @@ from study.resources import confine, device_in_words
 from trainables import checkpoint, trial
 from trainables.config import TrialConfig, UserError, from_dict
 from trainables.leftovers import shed
-from trainables.metrics import EpochReport
 
 if TYPE_CHECKING:
     from ray.tune import PlacementGroupFactory
@@ -46,7 +45,25 @@ PREDECESSOR_TIMEOUT_S = 120
 MACHINE_FAULTS = (OSError, torch.AcceleratorError)
 """Full disks, lost mounts, a GPU that fell over: another attempt, in another process, may succeed."""
 
-Report = Callable[[EpochReport], None]
+
+class Epoch(Protocol):
+    """What is heard of each epoch: a trial's ``EpochReport``, or a recorded one."""
+
+    @property
+    def epoch(self) -> int: ...
+    def metrics(self) -> dict[str, float]: ...
+
+
+class Result(Protocol):
+    """What a trial ends with: a ``TrialResult``, or a recorded one."""
+
+    def metrics(self) -> dict[str, float]: ...
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+Report = Callable[[Epoch], None]
+Train = Callable[..., Result]
+"""As ``trainables.trial.run``."""
 
 
 class TrialStopped(Exception):  # noqa: N818 - a decision, not an error
@@ -70,11 +87,12 @@ def run_assignment(
     threads: int = 1,
     place: Mapping[str, Any] | None = None,
     on_report: Report = lambda _: None,
+    train: Train | None = None,
 ) -> Ended:
     """Run trial ``number`` of the study in folder ``root`` to its end, from its last checkpoint if it has one.
 
     ``gpu_share`` is the part of a GPU it holds, 1 on the CPU; ``place`` says where, for the attempt's event.
-    ``on_report`` hears of each epoch after it is on disk.
+    ``on_report`` hears of each epoch after it is on disk. ``train`` stands in for ``trainables.trial.run``.
     Raises what is no fault of the trial: ``MACHINE_FAULTS`` and interruptions.
     """
     paths = StudyPaths(root).trial(number)
@@ -83,7 +101,7 @@ def run_assignment(
             return ended
         confine(threads, gpu_share)
         attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
-        ended = _attempt(paths, attempt, gpu_share, place or {}, on_report)
+        ended = _attempt(paths, attempt, gpu_share, place or {}, on_report, train or trial.run)
         append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics)
         if ended.status is TrialStatus.FINISHED:
             _shed(paths)
@@ -128,12 +146,14 @@ def _already_ended(paths: TrialPaths) -> Ended | None:
     return None
 
 
-def _attempt(paths: TrialPaths, attempt: int, gpu_share: float, place: Mapping[str, Any], on_report: Report) -> Ended:
+def _attempt(
+    paths: TrialPaths, attempt: int, gpu_share: float, place: Mapping[str, Any], on_report: Report, train: Train
+) -> Ended:
     try:
         config = from_dict(json.loads(paths.config.read_text())["config"])
         _announce(paths, attempt, config, gpu_share, place)
         report = _Reporter(paths, attempt, on_report)
-        result = trial.run(config, checkpoint=paths.checkpoint, report=report, gpu_share=gpu_share)
+        result = train(config, checkpoint=paths.checkpoint, report=report, gpu_share=gpu_share)
     except TrialStopped as stop:
         return Ended(TrialStatus.STOPPED, str(stop), _last_metrics(paths))
     except MACHINE_FAULTS:
@@ -173,7 +193,7 @@ class _Reporter:
         self._paths, self._attempt, self._on_report = paths, attempt, on_report
         self._last = max((event["epoch"] for event in _epochs(paths)), default=0)
 
-    def __call__(self, report: EpochReport) -> None:
+    def __call__(self, report: Epoch) -> None:
         if report.epoch > self._last:
             append_event(self._paths, EPOCH, self._attempt, epoch=report.epoch, metrics=report.metrics())
             self._last = report.epoch

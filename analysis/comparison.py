@@ -1,0 +1,140 @@
+"""How schedulers compare in simulated searches: figures by seed, paired differences with intervals, tables, JSON."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from rich.table import Table
+
+from analysis import labels
+from trainables.metrics import Accuracy
+
+REFERENCE = "none"
+"""The scheduler that stops nobody."""
+OURS = "halving"
+
+
+class Interval(NamedTuple):
+    """A mean over seeds and Student's 95 % interval of it."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One scheduler's searches in one scenario, an entry a seed."""
+
+    scenario: str
+    sampler: str
+    scheduler: str
+    hypervolume: tuple[tuple[float, ...], ...]
+    """(seeds, moments): share of the unit square, from accuracy 0; the last moment is the end."""
+    begun: tuple[int, ...]
+    finished: tuple[int, ...]
+    frontier: tuple[int, ...]
+    """Trials begun that would have ended on the frontier of all begun."""
+    frontier_stopped: tuple[int, ...]
+    """How many of those were stopped."""
+
+    @property
+    def final(self) -> tuple[float, ...]:
+        return tuple(path[-1] for path in self.hypervolume)
+
+    @property
+    def lost(self) -> Accuracy:
+        """Share of the frontier's trials that were stopped."""
+        return Accuracy(correct=sum(self.frontier_stopped), images=sum(self.frontier))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Schedulers under equal GPU-minutes, seed by seed."""
+
+    workers: int
+    minutes: Mapping[str, tuple[float, ...]]
+    """By scenario, the moments in GPU-minutes, all workers together."""
+    rule: Mapping[str, float]
+    series: tuple[Series, ...]
+
+    def rivals(self, one: Series) -> dict[str, Series]:
+        """All schedulers of the same scenario and sampler, by name."""
+        alike = (other for other in self.series if (other.scenario, other.sampler) == (one.scenario, one.sampler))
+        return {other.scheduler: other for other in alike}
+
+    def gain(self, one: Series, over: str) -> Interval | None:
+        """Final hypervolume of ``one`` above that of the scheduler called ``over``, paired by seed."""
+        other = self.rivals(one).get(over)
+        return None if other is None or other is one else difference(one.final, other.final)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, JSON-ready, with the intervals."""
+        rows = []
+        for one in self.series:
+            gains = {name: self.gain(one, name) for name in self.rivals(one)}
+            summary = {
+                "final_hypervolume": interval(one.final)._asdict(),
+                "gain_over": {name: gain._asdict() for name, gain in gains.items() if gain is not None},
+                "frontier_stopped_share": one.lost.value,
+                "frontier_stopped_interval": one.lost.interval(),
+            }
+            rows.append(asdict(one) | summary)
+        return {"workers": self.workers, "rule": dict(self.rule), "minutes": dict(self.minutes), "series": rows}
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Of the mean of ``values``; without a width where one value says nothing of others."""
+    from scipy.stats import t
+
+    mean = statistics.fmean(values)
+    if len(values) < 2:
+        return Interval(mean, -math.inf, math.inf)
+    half = float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
+    return Interval(mean, mean - half, mean + half)
+
+
+def difference(one: Sequence[float], other: Sequence[float]) -> Interval:
+    """Of the mean difference of pairs."""
+    return interval([left - right for left, right in zip(one, other, strict=True)])
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """A row a scheduler: its hypervolume, what it gains over no stopping, what halving gains over it, what it lost."""
+    table = Table(title=_caption(comparison), title_justify="left")
+    for heading in ("Scenario", "Sampler", "Scheduler"):
+        table.add_column(heading)
+    for heading in ("Hypervolume, %", "Above none", "Halving above it", "Frontier stopped, %", "Begun", "Finished"):
+        table.add_column(heading, justify="right")
+    for one in comparison.series:
+        rivals = comparison.rivals(one)
+        ours = comparison.gain(rivals[OURS], one.scheduler) if OURS in rivals else None
+        table.add_row(
+            *(one.scenario, one.sampler, one.scheduler),
+            f"{interval(one.final).mean * 100:.2f}",
+            _signed(comparison.gain(one, REFERENCE)),
+            _signed(ours),
+            labels.percent_interval(one.lost.value, *one.lost.interval()),
+            f"{statistics.fmean(one.begun):.1f}",
+            f"{statistics.fmean(one.finished):.1f}",
+        )
+    return table
+
+
+def _caption(comparison: Comparison) -> str:
+    seeds = len(comparison.series[0].final) if comparison.series else 0
+    return (
+        f"Equal GPU-minutes on {comparison.workers} workers, {seeds} seeds. Hypervolume from accuracy 0, percent of the "
+        "unit square; differences paired by seed, mean [95 % interval]. Frontier: trials that would have ended on it"
+    )
+
+
+def _signed(gain: Interval | None) -> str:
+    if gain is None:
+        return labels.ABSENT
+    mean, low, high = (f"{value * 100:+.2f}" for value in gain)
+    return f"{mean} [{low}, {high}]"
