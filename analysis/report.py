@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from analysis import labels, published, tables
+from analysis.confirmed import confirmed, confirms
 from analysis.figures import curves_figure, parallel_figure, pareto_figure
 from analysis.figures.pareto import compute
 from analysis.layout import write_atomically
@@ -40,9 +41,10 @@ def render(study: Study) -> str:
         study=study,
         facts=_facts(study),
         counts=_counts(study),
-        best=len(frontier(study)),
+        best=_optimal(study),
+        confirms=confirms(study),
         best_url=dict(zip(study.trials["number"].map(labels.trial_number), study.trials["mlflow_url"], strict=True)),
-        frontier=tables.frontier_table(study),
+        frontier=tables.headline_table(study),
         trials=tables.trials_table(study),
         unfinished=tables.unfinished_table(study),
         protocol=labels.protocol(study),
@@ -67,12 +69,26 @@ def _facts(study: Study) -> list[tuple[str, str]]:
         "Data": str(manifest.get("data") or ""),
         "Trainables": ", ".join(map(str, _list(manifest.get("trainables")))),
         "Search": ", ".join(part for part in search if part),
+        "Confirms": _confirmation(study),
         "Budget": _budget(manifest.get("budget")),
         "Used": _used(study),
         "Hypervolume": _hypervolume(study),
         "Started": _when(manifest.get("created")),
     }
     return [(title, text) for title, text in facts.items() if text]
+
+
+def _confirmation(study: Study) -> str:
+    told = confirms(study)
+    if not told:
+        return ""
+    trials, seeds = ([configuration["trial"] for configuration in told["configurations"]], told["seeds"])
+    return f"trials {', '.join(map(str, trials))} of {told['study']}, each with seeds {', '.join(map(str, seeds))}"
+
+
+def _optimal(study: Study) -> int:
+    """How many trials, or of a confirmation how many configurations, no other beats."""
+    return int(confirmed(study)["optimal"].sum()) if confirms(study) else len(frontier(study))
 
 
 def _objectives(study: Study, direction: Direction) -> str:

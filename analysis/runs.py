@@ -96,7 +96,7 @@ def _read(paths: StudyPaths, links: Mapping[int, RunLink]) -> Study:
         curves += _curve_rows(trial.number, events)
     return Study(
         name=paths.name,
-        manifest=_read_json(paths.manifest),
+        manifest=read_json(paths.manifest),
         trials=_trials_frame(rows),
         curves=_curves_frame(curves),
         study_file=paths.study_file.read_text("utf-8", "replace") if paths.study_file.is_file() else "",
@@ -104,7 +104,7 @@ def _read(paths: StudyPaths, links: Mapping[int, RunLink]) -> Study:
 
 
 def _trial_row(paths: StudyPaths, trial: TrialPaths, events: list[dict[str, Any]], link: RunLink) -> dict[str, Any]:
-    config, result = _read_json(trial.config), _read_json(trial.result)
+    config, result = read_json(trial.config), read_json(trial.result)
     settings = _leaves(_mapping(config.get("config")))
     ending = _ending(events)
     metrics = _mapping(ending.get("metrics")) or _mapping(result.get("metrics"))
@@ -177,7 +177,7 @@ def _curves_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _tracked_runs(paths: StudyPaths) -> dict[int, RunLink]:
     """What ``tracking.json`` knows of the trials' runs."""
-    tracking = _read_json(paths.tracking)
+    tracking = read_json(paths.tracking)
     uri, experiment = str(tracking.get("uri") or ""), str(tracking.get("experiment_id") or "")
     runs = _mapping(tracking.get("runs"))
     return {int(number): run_link(uri, experiment, str(run)) for number, run in runs.items() if number.isdigit()}
@@ -209,7 +209,7 @@ def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     """The object in ``path``; empty if the file is missing or half-written."""
     try:
         return _mapping(json.loads(path.read_bytes()))

@@ -29,6 +29,7 @@ MLFLOW_STATUS = {
 STUDY = "study.name"
 CREATED = "study.created"  # on the experiment: unix seconds, tells studies of one name apart
 ROLE = "study.role"  # "study" on the parent run, "trial" on its children
+CONFIRMS = "study.confirms"  # on a confirmation's runs: the study, on a trial's the trial "<study>/<number>"
 TRIAL_ID = "trial.id"  # "<study>/<number>"
 TRIAL_NUMBER = "trial.number"
 TRAINABLE = "trial.trainable"

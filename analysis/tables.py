@@ -11,8 +11,10 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from analysis import labels
+from analysis.confirmed import confirmed, confirms
 from analysis.pareto import frontier
 from analysis.runs import PARAM, Study, number_or_nan
+from analysis.uncertainty import SEEDS_INTERVAL
 from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
 
 COSTS = (FORWARD_EQUIVALENTS, GPU_MINUTES)
@@ -79,6 +81,28 @@ def frontier_table(study: Study) -> Table:
     names = ", ".join(labels.metric_title(name, study) for name in study.objectives)
     caption = f"Pareto frontier of {study.name}: {names}; {_conditions(study)}"
     return _table(caption, columns, best)
+
+
+def confirmed_table(study: Study) -> Table:
+    """A confirmation's configurations on test images: means over seeds with intervals, costs, what was searched."""
+    found = confirmed(study)
+    found["optimal"] = found["optimal"].map({True: "yes", False: "no"})
+    columns = (
+        *(Column("Configuration", False, ("configuration",)), _TRAINABLE, Column("Seeds", True, ("seeds",))),
+        *_figures(study),
+        Column("Not dominated", False, ("optimal",)),
+        *(Column(name.removeprefix(PARAM), True, (name,)) for name in map(str, found) if name.startswith(PARAM)),
+    )
+    caption = (
+        f"{study.name} confirms {confirms(study)['study']}: means over seeds; {labels.protocol(study)}; "
+        f"[{SEEDS_INTERVAL}]"
+    )
+    return _table(caption, columns, found)
+
+
+def headline_table(study: Study) -> Table:
+    """What a study found: its frontier, or of a confirmation its configurations."""
+    return confirmed_table(study) if confirms(study) else frontier_table(study)
 
 
 def trials_table(study: Study) -> Table:

@@ -83,6 +83,11 @@ class SearchSpace:
             named |= {self.parameter(part.trainable, name): found for name, found in part.searched}
         return named
 
+    @property
+    def points(self) -> tuple[dict[str, Any], ...]:
+        """Parameters of every configuration, where a space lists them; a space of ranges lists none."""
+        return ()
+
     def parameter(self, trainable: str, dimension: str) -> str:
         """``crops`` where all trainables that search it share one range, else ``cf_amc_ssl.crops``."""
         found = [distribution for part in self.parts for name, distribution in part.searched if name == dimension]

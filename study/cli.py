@@ -150,6 +150,55 @@ def resume(
     _print_outcome(paths)
 
 
+@app.command(epilog="Example: study confirm demo --seeds 3 --limit 3 --dry-run")
+def confirm(
+    name: Name,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each configuration; more extend what is there.")] = 2,
+    attack: Annotated[Literal["autoattack", "pgd"], typer.Option(help="The strongest attack on the test images.")] = (
+        "autoattack"
+    ),
+    trials: Annotated[
+        str | None, typer.Option(metavar="3,7", help="Only these finished trials; the frontier if not given.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many of the frontier: its extremes, then spread between them.")
+    ] = None,
+    assignments: Set = [],  # noqa: B006
+    child: Annotated[
+        str | None, typer.Option("--name", metavar="CHILD", help="The confirmation's name; NAME-confirmed.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show trainings and cost; write nothing.")] = False,
+    backend: Backend = "ray",
+    address: Address = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Leave MLflow for a later `study sync`.")] = False,
+    tracking_uri: TrackingUri = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Retrain a study's best on all training images with new seeds, and attack them on the test images."""
+    from study.confirm import confirm as run
+    from study.confirm import prepare
+    from study.confirm_request import Request
+    from study.study_file import parse_overrides
+
+    request = Request(
+        study=_paths(name).name,
+        seeds=seeds,
+        attack=attack,
+        trials=_numbers(trials),
+        limit=limit,
+        settings=parse_overrides(assignments),
+        name=child,
+        tracking_uri=tracking_uri,
+        offline=offline,
+    )
+    if dry_run:
+        from study.confirm_plan import plan
+
+        _print(plan(prepare(request)))
+        return
+    _print_outcome(run(request, backend=backend, address=address))
+
+
 @app.command(epilog="Example: study train cf_amc_ssl --set data.source=digits --set optimiser.epochs=1")
 def train(
     trainable: Annotated[str, typer.Argument(metavar="TRAINABLE", help="cf_amc_ssl, acl, ...: the README lists them.")],
@@ -234,10 +283,13 @@ def status(
         for paths in _all_studies():
             typer.echo(f"{paths.name}  {_counts(_read(paths.name))}")
         return
-    from analysis.tables import trials_table
+    from analysis.confirmed import confirms
+    from analysis.tables import confirmed_table, trials_table
 
     study = _read(name)
     _print(trials_table(study).rich())
+    if confirms(study):
+        _print(confirmed_table(study).rich())
     typer.echo(_counts(study))
 
 
@@ -248,18 +300,21 @@ def front(
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, unrounded.")] = False,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
-    """The trials that no other trial beats."""
-    from analysis.tables import frontier_table
+    """The trials that no other trial beats; of a confirmation, its configurations on test images."""
+    from analysis.confirmed import confirmations_of
+    from analysis.tables import headline_table
 
     if json and csv:
         raise UserError("--json and --csv exclude each other; choose one")
-    table = frontier_table(_read(name))
+    table = headline_table(_read(name))
     if json:
         typer.echo(table.values.to_json(orient="records", indent=2, double_precision=15))
     elif csv:
         typer.echo(table.csv(), nl=False)
     else:
         _print(table.rich())
+        for child in confirmations_of(_paths(name)):
+            typer.echo(f"Confirmed on test images: study front {child}")
 
 
 @app.command(epilog="Example: study report demo -o demo.html")
@@ -431,6 +486,13 @@ def _read(name: str) -> Study:
     return read_study(_paths(name))
 
 
+def _numbers(text: str | None) -> tuple[int, ...]:
+    parts = [part.strip() for part in (text or "").split(",") if part.strip()]
+    if wrong := [part for part in parts if not part.isdigit()]:
+        raise UserError(f"--trials {text}: {wrong[0]!r} is no trial's number; write 3,7 say")
+    return tuple(map(int, parts))
+
+
 def _list_recipes(table: str | None) -> None:
     from trainables.recipes import TABLES, find_table
 
@@ -471,9 +533,9 @@ def _tracking_uri(name: str | None) -> str:
 
 
 def _print_outcome(paths: StudyPaths) -> None:
-    from analysis.tables import frontier_table
+    from analysis.tables import headline_table
 
-    _print(frontier_table(_read(paths.name)).rich())
+    _print(headline_table(_read(paths.name)).rich())
     typer.echo(f"Report: {paths.report}")
 
 

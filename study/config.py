@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from analysis.layout import study_paths
 from search_spaces.faults import Fault, SpaceError, nearest
 from search_spaces.space import SearchSpace
+from study.confirmation import Confirmation
 from study.halving import Rule
 from study.settings import Settings, flatten_settings
 from study.shares import Gpus, cpus_asked, gpus_asked
@@ -164,6 +165,8 @@ class StudyConfig(_Section):
     resources: Resources = Resources()
     start_from: Recipes = []
     tracking: Tracking = Tracking()
+    confirms: Confirmation | None = None
+    """Instead of a search: chosen configurations of another study, as ``study confirm`` writes them."""
 
     @classmethod
     def load(cls, path: Path | str, overrides: Mapping[str, Any] | None = None) -> Self:
@@ -197,6 +200,8 @@ class StudyConfig(_Section):
         """The space that the study searches; ``SpaceError`` with every fault."""
         from search_spaces.build import build
 
+        if self.confirms is not None:
+            return self.confirms.space()
         return build(self.base_configs().values(), self.space, self._held.settled())
 
     def faults(self) -> list[Fault]:
@@ -219,6 +224,9 @@ class StudyConfig(_Section):
     def _faults(self) -> Iterator[Fault]:
         from search_spaces.build import build
 
+        if self.confirms is not None:
+            yield from self._confirmation_faults(self.confirms)
+            return
         if self.sampler == "gp" and len(self.trainables) > 1:
             yield Fault(("sampler",), "sampler gp models one trainable; choose tpe, or one study per trainable")
         yield from self._share_faults()
@@ -240,6 +248,12 @@ class StudyConfig(_Section):
                 if name not in self.trainables:
                     message = f"{key} names {name!r}, which is not among the study's trainables; "
                     yield Fault(("resources", key, name), message + nearest(name, self.trainables))
+
+    def _confirmation_faults(self, confirms: Confirmation) -> Iterator[Fault]:
+        yield from (fault.under("confirms") for fault in confirms.faults())
+        for key in ("settings", "space", "start_from"):
+            if getattr(self, key):
+                yield Fault((key,), f"{key} means nothing beside confirms, whose configurations are whole; drop it")
 
     def _start_faults(self, space: SearchSpace) -> Iterator[Fault]:
         from trainables.recipes import recipe

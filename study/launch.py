@@ -18,8 +18,9 @@ from search_spaces.space import SearchSpace
 from study import inline_backend
 from study.allotment import Allotment
 from study.config import Budget, StudyConfig
+from study.confirmation import Confirmation
 from study.containment import check_contained
-from study.manifest import describe
+from study.manifest import confirmation, describe
 from study.preflight import allot, check_data, check_evaluation, check_name, check_objectives, check_search
 from study.progress import Progress
 from study.replay import Replay
@@ -89,6 +90,7 @@ def resume(
     trials: int | None = None,
     wall_minutes: float | None = None,
     gpu_hours: float | None = None,
+    confirms: Confirmation | None = None,
     tracking_uri: str | None = None,
     backend: Backend = "ray",
     address: str | None = None,
@@ -98,7 +100,8 @@ def resume(
     """Go on with a study: first the trials that have not ended, then new ones. Finished trials are left alone.
 
     ``trials``, ``wall_minutes`` and ``gpu_hours`` replace the study's whole budget of that kind, what is spent
-    included. ``tracking_uri`` replaces the address of MLflow for this run; the study's own is kept without
+    included; ``confirms`` replaces what a confirmation confirms, by the same with more seeds.
+    ``tracking_uri`` replaces the address of MLflow for this run; the study's own is kept without
     credentials, which belong in the environment or here. An MLflow that does not answer is waited for beside the
     study. Raises as ``launch`` does.
     """
@@ -110,6 +113,7 @@ def resume(
     elsewhere = {} if tracking_uri is None else {"tracking.uri": tracking_uri, "tracking.offline": False}
     stored = StudyConfig.load(paths.study_file, elsewhere)
     config = _with_budget(stored, {key: value for key, value in asked.items() if value})
+    config = config.model_copy(update={"confirms": confirms or config.confirms})
     space = config.search_space()
     replay = _replay(backend, curves)
     _check_kind(paths, replay)
@@ -236,7 +240,8 @@ def _run(session: Session, run: Run) -> None:
         if (reason := session.search.exhausted()) is None:
             run(session)
         else:
-            session.say(f"nothing to do: {reason}; give a larger budget to go on")
+            more = "a larger budget" if session.config.confirms is None else "more seeds to `study confirm`"
+            session.say(f"nothing to do: {reason}; give {more} to go on")
     except KeyboardInterrupt:
         session.interrupt()
     except BaseException:
@@ -293,7 +298,9 @@ def _with_budget(config: StudyConfig, replaced: Mapping[str, float]) -> StudyCon
 
 
 def _record_budget(paths: StudyPaths, config: StudyConfig) -> None:
+    """And the seeds of a confirmation, to which some may have been added."""
     manifest = json.loads(paths.manifest.read_text())
-    if manifest["budget"] != config.budget.model_dump():
+    changed = manifest | {"budget": config.budget.model_dump()} | confirmation(config)
+    if changed != manifest:
         _write_study_file(paths, config)
-        write_json(paths.manifest, manifest | {"budget": config.budget.model_dump()})
+        write_json(paths.manifest, changed)

@@ -25,14 +25,17 @@ def describe(
 ) -> dict[str, Any]:
     """The manifest of a study that begins now; ``data`` describes its images."""
     evaluation = space.parts[0].base.evaluation
+    search = confirmation(config) or {
+        "sampler": config.sampler,
+        "scheduler": config.scheduler.model_dump(),
+        "seed": config.seed,
+    }
     return {
         "schema": SCHEMA,
         "name": config.name,
         "created": time.time(),
         "objectives": [{"metric": name, "direction": OBJECTIVES[name]} for name in config.objectives],
-        "sampler": config.sampler,
-        "scheduler": config.scheduler.model_dump(),
-        "seed": config.seed,
+        **search,
         "trainables": list(space.trainables),
         "space": space.to_json(),
         "evaluation": {"head": evaluation.head, "epsilon": evaluation.epsilon, "split": evaluation.split},
@@ -42,6 +45,19 @@ def describe(
         "environment": environment(),
         "tracking": {"uri": None if config.tracking.offline else redact(resolve_uri(config.tracking.uri, paths))},
     }
+
+
+def confirmation(config: StudyConfig) -> dict[str, Any]:
+    """What a confirmation confirms, in a reader's words; nothing of any other study."""
+    if config.confirms is None:
+        return {}
+    confirms = config.confirms
+    configurations = [
+        {"trial": chosen.trial, "trainable": base.trainable, "params": chosen.params}
+        for chosen, base in zip(confirms.configurations, confirms.configs(), strict=True)
+    ]
+    facts = confirms.model_dump(include={"study", "seeds"})
+    return {"confirms": facts | {"configurations": configurations}}
 
 
 def environment() -> dict[str, str | None]:

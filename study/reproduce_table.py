@@ -12,9 +12,9 @@ from rich.text import Text
 
 from analysis import labels, published
 from analysis.published import DataSet, PublishedPoint
+from analysis.uncertainty import over_seeds
 from study.reproduce import Reproduced, Reproduction
 from trainables.config import flatten, to_dict
-from trainables.metrics import Accuracy
 from trainables.recipes import SCALES, Recipe
 
 CLEAN, MINUTES = "Clean", "Minutes"
@@ -115,21 +115,7 @@ def _auto_attack(version: str, epsilon: float) -> str:
 
 
 def _interval(accuracies: Sequence[Json]) -> str:
-    """The mean over seeds with Wilson's interval over the images; with Student's over the seeds if that is wider."""
-    values, images = [one["value"] for one in accuracies], accuracies[0]["images"]
-    mean = statistics.mean(values)
-    low, high = Accuracy(correct=round(mean * images), images=images).interval()
-    half = _t_half_width(values)
-    return labels.percent_interval(mean, max(0.0, min(low, mean - half)), min(1.0, max(high, mean + half)))
-
-
-def _t_half_width(values: Sequence[float]) -> float:
-    """Half of Student's 95 % interval of the mean; 0 for one seed, which says nothing of others."""
-    if len(values) == 1:
-        return 0.0
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
+    return labels.percent_interval(*over_seeds([one["value"] for one in accuracies], accuracies[0]["images"]))
 
 
 def _published_figures(point: PublishedPoint) -> dict[str, str]:

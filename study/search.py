@@ -70,6 +70,7 @@ class Search:
         try:
             search = cls(paths, config, space, storage)
             search._enqueue_recipes()
+            search._enqueue_points()
             search.reconcile()
         except BaseException:
             release(storage)
@@ -85,7 +86,7 @@ class Search:
             if assignment := self._known(trial) or self._begin(trial):
                 return assignment
         for _ in range(REPEATS_IN_A_ROW):
-            if no_more_trials(self._config.budget, self.spent()) or self.hopeless():
+            if self._no_more_trials() or self.hopeless():
                 return None
             if assignment := self._begin(self._study.ask()):
                 return assignment
@@ -154,7 +155,7 @@ class Search:
 
     def exhausted(self) -> str | None:
         """Why no trial would be handed out now; ``None`` if one would."""
-        return self.out_of_time() or (None if self._unfinished else no_more_trials(self._config.budget, self.spent()))
+        return self.out_of_time() or (None if self._unfinished else self._no_more_trials())
 
     def hopeless(self) -> str | None:
         """Why more trials would be wasted; ``None`` while some succeed."""
@@ -193,6 +194,16 @@ class Search:
         for name, point in zip(self._config.start_from, points, strict=True):
             self._study.enqueue_trial(point, user_attrs={"recipe": name}, skip_if_exists=True)
         self._study.set_user_attr("start_from", list(self._config.start_from))
+
+    def _enqueue_points(self) -> None:
+        for point in self._space.points:
+            self._study.enqueue_trial(point, skip_if_exists=True)
+
+    def _no_more_trials(self) -> str | None:
+        """A space that lists its configurations holds no others."""
+        if self._space.points and not any(trial.state is TrialState.WAITING for trial in self.trials()):
+            return f"all {len(self._space.points)} listed trials were begun"
+        return no_more_trials(self._config.budget, self.spent())
 
     def _known(self, trial: Trial) -> Assignment | None:
         """The unfinished trial as it was handed out, if its configuration had reached the disk."""

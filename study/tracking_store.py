@@ -17,7 +17,7 @@ from analysis import schema
 from analysis.layout import StudyPaths, default_tracking_uri
 from study.tracking_ledger import Ledger
 from study.tracking_uri import TrackingError, redact
-from study.tracking_view import Point, RunView, experiment_tags, read_manifest
+from study.tracking_view import Point, RunView, confirmed_study, experiment_tags, read_manifest
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
@@ -204,11 +204,17 @@ class Store:
 
     def _label_experiment(self) -> None:
         params = set().union(*(known.params for known in self._known.values()))
-        wanted = experiment_tags(self._paths.name, read_manifest(self._paths), params, self._experiment_id)
+        manifest = read_manifest(self._paths)
+        confirmed = self._experiment_of(confirmed_study(manifest))
+        wanted = experiment_tags(self._paths.name, manifest, params, self._experiment_id, confirmed)
         for key, value in wanted.items():
             if self._experiment_tags.get(key) != value:
                 self._client.set_experiment_tag(self._experiment_id, key, value)
                 self._experiment_tags[key] = value
+
+    def _experiment_of(self, study: str | None) -> str | None:
+        found = None if study is None else self._client.get_experiment_by_name(study)
+        return None if found is None else str(found.experiment_id)
 
 
 def _open_client(uri: str) -> MlflowClient:

@@ -87,6 +87,7 @@ def study_view(paths: StudyPaths, manifest: Mapping[str, Any], trials: Iterable[
             schema.ROLE: "study",
             schema.STUDY: paths.name,
             "mlflow.note.content": description(paths.name, manifest),
+            **_confirms(manifest),
             **_commit(manifest),
         },
         files=[path for path in (paths.manifest, paths.study_file, paths.report) if path.exists()],
@@ -108,21 +109,41 @@ def trials_page(experiment_id: str) -> str:
     return f"#/experiments/{experiment_id}/runs?viewStateShareKey=trials&workflowType=machine_learning"
 
 
-def description(name: str, manifest: Mapping[str, Any], link: str = "") -> str:
-    """Short Markdown for somebody who opens the study in MLflow for the first time; folded, its first line shows."""
+def description(name: str, manifest: Mapping[str, Any], link: str = "", confirmed_id: str | None = None) -> str:
+    """Short Markdown for somebody who opens the study in MLflow for the first time; folded, its first line shows.
+
+    ``confirmed_id``: of the experiment that a confirmation confirms, where the store has it.
+    """
     objectives = ", ".join(f"{item['direction']} `{item['metric']}`" for item in manifest.get("objectives", []))
     budget = ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in manifest.get("budget", {}).items() if value)
     facts = {
         "Trainables": ", ".join(manifest.get("trainables", [])),
         "Objectives": objectives,
         "Budget": budget,
+        "Confirms": _confirmed(manifest, confirmed_id),
         "Search": f"{manifest['sampler']}, seed {manifest.get('seed')}" if "sampler" in manifest else "",
         "Data": str(manifest.get("data", "")),
         "Evaluation": _evaluation(manifest.get("evaluation", {})),
     }
     lines = [f"- {title}: {value}" for title, value in facts.items() if value]
-    title = f"**{name}**: a hyperparameter study of robust self-supervised learning. {link}".rstrip()
+    kind = "a hyperparameter study" if confirmed_study(manifest) is None else "a confirmation on test images"
+    title = f"**{name}**: {kind} of robust self-supervised learning. {link}".rstrip()
     return "\n".join([title, "", *lines, "", READING])
+
+
+def confirmed_study(manifest: Mapping[str, Any]) -> str | None:
+    """The study that a confirmation confirms; ``None`` for a search."""
+    study = (manifest.get("confirms") or {}).get("study")
+    return None if study is None else str(study)
+
+
+def _confirmed(manifest: Mapping[str, Any], experiment_id: str | None) -> str:
+    if (study := confirmed_study(manifest)) is None:
+        return ""
+    confirms = manifest["confirms"]
+    trials = ", ".join(str(configuration["trial"]) for configuration in confirms["configurations"])
+    link = f"[{study}]({trials_page(experiment_id)})" if experiment_id else study
+    return f"{link}, trials {trials}, with seeds {', '.join(map(str, confirms['seeds']))}"
 
 
 def _evaluation(evaluation: Mapping[str, Any]) -> str:
@@ -142,7 +163,11 @@ READING = (
 
 
 def experiment_tags(
-    name: str, manifest: Mapping[str, Any], params: Iterable[str], experiment_id: str | None = None
+    name: str,
+    manifest: Mapping[str, Any],
+    params: Iterable[str],
+    experiment_id: str | None = None,
+    confirmed_id: str | None = None,
 ) -> dict[str, str]:
     """Tags that make MLflow's page of the experiment useful at once: kind, headline metric, table of trials."""
     metrics = [item["metric"] for item in manifest.get("objectives", [])] or [CLEAN_ACCURACY, PGD_ACCURACY]
@@ -154,7 +179,7 @@ def experiment_tags(
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": headline,
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater),
-        "mlflow.note.content": description(name, manifest, link),
+        "mlflow.note.content": description(name, manifest, link, confirmed_id),
         "mlflow.sharedViewState.trials": _table_view([headline, *metrics], params, created or 0, ascending=not greater),
         **({schema.CREATED: str(created)} if created else {}),
     }
@@ -208,7 +233,15 @@ def _trial_tags(
         schema.DATA: result.get("data", manifest.get("data")),
         schema.VERDICT: result.get("verdict"),
     }
-    return {key: str(value) for key, value in tags.items() if value is not None} | _commit(manifest)
+    named = {key: str(value) for key, value in tags.items() if value is not None}
+    return named | _confirms(manifest, stored.get("params", {}).get("configuration")) | _commit(manifest)
+
+
+def _confirms(manifest: Mapping[str, Any], number: int | None = None) -> dict[str, str]:
+    """Of a confirmation: the study it confirms, or of one of its trials the trial it repeats."""
+    if (study := confirmed_study(manifest)) is None:
+        return {}
+    return {schema.CONFIRMS: study if number is None else f"{study}/{number:04d}"}
 
 
 def _commit(manifest: Mapping[str, Any]) -> dict[str, str]:

@@ -176,9 +176,8 @@ def evaluation_images(splits: Splits, evaluation: EvaluationConfig) -> ImageSet:
     """The images that the figures are measured on; ``ConfigError`` if the split is empty."""
     images = splits.validation if evaluation.split == "validation" else splits.test
     if len(images) == 0:
-        raise ConfigError(
-            f"evaluation.split is {evaluation.split!r} but it has no images; set data.validation_fraction above 0"
-        )
+        remedy = "set data.validation_fraction above 0" if evaluation.split == "validation" else "use other data"
+        raise ConfigError(f"evaluation.split is {evaluation.split!r} but it has no images; {remedy}")
     return draw(images, evaluation.images)
 
 

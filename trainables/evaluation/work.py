@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from trainables.config import EvaluationConfig, TrialConfig
 from trainables.cost import FORWARD, TO_ALL, TO_INPUTS
+from trainables.evaluation.auto_attack_official import STRENGTHS, Strength
 from trainables.evaluation.finetune import STEPS
 from trainables.evaluation.heads import crops_of
 from trainables.evaluation.sanity import check_forward_equivalents
@@ -52,6 +53,32 @@ def evaluation_forward_equivalents(config: TrialConfig, train_images: int, heads
         + _views(head.name) * check_forward_equivalents(config.evaluation, head.clean.images)
         for head in heads
     )
+
+
+def planned_forward_equivalents(
+    config: TrialConfig, train_images: int, images: int, classes: int, withstanding: float
+) -> int:
+    """Work of an evaluation that has not begun, on ``images`` images of ``classes`` classes.
+
+    The share ``withstanding`` of AutoAttack's images is taken to cost all it can, the others nothing.
+    """
+    evaluation = config.evaluation
+    attacked = min(images, evaluation.auto_attack_images or images) if "auto_attack" in evaluation.attacks else 0
+    withstood = round(withstanding * attacked) * withstood_forward_equivalents(STRENGTHS["standard"], classes)
+    return sum(
+        head_forward_equivalents(evaluation, name, train_images)
+        + measure_forward_equivalents(evaluation, name, images)
+        + _views(name) * (check_forward_equivalents(evaluation, images) + withstood)
+        for name in evaluation.heads
+    )
+
+
+def withstood_forward_equivalents(strength: Strength, classes: int) -> int:
+    """What AutoAttack spends on an image that withstands it, as the official code counts its steps."""
+    targets = strength.targets(classes)
+    apgd = _attack(strength.apgd_steps) + 3
+    fab = strength.fab_steps * (FORWARD + _attack(1)) + 3
+    return 2 * FORWARD + (1 + targets) * apgd + targets * fab + 1 + strength.square_queries + 3
 
 
 def _attack(steps: int) -> int:

@@ -1,0 +1,79 @@
+"""What a confirmation found: chosen configurations, each over its seeds, on test images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import labels
+from analysis.layout import StudyPaths
+from analysis.pareto import non_dominated
+from analysis.runs import PARAM, Study, read_json
+from analysis.uncertainty import over_seeds
+from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, AUTO_ATTACK_IMAGES, FORWARD_EQUIVALENTS, GPU_MINUTES
+
+EVALUATION_IMAGES = "evaluation_images"
+
+
+def confirms(study: Study) -> dict[str, Any]:
+    """What ``study`` confirms, ``study``, ``seeds`` and ``configurations``; empty if it is a search."""
+    found = study.manifest.get("confirms")
+    return found if isinstance(found, dict) else {}
+
+
+def confirmations_of(paths: StudyPaths) -> list[str]:
+    """Names of the studies beside ``paths`` that confirm it."""
+    manifests = {path.parent.name: read_json(path) for path in sorted(paths.root.parent.glob("*/study.json"))}
+    found = {name: manifest.get("confirms") for name, manifest in manifests.items()}
+    return [name for name, told in found.items() if isinstance(told, dict) and told.get("study") == paths.name]
+
+
+def confirmed(study: Study) -> pd.DataFrame:
+    """One row a configuration of a confirmation, in its order.
+
+    ``configuration`` (the id of the trial that is confirmed), ``trainable``, ``seeds`` (that have finished), the mean
+    of each accuracy with its interval as ``NAME_low`` and ``NAME_high`` (``uncertainty.over_seeds``), mean costs,
+    ``verdict`` (trusted only if every seed is), ``optimal`` (no other configuration's means are better in all
+    objectives), and what was searched as ``param.NAME``. Figures are NaN while no seed has finished.
+    """
+    told = confirms(study)
+    rows = [_row(study, str(told.get("study")), configuration) for configuration in told.get("configurations", [])]
+    table = pd.DataFrame(rows)
+    values = table[list(study.objectives)].to_numpy(dtype=float)
+    return table.assign(optimal=non_dominated(values, list(study.objectives.values())))
+
+
+def _row(study: Study, parent: str, configuration: Mapping[str, Any]) -> dict[str, Any]:
+    number = int(configuration["trial"])
+    trials = study.finished
+    trials = trials[trials[f"{PARAM}configuration"] == number] if f"{PARAM}configuration" in trials else trials[:0]
+    return {
+        "configuration": f"{parent}/{labels.trial_number(number)}",
+        "trainable": configuration.get("trainable", ""),
+        "seeds": len(trials),
+        **_accuracies(trials),
+        "verdict": _verdict(trials),
+        **{name: trials[name].mean() for name in (FORWARD_EQUIVALENTS, GPU_MINUTES)},
+        **{PARAM + name: value for name, value in configuration.get("params", {}).items()},
+    }
+
+
+def _accuracies(trials: pd.DataFrame) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name in ACCURACIES:
+        counted = AUTO_ATTACK_IMAGES if name == AUTO_ATTACK_ACCURACY else EVALUATION_IMAGES
+        values = trials[name].dropna().tolist()
+        images = trials[counted].dropna() if counted in trials else pd.Series(dtype=float)
+        interval = over_seeds(values, int(images.min())) if values and len(images) else (np.nan,) * 3
+        found |= dict(zip((name, f"{name}_low", f"{name}_high"), interval, strict=True))
+    return found
+
+
+def _verdict(trials: pd.DataFrame) -> str:
+    """``trusted``, or what the first flagged seed is flagged for; "" where nothing was checked."""
+    verdicts = [str(verdict) for verdict in trials["verdict"] if verdict]
+    flagged = [verdict for verdict in verdicts if labels.is_flagged(verdict)]
+    return (flagged or verdicts or [""])[0]
