@@ -47,13 +47,13 @@ def hypervolume(values: ArrayLike, directions: Sequence[Direction], reference: S
 
 
 def frontier(study: Study) -> pd.DataFrame:
-    """Finished trials with every objective finite that no other such trial dominates, best first objective first.
+    """Finished trials within the study's bounds, every objective finite, that no other such trial dominates.
 
-    Columns as in ``Study.trials``; trials with equal objectives are all kept.
+    Best first objective first. Columns as in ``Study.trials``; trials with equal objectives are all kept.
     """
-    finished = study.finished
+    feasible = study.feasible
     names = list(study.objectives)
-    best = finished[non_dominated(finished[names].to_numpy(dtype=float), list(study.objectives.values()))]
+    best = feasible[non_dominated(feasible[names].to_numpy(dtype=float), list(study.objectives.values()))]
     ascending = [direction == "minimize" for direction in study.objectives.values()]
     return best.sort_values([*names, "number"], ascending=[*ascending, True]).reset_index(drop=True)
 
@@ -65,7 +65,7 @@ def study_hypervolume(study: Study) -> float | None:
     """
     if any(OBJECTIVES.get(name) != "maximize" for name in study.objectives):
         return None
-    values = study.finished[list(study.objectives)].to_numpy(dtype=float)
+    values = study.feasible[list(study.objectives)].to_numpy(dtype=float)
     return hypervolume(values, list(study.objectives.values()), [0.0] * len(study.objectives))
 
 

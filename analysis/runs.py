@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis import constraints
 from analysis.download import RunLink, StudyNotFoundError, download_study, run_link
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, read_events
 from analysis.schema import TrialStatus
@@ -24,7 +25,8 @@ PARAM = "param."
 CONFIG = "config."
 _BASE: dict[str, str] = {
     **dict.fromkeys(("number", "attempts", "epochs"), "int64"),
-    **dict.fromkeys(("id", "trainable", "status", "reason", "verdict", "mlflow_run_id", "mlflow_url"), "str"),
+    **dict.fromkeys(("id", "trainable", "status", "reason", "verdict"), "str"),
+    **dict.fromkeys(("violation", "mlflow_run_id", "mlflow_url"), "str"),
     **dict.fromkeys(("seed", "started", "ended"), "float64"),
 }
 _ALWAYS = (*_BASE, *OBJECTIVES)
@@ -35,7 +37,8 @@ class Study:
     """Everything a report needs, wherever it was read from.
 
     ``trials``: one row a trial, by number. ``number``, ``id``, ``trainable``, ``status`` (``TrialStatus`` values),
-    ``reason``, ``verdict`` (of the sanity checks, "" if none ran),
+    ``reason``, ``verdict`` (of the sanity checks, "" if none ran), ``violation`` (the study's bounds that a finished
+    trial exceeds, "" if none),
     ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN),
     ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>``, the trial's
     settings as ``config.<dotted path>``, and metrics under their own names (``trainables.metrics``).
@@ -60,6 +63,11 @@ class Study:
     @property
     def finished(self) -> pd.DataFrame:
         return self.trials[self.trials["status"] == TrialStatus.FINISHED]
+
+    @property
+    def feasible(self) -> pd.DataFrame:
+        """The finished trials that keep the study's bounds."""
+        return self.finished[self.finished["violation"] == ""]
 
     @property
     def evaluation(self) -> dict[str, Any]:
@@ -89,32 +97,38 @@ def read_mlflow(tracking_uri: str, name: str) -> Study:
 
 def _read(paths: StudyPaths, links: Mapping[int, RunLink]) -> Study:
     trials = [trial for trial in paths.each_trial() if trial.root.is_dir()]
-    rows, curves = [], []
+    rows, curves, manifest = [], [], read_json(paths.manifest)
+    bounds = constraints.readable(manifest.get("constraints"))
     for trial in trials:
         events = read_events(trial)
-        rows.append(_trial_row(paths, trial, events, links.get(trial.number, RunLink("", ""))))
+        rows.append(_trial_row(paths, trial, events, links.get(trial.number, RunLink("", "")), bounds))
         curves += _curve_rows(trial.number, events)
     return Study(
         name=paths.name,
-        manifest=read_json(paths.manifest),
+        manifest=manifest,
         trials=_trials_frame(rows),
         curves=_curves_frame(curves),
         study_file=paths.study_file.read_text("utf-8", "replace") if paths.study_file.is_file() else "",
     )
 
 
-def _trial_row(paths: StudyPaths, trial: TrialPaths, events: list[dict[str, Any]], link: RunLink) -> dict[str, Any]:
+def _trial_row(
+    paths: StudyPaths, trial: TrialPaths, events: list[dict[str, Any]], link: RunLink, bounds: constraints.Bounds
+) -> dict[str, Any]:
     config, result = read_json(trial.config), read_json(trial.result)
     settings = _leaves(_mapping(config.get("config")))
     ending = _ending(events)
-    metrics = _mapping(ending.get("metrics")) or _mapping(result.get("metrics"))
+    found = _mapping(ending.get("metrics")) or _mapping(result.get("metrics"))
+    metrics = {name: number_or_nan(value) for name, value in found.items()}
+    status = _status(ending)
     return {
         "number": trial.number,
         "id": paths.trial_id(trial.number),
         "trainable": str(config.get("trainable") or settings.get("trainable", "")),
-        "status": _status(ending),
+        "status": status,
         "reason": str(ending.get("reason") or ""),
         "verdict": str(result.get("verdict") or ""),
+        "violation": constraints.violation(bounds, metrics) if status == TrialStatus.FINISHED else "",
         "attempts": max((event["attempt"] for event in events if isinstance(event.get("attempt"), int)), default=0),
         "epochs": max((event["epoch"] for event in events if _is_epoch(event)), default=0),
         "seed": number_or_nan(settings.get("seed")),
@@ -124,7 +138,7 @@ def _trial_row(paths: StudyPaths, trial: TrialPaths, events: list[dict[str, Any]
         "mlflow_url": link.url,
         **{PARAM + name: value for name, value in _leaves(_mapping(config.get("params"))).items()},
         **{CONFIG + path: value for path, value in settings.items()},
-        **{name: number_or_nan(value) for name, value in metrics.items()},
+        **metrics,
     }
 
 

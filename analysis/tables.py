@@ -34,6 +34,7 @@ _TRAINABLE = Column("Trainable", False, ("trainable",))
 _STATUS = Column("Status", False, ("status",))
 _EPOCHS = Column("Epochs done", True, ("epochs",))
 _VERDICT = Column("Verdict", False, ("verdict",))
+_VIOLATION = Column("Beyond its bounds", False, ("violation",))
 _REASON = Column("Reason", False, ("reason",))
 
 
@@ -110,6 +111,7 @@ def trials_table(study: Study) -> Table:
     columns = (
         *(_TRIAL, _TRAINABLE, _STATUS, _EPOCHS),
         *_figures(study),
+        *((_VIOLATION,) if study.trials["violation"].ne("").any() else ()),
         *_params(study, study.trials),
     )
     return _table(f"All trials of {study.name}; {_conditions(study)}", columns, study.trials)

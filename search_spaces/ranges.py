@@ -72,6 +72,15 @@ def ends(distribution: Distribution) -> tuple[Value, ...]:
     return distribution.low, distribution.high
 
 
+def count(distribution: Distribution) -> int | None:
+    """How many members ``distribution`` has; ``None`` for a continuous range."""
+    if isinstance(distribution, CategoricalDistribution):
+        return len(distribution.choices)
+    if distribution.step is None:
+        return None
+    return round((distribution.high - distribution.low) / distribution.step) + 1
+
+
 def to_json(distribution: Distribution) -> dict[str, Any]:
     """Optuna's own JSON form, parsed: ``optuna.distributions.json_to_distribution(json.dumps(...))`` reads it."""
     plain: dict[str, Any] = json.loads(distribution_to_json(distribution))

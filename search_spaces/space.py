@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -93,6 +94,23 @@ class SearchSpace:
         found = [distribution for part in self.parts for name, distribution in part.searched if name == dimension]
         shared = all(distribution == found[0] for distribution in found)
         return dimension if shared else f"{trainable}.{dimension}"
+
+    def parameters(self, trainable: str) -> dict[str, Distribution]:
+        """What is drawn for a trial of ``trainable`` once that is chosen, in the order of drawing."""
+        return {self.parameter(trainable, name): found for name, found in self._part(trainable).searched}
+
+    @property
+    def continuous(self) -> tuple[tuple[str, str], ...]:
+        """Trainable and dimension of every range that no grid covers."""
+        pairs = ((part.trainable, name, found) for part in self.parts for name, found in part.searched)
+        return tuple((trainable, name) for trainable, name, found in pairs if ranges.count(found) is None)
+
+    @property
+    def size(self) -> float:
+        """How many configurations there are; infinite where a range is continuous."""
+        if self.continuous:
+            return math.inf
+        return sum(math.prod(ranges.count(found) or 1 for _, found in part.searched) for part in self.parts)
 
     def suggest(self, trial: Suggests) -> TrialConfig:
         """The configuration that ``trial``, an ``optuna.Trial`` say, proposes."""

@@ -15,8 +15,10 @@ from ruamel.yaml import YAML
 from analysis.layout import study_paths
 from search_spaces.faults import Fault, SpaceError, nearest
 from search_spaces.space import SearchSpace
+from study.bounds import bound_faults
 from study.confirmation import Confirmation
 from study.halving import Rule
+from study.samplers import SamplerName, not_a_grid
 from study.settings import Settings, flatten_settings
 from study.shares import Gpus, cpus_asked, gpus_asked
 from study.study_file import StudyFileError, fault_of, lines, read_study_file
@@ -25,7 +27,6 @@ from study.yaml_tree import with_fractions
 from trainables.config import ConfigError, FaithfulTo, TrialConfig
 from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
 
-SamplerName = Literal["tpe", "nsga2", "gp", "random"]
 SchedulerName = Literal["none", "halving"]
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
@@ -157,6 +158,8 @@ class StudyConfig(_Section):
     space: Annotated[dict[str, Any], BeforeValidator(with_fractions)] = {}
     """What ``search_spaces.build`` takes: dimension -> range, choices or value; trainable -> the same for it alone."""
     objectives: Names = [CLEAN_ACCURACY, PGD_ACCURACY]
+    constraints: dict[str, Any] = {}
+    """Upper bounds on what a trial uses, by metric, and ``trusted: true``: what exceeds one is on no frontier."""
     sampler: SamplerName = "tpe"
     scheduler: Annotated[EarlyStopping, BeforeValidator(_by_name)] = EarlyStopping(name="none")
     """Early stopping; its name alone stands for it with its defaults."""
@@ -227,8 +230,6 @@ class StudyConfig(_Section):
         if self.confirms is not None:
             yield from self._confirmation_faults(self.confirms)
             return
-        if self.sampler == "gp" and len(self.trainables) > 1:
-            yield Fault(("sampler",), "sampler gp models one trainable; choose tpe, or one study per trainable")
         yield from self._share_faults()
         if self.scheduler.name == "halving" and not set(self.objectives) & set(ACCURACIES):
             yield Fault(("scheduler",), f"halving compares accuracies; add an objective of {', '.join(ACCURACIES)}")
@@ -240,6 +241,14 @@ class StudyConfig(_Section):
             yield from (fault.under("space") for fault in error.faults)
         else:
             yield from self._start_faults(space)
+            yield from self._grid_faults(space)
+        yield from bound_faults(self.constraints, configs.values())
+
+    def _grid_faults(self, space: SearchSpace) -> Iterator[Fault]:
+        for trainable, name in space.continuous if self.sampler == "grid" else ():
+            own = self.space.get(trainable)
+            path = (trainable, name) if isinstance(own, Mapping) and name in own else (name,)
+            yield Fault(("space", *path), not_a_grid(name))
 
     def _share_faults(self) -> Iterator[Fault]:
         for key in ("gpus_per_trial", "cpus_per_trial"):

@@ -27,6 +27,7 @@ def describe(
     evaluation = space.parts[0].base.evaluation
     search = confirmation(config) or {
         "sampler": config.sampler,
+        "constraints": dict(config.constraints),
         "scheduler": config.scheduler.model_dump(),
         "seed": config.seed,
     }

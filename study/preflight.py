@@ -32,7 +32,7 @@ def check_name(paths: StudyPaths) -> None:
 
 def check_search(config: StudyConfig, space: SearchSpace) -> None:
     """Raises ``ConfigError`` for a sampler or a recipe to start from that does not fit the space."""
-    make_sampler(config.sampler, config.seed, 0, space.trainables)
+    make_sampler(config.sampler, config.seed, 0, space)
     for name in config.start_from:
         space.params(recipe(name))
 

@@ -14,7 +14,8 @@ from rich.text import Text
 
 from analysis.schema import TrialStatus
 from study.config import StudyConfig
-from study.search import Search, metrics_of
+from study.search import Search
+from study.search_trials import metrics_of
 from trainables.metrics import (
     ACCURACIES,
     AUTO_ATTACK_ACCURACY,

@@ -15,7 +15,7 @@ from optuna.trial import Trial, TrialState
 
 from study.curves import EVALUATION_IMAGES, Curve, CurvesError, Nearest, read
 from study.families import DIMENSIONS, REPORTED, TUNING, Family, Pair
-from study.samplers import make_sampler
+from study.samplers import stock_sampler
 from study.scheduler import probe_images
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
 
@@ -134,9 +134,7 @@ class Sampled:
     def __init__(self, scenario: Scenario, sampler: str, seed: int) -> None:
         self._scenario, self._seed = scenario, seed
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._study = optuna.create_study(
-            directions=["maximize", "maximize"], sampler=make_sampler(sampler, seed, 0, [scenario.name])
-        )
+        self._study = optuna.create_study(directions=["maximize", "maximize"], sampler=stock_sampler(sampler, seed))
         self._asked: dict[int, Trial] = {}
 
     def ask(self, number: int) -> Drawn | None:

@@ -18,14 +18,17 @@ from typing import Any, Self
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from analysis import constraints
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, finite, read_events, write_json
+from analysis.pareto import non_dominated
 from analysis.schema import TrialStatus
 from search_spaces.space import SearchSpace
 from study.budget import Spent, no_more_trials, out_of_time
 from study.config import StudyConfig
+from study.point_samplers import grid_points
 from study.search_storage import SearchError, open_study, release
+from study.search_trials import OUTSIDE, REPEATS, begun, is_own, metrics_of, minutes_of, status_of
 from trainables.config import ConfigError, TrialConfig, to_dict
-from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS
 from trainables.recipes import recipe
 
 FAILURES_IN_A_ROW = 20
@@ -60,6 +63,7 @@ class Search:
         self._storage = storage
         self._study = open_study(config, space, storage)
         self._unfinished: deque[int] = deque()
+        self._handed_out: dict[int, Trial] = {}
         self._opened = time.monotonic()
         self._minutes_before = float(self._study.user_attrs.get("wall_minutes", 0.0))
 
@@ -93,22 +97,30 @@ class Search:
         return None
 
     def tell(
-        self, number: int, status: TrialStatus, metrics: Mapping[str, float] | None, reason: str | None = None
+        self,
+        number: int,
+        status: TrialStatus,
+        metrics: Mapping[str, float] | None,
+        reason: str | None = None,
+        fault: str | None = None,
     ) -> None:
         """Record how a trial ended; a second telling changes nothing.
 
         A finished trial whose objectives are not all there and finite counts as failed, a stopped one keeps its
-        last metrics as an attribute: neither is ever a point on a frontier.
+        last metrics as an attribute: neither is ever a point on a frontier. ``fault`` is the kind of a failure:
+        Optuna is told of one for want of memory as pruned, beyond its bound, so that its sampler learns from it.
         """
         frozen = self._frozen(number)
         if frozen.state.is_finished():
             return
         values = {name: float(value) for name, value in (metrics or {}).items()}
-        if status is TrialStatus.FINISHED and (fault := self._fault(values)):
-            status, reason = TrialStatus.FAILED, fault
+        if status is TrialStatus.FINISHED and (missing := self._fault(values)):
+            status, reason = TrialStatus.FAILED, missing
         self._mark(frozen, status=str(status), reason=reason, metrics=values)
-        objectives = [values[name] for name in self._config.objectives] if status is TrialStatus.FINISHED else None
-        self._study.tell(number, objectives, state=_STATES[status])
+        state = self._state(frozen, status, fault)
+        objectives = [values[name] for name in self._config.objectives] if state is TrialState.COMPLETE else None
+        self._constrain(number, constraints.excess(self._config.constraints, values, fault))
+        self._study.tell(number, objectives, state=state)
         self._save_clock()
 
     def settle(self, number: int, *, lost: str | None = None, status: TrialStatus = TrialStatus.FAILED) -> bool:
@@ -123,7 +135,7 @@ class Search:
         if ended is None:
             ended = self._end(number, events, status, str(lost))
         self._mark(self._frozen(number), gpu_share=_share(events))
-        self.tell(number, TrialStatus(ended["status"]), ended.get("metrics"), ended.get("reason"))
+        self.tell(number, TrialStatus(ended["status"]), ended.get("metrics"), ended.get("reason"), ended.get("fault"))
         return True
 
     def reconcile(self) -> None:
@@ -160,7 +172,7 @@ class Search:
     def hopeless(self) -> str | None:
         """Why more trials would be wasted; ``None`` while some succeed."""
         told = [trial for trial in self.trials() if trial.state.is_finished()][-FAILURES_IN_A_ROW:]
-        if len(told) < FAILURES_IN_A_ROW or any(trial.state is not TrialState.FAIL for trial in told):
+        if len(told) < FAILURES_IN_A_ROW or any(status_of(trial) is not TrialStatus.FAILED for trial in told):
             return None
         return f"the last {FAILURES_IN_A_ROW} trials failed, the latest with: {told[-1].user_attrs.get('reason')}"
 
@@ -173,19 +185,22 @@ class Search:
         return self._minutes_before + (time.monotonic() - self._opened) / 60
 
     def spent(self) -> Spent:
-        begun = [trial for trial in self.trials() if trial.state is not TrialState.WAITING]
-        minutes = sum(_gpu_minutes(trial) for trial in begun)
-        return Spent(trials=len(begun), gpu_hours=minutes / 60)
+        trials = begun(self.trials())
+        return Spent(trials=len(trials), gpu_hours=sum(map(minutes_of, trials)) / 60)
 
     def trials(self) -> list[FrozenTrial]:
-        """Every trial of the search in order; draws that only repeated another trial are not among them."""
-        return [trial for trial in self._study.get_trials(deepcopy=False) if "repeats" not in trial.user_attrs]
+        """Every trial of this study in order; what only its sampler knows of is not among them."""
+        return [trial for trial in self._study.get_trials(deepcopy=False) if is_own(trial)]
 
     def frontier(self) -> list[FrozenTrial]:
-        """The finished trials that no other dominates, in order."""
-        complete = any(trial.state is TrialState.COMPLETE for trial in self.trials())
-        best = self._study.best_trials if complete else []
-        return sorted((trial for trial in best if "repeats" not in trial.user_attrs), key=lambda trial: trial.number)
+        """The finished trials within the study's bounds that no other dominates, in order, by what they measured."""
+        finished = [trial for trial in self.trials() if status_of(trial) is TrialStatus.FINISHED]
+        bounds = self._config.constraints
+        feasible = [trial for trial in finished if not constraints.violation(bounds, metrics_of(trial))]
+        directions = self._config.objectives_with_directions
+        values = [[metrics_of(trial)[name] for name in directions] for trial in feasible]
+        best = non_dominated(values, list(directions.values()))
+        return [trial for trial, optimal in zip(feasible, best, strict=True) if optimal]
 
     def _enqueue_recipes(self) -> None:
         if not self._config.start_from or "start_from" in self._study.user_attrs:
@@ -200,9 +215,11 @@ class Search:
             self._study.enqueue_trial(point, skip_if_exists=True)
 
     def _no_more_trials(self) -> str | None:
-        """A space that lists its configurations holds no others."""
+        """A space that lists its configurations holds no others, nor does a grid."""
         if self._space.points and not any(trial.state is TrialState.WAITING for trial in self.trials()):
             return f"all {len(self._space.points)} listed trials were begun"
+        if self._config.sampler == "grid" and grid_points(self._space, self.trials()) >= self._space.size:
+            return f"all {self._space.size:g} configurations of the grid were begun"
         return no_more_trials(self._config.budget, self.spent())
 
     def _known(self, trial: Trial) -> Assignment | None:
@@ -225,6 +242,7 @@ class Search:
             self._repeat(trial, twin)
             return None
         self._write_config(trial, config)
+        self._handed_out[trial.number] = trial
         return Assignment(trial.number, config.trainable)
 
     def _write_config(self, trial: Trial, config: TrialConfig | None) -> None:
@@ -248,7 +266,8 @@ class Search:
         )
 
     def _repeat(self, trial: Trial, twin: FrozenTrial) -> None:
-        self._mark(self._frozen(trial.number), repeats=twin.number)
+        self._mark(self._frozen(trial.number), **{REPEATS: twin.number})
+        self._constrain(trial.number, twin.constraints)
         self._study.tell(trial.number, twin.values)
 
     def _end(self, number: int, events: list[dict[str, Any]], status: TrialStatus, reason: str) -> dict[str, Any]:
@@ -266,6 +285,21 @@ class Search:
                 return f"objective {name} is {values[name]}"
         return None
 
+    def _state(self, trial: FrozenTrial, status: TrialStatus, fault: str | None) -> TrialState:
+        """What Optuna hears: of a trial outside the space as it is now, nothing that its sampler would heed."""
+        if OUTSIDE in trial.user_attrs:
+            return TrialState.FAIL
+        return TrialState.PRUNED if fault == constraints.OUT_OF_MEMORY else _STATES[status]
+
+    def _constrain(self, number: int, excess: Mapping[str, float]) -> None:
+        """A trial handed out is kept for this: making it anew would ask its sampler, which may be thinking."""
+        if not excess:
+            return
+        trial = self._handed_out.pop(number, None) or self._trial(number)
+        for name, value in excess.items():
+            if name not in trial.constraints:  # an earlier driver may have died between this and the telling
+                trial.set_constraint(name, value)
+
     def _save_clock(self) -> None:
         self._study.set_user_attr("wall_minutes", self.wall_minutes())
 
@@ -281,17 +315,6 @@ class Search:
                 self._storage.set_trial_user_attr(trial._trial_id, name, finite(value))
 
 
-def _gpu_minutes(trial: FrozenTrial) -> float:
-    """What a trial used; one that did not finish counts by its training time, times the share of a GPU it held."""
-    metrics, share = metrics_of(trial), float(trial.user_attrs.get("gpu_share", 1.0))
-    return metrics.get(GPU_MINUTES, metrics.get(TRAIN_SECONDS, 0.0) / 60 * share)
-
-
 def _share(events: list[dict[str, Any]]) -> float | None:
     """The share of a GPU that the last attempt held."""
     return next((event.get("gpu_share") for event in reversed(events) if event["kind"] == ATTEMPT), None)
-
-
-def metrics_of(trial: FrozenTrial) -> dict[str, float]:
-    """What the trial measured, as far as it came."""
-    return {name: float(value) for name, value in trial.user_attrs.get("metrics", {}).items()}

@@ -35,7 +35,7 @@ def open_study(config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> 
         optuna.create_study(storage=storage, study_name=config.name, directions=directions)
     study = optuna.load_study(study_name=config.name, storage=storage)
     _compare(study, _question(config, space) | {"directions": directions})
-    study.sampler = make_sampler(config.sampler, config.seed, len(study.get_trials(deepcopy=False)), config.trainables)
+    study.sampler = make_sampler(config.sampler, config.seed, len(study.get_trials(deepcopy=False)), space)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         study.set_metric_names(list(config.objectives))
@@ -52,6 +52,7 @@ def _question(config: StudyConfig, space: SearchSpace) -> dict[str, Any]:
     return {
         "objectives": list(config.objectives),
         "space": space.to_json(),
+        "constraints": dict(config.constraints),
         "settings": [_settings(part.base) for part in space.parts],
     }
 

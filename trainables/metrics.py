@@ -23,6 +23,8 @@ AUTO_ATTACK_ACCURACY = "auto_attack_accuracy"
 GPU_MINUTES = "gpu_minutes"
 AUTO_ATTACK_IMAGES = "auto_attack_images"
 FORWARD_EQUIVALENTS = "forward_equivalents"
+EVALUATION_FORWARD_EQUIVALENTS = "evaluation_forward_equivalents"
+PEAK_MEMORY_GIB = "peak_memory_gib"
 ACCURACIES = (CLEAN_ACCURACY, PGD_ACCURACY, AUTO_ATTACK_ACCURACY)
 
 OBJECTIVES: dict[str, Direction] = {
@@ -33,6 +35,9 @@ OBJECTIVES: dict[str, Direction] = {
     FORWARD_EQUIVALENTS: "minimize",
 }
 """What a study may optimise. ``gpu_minutes`` depends on the neighbours, ``forward_equivalents`` does not."""
+
+BOUNDED = (PEAK_MEMORY_GIB, GPU_MINUTES, FORWARD_EQUIVALENTS, EVALUATION_FORWARD_EQUIVALENTS)
+"""What a study may set an upper bound on, beside ``trusted``."""
 
 TRAIN_SECONDS = "train/seconds"
 TRAIN_FORWARD_EQUIVALENTS = "train/forward_equivalents"
@@ -243,7 +248,7 @@ class TrialResult:
             PGD_ACCURACY: pgd.value,
             GPU_MINUTES: self.cost.gpu_minutes,
             FORWARD_EQUIVALENTS: float(self.cost.pretrain_forward_equivalents),
-            "evaluation_forward_equivalents": float(self.cost.evaluation_forward_equivalents),
+            EVALUATION_FORWARD_EQUIVALENTS: float(self.cost.evaluation_forward_equivalents),
             "evaluation_images": float(clean.images),
         }
         accuracies = {CLEAN_ACCURACY: clean, PGD_ACCURACY: pgd}
@@ -256,7 +261,7 @@ class TrialResult:
         if self.chosen.verdict is not None:
             named[TRUSTED] = float(self.chosen.verdict.trusted)
         if self.cost.peak_memory_gib is not None:
-            named["peak_memory_gib"] = self.cost.peak_memory_gib
+            named[PEAK_MEMORY_GIB] = self.cost.peak_memory_gib
         for head in self.heads:
             named |= _head_metrics(head)
         return named

@@ -96,7 +96,8 @@ def _colour(study: Study, trials: pd.DataFrame, taken: tuple[str, str]) -> Axis 
 
 
 def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis | None) -> pd.DataFrame:
-    plane = trials[[x.metric, y.metric]].to_numpy(dtype=float)
+    within = trials["violation"] == ""
+    plane = trials[[x.metric, y.metric]].where(within).to_numpy(dtype=float)
     points = pd.DataFrame(
         {
             "number": trials["number"],
@@ -129,6 +130,8 @@ def _hover(study: Study, trial: dict[Any, Any]) -> str:
             lines.append(f"{labels.metric_title(name, study)}: {labels.percent_interval(value, low, high)} %")
     if trial["verdict"]:
         lines.append(html.escape(trial["verdict"]))
+    if trial["violation"]:
+        lines.append(f"not on the frontier: {html.escape(trial['violation'])}")
     costs = (FORWARD_EQUIVALENTS, GPU_MINUTES)
     lines += [f"{labels.metric_title(name, study)}: {labels.cost(trial[name])}" for name in costs]
     for name in study.params[:_HOVER_PARAMS]:

@@ -136,7 +136,25 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_line(write):
         (MINIMAL.replace("[cf_amc_ssl, pgd_emp_ssl]", "cf_amc_ssl"), 2, "it must be a list"),
         (MINIMAL.replace("[cf_amc_ssl, pgd_emp_ssl]", "[]"), 2, "trainables is empty"),
         (MINIMAL.replace("pgd_emp_ssl", "cf_amc_ssl"), 2, "listed twice"),
-        (MINIMAL + "sampler: gp", 4, "sampler gp models one trainable"),
+        (MINIMAL + "sampler: cmaes", 4, "sampler is 'cmaes'; choose one of 'tpe', 'nsga2'"),
+        (
+            MINIMAL
+            + "sampler: grid\nspace:\n  unlisted: fixed\n  m: {low: 1, high: 3}\n  epsilon: {low: 4/255, high: 8/255}",
+            8,
+            "epsilon is a continuous range, of which a grid has no end; give it a step",
+        ),
+        (
+            MINIMAL + "constraints:\n  peak_memory: 24",
+            5,
+            "unknown constraint 'peak_memory'; did you mean peak_memory_gib",
+        ),
+        (MINIMAL + "constraints:\n  gpu_minutes: -1", 5, "gpu_minutes is -1; it must be a number above 0"),
+        (MINIMAL + "constraints:\n  trusted: false", 5, "trusted is False; write true, or leave it out"),
+        (
+            MINIMAL + "settings: {evaluation.check_images: 0}\nconstraints: {trusted: true}",
+            5,
+            "trusted is never measured, since evaluation.check_images is 0",
+        ),
         (MINIMAL + "space: 3", 4, "space is 3; it must be a mapping"),
         (MINIMAL + "settings: [3]", 4, "it must be a mapping"),
         (MINIMAL + "space: {temperature: 0.1}", 4, "has no dimension 'temperature'"),

@@ -20,9 +20,9 @@ from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, rea
 from analysis.schema import TrialStatus
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
-from study.samplers import make_sampler
 from study.search import Search
 from study.search_storage import SearchError
+from study.search_trials import status_of
 from trainables.config import ConfigError, from_dict
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
 
@@ -204,6 +204,7 @@ def test_equal_seeds_search_alike(tmp_path: Path, tiny: Tiny) -> None:
         {"objectives": [PGD_ACCURACY, CLEAN_ACCURACY]},
         {"space": {"unlisted": "fixed", "learning_rate": {"low": 0.05, "high": 2.0}, "m": [1, 2]}},
         {"settings": {"optimiser.epochs": 2}},
+        {"constraints": {"gpu_minutes": 3.0}},
     ],
 )
 def test_another_question_is_refused(paths: StudyPaths, tiny: Tiny, change: dict[str, Any]) -> None:
@@ -285,12 +286,7 @@ def test_a_space_that_is_all_measured_ends_the_search_without_training_twice(
     assert sorted(seen) == [1, 2, 3]
 
 
-def test_gp_is_refused_for_several_trainables() -> None:
-    with pytest.raises(ConfigError, match="gp models one trainable, not a, b"):
-        make_sampler("gp", 0, 0, ["a", "b"])
-
-
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "gp", "random"])
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "gp", "qmc", "random"])
 def test_every_sampler_asks_and_hears(paths: StudyPaths, tiny: Tiny, sampler: str) -> None:
     with opened(paths, tiny(sampler=sampler, budget={"trials": 12})) as search:
         for index in range(12):
@@ -304,6 +300,64 @@ def test_tpe_searches_several_trainables(paths: StudyPaths, tiny: Tiny) -> None:
         while (assignment := search.ask()) is not None:
             search.tell(assignment.number, TrialStatus.FINISHED, GOOD)
         assert {trial.user_attrs["trainable"] for trial in search.trials()} == {"cf_amc_ssl", "robust_simclr"}
+
+
+def test_a_grid_ends_the_search_when_it_is_exhausted(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(sampler="grid", space={"unlisted": "fixed", "m": [1, 2, 3]}, budget={"trials": 50})
+    with opened(paths, config) as search:
+        for _ in range(2):
+            search.tell(ask(search), TrialStatus.FINISHED, GOOD)
+    with opened(paths, config) as search:
+        number = ask(search)
+        assert search.ask() is None
+        search.tell(number, TrialStatus.FAILED, {}, "no luck")
+        assert search.ask() is None
+        assert search.exhausted() == "all 3 configurations of the grid were begun"
+        assert sorted(trial.params["m"] for trial in search.trials()) == [1, 2, 3]
+
+
+BOUNDS = {"peak_memory_gib": 24, "forward_equivalents": 5e6}
+HEAVY = GOOD | {CLEAN_ACCURACY: 0.9, "peak_memory_gib": 30.0}
+
+
+def test_every_trial_is_told_with_every_constraint(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny(constraints=BOUNDS, budget={"trials": 5})) as search:
+        search.tell(ask(search), TrialStatus.FINISHED, HEAVY)
+        search.tell(ask(search), TrialStatus.FINISHED, GOOD)
+        search.tell(ask(search), TrialStatus.STOPPED, {}, "early")
+        search.tell(ask(search), TrialStatus.FAILED, {}, "no")
+        told = [trial.constraints for trial in search.trials()]
+        assert told[0] == {"peak_memory_gib": pytest.approx(0.25), "forward_equivalents": 0.0}
+        assert told[1:] == [{"peak_memory_gib": 0.0, "forward_equivalents": 0.0}] * 3
+        assert [trial.number for trial in search.frontier()] == [1]
+
+
+def test_a_trial_that_ran_out_of_memory_teaches_the_sampler(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny(sampler="tpe", budget={"trials": 20})) as search:
+        for number in (ask(search), ask(search)):
+            fault = "out_of_memory" if number == 0 else "error"
+            append_event(paths.trial(number), ENDED, 1, status="failed", reason="why", metrics={}, fault=fault)
+            search.settle(number)
+        assert states(search) == [TrialState.PRUNED, TrialState.FAIL]
+        assert [status_of(trial) for trial in search.trials()] == [TrialStatus.FAILED] * 2
+        assert search.trials()[0].constraints == {"peak_memory_gib": 1.0}
+        assert search.trials()[1].constraints == {}
+        while (assignment := search.ask()) is not None:
+            search.tell(assignment.number, TrialStatus.FINISHED, GOOD)
+
+
+def test_telling_goes_on_where_a_driver_died_between_constraint_and_state(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(constraints=BOUNDS)
+    with opened(paths, config) as search:
+        number = ask(search)
+        search._trial(number).set_constraint("peak_memory_gib", 0.25)
+        append_event(paths.trial(number), ENDED, 1, status="finished", reason=None, metrics=HEAVY)
+    with opened(paths, config) as search:
+        assert states(search) == [TrialState.COMPLETE]
+        assert search.trials()[0].constraints == {
+            "peak_memory_gib": pytest.approx(0.25),
+            "forward_equivalents": 0.0,
+        }
 
 
 STEPS = st.lists(st.sampled_from(["ask", "finish", "fail", "stop", "nan", "end on disk", "reopen"]), max_size=20)

@@ -1,0 +1,39 @@
+"""What Optuna's trials say of a study's: which are its own, how they stand, what they measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from optuna.trial import FrozenTrial, TrialState
+
+from analysis.schema import TrialStatus
+from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS
+
+REPEATS, OBSERVED, WITHDRAWN, OUTSIDE = "repeats", "observed", "withdrawn", "outside"
+"""Attributes of Optuna's trials: a draw that only repeated the trial of that number; a trial of another study, by its
+id; a recipe that the study's space no longer holds; why a trial lies outside a space that was changed after it."""
+
+
+def is_own(trial: FrozenTrial) -> bool:
+    """Whether it is a trial of this study, with a folder, and not only something for the sampler to know."""
+    return not {REPEATS, OBSERVED, WITHDRAWN} & trial.user_attrs.keys()
+
+
+def status_of(trial: FrozenTrial) -> TrialStatus:
+    """How it stands, as its folder has it: Optuna's state serves the sampler alone."""
+    return TrialStatus(trial.user_attrs.get("status", TrialStatus.RUNNING))
+
+
+def metrics_of(trial: FrozenTrial) -> dict[str, float]:
+    """What the trial measured, as far as it came."""
+    return {name: float(value) for name, value in trial.user_attrs.get("metrics", {}).items()}
+
+
+def minutes_of(trial: FrozenTrial) -> float:
+    """GPU-minutes; a trial that did not finish counts by its training time, times the share of a GPU it held."""
+    metrics, share = metrics_of(trial), float(trial.user_attrs.get("gpu_share", 1.0))
+    return metrics.get(GPU_MINUTES, metrics.get(TRAIN_SECONDS, 0.0) / 60 * share)
+
+
+def begun(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    return [trial for trial in trials if trial.state is not TrialState.WAITING]
