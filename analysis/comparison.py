@@ -128,7 +128,7 @@ def comparison_table(comparison: Comparison) -> Table:
 def _caption(comparison: Comparison) -> str:
     seeds = len(comparison.series[0].final) if comparison.series else 0
     return (
-        f"Equal GPU-minutes on {comparison.workers} workers, {seeds} seeds. Hypervolume from accuracy 0, percent of the "
+        f"Equal GPU-minutes on {comparison.workers} workers, {seeds} seeds. Hypervolume from accuracy 0, % of the "
         "unit square; differences paired by seed, mean [95 % interval]. Frontier: trials that would have ended on it"
     )
 

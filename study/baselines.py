@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from study.halving import Bracket, Halving, Point, Rule
 
 Judge = Callable[[int, float, Sequence[Point]], bool]
 """Trial's number, its total work and its reports so far -> whether it ends now."""
+PUBLISHED_ETA = 4.0
+"""Of the experiments in arXiv 1810.05934: three of four trials end at each rung."""
 CLEAN, PGD = 0, 1
 """Places of the probes in a point's scores."""
 
@@ -18,11 +21,11 @@ class Asha:
     """Asynchronous successive halving on one figure (Li et al. 2020, arXiv 1810.05934, algorithm 2), ending trials.
 
     At a rung a trial goes on if it is among the best floor(n / eta) of the n that have reached it, or the best at
-    all. Rungs and brackets are those of ``rule``, so that only the judgement differs from ours.
+    all. Brackets are those of ``rule``, and so are rungs unless ``eta`` says otherwise.
     """
 
-    def __init__(self, rule: Rule, figure: int) -> None:
-        self._rule, self._figure = rule, figure
+    def __init__(self, rule: Rule, figure: int, eta: float | None = None) -> None:
+        self._rule, self._figure = replace(rule, eta=eta or rule.eta), figure
         self._rungs: dict[tuple[float, float], dict[int, float]] = defaultdict(dict)
 
     def __call__(self, number: int, total: float, points: Sequence[Point]) -> bool:
@@ -61,6 +64,8 @@ SCHEDULERS: Mapping[str, Callable[[Rule, Sequence[int]], Judge]] = MappingProxyT
         "none": lambda rule, images: nobody,  # noqa: ARG005
         "asha_clean": lambda rule, images: Asha(rule, CLEAN),  # noqa: ARG005
         "asha_pgd": lambda rule, images: Asha(rule, PGD),  # noqa: ARG005
+        "asha_clean_4": lambda rule, images: Asha(rule, CLEAN, PUBLISHED_ETA),  # noqa: ARG005
+        "asha_pgd_4": lambda rule, images: Asha(rule, PGD, PUBLISHED_ETA),  # noqa: ARG005
         "halving": MultiObjective,
     }
 )

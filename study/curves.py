@@ -111,7 +111,7 @@ class Nearest:
     """Finds the recorded trial of a trainable that lies nearest to a point.
 
     Each parameter is scaled to [0, 1] over the trainable's recorded trials, on a logarithmic scale where these span
-    more than a decade; distance is Euclidean; what the recording does not vary, or a point does not have, does not count.
+    more than a decade; distance is Euclidean; what the recording does not vary, or a point lacks, does not count.
     """
 
     def __init__(self, curves: Sequence[Curve]) -> None:
