@@ -80,7 +80,11 @@ def pgd(loss: LossOfImages, images: Tensor, attack: Attack, generator: torch.Gen
 
     The model's mode and its running statistics are the caller's business, so is judging success.
     """
-    delta = start(images, attack, generator)
+    return climb(loss, images, attack, start(images, attack, generator))
+
+
+def climb(loss: LossOfImages, images: Tensor, attack: Attack, delta: Tensor) -> Tensor:
+    """PGD from where ``delta`` begins."""
     for _ in range(attack.steps):
         delta.requires_grad_()
         value = loss(images + delta)

@@ -50,19 +50,20 @@ class Losses:
         """What an adversary ascends on the views it sees; scalar."""
         return self._attacked(self._embed(attacked), labels).total
 
-    def perturb(
-        self, views: Tensor, labels: Tensor, attack: Attack, random: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        """The views that get a perturbation, and PGD's perturbation of them."""
+    def perturb(self, views: Tensor, labels: Tensor, attack: Attack, start: Tensor, *, share: float = 1.0) -> Tensor:
+        """The perturbed ones among ``views``, adversarial after PGD from ``start``.
+
+        ``share`` of the loss is ascended: it matters to weight gradients that leak.
+        """
         clean = self.pairing.perturbed(views)
         with self._mode_of_attack():
-            delta = adversaries.pgd(
-                lambda adversarial: self.ascended(self.pairing.attack(views, adversarial), labels),
+            delta = adversaries.climb(
+                lambda adversarial: share * self.ascended(self.pairing.attack(views, adversarial), labels),
                 clean,
                 attack,
-                random,
+                start,
             )
-        return clean, delta
+        return clean + delta
 
     @contextmanager
     def _mode_of_attack(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from trainables.data import strength as augmentation_strength
 from trainables.losses import Losses
 from trainables.metrics import EpochSummary
 from trainables.models import build, frozen_statistics
-from trainables.objectives import Loss
+from trainables.objectives import Loss, mean
 from trainables.optim import Lars, cosine_rate
 from trainables.pairing import Pairing
 from trainables.selection import select_rows
@@ -147,31 +147,50 @@ class Pretraining:
         """All gradient passes of one batch of views; their losses, detached."""
         self._optimiser.zero_grad()
         if self.config.adversary.name == "none":
-            return [self._update(self._losses.clean(views, labels))]
+            return [self._update(map(self._losses.clean, *self._groups(views, labels)))]
         if self.config.adversary.name == "pgd":
-            clean, delta = self._losses.perturb(views, labels, self._attack, starts)
-            return [self._update(self._losses.trained(views, clean + delta, labels))]
+            start = adversaries.start(self._pairing.perturbed(views), self._attack, starts)
+            return [self._update(map(self._attacked, *self._groups(views, labels), self._cut(start)))]
         return [self._replay(views, labels, first=replay == 0) for replay in range(self.config.adversary.replays)]
+
+    def _groups(self, views: Tensor, labels: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """The views of each micro-batch, and its labels."""
+        return self._cut(views), labels.chunk(self.config.optimiser.micro_batches)
+
+    def _cut(self, views: Tensor) -> tuple[Tensor, ...]:
+        return views.chunk(self.config.optimiser.micro_batches, dim=1)
+
+    def _attacked(self, views: Tensor, labels: Tensor, start: Tensor) -> Loss:
+        share = 1 / self.config.optimiser.micro_batches
+        adversarial = self._losses.perturb(views, labels, self._attack, start, share=share)
+        return self._losses.trained(views, adversarial, labels)
 
     def _replay(self, views: Tensor, labels: Tensor, *, first: bool) -> Loss:
         """One pass of free adversarial training: a single gradient moves the weights and the perturbation."""
         clean = self._pairing.perturbed(views)
         kept = self._free.onto(clean) if first else self._free.delta
         assert kept is not None
-        delta = kept.detach().requires_grad_()
-        loss = self._update(self._losses.trained(views, clean + delta, labels))
-        assert delta.grad is not None
-        self._free.ascend(delta.grad, clean)
+        deltas = [part.requires_grad_() for part in self._cut(kept.detach())]
+        loss = self._update(map(self._perturbed, *self._groups(views, labels), deltas))
+        self._free.ascend(torch.cat([_gradient(delta) for delta in deltas], dim=1), clean)
         return loss
 
-    def _update(self, loss: Loss) -> Loss:
-        """Descend ``loss`` by one optimiser step of the schedule."""
+    def _perturbed(self, views: Tensor, labels: Tensor, delta: Tensor) -> Loss:
+        return self._losses.trained(views, self._pairing.perturbed(views) + delta, labels)
+
+    def _update(self, losses: Iterable[Loss]) -> Loss:
+        """Descend the mean of the micro-batches' ``losses`` by one optimiser step of the schedule."""
         self._optimiser.param_groups[0]["lr"] = self._rate()
-        loss.total.backward()
+        found = [self._descended(loss) for loss in losses]
         self._optimiser.step()
         self._optimiser.zero_grad()
         self._updates += 1
-        return Loss(loss.total.detach(), {name: term.detach() for name, term in loss.terms.items()})
+        return mean(found)
+
+    def _descended(self, loss: Loss) -> Loss:
+        """Its gradient added to the weights'; no graph is left, so that the next micro-batch has the memory."""
+        (loss.total / self.config.optimiser.micro_batches).backward()
+        return loss.detached()
 
     def _rate(self) -> float:
         """Of the next update. The schedule runs in epochs: where a coreset makes them short, each of their updates
@@ -185,10 +204,10 @@ class Pretraining:
         return cosine_rate(step, counted * optimiser.epochs, peak, warmup)
 
     def _summarise(self, losses: list[Loss]) -> EpochSummary:
-        mean = float(torch.stack([loss.total for loss in losses]).mean())
-        if not math.isfinite(mean):
-            raise DivergedError(f"the loss is {mean} in epoch {self.epoch}; a smaller optimiser.learning_rate may help")
-        terms = {name: float(torch.stack([loss.terms[name] for loss in losses]).mean()) for name in losses[0].terms}
+        epoch = mean(losses)
+        loss = float(epoch.total)
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss is {loss} in epoch {self.epoch}; a smaller optimiser.learning_rate may help")
         clean, fgsm, pgd = self._monitor()
         if not all(map(math.isfinite, (clean, fgsm, pgd))):
             raise DivergedError(
@@ -196,8 +215,8 @@ class Pretraining:
             )
         return EpochSummary(
             epoch=self.epoch,
-            loss=mean,
-            terms=terms,
+            loss=loss,
+            terms={name: float(term) for name, term in epoch.terms.items()},
             learning_rate=float(self._optimiser.param_groups[0]["lr"]),
             loss_clean=clean,
             loss_fgsm=fgsm,
@@ -221,6 +240,11 @@ class Pretraining:
             with torch.no_grad():
                 clean, one, several = (float(ascended(views + delta)) for delta in perturbations)
         return clean, one, several
+
+
+def _gradient(leaf: Tensor) -> Tensor:
+    assert leaf.grad is not None
+    return leaf.grad
 
 
 def check_coreset(config: TrialConfig, images: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from trainables import adversaries
 from trainables.adversaries import Attack
 from trainables.config import TrialConfig
 from trainables.coresets import minibatches, random_subset, rcs
@@ -62,7 +63,12 @@ class Candidates:
         batch = self._images.subset(rows).to(self._device)
         views = make_views(batch.images, self._config.views, random, self._strength)
         views = views.view(self._config.views.number, len(batch), *views.shape[1:])
+        groups = self._config.optimiser.micro_batches
+        starts = adversaries.start(self._losses.pairing.perturbed(views), self._attack, random)
+        parts = zip(views.chunk(groups, 1), batch.labels.chunk(groups), starts.chunk(groups, 1), strict=True)
+        return torch.stack([self._loss(*part) for part in parts]).mean()
+
+    def _loss(self, views: Tensor, labels: Tensor, start: Tensor) -> Tensor:
         if self._config.adversary.name == "none":
-            return self._losses.clean(views, batch.labels).total
-        clean, delta = self._losses.perturb(views, batch.labels, self._attack, random)
-        return self._losses.trained(views, clean + delta, batch.labels).total
+            return self._losses.clean(views, labels).total
+        return self._losses.trained(views, self._losses.perturb(views, labels, self._attack, start), labels).total

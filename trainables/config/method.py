@@ -70,6 +70,10 @@ class OptimiserConfig:
     warmup_epochs: int = 0
     """The rate climbs from 0 over so many epochs before the cosine begins."""
     batch_size: int = 100
+    micro_batches: int = 1
+    """Groups of images that a batch is cut into, to need less memory: each has a loss, an adversary and a backward pass
+    to itself, and one update follows their mean. Another method than the batch as a whole wherever images of a batch
+    meet: in BatchNorm's statistics, in TCR, among the negatives of NT-Xent and SupCon."""
     learning_rate: float = 0.3
     momentum: float = 0.9
     nesterov: bool = True
@@ -80,7 +84,7 @@ class OptimiserConfig:
 
     def __post_init__(self) -> None:
         one_of("optimiser.lars", self.lars, LarsForm)
-        at_least(self, "optimiser", 1, "epochs")
+        at_least(self, "optimiser", 1, "epochs", "micro_batches")
         at_least(self, "optimiser", 2, "batch_size")
         at_least(self, "optimiser", 0, "warmup_epochs", "weight_decay")
         positive(self, "optimiser", "learning_rate", "lars_eta")
@@ -88,6 +92,11 @@ class OptimiserConfig:
         require(
             self.warmup_epochs < self.epochs or self.warmup_epochs == 0,
             f"optimiser.warmup_epochs is {self.warmup_epochs} of {self.epochs} epochs; make it smaller",
+        )
+        require(
+            self.batch_size % self.micro_batches == 0 and self.batch_size >= 2 * self.micro_batches,
+            f"optimiser.micro_batches is {self.micro_batches}, which does not cut optimiser.batch_size "
+            f"{self.batch_size} into equal groups of at least 2 images; choose a divisor",
         )
 
 

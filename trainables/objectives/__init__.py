@@ -5,9 +5,10 @@ Shapes: v views, b images, d dimensions; embeddings come as (v, b, d), labels as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from trainables.config import ObjectiveConfig, ObjectiveName
@@ -20,6 +21,16 @@ class Loss:
 
     total: Tensor
     terms: Mapping[str, Tensor]
+
+    def detached(self) -> Loss:
+        """Its values without their graph."""
+        return Loss(self.total.detach(), {name: term.detach() for name, term in self.terms.items()})
+
+
+def mean(losses: Sequence[Loss]) -> Loss:
+    """Of every value, over losses of the same terms."""
+    total = torch.stack([loss.total for loss in losses]).mean()
+    return Loss(total, {name: torch.stack([loss.terms[name] for loss in losses]).mean() for name in losses[0].terms})
 
 
 Objective = Callable[[Tensor, Tensor], Loss]
