@@ -6,6 +6,8 @@
         study.yaml                the study file as launched, with overrides applied
         study.json                manifest: objectives, search space, evaluation, data, versions
         optuna.db                 the truth about the search
+        optuna-before-1.db        what that was before the study's ranges were first changed
+        warm-start.json           trials of other studies that the search learns from, and those that were refused
         tracking.json             experiment and run ids, and what has been delivered
         report.html
         trials/0007/
@@ -90,6 +92,24 @@ class StudyPaths:
     @property
     def optuna(self) -> Path:
         return self.root / "optuna.db"
+
+    @property
+    def optuna_next(self) -> Path:
+        """The database in the making of a study that is extended."""
+        return self.root / "optuna-next.db"
+
+    def optuna_before(self, change: int) -> Path:
+        """The database as it was before the ranges' change of that number, from 1."""
+        return self.root / f"optuna-before-{change}.db"
+
+    @property
+    def extension(self) -> Path:
+        """An extension that is decided and may not be complete; there only while ``study extend`` works."""
+        return self.root / "extension.json"
+
+    @property
+    def warm_start(self) -> Path:
+        return self.root / "warm-start.json"
 
     @property
     def tracking(self) -> Path:

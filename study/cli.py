@@ -100,6 +100,10 @@ def launch(
     curves: Curves = None,
     offline: Annotated[bool, typer.Option("--offline", help="Leave MLflow for a later `study sync`.")] = False,
     tracking_uri: TrackingUri = None,
+    warm_start: Annotated[
+        list[str],
+        typer.Option("--warm-start", metavar="STUDY", help="Learn from this study's trials too; may be repeated."),
+    ] = [],  # noqa: B006
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Run the study of a file to the end of its budget."""
@@ -111,7 +115,7 @@ def launch(
         overrides["tracking.offline"] = True
     if tracking_uri is not None:
         overrides["tracking.uri"] = tracking_uri
-    config = StudyConfig.load(file, overrides)
+    config = StudyConfig.load(file, overrides).with_warm_start(warm_start)
     if dry_run:
         from study.dry_run import plan
 
@@ -197,6 +201,35 @@ def confirm(
         _print(plan(prepare(request)))
         return
     _print_outcome(run(request, backend=backend, address=address))
+
+
+@app.command(epilog="Example: study extend demo --trials 20 --set space.crops.high=40")
+def extend(
+    name: Name,
+    trials: Annotated[int | None, typer.Option(min=1, help="So many more trials.")] = None,
+    wall_minutes: Annotated[float | None, typer.Option(min=0.01, help="So many more minutes.")] = None,
+    gpu_hours: Annotated[float | None, typer.Option(min=0.01, help="So many more GPU-hours.")] = None,
+    assignments: Set = [],  # noqa: B006
+    backend: Backend = "ray",
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Give a study more budget, and other ranges to search; trials outside them stay, without steering the search."""
+    from study.extend import extend as run
+    from study.study_file import parse_overrides
+
+    paths = run(
+        _paths(name).name,
+        trials=trials,
+        wall_minutes=wall_minutes,
+        gpu_hours=gpu_hours,
+        ranges=parse_overrides(assignments),
+        tracking_uri=tracking_uri,
+        backend=backend,
+        address=address,
+    )
+    _print_outcome(paths)
 
 
 @app.command(epilog="Example: study train cf_amc_ssl --set data.source=digits --set optimiser.epochs=1")

@@ -23,6 +23,7 @@ from study.settings import Settings, flatten_settings
 from study.shares import Gpus, cpus_asked, gpus_asked
 from study.study_file import StudyFileError, fault_of, lines, read_study_file
 from study.tracking_uri import TrackingError, resolve_uri
+from study.warm_start_source import check_source, plain_sources
 from study.yaml_tree import with_fractions
 from trainables.config import ConfigError, FaithfulTo, TrialConfig
 from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
@@ -78,6 +79,9 @@ def _tracking_uri(uri: str) -> str:
 Names = Annotated[list[Annotated[str, AfterValidator(_objective)]], Field(min_length=1), AfterValidator(_distinct)]
 Trainables = Annotated[list[Annotated[str, AfterValidator(_trainable)]], Field(min_length=1), AfterValidator(_distinct)]
 Recipes = Annotated[list[Annotated[str, AfterValidator(_recipe)]], AfterValidator(_distinct)]
+Sources = Annotated[
+    list[Annotated[str, AfterValidator(check_source)]], BeforeValidator(plain_sources), AfterValidator(_distinct)
+]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -167,6 +171,8 @@ class StudyConfig(_Section):
     budget: Budget
     resources: Resources = Resources()
     start_from: Recipes = []
+    warm_start: Sources = []
+    """Studies whose finished trials the sampler learns from; ``warm_start_source`` says how they are named."""
     tracking: Tracking = Tracking()
     confirms: Confirmation | None = None
     """Instead of a search: chosen configurations of another study, as ``study confirm`` writes them."""
@@ -187,6 +193,14 @@ class StudyConfig(_Section):
         if faults or tree.faults:
             raise StudyFileError(lines(tree, faults))
         return config
+
+    def with_warm_start(self, sources: list[str]) -> Self:
+        """Learning from ``sources`` too; ``StudyFileError`` for one that names no study."""
+        try:
+            more = [check_source(source) for source in sources]
+        except ValueError as error:
+            raise StudyFileError(f"--warm-start: {error}") from error
+        return self.model_copy(update={"warm_start": list(dict.fromkeys([*self.warm_start, *more]))})
 
     @property
     def objectives_with_directions(self) -> dict[str, Direction]:

@@ -8,11 +8,13 @@ from statistics import median
 
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from analysis import labels
 from search_spaces.space import TRAINABLE, SearchSpace
 from study.config import Budget, StudyConfig
 from study.preflight import check_data, check_evaluation, check_objectives, check_search
+from study.warm_start import gather
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig
 from trainables.data import load
@@ -45,11 +47,13 @@ def plan(config: StudyConfig) -> Group:
     check_objectives(config, space)
     data = check_data(space, progress=sys.stderr.isatty())
     samples = [space.sample(config.seed + index) for index in range(SAMPLES)]
+    learned = gather(config, space, data)
     return Group(
         space_table(config.name, space),
         sample_table(space, samples[:SHOWN]),
         f"Data: {data}",
         estimate(samples).words(config.budget),
+        *map(Text, learned.lines()),
         "Minutes depend on the hardware: time one trial with `study train`. Nothing was written.",
     )
 

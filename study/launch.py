@@ -15,7 +15,7 @@ from rich.console import Console
 
 from analysis.layout import StudyPaths, study_paths, write_atomically, write_json
 from search_spaces.space import SearchSpace
-from study import inline_backend
+from study import extension, inline_backend, warm_start
 from study.allotment import Allotment
 from study.config import Budget, StudyConfig
 from study.confirmation import Confirmation
@@ -29,6 +29,7 @@ from study.scheduler import Known, Scheduler
 from study.search import Search
 from study.session import SIGNALLED, Session
 from study.tracking import Tracker, check_tracking, redact
+from study.warm_start_source import public
 from trainables.config import UserError
 
 Backend = Literal["ray", "inline", "replay"]
@@ -75,11 +76,16 @@ def launch(
     check_objectives(config, space)
     replay = _replay(backend, curves)
     data = replay.check(space) if replay else check_data(space, progress=console.is_terminal)
+    learned = warm_start.gather(config, space, data)
+    for line in learned.lines():
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     with _executor(backend, address, replay) as (available, run):
         allotment = allot(config, space, available, side_by_side=backend == "ray")
-        with _new_folder(paths), _sole_driver(paths):
+        with _new_folder(paths), sole_driver(paths):
             write_json(paths.manifest, describe(paths, config, space, allotment, data) | _replayed(replay))
             _write_study_file(paths, config)
+            if config.warm_start:
+                warm_start.record(paths, learned)
             _drive(paths, config, space, allotment, run, console, replay)
     return paths
 
@@ -109,6 +115,10 @@ def resume(
     paths = study_paths(name)
     if not paths.study_file.exists():
         raise NoSuchStudyError(f"there is no study {name!r} in {paths.root.parent}; launch it first")
+    if paths.extension.exists():
+        with sole_driver(paths):
+            extension.complete(paths)
+    _check_total(paths, trials)
     asked = {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
     elsewhere = {} if tracking_uri is None else {"tracking.uri": tracking_uri, "tracking.offline": False}
     stored = StudyConfig.load(paths.study_file, elsewhere)
@@ -123,7 +133,7 @@ def resume(
         check_data(space, progress=console.is_terminal)
     with _executor(backend, address, replay) as (available, run):
         allotment = allot(config, space, available, side_by_side=backend == "ray")
-        with _sole_driver(paths):
+        with sole_driver(paths):
             _record_budget(paths, config)
             _drive(paths, config, space, allotment, run, console, replay)
     return paths
@@ -147,6 +157,15 @@ def _check_kind(paths: StudyPaths, replay: Replay | None) -> None:
         raise UserError(f"study {paths.name} replays recorded trials; resume it with --backend replay --curves FILE")
     if replay is not None and not replayed:
         raise UserError(f"study {paths.name} trains its trials; resume it with --backend ray or inline")
+
+
+def _check_total(paths: StudyPaths, trials: int | None) -> None:
+    begun = sum(1 for _ in paths.each_trial())
+    if trials is not None and trials < begun:
+        raise UserError(
+            f"{begun} trials were begun already and --trials {trials} is the new total; give at least {begun}, or add "
+            f"to the study with `study extend {paths.name} --trials N`"
+        )
 
 
 @contextmanager
@@ -185,7 +204,7 @@ def _new_folder(paths: StudyPaths) -> Iterator[None]:
 
 
 @contextmanager
-def _sole_driver(paths: StudyPaths) -> Iterator[None]:
+def sole_driver(paths: StudyPaths) -> Iterator[None]:
     """One driver a study; the lock goes with the process that holds it."""
     check_contained(paths.root)
     try:
@@ -286,10 +305,12 @@ def _deliver(session: Session) -> None:
 
 
 def _write_study_file(paths: StudyPaths, config: StudyConfig) -> None:
-    """Without the secrets of its tracking address: the file is shown, kept and sent around."""
+    """Without the secrets of its addresses: the file is shown, kept and sent around."""
     uri = config.tracking.uri
     tracking = config.tracking.model_copy(update={"uri": uri and redact(uri)})
-    write_atomically(paths.study_file, config.model_copy(update={"tracking": tracking}).to_yaml())
+    sources = [public(source) for source in config.warm_start]
+    kept = config.model_copy(update={"tracking": tracking, "warm_start": sources})
+    write_atomically(paths.study_file, kept.to_yaml())
 
 
 def _with_budget(config: StudyConfig, replaced: Mapping[str, float]) -> StudyConfig:

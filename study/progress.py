@@ -15,7 +15,7 @@ from rich.text import Text
 from analysis.schema import TrialStatus
 from study.config import StudyConfig
 from study.search import Search
-from study.search_trials import metrics_of
+from study.search_trials import metrics_of, status_of
 from trainables.metrics import (
     ACCURACIES,
     AUTO_ATTACK_ACCURACY,
@@ -71,7 +71,7 @@ def trial_line(trial: FrozenTrial, optimal: bool) -> str:
     """``trial 0007  cf_amc_ssl  clean 61.0%  PGD 38.0%  minutes 1.2  on the frontier``."""
     metrics = metrics_of(trial)
     words = [f"trial {trial.number:04d}", str(trial.user_attrs.get("trainable", ""))]
-    if trial.state is TrialState.COMPLETE:
+    if status_of(trial) is TrialStatus.FINISHED:
         words += [f"{_SHOWN[name]} {_cell(name, metrics)}" for name in _columns(trial)]
         words += ["on the frontier"] if optimal else []
         words += [] if metrics.get(TRUSTED, 1.0) else ["flagged: its robustness is not to be trusted"]
@@ -98,7 +98,7 @@ def frontier_table(search: Search, config: StudyConfig) -> Table:
 
 def counts(search: Search, config: StudyConfig) -> Text:
     """``12 finished, 2 running, 1 failed, 0 stopped; 14 of 40 trials, 3.2 of 60 minutes``."""
-    found = Counter(_status(trial) for trial in search.trials() if trial.state is not TrialState.WAITING)
+    found = Counter(status_of(trial) for trial in search.trials() if trial.state is not TrialState.WAITING)
     words = [f"{found[status]} {status}" for status in TrialStatus if found[status] or status is TrialStatus.FINISHED]
     budget, spent = config.budget, search.spent()
     used = [
@@ -114,12 +114,8 @@ def _of(limit: float | None) -> str:
     return "" if limit is None else f" of {limit:g}"
 
 
-def _status(trial: FrozenTrial) -> TrialStatus:
-    return TrialStatus(trial.user_attrs.get("status", TrialStatus.RUNNING))
-
-
 def _finished(search: Search) -> int:
-    return sum(trial.state is TrialState.COMPLETE for trial in search.trials())
+    return sum(status_of(trial) is TrialStatus.FINISHED for trial in search.trials())
 
 
 def _columns(trial: FrozenTrial) -> list[str]:

@@ -26,8 +26,10 @@ from search_spaces.space import SearchSpace
 from study.budget import Spent, no_more_trials, out_of_time
 from study.config import StudyConfig
 from study.point_samplers import grid_points
+from study.search_observed import generation, join_generation, observed
 from study.search_storage import SearchError, open_study, release
-from study.search_trials import OUTSIDE, REPEATS, begun, is_own, metrics_of, minutes_of, status_of
+from study.search_trials import OBSERVED, OUTSIDE, REPEATS, begun, is_own, metrics_of, minutes_of, state_of, status_of
+from study.warm_start import accepted
 from trainables.config import ConfigError, TrialConfig, to_dict
 from trainables.recipes import recipe
 
@@ -36,12 +38,6 @@ FAILURES_IN_A_ROW = 20
 
 REPEATS_IN_A_ROW = 100
 """So many draws of configurations that are already measured end a search: its space holds nothing new."""
-
-_STATES = {
-    TrialStatus.FINISHED: TrialState.COMPLETE,
-    TrialStatus.FAILED: TrialState.FAIL,
-    TrialStatus.STOPPED: TrialState.PRUNED,
-}
 
 
 @dataclass(frozen=True)
@@ -73,6 +69,7 @@ class Search:
         storage = RDBStorage(f"sqlite:///{paths.optuna}")
         try:
             search = cls(paths, config, space, storage)
+            search._observe()
             search._enqueue_recipes()
             search._enqueue_points()
             search.reconcile()
@@ -107,8 +104,8 @@ class Search:
         """Record how a trial ended; a second telling changes nothing.
 
         A finished trial whose objectives are not all there and finite counts as failed, a stopped one keeps its
-        last metrics as an attribute: neither is ever a point on a frontier. ``fault`` is the kind of a failure:
-        Optuna is told of one for want of memory as pruned, beyond its bound, so that its sampler learns from it.
+        last metrics as an attribute: neither is ever a point on a frontier. ``fault`` is the kind of a failure. Of a
+        trial outside the space as it is now Optuna is told nothing that its sampler would heed.
         """
         frozen = self._frozen(number)
         if frozen.state.is_finished():
@@ -116,8 +113,8 @@ class Search:
         values = {name: float(value) for name, value in (metrics or {}).items()}
         if status is TrialStatus.FINISHED and (missing := self._fault(values)):
             status, reason = TrialStatus.FAILED, missing
-        self._mark(frozen, status=str(status), reason=reason, metrics=values)
-        state = self._state(frozen, status, fault)
+        self._mark(frozen, status=str(status), reason=reason, metrics=values, fault=fault)
+        state = TrialState.FAIL if OUTSIDE in frozen.user_attrs else state_of(status, fault)
         objectives = [values[name] for name in self._config.objectives] if state is TrialState.COMPLETE else None
         self._constrain(number, constraints.excess(self._config.constraints, values, fault))
         self._study.tell(number, objectives, state=state)
@@ -150,6 +147,13 @@ class Search:
         for trial in self.trials():
             if trial.state is TrialState.RUNNING and not self.settle(trial.number):
                 self._unfinished.append(trial.number)
+
+    def write_down(self) -> None:
+        """See to it that every trial that was begun has a configuration on disk."""
+        for number in self._unfinished:
+            trial = self._trial(number)
+            if self._known(trial) is None:
+                self._begin(trial)
 
     def close(self, *, ended: str | None = None) -> None:
         """Settle what has ended and let go of the storage.
@@ -202,6 +206,13 @@ class Search:
         best = non_dominated(values, list(directions.values()))
         return [trial for trial, optimal in zip(feasible, best, strict=True) if optimal]
 
+    def _observe(self) -> None:
+        """Let the sampler know what other studies found, once."""
+        known = {trial.user_attrs.get(OBSERVED) for trial in self._study.get_trials(deepcopy=False)}
+        for index, found in enumerate(accepted(self._paths)):
+            if found.trial not in known:
+                self._study.add_trial(observed(found, self._config, self._space, generation(self._study, index)))
+
     def _enqueue_recipes(self) -> None:
         if not self._config.start_from or "start_from" in self._study.user_attrs:
             return
@@ -241,6 +252,7 @@ class Search:
         if twin := self._twin(trial):
             self._repeat(trial, twin)
             return None
+        join_generation(self._study, self._frozen(trial.number))
         self._write_config(trial, config)
         self._handed_out[trial.number] = trial
         return Assignment(trial.number, config.trainable)
@@ -284,12 +296,6 @@ class Search:
             if not math.isfinite(values[name]):
                 return f"objective {name} is {values[name]}"
         return None
-
-    def _state(self, trial: FrozenTrial, status: TrialStatus, fault: str | None) -> TrialState:
-        """What Optuna hears: of a trial outside the space as it is now, nothing that its sampler would heed."""
-        if OUTSIDE in trial.user_attrs:
-            return TrialState.FAIL
-        return TrialState.PRUNED if fault == constraints.OUT_OF_MEMORY else _STATES[status]
 
     def _constrain(self, number: int, excess: Mapping[str, float]) -> None:
         """A trial handed out is kept for this: making it anew would ask its sampler, which may be thinking."""

@@ -18,6 +18,9 @@ from trainables.checkpoint import FREE_TO_CHANGE
 from trainables.config import TrialConfig, UserError, flatten
 from trainables.metrics import OBJECTIVES
 
+SPACE = "space"
+"""The study attribute that holds the space as JSON."""
+
 
 class SearchError(UserError):
     """A search that cannot be opened as its study file asks."""
@@ -51,7 +54,7 @@ def release(storage: RDBStorage) -> None:
 def _question(config: StudyConfig, space: SearchSpace) -> dict[str, Any]:
     return {
         "objectives": list(config.objectives),
-        "space": space.to_json(),
+        SPACE: space.to_json(),
         "constraints": dict(config.constraints),
         "settings": [_settings(part.base) for part in space.parts],
     }

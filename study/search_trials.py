@@ -6,12 +6,20 @@ from collections.abc import Iterable
 
 from optuna.trial import FrozenTrial, TrialState
 
+from analysis.constraints import OUT_OF_MEMORY
 from analysis.schema import TrialStatus
 from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS
 
 REPEATS, OBSERVED, WITHDRAWN, OUTSIDE = "repeats", "observed", "withdrawn", "outside"
 """Attributes of Optuna's trials: a draw that only repeated the trial of that number; a trial of another study, by its
 id; a recipe that the study's space no longer holds; why a trial lies outside a space that was changed after it."""
+
+_STATES = {
+    TrialStatus.RUNNING: TrialState.RUNNING,
+    TrialStatus.FINISHED: TrialState.COMPLETE,
+    TrialStatus.FAILED: TrialState.FAIL,
+    TrialStatus.STOPPED: TrialState.PRUNED,
+}
 
 
 def is_own(trial: FrozenTrial) -> bool:
@@ -33,6 +41,14 @@ def minutes_of(trial: FrozenTrial) -> float:
     """GPU-minutes; a trial that did not finish counts by its training time, times the share of a GPU it held."""
     metrics, share = metrics_of(trial), float(trial.user_attrs.get("gpu_share", 1.0))
     return metrics.get(GPU_MINUTES, metrics.get(TRAIN_SECONDS, 0.0) / 60 * share)
+
+
+def state_of(status: TrialStatus, fault: str | None) -> TrialState:
+    """What Optuna is told of a trial that lies within the space.
+
+    Of one that ran out of memory: pruned, so that its sampler learns from the constraint that it violates.
+    """
+    return TrialState.PRUNED if fault == OUT_OF_MEMORY else _STATES[status]
 
 
 def begun(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:

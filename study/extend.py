@@ -1,0 +1,118 @@
+"""``study extend``: more trials, more time, other ranges for a study that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+
+from analysis.layout import StudyPaths, study_paths
+from search_spaces.space import SearchSpace
+from study.budget import Spent
+from study.config import Budget, StudyConfig
+from study.extension import complete, extend_folder
+from study.launch import Backend, NoSuchStudyError, resume, sole_driver
+from study.preflight import check_data, check_search
+from study.search import Search
+from study.search_rebuild import Outside
+from trainables.config import ConfigError, UserError
+from trainables.recipes import recipe
+
+SPACE = "space."
+SHOWN = 10
+
+
+class ExtensionError(UserError):
+    """A study that cannot be extended as asked."""
+
+
+def extend(
+    name: str,
+    *,
+    trials: int | None = None,
+    wall_minutes: float | None = None,
+    gpu_hours: float | None = None,
+    ranges: Mapping[str, Any] | None = None,
+    tracking_uri: str | None = None,
+    backend: Backend = "ray",
+    address: str | None = None,
+    console: Console | None = None,
+) -> StudyPaths:
+    """Add to a study's budget, let it search other ``ranges`` (``{"space.crops.high": 40}``), and go on with it.
+
+    What the study has tried stays its own: trials outside the new ranges keep folder, number and place on the
+    frontier, and no longer steer the sampler. Raises ``ExtensionError`` for what may not change, and as ``resume``
+    does.
+    """
+    console = console or Console(stderr=True)
+    paths, more = study_paths(name), {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
+    _check_asked(more, ranges or {})
+    if not paths.study_file.exists():
+        raise NoSuchStudyError(f"there is no study {name!r} in {paths.root.parent}; launch it first")
+    with sole_driver(paths):
+        complete(paths)
+        stored = StudyConfig.load(paths.study_file)
+        config, space = _extended(paths, stored, ranges or {})
+        check_data(space, progress=console.is_terminal)
+        spent, minutes = _settle(paths, stored)
+        config = config.model_copy(update={"budget": _added(stored.budget, more, spent, minutes)})
+        for line in _lines(extend_folder(paths, config, space), spent.trials):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return resume(name, tracking_uri=tracking_uri, backend=backend, address=address, console=console)
+
+
+def _check_asked(more: Mapping[str, float | None], ranges: Mapping[str, Any]) -> None:
+    if not ranges and not any(more.values()):
+        raise ExtensionError("there is nothing to extend by; give --trials, --wall-minutes, --gpu-hours or --set")
+    for key in ranges:
+        if not key.startswith(SPACE):
+            raise ExtensionError(
+                f"--set {key}: only ranges may change, space.crops.high say; "
+                "launch another study, with --warm-start to learn from this one"
+            )
+
+
+def _extended(paths: StudyPaths, stored: StudyConfig, ranges: Mapping[str, Any]) -> tuple[StudyConfig, SearchSpace]:
+    """The study with other ranges; of its recipes those that lie within them."""
+    config = StudyConfig.load(paths.study_file, {**ranges, "start_from": []})
+    space = config.search_space()
+    recipes = [name for name in stored.start_from if _holds(space, name)]
+    config = config.model_copy(update={"start_from": recipes})
+    check_search(config, space)
+    return config, space
+
+
+def _holds(space: SearchSpace, name: str) -> bool:
+    try:
+        space.params(recipe(name))
+    except ConfigError:
+        return False
+    return True
+
+
+def _settle(paths: StudyPaths, stored: StudyConfig) -> tuple[Spent, float]:
+    """Bring the search up to its trials' folders; what it has spent, and in how many minutes."""
+    search = Search.open(paths, stored, stored.search_space())
+    try:
+        search.write_down()
+        return search.spent(), search.wall_minutes()
+    finally:
+        search.close()
+
+
+def _added(budget: Budget, more: Mapping[str, float | None], spent: Spent, minutes: float) -> Budget:
+    """``more`` on top of the budget, or of what is spent where the budget sets no limit of that kind."""
+    used = {"trials": spent.trials, "wall_minutes": minutes, "gpu_hours": spent.gpu_hours}
+    before = budget.model_dump()
+    added = {kind: (before[kind] or used[kind]) + extra for kind, extra in more.items() if extra}
+    return Budget(**{**before, **added})
+
+
+def _lines(outside: list[Outside], trials: int) -> Iterator[str]:
+    if outside:
+        yield f"{len(outside)} of {trials} trials lie outside the new ranges; they stay, but do not steer the search:"
+    for left in outside[:SHOWN]:
+        yield f"  {left.trial}: {left.reason}"
+    if len(outside) > SHOWN:
+        yield f"  and {', '.join(left.trial for left in outside[SHOWN:])}"

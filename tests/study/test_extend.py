@@ -1,0 +1,294 @@
+"""Studies that are given more budget and other ranges: nothing is lost, renumbered or trained again."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+from rich.console import Console
+
+from analysis.layout import ATTEMPT, ENDED, StudyPaths, append_event, study_paths, write_atomically, write_json
+from analysis.pareto import frontier
+from analysis.runs import read_study
+from analysis.schema import TrialStatus
+from study.config import StudyConfig
+from study.extend import ExtensionError, _extended, extend
+from study.extension import complete, extend_folder
+from study.launch import launch, resume
+from study.search import Search
+from study.search_trials import OUTSIDE, is_own
+from trainables.config import UserError
+from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
+
+Tiny = Callable[..., StudyConfig]
+pytestmark = pytest.mark.usefixtures("studies")
+
+RATES = [0.05, 0.1, 0.2, 0.4, 0.8]
+WIDE = {"unlisted": "fixed", "learning_rate": RATES, "m": [1, 2]}
+NARROWER = {"space.learning_rate": [0.2, 0.4, 0.8, 1.6]}
+
+
+def metrics(rate: float) -> dict[str, float]:
+    return {CLEAN_ACCURACY: rate, PGD_ACCURACY: 1 - rate, "gpu_minutes": 6.0}
+
+
+def on_disk(paths: StudyPaths, number: int, status: str, found: dict[str, float]) -> None:
+    append_event(paths.trial(number), ATTEMPT, 1)
+    append_event(paths.trial(number), ENDED, 1, status=status, reason="why", metrics=found)
+
+
+@pytest.fixture
+def studied(tiny: Tiny) -> Callable[..., StudyPaths]:
+    """A study on disk whose trials have ended with made-up figures; the last one runs."""
+
+    def build(trials: int = 7, **keys: Any) -> StudyPaths:
+        config = tiny(**({"space": WIDE, "budget": {"trials": trials}} | keys))
+        paths = study_paths("tiny")
+        paths.root.mkdir()
+        write_atomically(paths.study_file, config.to_yaml())
+        manifest = {"space": config.search_space().to_json(), "budget": config.budget.model_dump()}
+        write_json(paths.manifest, manifest | {"name": "tiny", "objectives": []})
+        search = Search.open(paths, config, config.search_space())
+        while (assignment := search.ask()) is not None:
+            number = assignment.number
+            status = "failed" if number % 4 == 3 else "finished"
+            rate = search._frozen(number).params["learning_rate"]
+            if search.spent().trials < trials:
+                on_disk(paths, number, status, metrics(rate) if status == "finished" else {})
+                search.settle(number)
+        search.close()
+        return paths
+
+    return build
+
+
+def reopened(paths: StudyPaths) -> Search:
+    config = StudyConfig.load(paths.study_file)
+    return Search.open(paths, config, config.search_space())
+
+
+def extended(paths: StudyPaths, ranges: dict[str, Any]) -> list[Any]:
+    config, space = _extended(paths, StudyConfig.load(paths.study_file), ranges)
+    return extend_folder(paths, config, space)
+
+
+def described(search: Search) -> list[tuple[int, TrialStatus | str, Any]]:
+    return [
+        (trial.number, trial.user_attrs.get("status", "running"), trial.user_attrs.get("metrics"))
+        for trial in search.trials()
+    ]
+
+
+def test_trials_keep_their_numbers_and_what_they_measured(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied()
+    with_old = reopened(paths)
+    before, best = described(with_old), [trial.number for trial in with_old.frontier()]
+    numbers = {trial.number: trial.params["learning_rate"] for trial in with_old.trials()}
+    with_old.close()
+    outside = extended(paths, NARROWER)
+    assert {int(left.trial) for left in outside} == {number for number, rate in numbers.items() if rate < 0.2}
+    assert all("learning_rate is 0." in left.reason for left in outside)
+    search = reopened(paths)
+    assert described(search) == before
+    assert [trial.number for trial in search.frontier()] == best
+    for trial in search.trials():
+        if OUTSIDE in trial.user_attrs:
+            assert trial.state in (TrialState.FAIL, TrialState.RUNNING)
+            assert trial.params == {}
+        else:
+            assert trial.params["learning_rate"] == numbers[trial.number]
+            assert trial.distributions["learning_rate"].choices == (0.2, 0.4, 0.8, 1.6)
+    search.close()
+
+
+def test_the_frontier_in_progress_is_that_of_the_report(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied()
+    extended(paths, NARROWER)
+    search = reopened(paths)
+    assert {trial.number for trial in search.frontier()} == set(frontier(read_study(paths))["number"])
+    search.close()
+
+
+def test_new_trials_come_from_the_new_ranges_and_go_on_counting(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(trials=6)
+    extended(paths, {"space.learning_rate": [1.6, 3.2], "budget.trials": 6})
+    config = StudyConfig.load(paths.study_file, {"budget.trials": 9})
+    search = Search.open(paths, config, config.search_space())
+    resumed = search.ask()
+    assert resumed is not None
+    assert resumed.resumed
+    new = [search.ask() for _ in range(3)]
+    assert search.ask() is None
+    numbers = [assignment.number for assignment in new if assignment]
+    assert len(numbers) == 3
+    assert min(numbers) > resumed.number
+    for number in numbers:
+        written = json.loads(paths.trial(number).config.read_text())
+        assert written["config"]["optimiser"]["learning_rate"] in (1.6, 3.2)
+    search.tell(resumed.number, TrialStatus.FINISHED, metrics(0.9))
+    assert search._frozen(resumed.number).state is TrialState.FAIL, "it lies outside: the sampler must not heed it"
+    assert resumed.number in [trial.number for trial in search.frontier()]
+    search.close(ended="over")
+    assert all(trial.state.is_finished() for trial in reopened(paths).trials())
+
+
+def test_ranges_may_come_back(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(sampler="tpe", constraints={"gpu_minutes": 3.0})
+    search = reopened(paths)
+    before = [(trial.state, trial.values, trial.params, trial.constraints) for trial in search.trials()]
+    search.close()
+    extended(paths, NARROWER)
+    extended(paths, {"space.learning_rate": RATES})
+    search = reopened(paths)
+    assert [(trial.state, trial.values, trial.params, trial.constraints) for trial in search.trials()] == before
+    search.close()
+    manifest = json.loads(paths.manifest.read_text())
+    assert [bool(record["outside"]) for record in manifest["extensions"]] == [True, False]
+    assert paths.optuna_before(1).exists()
+    assert paths.optuna_before(2).exists()
+
+
+def test_a_dimension_may_be_fixed_and_another_searched(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied()
+    outside = extended(paths, {"space.m": 2, "space.crop_scale_min": {"low": 0.05, "high": 0.2}})
+    search = reopened(paths)
+    written = {
+        trial.number: json.loads(paths.trial(trial.number).config.read_text())["config"]["adversary"]["replays"]
+        for trial in search.trials()
+    }
+    assert {int(left.trial) for left in outside} == {number for number, m in written.items() if m == 1}
+    assert all(left.reason == "m is 1, held at 2" for left in outside)
+    inside = [trial for trial in search.trials() if trial.params]
+    assert all(set(trial.params) == {"learning_rate", "crop_scale_min"} for trial in inside)
+    search.close()
+
+
+def test_recipes_that_wait_come_in_the_new_ranges_or_are_withdrawn(tiny: Tiny, studied: Any) -> None:
+    space = {"unlisted": "fixed", "learning_rate": {"low": 0.05, "high": 1.0}, "m": {"low": 1, "high": 12}}
+    recipes = ["table1/cf_amc_ssl", "ablation-m/m_7"]
+    paths = studied(trials=1, space=space, start_from=recipes)
+    outside = extended(paths, {"space.m": {"low": 1, "high": 5}})
+    assert [(left.trial, "m is 7" in left.reason) for left in outside] == [("ablation-m/m_7", True)]
+    assert StudyConfig.load(paths.study_file).start_from == ["table1/cf_amc_ssl"]
+    search = reopened(paths)
+    assert [trial.number for trial in search.trials()] == [0]
+    search.close()
+
+
+def _crashing(monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool) -> None:
+    """The ``at``-th change of the folder kills: just before it, or just after."""
+    changes = 0
+
+    def fatal(act: Callable[..., Any]) -> Callable[..., Any]:
+        def step(path: Path, *args: Any, **keys: Any) -> Any:
+            nonlocal changes
+            changes += 1
+            if changes == at and not after:
+                raise KeyboardInterrupt
+            found = act(path, *args, **keys)
+            if changes == at:
+                raise KeyboardInterrupt
+            return found
+
+        return step
+
+    monkeypatch.setattr(Path, "replace", fatal(Path.replace))
+    monkeypatch.setattr(Path, "unlink", fatal(Path.unlink))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [False, True])
+def test_an_extension_that_is_killed_is_whole_or_not_begun(
+    studied: Callable[..., StudyPaths], monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    paths = studied(trials=4)
+    narrow = reopened(paths)
+    before = described(narrow)
+    narrow.close()
+    ranges, at, outcomes = [NARROWER, {"space.learning_rate": RATES}], 0, []
+    while True:
+        at += 1
+        wanted = ranges[len([found for found in outcomes if found]) % 2]
+        try:
+            with monkeypatch.context() as patch:
+                _crashing(patch, at, after=after)
+                extended(paths, wanted)
+        except KeyboardInterrupt:
+            complete(paths)
+        else:
+            break
+        config = StudyConfig.load(paths.study_file)
+        outcomes.append(config.space["learning_rate"] == wanted["space.learning_rate"])
+        assert not paths.extension.exists()
+        manifest = json.loads(paths.manifest.read_text())
+        assert manifest["space"] == json.loads(json.dumps(config.search_space().to_json()))
+        search = reopened(paths)  # refuses a database of another space than the study file's
+        assert described(search) == before
+        search.close()
+    assert outcomes[0] is False
+    assert outcomes[-1] is True
+    assert len(outcomes) > 6
+
+
+def test_resume_completes_an_extension_that_was_killed(
+    studied: Callable[..., StudyPaths], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = studied(trials=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("study.extension.complete", lambda paths: None)
+        extended(paths, NARROWER)
+    assert paths.extension.exists()
+    resume("tiny", backend="inline", console=Console(file=io.StringIO()))
+    assert not paths.extension.exists()
+    assert StudyConfig.load(paths.study_file).space["learning_rate"] == [0.2, 0.4, 0.8, 1.6]
+
+
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        ({}, "there is nothing to extend by; give --trials"),
+        ({"ranges": {"objectives": ["pgd_accuracy"]}}, "--set objectives: only ranges may change"),
+        ({"ranges": {"settings.network.width": 8}}, "launch another study, with --warm-start"),
+        ({"ranges": {"space.m": [0]}}, "m cannot be 0"),
+    ],
+)
+def test_what_may_not_change_is_refused(
+    studied: Callable[..., StudyPaths], asked: dict[str, Any], complaint: str
+) -> None:
+    paths = studied(trials=1)
+    stored, manifest = paths.study_file.read_text(), paths.manifest.read_text()
+    with pytest.raises(UserError, match=complaint):
+        extend("tiny", backend="inline", console=Console(file=io.StringIO()), **asked)
+    assert (paths.study_file.read_text(), paths.manifest.read_text()) == (stored, manifest)
+
+
+def test_no_study_is_extended_that_is_not_there() -> None:
+    with pytest.raises(UserError, match="there is no study 'absent'"):
+        extend("absent", trials=1)
+    assert issubclass(ExtensionError, UserError)
+
+
+def test_a_study_is_extended_and_goes_on(tiny: Tiny) -> None:
+    """From launch to the last new trial, with real training: old trials are left alone, nothing stays running."""
+    console = Console(file=io.StringIO(), width=200)
+    space = {"unlisted": "fixed", "m": [1, 2]}
+    paths = launch(tiny(sampler="grid", space=space, budget={"trials": 2}), backend="inline", console=console)
+    before = [paths.trial(number).events.read_bytes() for number in (0, 1)]
+    extend("tiny", trials=1, ranges={"space.m": [2, 3]}, backend="inline", console=console)
+    assert "1 of 2 trials lie outside the new ranges" in console.file.getvalue()
+    assert [paths.trial(number).events.read_bytes() for number in (0, 1)] == before
+    study = read_study(paths)
+    assert study.trials["status"].tolist() == ["finished"] * 3
+    assert study.manifest["budget"]["trials"] == 3
+    assert study.trials["param.m"].tolist()[2] == 3, "2 was measured before, and a grid goes on where it stood"
+    search = reopened(paths)
+    assert all(trial.state.is_finished() for trial in search._study.get_trials())
+    assert sum(map(is_own, search._study.get_trials())) == 3
+    search.close()
+    with pytest.raises(UserError, match="3 trials were begun already and --trials 2 is the new total"):
+        resume("tiny", trials=2, backend="inline", console=console)
