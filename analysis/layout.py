@@ -9,6 +9,7 @@
         optuna-before-1.db        what that was before the study's ranges were first changed
         warm-start.json           trials of other studies that the search learns from, and those that were refused
         tracking.json             experiment and run ids, and what has been delivered
+        probe.json                memory and speed of its trainables, where `auto` asked for them
         report.html
         trials/0007/
           config.json             the TrialConfig
@@ -114,6 +115,10 @@ class StudyPaths:
     @property
     def tracking(self) -> Path:
         return self.root / "tracking.json"
+
+    @property
+    def probe(self) -> Path:
+        return self.root / "probe.json"
 
     @property
     def report(self) -> Path:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from statistics import median
 
+import torch
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from analysis import labels
-from search_spaces.space import TRAINABLE, SearchSpace
+from search_spaces.space import TRAINABLE, Part, SearchSpace
 from study.config import Budget, StudyConfig
+from study.packing import most_in_memory
 from study.preflight import check_data, check_evaluation, check_objectives, check_search
+from study.probe import heaviest, on_auto
 from study.warm_start import gather
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig
 from trainables.data import load
+from trainables.footprint import measure
 
 SAMPLES = 200
 SHOWN = 5
@@ -54,8 +60,34 @@ def plan(config: StudyConfig) -> Group:
         f"Data: {data}",
         estimate(samples).words(config.budget),
         *map(Text, learned.lines()),
-        "Minutes depend on the hardware: time one trial with `study train`. Nothing was written.",
+        *on_this_machine(config, space, samples),
+        "Nothing was written.",
     )
+
+
+def on_this_machine(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig]) -> list[str]:
+    """What ``auto`` would do here, memory and minutes, a line each trainable on it; each is measured in a process."""
+    parts = on_auto(config, space)
+    if not parts:
+        return ["Minutes depend on the hardware: with resources.gpus_per_trial auto, a dry run measures them."]
+    context = get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, max_tasks_per_child=1, mp_context=context) as alone:
+        return [_measured(part, alone, samples) for part in parts]
+
+
+def _measured(part: Part, alone: ProcessPoolExecutor, samples: list[TrialConfig]) -> str:
+    try:
+        found = alone.submit(measure, heaviest(part)).result()
+    except torch.OutOfMemoryError:
+        return f"{part.trainable}: its most demanding configuration does not fit this GPU; auto gives it a whole one"
+    drawn = [sample for sample in samples if sample.trainable == part.trainable]
+    speed = found.forward_equivalents_per_second
+    took = f", about {labels.duration(estimate(drawn).median / speed)} of pre-training a trial" if drawn else ""
+    need = "memory unknown on the CPU" if found.memory_gib is None else f"{found.memory_gib:.2f} GiB of GPU memory"
+    most = most_in_memory(found.memory_gib, found.device_memory_gib)
+    plan = "auto gives it no GPU" if most is None else f"auto would measure up to {most} side by side on a GPU"
+    rate = f"{labels.cost(round(speed))} forward-equivalents/s"
+    return f"{part.trainable} on {found.device}: {need} at most, {rate}{took}; {plan}"
 
 
 def space_table(name: str, space: SearchSpace) -> Table:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from study.confirmation import Confirmation
 from study.containment import check_contained
 from study.manifest import confirmation, describe
 from study.preflight import allot, check_data, check_evaluation, check_name, check_objectives, check_search
+from study.probe import SideBySide, on_auto, shares
 from study.progress import Progress
 from study.replay import Replay
 from study.resources import machine
@@ -79,14 +81,13 @@ def launch(
     learned = warm_start.gather(config, space, data)
     for line in learned.lines():
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    with _executor(backend, address, replay) as (available, run):
-        allotment = allot(config, space, available, side_by_side=backend == "ray")
-        with _new_folder(paths), sole_driver(paths):
-            write_json(paths.manifest, describe(paths, config, space, allotment, data) | _replayed(replay))
-            _write_study_file(paths, config)
-            if config.warm_start:
-                warm_start.record(paths, learned)
-            _drive(paths, config, space, allotment, run, console, replay)
+    with _executor(backend, address, replay) as executor, _new_folder(paths), sole_driver(paths):
+        allotment = _allot(paths, config, space, executor, console)
+        write_json(paths.manifest, describe(paths, config, space, allotment, data) | _replayed(replay))
+        _write_study_file(paths, config)
+        if config.warm_start:
+            warm_start.record(paths, learned)
+        _drive(paths, config, space, allotment, executor.run, console, replay)
     return paths
 
 
@@ -131,11 +132,10 @@ def resume(
         replay.check(space)
     else:
         check_data(space, progress=console.is_terminal)
-    with _executor(backend, address, replay) as (available, run):
-        allotment = allot(config, space, available, side_by_side=backend == "ray")
-        with sole_driver(paths):
-            _record_budget(paths, config)
-            _drive(paths, config, space, allotment, run, console, replay)
+    with _executor(backend, address, replay) as executor, sole_driver(paths):
+        allotment = _allot(paths, config, space, executor, console)
+        _record(paths, config, allotment)
+        _drive(paths, config, space, allotment, executor.run, console, replay)
     return paths
 
 
@@ -168,21 +168,35 @@ def _check_total(paths: StudyPaths, trials: int | None) -> None:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Executor:
+    """Cores and GPUs there are, what runs a session on them, and what measures trials side by side, if it can."""
+
+    available: Mapping[str, float]
+    run: Run
+    side_by_side: SideBySide | None
+
+
 @contextmanager
-def _executor(
-    backend: Backend, address: str | None, replay: Replay | None
-) -> Iterator[tuple[Mapping[str, float], Run]]:
-    """Cores and GPUs there are, and what runs a session on them."""
+def _executor(backend: Backend, address: str | None, replay: Replay | None) -> Iterator[_Executor]:
     if replay is not None:
-        yield machine(), partial(inline_backend.run, train=replay.run)
+        yield _Executor(available=machine(), run=partial(inline_backend.run, train=replay.run), side_by_side=None)
         return
     if backend == "inline":
-        yield machine(), inline_backend.run
+        yield _Executor(available=machine(), run=inline_backend.run, side_by_side=None)
         return
-    from study import ray_backend
+    from study import ray_backend, ray_probe
 
     with ray_backend.cluster(address) as available:
-        yield available, ray_backend.run
+        yield _Executor(available=available, run=ray_backend.run, side_by_side=ray_probe.side_by_side)
+
+
+def _allot(
+    paths: StudyPaths, config: StudyConfig, space: SearchSpace, executor: _Executor, console: Console
+) -> Allotment:
+    with console.status("measuring memory and speed") if on_auto(config, space) else nullcontext():
+        measured = shares(paths, config, space, executor.available, executor.side_by_side)
+    return allot(config, space, executor.available, measured, side_by_side=executor.side_by_side is not None)
 
 
 @contextmanager

@@ -71,19 +71,29 @@ def check_data(space: SearchSpace, *, progress: bool) -> str:
     return "; ".join(dict.fromkeys(described))
 
 
-def allot(config: StudyConfig, space: SearchSpace, available: Mapping[str, float], *, side_by_side: bool) -> Allotment:
-    """What each trial gets of the ``available`` cores and GPUs; ``ResourceError`` if there are too few."""
+def allot(
+    config: StudyConfig,
+    space: SearchSpace,
+    available: Mapping[str, float],
+    measured: Mapping[str, tuple[float, str]],
+    *,
+    side_by_side: bool,
+) -> Allotment:
+    """What each trial gets of the ``available`` cores and GPUs; ``ResourceError`` if there are too few.
+
+    ``measured``: GPUs and why, of the trainables on ``auto``.
+    """
     asked = config.resources
     for part in space.parts:
         if part.base.device.startswith("cuda") and not available.get("GPU"):
             raise ConfigError(f"device is {part.base.device!r} but no GPU is visible; set it to auto or cpu")
-    shares = {part.trainable: _share(asked, part, available) for part in space.parts}
+    shares = {part.trainable: _share(asked, part, available, measured.get(part.trainable)) for part in space.parts}
     at_most = asked.max_concurrent if side_by_side else 1
     return allotment(shares, available.get("CPU", 0.0), available.get("GPU", 0.0), at_most)
 
 
-def _share(asked: Resources, part: Part, available: Mapping[str, float]) -> Share:
+def _share(asked: Resources, part: Part, available: Mapping[str, float], measured: tuple[float, str] | None) -> Share:
     cpus = of_trainable(asked.cpus_per_trial, part.trainable, 1.0)
     wanted = of_trainable(asked.gpus_per_trial, part.trainable, None)
-    gpus, why = gpus_per_trial(wanted, available, part.base.device)
+    gpus, why = measured or gpus_per_trial(wanted, available, part.base.device)
     return Share(cpus=float(cpus), gpus=gpus, why=why)

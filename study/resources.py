@@ -16,6 +16,10 @@ MINIMUM_FREE_GIB = 1.0
 """With less room on the studies' disk no further trial begins: a full disk takes the running ones with it."""
 
 
+CONTEXT_GIB = 0.6
+"""What a process holds of a GPU besides its tensors, about: the driver's context and the libraries' code."""
+
+
 class ResourceError(UserError):
     """More is asked for than the machine has."""
 
@@ -46,7 +50,21 @@ def confine(threads: int, gpu_share: float) -> None:
     torch.set_num_threads(max(1, threads))
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-        torch.cuda.set_per_process_memory_fraction(min(1.0, gpu_share))
+        total = torch.cuda.get_device_properties(0).total_memory / 2**30
+        torch.cuda.set_per_process_memory_fraction(tensors_share(gpu_share, total))
+
+
+def tensors_share(gpu_share: float, total_gib: float) -> float:
+    """Part of a GPU's memory for the tensors of one that holds ``gpu_share``: its context lies in the share too."""
+    return 1.0 if gpu_share >= 1 else max(gpu_share / 2, gpu_share - CONTEXT_GIB / total_gib)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a GPU's memory did not suffice: torch's allocator says so, or a library below it."""
+    libraries = isinstance(error, RuntimeError) and (
+        "ALLOC_FAILED" in str(error) or "CUDA error: out of memory" in str(error)
+    )
+    return isinstance(error, torch.OutOfMemoryError) or libraries
 
 
 def device_in_words(name: str) -> str:

@@ -9,6 +9,9 @@ from typing import Any, Final, Literal
 AUTO: Final = "auto"
 Gpus = float | Literal["auto"]
 
+SMALLEST = 0.0001
+"""Ray counts in such parts."""
+
 GPUS_HELP = "a number, auto, or a mapping of trainables to these"
 
 
@@ -17,6 +20,8 @@ def gpus_asked(value: Any) -> Any:
     for name, asked in _each("gpus_per_trial", value, GPUS_HELP):
         if asked != AUTO:
             _number(name, asked, GPUS_HELP, least=0)
+            if 0 < asked < SMALLEST:
+                raise ValueError(f"{name} is {asked}; the smallest share of a GPU is {SMALLEST}")
             # Ray gives a part of one GPU or several whole ones.
             if asked > 1 and asked != int(asked):
                 raise ValueError(f"{name} is {asked}; above 1 it must be a whole number; below, a share of one GPU")

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -86,16 +87,29 @@ class Pretraining:
     def run_epoch(self) -> EpochSummary:
         """One pass over the images; raises ``DivergedError`` when the loss is no longer finite."""
         began = time.monotonic()
-        self.epoch += 1
-        self._updates = 0
-        self._strength = augmentation_strength(self.config.views, self.epoch, self.config.optimiser.epochs)
-        self._losses.follow(self._strength)
+        self._begin_epoch()
         with global_stream(self.config.seed, "dropout", self.epoch, device=self.device):
             self._renew_coreset()
             self.model.train()
             summary = self._summarise(self._train())
         self.seconds += time.monotonic() - began
         return summary
+
+    def rehearse(self, batches: int) -> None:
+        """Train as the next epoch would, on its first ``batches`` batches alone; the epoch is not counted.
+
+        What follows is no longer what the config computes: for measuring what a trial needs, and then to be let go.
+        """
+        self._begin_epoch()
+        self.model.train()
+        starts = self._generator("start")
+        for views, labels in islice(self._batches_of_views(), batches):
+            self._train_on(views, labels, starts)
+        self.epoch -= 1
+
+    def rehearse_monitor(self) -> None:
+        """Measure the losses that every epoch ends with, and keep none."""
+        self._monitor()
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``load_state_dict`` needs to continue as if nothing had happened."""
@@ -114,6 +128,12 @@ class Pretraining:
         self._optimiser.load_state_dict(state["optimiser"])
         self._free.delta = None if state["delta"] is None else state["delta"].to(self.device)
         self._chosen = state["chosen"]
+
+    def _begin_epoch(self) -> None:
+        self.epoch += 1
+        self._updates = 0
+        self._strength = augmentation_strength(self.config.views, self.epoch, self.config.optimiser.epochs)
+        self._losses.follow(self._strength)
 
     def _train(self) -> list[Loss]:
         starts = self._generator("start")

@@ -113,7 +113,7 @@ def test_no_more_side_by_side_than_asked() -> None:
 def test_each_trainable_gets_its_own_share(tiny: Tiny) -> None:
     resources = {"gpus_per_trial": {"cf_amc_ssl": 0.25}, "cpus_per_trial": {"robust_simclr": 3}}
     config = tiny({"device": "auto"}, resources=resources, **TWO)
-    found = allot(config, config.search_space(), {"CPU": 16.0, "GPU": 2.0}, side_by_side=True)
+    found = allot(config, config.search_space(), {"CPU": 16.0, "GPU": 2.0}, {}, side_by_side=True)
     assert found.of("cf_amc_ssl") == Share(cpus=1.0, gpus=0.25, why="as asked")
     assert found.of("robust_simclr") == Share(cpus=3.0, gpus=1.0, why="there is a GPU")
     assert (found.of("cf_amc_ssl").gpu_share, found.of("robust_simclr").threads) == (0.25, 3)
@@ -128,6 +128,7 @@ def test_each_trainable_gets_its_own_share(tiny: Tiny) -> None:
         ("gpus_per_trial", {"cf_amc_ssl": -1}, "gpus_per_trial.cf_amc_ssl is -1"),
         ("gpus_per_trial", {"cf_amc_ssl": True}, "gpus_per_trial.cf_amc_ssl is True"),
         ("gpus_per_trial", {}, "gpus_per_trial is empty"),
+        ("gpus_per_trial", 1e-9, "gpus_per_trial is 1e-09; the smallest share of a GPU is 0.0001"),
         ("cpus_per_trial", 0, "cpus_per_trial is 0; a trial needs a core"),
         ("cpus_per_trial", "auto", "cpus_per_trial is 'auto'; it must be a number"),
     ],
