@@ -332,10 +332,11 @@ def _with_budget(config: StudyConfig, replaced: Mapping[str, float]) -> StudyCon
     return config.model_copy(update={"budget": budget})
 
 
-def _record_budget(paths: StudyPaths, config: StudyConfig) -> None:
-    """And the seeds of a confirmation, to which some may have been added."""
+def _record(paths: StudyPaths, config: StudyConfig, allotment: Allotment) -> None:
+    """What may have changed since the launch: the budget, the seeds of a confirmation, what this machine offers."""
     manifest = json.loads(paths.manifest.read_text())
-    changed = manifest | {"budget": config.budget.model_dump()} | confirmation(config)
-    if changed != manifest:
+    asked = manifest | {"budget": config.budget.model_dump()} | confirmation(config)
+    if asked != manifest:
         _write_study_file(paths, config)
+    if (changed := asked | {"resources": allotment.to_json()}) != manifest:
         write_json(paths.manifest, changed)

@@ -83,11 +83,11 @@ class Rehearsal:
         config = _shortened(self._config)
         _, measured_on = load_all(config)
         queries = evaluation_images(measured_on, config.evaluation).to(self._device)
-        Probe(measured_on.train, queries, len(measured_on.classes), self._device).accuracy(self._pretraining.model)
+        classes, epsilon = len(measured_on.classes), config.evaluation.epsilon
+        Probe(measured_on.train, queries, classes, self._device, epsilon=epsilon).accuracies(self._pretraining.model)
         images = draw(measured_on.train, config.evaluation.head_images)
         train = place(images, self._device, config.data.placement)
         with full_precision(self._device):
-            classes = len(measured_on.classes)
             assess(self._pretraining.model, config, Task(train=train, queries=queries, classes=classes, folder=None))
         self._pretraining.model.requires_grad_()  # heads freeze it
 
