@@ -18,6 +18,7 @@ from analysis.layout import write_atomically
 from analysis.pareto import frontier, study_hypervolume
 from analysis.runs import Study
 from analysis.schema import UI_ADDRESS, TrialStatus
+from analysis.shares import shares_table
 from trainables.metrics import GPU_MINUTES, Direction
 
 
@@ -45,6 +46,7 @@ def render(study: Study) -> str:
         confirms=confirms(study),
         best_url=dict(zip(study.trials["number"].map(labels.trial_number), study.trials["mlflow_url"], strict=True)),
         frontier=tables.headline_table(study),
+        shares=shares_table(study),
         trials=tables.trials_table(study),
         unfinished=tables.unfinished_table(study),
         protocol=labels.protocol(study),

@@ -317,12 +317,15 @@ def status(
             typer.echo(f"{paths.name}  {_counts(_read(paths.name))}")
         return
     from analysis.confirmed import confirms
+    from analysis.shares import shares_table
     from analysis.tables import confirmed_table, trials_table
 
     study = _read(name)
     _print(trials_table(study).rich())
     if confirms(study):
         _print(confirmed_table(study).rich())
+    if (shares := shares_table(study)) is not None:
+        _print(shares.rich())
     typer.echo(_counts(study))
 
 

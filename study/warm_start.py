@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +35,7 @@ class Observation:
     """A finished trial of another study: its id there, where that was read, what it ran and what it measured."""
 
     trial: str
-    source: str
+    source: str = field(compare=False)
     config: TrialConfig
     metrics: Mapping[str, float]
 

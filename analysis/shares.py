@@ -1,0 +1,111 @@
+"""What each trainable of a study got of the budget, and what it gave to the frontier."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from analysis import labels
+from analysis.pareto import frontier
+from analysis.runs import Study
+from analysis.schema import TrialStatus
+from analysis.tables import Column, Table
+from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES, TRAIN_FORWARD_EQUIVALENTS, TRAIN_SECONDS
+
+FRONTIER, EQUAL = "frontier", "frontier_at_equal_minutes"
+_SLACK = 1e-9
+
+_COUNTED = tuple(Column(status.value.capitalize(), True, (status.value,)) for status in TrialStatus)
+_COLUMNS = (
+    Column("Trainable", False, ("trainable",)),
+    *_COUNTED,
+    Column("GPU-minutes", True, (GPU_MINUTES,)),
+    Column("of all, %", True, (f"{GPU_MINUTES}_share",)),
+    Column("Forward-equivalents", True, (FORWARD_EQUIVALENTS,)),
+    Column("of all, %", True, (f"{FORWARD_EQUIVALENTS}_share",)),
+    Column("On the frontier", True, (FRONTIER,)),
+    Column("of all, %", True, (f"{FRONTIER}_share",)),
+    Column("At equal GPU-minutes", True, (EQUAL,)),
+    Column("of all, %", True, (f"{EQUAL}_share",)),
+)
+
+
+def shares_table(study: Study) -> Table | None:
+    """A row a trainable of ``shares``; ``None`` for a study of one trainable."""
+    found = shares(study)
+    if len(found) < 2:
+        return None
+    caption = f"Trainables of {study.name}: what each got, and its points on the frontier"
+    if (least := equal_minutes(study)) > 0:
+        caption += f"; at equal GPU-minutes: of the first {labels.cost(least)} of each"
+    records = found.to_dict("records")
+    rows = tuple(
+        tuple(_cell(column.sources[0], record[column.sources[0]]) for column in _COLUMNS) for record in records
+    )
+    return Table(caption=caption, columns=_COLUMNS, rows=rows, values=found)
+
+
+def shares(study: Study) -> pd.DataFrame:
+    """One row a trainable, in the study's order.
+
+    ``trainable``; its trials by ``TrialStatus``; ``gpu_minutes`` and ``forward_equivalents`` of all its trials (of
+    those that did not finish, their training); ``frontier``, its points on the study's frontier, and
+    ``frontier_at_equal_minutes``, those on the frontier of the trials that fit ``equal_minutes``. Each of the last
+    four also as a share of all trainables' (``..._share``, NaN where there is none).
+    """
+    names = _trainables(study)
+    trials = _with_costs(study)
+    equal = replace(study, trials=_cut(trials, equal_minutes(study)))
+    found = pd.DataFrame({"trainable": names})
+    for status in TrialStatus:
+        found[status.value] = _counted(names, trials[trials["status"] == status])
+    for cost in (GPU_MINUTES, FORWARD_EQUIVALENTS):
+        found[cost] = [float(trials.loc[trials["trainable"] == name, cost].sum()) for name in names]
+    found[FRONTIER] = _counted(names, frontier(study))
+    found[EQUAL] = _counted(names, frontier(equal))
+    for name in (GPU_MINUTES, FORWARD_EQUIVALENTS, FRONTIER, EQUAL):
+        found[f"{name}_share"] = found[name] / found[name].sum()
+    return found
+
+
+def equal_minutes(study: Study) -> float:
+    """The GPU-minutes of the trainable that had the fewest of those that had any; 0 if none had."""
+    used = _with_costs(study).groupby("trainable")[GPU_MINUTES].sum()
+    return float(used[used > 0].min()) if (used > 0).any() else 0.0
+
+
+def _trainables(study: Study) -> list[str]:
+    stated = study.manifest.get("trainables")
+    names = [str(name) for name in stated] if isinstance(stated, list) else []
+    return list(dict.fromkeys([*names, *study.trials["trainable"]]))
+
+
+def _with_costs(study: Study) -> pd.DataFrame:
+    """The trials with what they cost, also where they did not finish."""
+    trials = study.trials.copy()
+    while_training = ((GPU_MINUTES, TRAIN_SECONDS, 60.0), (FORWARD_EQUIVALENTS, TRAIN_FORWARD_EQUIVALENTS, 1.0))
+    for cost, trained, unit in while_training:
+        if trained in trials:
+            trials[cost] = trials[cost].fillna(trials[trained] / unit)
+    return trials.fillna({GPU_MINUTES: 0.0, FORWARD_EQUIVALENTS: 0.0})
+
+
+def _cut(trials: pd.DataFrame, minutes: float) -> pd.DataFrame:
+    """Of each trainable the trials that together take at most ``minutes``, in order of their start."""
+    ordered = trials.sort_values(["started", "number"])
+    spent = ordered.groupby("trainable")[GPU_MINUTES].cumsum()
+    return ordered[spent <= minutes * (1 + _SLACK)]
+
+
+def _counted(names: list[str], trials: pd.DataFrame) -> list[int]:
+    found = trials["trainable"].value_counts()
+    return [int(found.get(name, 0)) for name in names]
+
+
+def _cell(name: str, value: object) -> str:
+    if name.endswith("_share"):
+        return labels.percent(float(str(value)))
+    if name in (GPU_MINUTES, FORWARD_EQUIVALENTS):
+        return labels.cost(float(str(value)))
+    return str(value)

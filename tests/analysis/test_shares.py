@@ -1,0 +1,83 @@
+"""What each trainable got and gave, against sums done by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from analysis.layout import ENDED, append_event
+from analysis.report import render
+from analysis.runs import read_study
+from analysis.shares import equal_minutes, shares, shares_table
+
+OTHER = "pgd_emp_ssl"
+
+
+def test_costs_counts_and_points_add_up(new_study: Callable) -> None:
+    folder = new_study()
+    folder.finished(0, 0.9, 0.3, work=4 * 10**6, gpu_minutes=4.0)
+    folder.finished(1, 0.8, 0.4, work=4 * 10**6, gpu_minutes=4.0)
+    folder.finished(2, 0.3, 0.8, work=10**6, gpu_minutes=5.0, trainable=OTHER)
+    folder.finished(3, 0.2, 0.2, work=10**6, gpu_minutes=3.0, trainable=OTHER)
+    folder.failed(4)
+    found = shares(read_study(folder.paths)).set_index("trainable")
+    assert found.index.tolist() == ["cf_amc_ssl", OTHER]
+    assert found["finished"].tolist() == [2, 2]
+    assert found["failed"].tolist() == [1, 0]
+    assert found["gpu_minutes"].tolist() == [8.0, 8.0]
+    assert found["forward_equivalents"].tolist() == [8e6, 2e6]
+    assert found["forward_equivalents_share"].tolist() == pytest.approx([0.8, 0.2])
+    assert found["frontier"].tolist() == [2, 1]
+    assert found["frontier_share"].tolist() == pytest.approx([2 / 3, 1 / 3])
+
+
+def test_at_equal_minutes_late_luck_of_the_richer_does_not_count(new_study: Callable) -> None:
+    folder = new_study()
+    folder.finished(0, 0.5, 0.5, gpu_minutes=6.0)
+    folder.finished(1, 0.4, 0.6, gpu_minutes=6.0, trainable=OTHER)
+    folder.finished(2, 0.3, 0.4, gpu_minutes=4.0)
+    folder.finished(3, 0.9, 0.9, gpu_minutes=6.0)
+    study = read_study(folder.paths)
+    assert equal_minutes(study) == 6.0
+    found = shares(study).set_index("trainable")
+    assert found["frontier"].tolist() == [1, 0]
+    assert found["frontier_at_equal_minutes"].tolist() == [1, 1]
+    assert found["frontier_at_equal_minutes_share"].tolist() == [0.5, 0.5]
+
+
+def test_trials_that_did_not_finish_are_paid_for(new_study: Callable) -> None:
+    folder = new_study()
+    folder.finished(0, 0.5, 0.5, gpu_minutes=6.0)
+    trial = folder.begin(1, {"m": 3}, OTHER)
+    trained = {"train/seconds": 120.0, "train/forward_equivalents": 5e5}
+    append_event(trial, ENDED, 1, status="stopped", reason="early", metrics=trained)
+    found = shares(read_study(folder.paths)).set_index("trainable")
+    assert found.loc[OTHER, "gpu_minutes"] == 2.0
+    assert found.loc[OTHER, "forward_equivalents"] == 5e5
+    assert found["frontier_at_equal_minutes"].tolist() == [0, 0], "the first trial alone costs more than 2 minutes"
+
+
+def test_a_trainable_without_trials_has_its_row(new_study: Callable) -> None:
+    folder = new_study()
+    folder.finished(0, 0.5, 0.5, gpu_minutes=6.0)
+    found = shares(read_study(folder.paths)).set_index("trainable")
+    assert found.loc[OTHER, ["finished", "gpu_minutes", "frontier", "frontier_at_equal_minutes"]].tolist() == [0] * 4
+    assert found.loc["cf_amc_ssl", "frontier_at_equal_minutes"] == 1
+
+
+def test_a_study_that_has_only_begun_is_readable(new_study: Callable) -> None:
+    table = shares_table(read_study(new_study().paths))
+    assert table is not None
+    assert [row[0] for row in table.rows] == ["cf_amc_ssl", OTHER]
+    assert "NaN" not in table.markdown()
+    assert "nan" not in table.markdown()
+
+
+def test_shares_are_in_the_report_of_several_trainables_alone(new_study: Callable) -> None:
+    both, one = new_study("both"), new_study("one", trainables=["cf_amc_ssl"])
+    for folder in (both, one):
+        folder.finished(0, 0.5, 0.5, gpu_minutes=6.0)
+    assert "Trainables of both: what each got" in render(read_study(both.paths))
+    assert "h-shares" not in render(read_study(one.paths))
+    assert shares_table(read_study(one.paths)) is None
