@@ -29,7 +29,7 @@ TWO = {"trainables": ["cf_amc_ssl", "robust_simclr"], "space": {"unlisted": "fix
 shares = st.builds(
     Share,
     cpus=st.sampled_from([0.5, 1.0, 2.0, 4.0]),
-    gpus=st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0]) | st.floats(0, 1),
+    gpus=st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0]) | st.integers(1, 10000).map(lambda parts: parts / 10000),
 )
 
 
