@@ -91,7 +91,7 @@ def confirmed_table(study: Study) -> Table:
     columns = (
         *(Column("Configuration", False, ("configuration",)), _TRAINABLE, Column("Seeds", True, ("seeds",))),
         *_figures(study),
-        Column("Not dominated", False, ("optimal",)),
+        Column("On the frontier", False, ("optimal",)),
         *(Column(name.removeprefix(PARAM), True, (name,)) for name in map(str, found) if name.startswith(PARAM)),
     )
     caption = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -73,16 +72,19 @@ def demo(
     assignments: Set = [],  # noqa: B006  typer copies it
     studies: Studies = None,  # noqa: ARG001  its callback acts
 ) -> None:
-    """Run a small packaged study on scikit-learn's digits: no download, no GPU, no server."""
-    from study.config import StudyConfig
-    from study.launch import launch as run
+    """Run a small packaged study on scikit-learn's digits and confirm it: no download, no GPU, no server."""
+    from study import demo as packaged
+    from study.confirm import confirm as run
     from study.study_file import parse_overrides
 
     overrides = {"name": name or _fresh_name("demo"), **parse_overrides(assignments)}
-    with as_file(files("study") / "presets" / "demo.yaml") as preset:
-        config = StudyConfig.load(preset, overrides)
-    paths = run(config, backend=backend)
-    _print_outcome(paths)
+    paths = packaged.search(overrides, backend=backend)
+    _print_table(paths)
+    typer.echo("Confirming on the test images, which the search has not seen:")
+    confirmed = run(packaged.confirmation(paths.name), backend=backend)
+    _print_table(confirmed)
+    for report in (paths.report, confirmed.report):
+        typer.echo(f"Report: {report}")
     typer.echo(
         "Curves and all trials in MLflow: .venv/bin/study ui   (or `study ui` after `source .venv/bin/activate`)"
     )
@@ -553,7 +555,7 @@ def _counts(study: Study) -> str:
 def _fresh_name(stem: str) -> str:
     taken = {path.name for path in studies_folder().glob(f"{stem}*")}
     numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
-    return next(name for name in (stem, *numbered) if name not in taken)
+    return next(name for name in (stem, *numbered) if not {name, f"{name}-confirmed"} & taken)
 
 
 def _tracking_uri(name: str | None) -> str:
@@ -569,10 +571,14 @@ def _tracking_uri(name: str | None) -> str:
 
 
 def _print_outcome(paths: StudyPaths) -> None:
+    _print_table(paths)
+    typer.echo(f"Report: {paths.report}")
+
+
+def _print_table(paths: StudyPaths) -> None:
     from analysis.tables import headline_table
 
     _print(headline_table(_read(paths.name)).rich())
-    typer.echo(f"Report: {paths.report}")
 
 
 def _print(renderable: Any) -> None:

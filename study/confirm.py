@@ -51,7 +51,7 @@ def confirm(
     console = console or Console(stderr=True)
     prepared = prepare(request)
     for line in prepared.remarks:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     config = prepared.config
     if not prepared.begun:
         return launch(config, backend=backend, address=address, console=console)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from analysis import labels
 from analysis.layout import study_paths
@@ -46,10 +47,10 @@ def plan(prepared: Prepared) -> Group:
     check_objectives(config, space)
     data = check_data(space, progress=sys.stderr.isatty())
     trainings = [
-        _training(prepared.parent, *pair) for pair in zip(confirmation.trials, confirmation.configs(), strict=True)
+        training(prepared.parent, *pair) for pair in zip(confirmation.trials, confirmation.configs(), strict=True)
     ]
     return Group(
-        *prepared.remarks,
+        *map(Text, prepared.remarks),
         _table(config.name, confirmation, trainings),
         f"Data: {data}; trained on all training images, measured once on test images",
         _sum(prepared, confirmation, trainings),
@@ -57,7 +58,8 @@ def plan(prepared: Prepared) -> Group:
     )
 
 
-def _training(parent: Study, number: int, config: TrialConfig) -> Training:
+def training(parent: Study, number: int, config: TrialConfig) -> Training:
+    """What training and measuring ``config``, trial ``number`` of ``parent``, costs once."""
     splits, measured_on = load_all(config)
     images = len(evaluation_images(measured_on, config.evaluation))
     searched = _figures(parent, number)

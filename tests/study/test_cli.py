@@ -16,7 +16,8 @@ from study.config import StudyConfig
 from study.settings import flatten_settings
 
 COMMANDS = [
-    *("demo", "launch", "resume", "train", "reproduce", "status", "front", "report", "sync", "export", "clean", "ui")
+    *("demo", "launch", "resume", "extend", "confirm", "train", "reproduce", "record", "simulate"),
+    *("status", "front", "report", "sync", "export", "clean", "ui"),
 ]
 
 TINY = """\
@@ -134,6 +135,10 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["front", "none", "--json", "--csv"], "exclude each other"),
         (["report", "none"], "'none'"),
         (["resume", "none"], "'none'"),
+        (["confirm", "none"], "'none'"),
+        (["confirm", "none", "--trials", "3,x"], "'x' is no trial's number"),
+        (["confirm", "none", "--trials", "3", "--limit", "2"], "exclude each other"),
+        (["confirm", "none", "--set", "data.source=digits"], "set only evaluation. settings"),
         (["sync", "none"], "none"),
         (["ui"], "nothing is tracked"),
         (["ui", "none"], "'none'"),
@@ -238,8 +243,37 @@ def test_demo_takes_the_next_free_name(studies):
     (studies / "demo").mkdir()
     (studies / "demo-3").mkdir()
     assert cli._fresh_name("demo") == "demo-2"
-    (studies / "demo-2").mkdir()
-    assert cli._fresh_name("demo") == "demo-4"
+    (studies / "demo-2-confirmed").mkdir()
+    assert cli._fresh_name("demo") == "demo-4", "its confirmation needs a name too"
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_a_confirmation_on_test_images(study, studies):
+    small = ["data.image_size=8", "network.width=4", "network.pre_feature=32", "evaluation.check_images=0"]
+    small += [f"{name}.optimiser.epochs=1" for name in ("cf_amc_ssl", "pgd_emp_ssl", "robust_simclr")]
+    sets = [text for setting in small for text in ("--set", f"settings.{setting}")]
+    sets += ["--set", "budget.trials=2", "--set", "tracking.offline=true"]
+    code, out, _ = study("demo", "--backend", "inline", *sets)
+    assert code == 0
+    search, _, rest = out.partition("Confirming on the test images")
+    assert "Pareto frontier of demo" in search
+    assert "validation split, n = 288 images" in search
+    assert "demo-confirmed confirms demo: means over seeds; robust head, test split, n = 359 images" in rest
+    assert "AutoAttack accuracy at 16/255, n = 100 images" in rest
+    lines = rest.splitlines()
+    reports = [line for line in lines if line.startswith("Report: ")]
+    assert reports == [f"Report: {studies / name / 'report.html'}" for name in ("demo", "demo-confirmed")]
+    assert lines[-1].startswith("Curves and all trials in MLflow: ")
+    confirmed = json.loads(study("front", "demo-confirmed", "--json")[1])
+    assert 1 <= len(confirmed) <= 2
+    assert all(row["seeds"] == 2 and row["trainable"] for row in confirmed)
+    assert "demo-confirmed" in study("front", "demo")[1]
+    assert "demo-confirmed confirms demo" in study("status", "demo-confirmed")[1]
+    code, out, _ = study("confirm", "demo", "--limit", "1", "--seeds", "3", "--name", "again", "--dry-run")
+    assert code == 0
+    assert "3 trainings (1 configurations x 3 seeds)" in out
+    assert "Nothing was written" in out
+    assert not (studies / "again").exists()
 
 
 def test_the_pages_are_for_this_machine_and_no_secret_is_an_argument(monkeypatch, tmp_path):

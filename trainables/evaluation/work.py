@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from trainables.config import EvaluationConfig, TrialConfig
 from trainables.cost import FORWARD, TO_ALL, TO_INPUTS
-from trainables.evaluation.auto_attack_official import STRENGTHS, Strength
+from trainables.evaluation.auto_attack_official import ATTACKS, STRENGTHS, Strength
 from trainables.evaluation.finetune import STEPS
 from trainables.evaluation.heads import crops_of
 from trainables.evaluation.sanity import check_forward_equivalents
@@ -74,11 +74,12 @@ def planned_forward_equivalents(
 
 
 def withstood_forward_equivalents(strength: Strength, classes: int) -> int:
-    """What AutoAttack spends on an image that withstands it, as the official code counts its steps."""
+    """What AutoAttack spends on an image that withstands it: as the official code counts, and a verdict each."""
     targets = strength.targets(classes)
     apgd = _attack(strength.apgd_steps) + 3
-    fab = strength.fab_steps * (FORWARD + _attack(1)) + 3
-    return 2 * FORWARD + (1 + targets) * apgd + targets * fab + 1 + strength.square_queries + 3
+    fab = strength.fab_steps * (_attack(1) + FORWARD) + 3
+    spent = apgd + (targets * apgd + 1) + (targets * fab + 1) + (strength.square_queries + 3)
+    return spent + (1 + len(ATTACKS)) * FORWARD
 
 
 def _attack(steps: int) -> int:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
+import torch
+from torch import nn
 
 from trainables.config import EvaluationConfig, TrialConfig, ViewsConfig
+from trainables.data import ImageSet
 from trainables.evaluation import measure, train_head
+from trainables.evaluation.auto_attack import run_auto_attack
+from trainables.evaluation.auto_attack_official import STRENGTHS, Strength
 from trainables.evaluation.sanity import check_forward_equivalents
 from trainables.evaluation.work import (
     evaluation_forward_equivalents,
     head_forward_equivalents,
     measure_forward_equivalents,
+    planned_forward_equivalents,
+    withstood_forward_equivalents,
 )
 from trainables.metrics import Accuracy, AutoAttackResult, HeadResult
 
@@ -84,3 +94,32 @@ def test_evaluation_adds_up_training_attacks_auto_attack_and_checks():
     )
     config = TrialConfig(trainable="cf_amc_ssl", evaluation=CONFIG)
     assert evaluation_forward_equivalents(config, 20, heads) == expected
+
+
+@pytest.mark.parametrize("classes", [4, 12])
+@pytest.mark.parametrize("strength", [Strength(apgd_steps=10, fab_steps=7, square_queries=30)])
+def test_an_image_that_withstands_costs_what_auto_attack_spends_on_it(monkeypatch, classes, strength):
+    monkeypatch.setitem(STRENGTHS, "standard", strength)
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, classes)).eval()
+    pixels = torch.randint(0, 256, (3, 3, 8, 8), dtype=torch.uint8)
+    with torch.no_grad():
+        images = ImageSet(pixels, linear(pixels.float() / 255).argmax(1))
+    trace = run_auto_attack(linear, images, version="standard", epsilon=1e-6, batch_size=3, precision="float32", seed=0)
+    assert trace.survived.all(), "so small a radius breaks nothing"
+    assert trace.forward_equivalents == 3 * withstood_forward_equivalents(strength, classes)
+
+
+def test_a_plan_adds_up_heads_attacks_and_what_withstands():
+    evaluation = replace(CONFIG, heads=("clean", "n_crops_3"), head="clean", auto_attack_images=8)
+    planned = partial(planned_forward_equivalents, train_images=20, images=9, classes=10, withstanding=0.5)
+    without = planned(TrialConfig(trainable="cf_amc_ssl", evaluation=evaluation))
+    expected = sum(
+        head_forward_equivalents(evaluation, name, 20)
+        + measure_forward_equivalents(evaluation, name, 9)
+        + passes * check_forward_equivalents(evaluation, 9)
+        for name, passes in {"clean": 1, "n_crops_3": 3}.items()
+    )
+    assert without == expected
+    attacked = replace(evaluation, attacks=("pgd", "fgsm", "margin_pgd", "auto_attack"))
+    each = withstood_forward_equivalents(Strength(), 10)
+    assert planned(TrialConfig(trainable="cf_amc_ssl", evaluation=attacked)) == expected + (1 + 3) * 4 * each

@@ -1,0 +1,30 @@
+"""The packaged study: a search on scikit-learn's digits, and the confirmation of what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import as_file, files
+from typing import Any
+
+from analysis.layout import StudyPaths
+from study.config import StudyConfig
+from study.confirm_request import Request
+from study.launch import Backend, launch
+
+SEEDS = 2
+CONFIGURATIONS = 3
+AUTO_ATTACK_IMAGES = 100
+"""Of the 359 test images, a stratified draw: on all of them AutoAttack would take longer than the whole search."""
+
+
+def search(overrides: Mapping[str, Any], *, backend: Backend) -> StudyPaths:
+    """Run the preset with ``overrides`` by dotted path."""
+    with as_file(files("study") / "presets" / "demo.yaml") as preset:
+        config = StudyConfig.load(preset, overrides)
+    return launch(config, backend=backend)
+
+
+def confirmation(study: str) -> Request:
+    """At most ``CONFIGURATIONS`` of the frontier, with ``SEEDS`` seeds, on the test images."""
+    settings = {"evaluation.auto_attack_images": AUTO_ATTACK_IMAGES}
+    return Request(study=study, seeds=SEEDS, limit=CONFIGURATIONS, settings=settings)

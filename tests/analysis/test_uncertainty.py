@@ -1,0 +1,28 @@
+"""Intervals over seeds against hand computation."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from analysis.uncertainty import over_seeds
+
+
+def test_one_seed_has_wilsons_interval() -> None:
+    # p = 0.5, n = 100, z = 1.959964: centre 0.5, half = z / (1 + z^2/n) * sqrt(0.25/n + z^2/(4 n^2)) = 0.096168
+    assert over_seeds([0.5], 100) == pytest.approx((0.5, 0.403832, 0.596168), abs=1e-6)
+
+
+def test_two_seeds_that_differ_have_students() -> None:
+    # mean 0.5, standard deviation 0.02 * sqrt(2), t(0.975, 1) = 12.706205: half = 12.706205 * 0.02 = 0.254124
+    assert over_seeds([0.48, 0.52], 10_000) == pytest.approx((0.5, 0.245876, 0.754124), abs=1e-6)
+
+
+def test_seeds_that_agree_do_not_make_the_images_more() -> None:
+    assert over_seeds([0.5, 0.5, 0.5], 100) == pytest.approx(over_seeds([0.5], 100))
+
+
+def test_an_interval_stays_within_0_and_1() -> None:
+    mean, low, high = over_seeds([0.1, 0.9], 100)
+    assert (math.isclose(mean, 0.5), low, high) == (True, 0.0, 1.0)
