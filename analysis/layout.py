@@ -36,6 +36,9 @@ from typing import Any
 
 from trainables.atomic import replacing
 
+RESERVED = ("mlflow.db", "mlflow-artifacts", "reproduce")
+"""What lies beside the studies in their folder: no study can be called so."""
+
 
 @dataclass(frozen=True)
 class TrialPaths:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 
-from analysis.layout import study_paths
+from analysis.layout import RESERVED, study_paths
 from search_spaces.faults import Fault, SpaceError, nearest
 from search_spaces.space import SearchSpace
 from study.bounds import bound_faults
@@ -36,6 +36,8 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 def _folder_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"name is {name!r}; use up to 100 of A-Z a-z 0-9 . _ - and begin with no dot")
+    if name in RESERVED:
+        raise ValueError(f"name is {name!r}, which is a file or folder beside the studies; choose another")
     return name
 
 
@@ -69,11 +71,12 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _tracking_uri(uri: str) -> str:
+    """``uri``, a database's path absolute: a later resume may stand in another folder."""
     try:
-        resolve_uri(uri, study_paths("any"))
+        resolved = resolve_uri(uri, study_paths("any"))
     except TrackingError as error:
         raise ValueError(str(error)) from error
-    return uri
+    return resolved if uri.startswith("sqlite:") else uri
 
 
 Names = Annotated[list[Annotated[str, AfterValidator(_objective)]], Field(min_length=1), AfterValidator(_distinct)]
@@ -82,6 +85,7 @@ Recipes = Annotated[list[Annotated[str, AfterValidator(_recipe)]], AfterValidato
 Sources = Annotated[
     list[Annotated[str, AfterValidator(check_source)]], BeforeValidator(plain_sources), AfterValidator(_distinct)
 ]
+Repeats = Literal["redraw", "new_seed"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -167,6 +171,8 @@ class StudyConfig(_Section):
     sampler: SamplerName = "tpe"
     scheduler: Annotated[EarlyStopping, BeforeValidator(_by_name)] = EarlyStopping(name="none")
     """Early stopping; its name alone stands for it with its defaults."""
+    repeats: Repeats = "redraw"
+    """A draw that is measured already: ``redraw`` another, or run it again with a ``new_seed``."""
     seed: int = Field(default=0, ge=0)
     budget: Budget
     resources: Resources = Resources()
@@ -279,11 +285,11 @@ class StudyConfig(_Section):
                 yield Fault((key,), f"{key} means nothing beside confirms, whose configurations are whole; drop it")
 
     def _start_faults(self, space: SearchSpace) -> Iterator[Fault]:
-        from trainables.recipes import recipe
+        from study.start import start_params
 
         for index, name in enumerate(self.start_from):
             try:
-                space.params(recipe(name))
+                start_params(space, name)
             except ConfigError as error:
                 yield Fault(("start_from", index), f"recipe {name} lies outside the study: {error}")
 

@@ -16,8 +16,8 @@ from study.launch import Backend, NoSuchStudyError, resume, sole_driver
 from study.preflight import check_data, check_search
 from study.search import Search
 from study.search_rebuild import Outside
+from study.start import start_params
 from trainables.config import ConfigError, UserError
-from trainables.recipes import recipe
 
 SPACE = "space."
 SHOWN = 10
@@ -85,7 +85,7 @@ def _extended(paths: StudyPaths, stored: StudyConfig, ranges: Mapping[str, Any])
 
 def _holds(space: SearchSpace, name: str) -> bool:
     try:
-        space.params(recipe(name))
+        start_params(space, name)
     except ConfigError:
         return False
     return True

@@ -11,10 +11,10 @@ from study.config import Resources, StudyConfig
 from study.resources import gpus_per_trial
 from study.samplers import make_sampler
 from study.shares import of_trainable
+from study.start import start_params
 from trainables.config import ConfigError, UserError
 from trainables.cost import batches_per_epoch
 from trainables.metrics import AUTO_ATTACK_ACCURACY
-from trainables.recipes import recipe
 from trainables.trial import check_fit, load_all
 
 
@@ -34,7 +34,7 @@ def check_search(config: StudyConfig, space: SearchSpace) -> None:
     """Raises ``ConfigError`` for a sampler or a recipe to start from that does not fit the space."""
     make_sampler(config.sampler, config.seed, 0, space)
     for name in config.start_from:
-        space.params(recipe(name))
+        start_params(space, name)
 
 
 def check_evaluation(space: SearchSpace) -> None:

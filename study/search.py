@@ -12,7 +12,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from optuna.storages import RDBStorage
@@ -29,9 +29,9 @@ from study.point_samplers import grid_points
 from study.search_observed import generation, join_generation, observed
 from study.search_storage import SearchError, open_study, release
 from study.search_trials import OBSERVED, OUTSIDE, REPEATS, begun, is_own, metrics_of, minutes_of, state_of, status_of
+from study.start import start_params
 from study.warm_start import accepted
 from trainables.config import ConfigError, TrialConfig, to_dict
-from trainables.recipes import recipe
 
 FAILURES_IN_A_ROW = 20
 """So many failed trials with none between that succeeded end a search: something is wrong with all of them."""
@@ -216,7 +216,7 @@ class Search:
     def _enqueue_recipes(self) -> None:
         if not self._config.start_from or "start_from" in self._study.user_attrs:
             return
-        points = [self._space.params(recipe(name)) for name in self._config.start_from]
+        points = [start_params(self._space, name) for name in self._config.start_from]
         for name, point in zip(self._config.start_from, points, strict=True):
             self._study.enqueue_trial(point, user_attrs={"recipe": name}, skip_if_exists=True)
         self._study.set_user_attr("start_from", list(self._config.start_from))
@@ -249,7 +249,9 @@ class Search:
             self._write_config(trial, None)
             self.settle(trial.number, lost=f"{type(error).__name__}: {error}")
             return None
-        if twin := self._twin(trial):
+        if self._config.repeats == "new_seed":
+            config = replace(config, seed=config.seed + self._earlier(trial))
+        elif twin := self._twin(trial):
             self._repeat(trial, twin)
             return None
         join_generation(self._study, self._frozen(trial.number))
@@ -276,6 +278,10 @@ class Search:
             (other for other in self.trials() if other.state is TrialState.COMPLETE and other.params == trial.params),
             None,
         )
+
+    def _earlier(self, trial: Trial) -> int:
+        """How many trials before this one had its parameters: each needs a seed of its own."""
+        return sum(other.params == trial.params for other in begun(self.trials()) if other.number < trial.number)
 
     def _repeat(self, trial: Trial, twin: FrozenTrial) -> None:
         self._mark(self._frozen(trial.number), **{REPEATS: twin.number})

@@ -21,9 +21,9 @@ from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.search_storage import SPACE, release
 from study.search_trials import OBSERVED, OUTSIDE, REPEATS, WITHDRAWN, metrics_of, state_of, status_of
+from study.start import start_params
 from study.warm_start import accepted
 from trainables.config import ConfigError, TrialConfig, from_dict
-from trainables.recipes import recipe
 
 
 class Outside(NamedTuple):
@@ -73,7 +73,7 @@ class _Removal:
         """A recipe that waits for its turn; why it is taken back."""
         name = trial.user_attrs["recipe"]
         try:
-            study.enqueue_trial(self._space.params(recipe(name)), user_attrs={"recipe": name})
+            study.enqueue_trial(start_params(self._space, name), user_attrs={"recipe": name})
         except ConfigError as error:
             attributes = {"recipe": name, WITHDRAWN: str(error)}
             study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=attributes))

@@ -16,7 +16,8 @@ from trainables.config import ConfigError, FaithfulTo, TrialConfig, flatten, ove
 _SAME_FOR_ALL = ("data", "evaluation")
 """Sections that decide what an accuracy means: points of one frontier must share them."""
 FOLDER = "folder:"
-_SWITCHES = ("objective.name", "adversary.name", "views.kind", "coreset.name")
+SWITCHES = ("objective.name", "adversary.name", "views.kind", "coreset.name")
+"""Leaves that make another method of a trainable, and decide which others mean anything to it."""
 _NOT_SETTINGS = ("trainable", "faithful_to")
 
 
@@ -86,7 +87,7 @@ class Settings:
 
     def _as_switched(self, trainable: str, base: TrialConfig) -> TrialConfig:
         """``base`` with the settings that decide which others mean anything to it, as far as they are valid."""
-        for path in _SWITCHES:
+        for path in SWITCHES:
             for key in (path, f"{trainable}.{path}"):
                 if key in self.values:
                     with suppress(ConfigError):

@@ -167,6 +167,15 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_line(write):
         (MINIMAL + "settings: {pgd_emp_ssl.objective.name: nt_xent}", 4, "is defined by 'emp_ssl'"),
         (MINIMAL + "settings: {trainable: x}", 4, "is no setting"),
         (MINIMAL + "settings: {adversary.epsilon: '8/0'}", 4, "it must be a number"),
+        (
+            MINIMAL.replace("cf_amc_ssl", "acl") + "start_from: [rcs/acl_rcs_0.2]",
+            4,
+            "its coreset.name is rcs, the study's none; set coreset.name: rcs, or leave it out",
+        ),
+        (MINIMAL.replace("tradeoff", "mlflow.db"), 1, "is a file or folder beside the studies; choose another"),
+        (MINIMAL.replace("tradeoff", "reproduce"), 1, "is a file or folder beside the studies"),
+        (MINIMAL + "repeats: never", 4, "repeats is 'never'; choose one of 'redraw' or 'new_seed'"),
+        (MINIMAL + "warm_start: ['mlflow:http://host']", 4, "give a study's name, the path of its folder"),
         (MINIMAL + "start_from: [table1/robust_simclr]", 4, "lies outside the study"),
         (MINIMAL + "start_from: [table1/cf_amc_ssl]\nspace: {m: [4, 5], crops: 16}", 4, "m is 3, outside one of 4, 5"),
         (MINIMAL + "space: {crop_scale_min: {low: 0, high: 0.5}}", 4, "crop_scale_min cannot be 0"),
@@ -392,3 +401,17 @@ def test_settings_may_be_of_what_other_settings_make_of_a_trainable():
     config = StudyConfig.model_validate(keys)
     (part,) = config.search_space().parts
     assert (part.base.coreset.fraction, part.base.objective.temperature, part.base.views.scale_min) == (0.5, 0.3, 0.4)
+
+
+def test_a_database_keeps_its_place_wherever_a_study_is_resumed(write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = StudyConfig.load(write(MINIMAL + "tracking: {uri: sqlite:///mine.db}\n"))
+    assert config.tracking.uri == f"sqlite:///{tmp_path}/mine.db"
+    server = StudyConfig.load(write(MINIMAL + "tracking: {uri: http://h:5000/}\n"))
+    assert server.tracking.uri == "http://h:5000/"
+
+
+def test_a_coreset_may_be_begun_with_where_the_study_has_it(write):
+    text = MINIMAL.replace("cf_amc_ssl, pgd_emp_ssl", "acl") + "start_from: [rcs/acl_rcs_0.2]\n"
+    settings = "settings: {coreset.name: rcs, optimiser.epochs: 1000}\nspace: {unlisted: fixed}\n"
+    assert StudyConfig.load(write(text + settings)).start_from == ["rcs/acl_rcs_0.2"]

@@ -316,6 +316,22 @@ def test_a_grid_ends_the_search_when_it_is_exhausted(paths: StudyPaths, tiny: Ti
         assert sorted(trial.params["m"] for trial in search.trials()) == [1, 2, 3]
 
 
+def test_a_repeated_draw_runs_again_with_a_new_seed_where_that_is_asked(paths: StudyPaths, tiny: Tiny) -> None:
+    space = {"unlisted": "fixed", "m": [1, 2]}
+    config = tiny(space=space, budget={"trials": 8}, repeats="new_seed", settings={"seed": 5})
+    seeds: dict[int, list[int]] = {1: [], 2: []}
+    for _ in range(2):
+        with opened(paths, config) as search:
+            for index in range(4):
+                number = ask(search)
+                written = json.loads(paths.trial(number).config.read_text())
+                seeds[written["params"]["m"]].append(written["config"]["seed"])
+                status = TrialStatus.FAILED if index == 1 else TrialStatus.FINISHED
+                search.tell(number, status, GOOD)
+    assert all(found == list(range(5, 5 + len(found))) for found in seeds.values())
+    assert sum(map(len, seeds.values())) == 8
+
+
 BOUNDS = {"peak_memory_gib": 24, "forward_equivalents": 5e6}
 HEAVY = GOOD | {CLEAN_ACCURACY: 0.9, "peak_memory_gib": 30.0}
 
