@@ -166,7 +166,9 @@ On Ray also node (its id) and gpus (ids of the GPUs there that the trial holds o
 EPOCH = "epoch"
 """+ epoch, metrics: an EpochReport; its checkpoint is already on disk."""
 ENDED = "ended"
-"""+ status (schema.TrialStatus), reason, metrics: the last event of a trial."""
+"""+ status (schema.TrialStatus), reason, metrics: the last event of a trial. + fault where one failed."""
+# constraints.OUT_OF_MEMORY: + peak_memory_gib, limit_gib, recompute, micro_batches, reason: memory did not suffice,
+# activations recomputed or kept; the attempt may go on. The GPU's figures are null on the CPU.
 
 
 def append_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -> None:

@@ -35,6 +35,7 @@ TRIAL_NUMBER = "trial.number"
 TRAINABLE = "trial.trainable"
 REASON = "trial.reason"  # why a trial failed or was stopped
 ATTEMPTS = "trial.attempts"
+INSTEAD_OF = "trial.instead_of"  # number of the trial that ran out of memory, whose batch this one cuts smaller
 HEAD = "evaluation.head"
 SPLIT = "evaluation.split"
 EPSILON = "evaluation.epsilon"

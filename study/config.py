@@ -20,7 +20,7 @@ from study.confirmation import Confirmation
 from study.halving import Rule
 from study.samplers import SamplerName, not_a_grid
 from study.settings import Settings, flatten_settings
-from study.shares import Gpus, cpus_asked, gpus_asked
+from study.shares import Gpus, Remedy, cpus_asked, gpus_asked
 from study.study_file import StudyFileError, fault_of, lines, read_study_file
 from study.tracking_uri import TrackingError, resolve_uri
 from study.warm_start_source import check_source, plain_sources
@@ -117,6 +117,9 @@ class Resources(_Section):
     max_concurrent: int | None = Field(default=None, gt=0)
     max_failures: int = Field(default=3, ge=0)
     """How often a trial is tried again after its worker was lost."""
+    on_out_of_memory: Annotated[list[Remedy], AfterValidator(_distinct)] = ["recompute", "micro_batches"]
+    """``recompute``: activations are recomputed, which changes no figure; ``micro_batches``: a trial that is short of
+    memory all the same fails, and another begins whose batch is cut in two, then in four."""
 
 
 class Tracking(_Section):

@@ -38,6 +38,7 @@ def _run_trial(session: Session, assignment: Assignment, train: Train | None) ->
         number,
         gpu_share=share.gpu_share,
         threads=share.threads,
+        recompute="recompute" in session.config.resources.on_out_of_memory,
         on_report=on_report,
         train=train,
     )

@@ -215,6 +215,7 @@ class _Searcher(_Unpickled, Searcher):
             "gpus": share.gpus,
             "gpu_share": share.gpu_share,
             "threads": share.threads,
+            "recompute": "recompute" in self._session.config.resources.on_out_of_memory,
         }
 
 

@@ -67,6 +67,21 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or libraries
 
 
+def peak_gib(device: str) -> float | None:
+    """Most GPU memory that this process's tensors took since its trial began; ``None`` on the CPU."""
+    found = resolve_device(device)
+    return torch.cuda.max_memory_allocated(found) / 2**30 if found.type == "cuda" else None
+
+
+def limit_gib(device: str) -> float | None:
+    """GPU memory that this process's tensors may take; ``None`` on the CPU."""
+    found = resolve_device(device)
+    if found.type != "cuda":
+        return None
+    total = torch.cuda.get_device_properties(found).total_memory / 2**30
+    return total * torch.cuda.get_per_process_memory_fraction(found)
+
+
 def device_in_words(name: str) -> str:
     """``cpu``, or which GPU of which kind the device called ``name`` is."""
     device = resolve_device(name)

@@ -19,19 +19,31 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analysis import constraints
+from analysis.constraints import OUT_OF_MEMORY
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, finite, read_events, write_json
 from analysis.pareto import non_dominated
 from analysis.schema import TrialStatus
 from search_spaces.space import SearchSpace
 from study.budget import Spent, no_more_trials, out_of_time
 from study.config import StudyConfig
+from study.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
 from study.point_samplers import grid_points
 from study.search_observed import generation, join_generation, observed
 from study.search_storage import SearchError, open_study, release
-from study.search_trials import OBSERVED, OUTSIDE, REPEATS, begun, is_own, metrics_of, minutes_of, state_of, status_of
+from study.search_trials import (
+    OBSERVED,
+    OUTSIDE,
+    REPEATS,
+    begun,
+    is_own,
+    metrics_of,
+    minutes_of,
+    state_of,
+    status_of,
+)
 from study.start import start_params
 from study.warm_start import accepted
-from trainables.config import ConfigError, TrialConfig, to_dict
+from trainables.config import ConfigError, TrialConfig, from_dict, to_dict
 
 FAILURES_IN_A_ROW = 20
 """So many failed trials with none between that succeeded end a search: something is wrong with all of them."""
@@ -132,6 +144,8 @@ class Search:
         if ended is None:
             ended = self._end(number, events, status, str(lost))
         self._mark(self._frozen(number), gpu_share=_share(events))
+        if ended.get("fault") == OUT_OF_MEMORY:
+            self._cut_batch(number)
         self.tell(number, TrialStatus(ended["status"]), ended.get("metrics"), ended.get("reason"), ended.get("fault"))
         return True
 
@@ -244,7 +258,7 @@ class Search:
     def _begin(self, trial: Trial) -> Assignment | None:
         """Draw the trial's configuration; ``None`` if it is no valid one or already measured."""
         try:
-            config = self._space.suggest(trial)
+            config = as_marked(self._space.suggest(trial), trial.user_attrs)
         except ConfigError as error:
             self._write_config(trial, None)
             self.settle(trial.number, lost=f"{type(error).__name__}: {error}")
@@ -266,22 +280,40 @@ class Search:
             {
                 "number": trial.number,
                 "trainable": trainable,
-                "params": trial.params,
+                "params": trial.params | mark(trial.user_attrs, MICRO_BATCHES),
                 "config": to_dict(config) if config else {},
+                **mark(trial.user_attrs, INSTEAD_OF),
             },
         )
         self._mark(self._frozen(trial.number), trial_id=self._paths.trial_id(trial.number), trainable=trainable)
 
     def _twin(self, trial: Trial) -> FrozenTrial | None:
         """A finished trial with the same parameters: a trial is a function of its config, so it need not run again."""
+        cut = mark(trial.user_attrs, MICRO_BATCHES)
         return next(
-            (other for other in self.trials() if other.state is TrialState.COMPLETE and other.params == trial.params),
+            (
+                other
+                for other in self.trials()
+                if other.state is TrialState.COMPLETE
+                and other.params == trial.params
+                and mark(other.user_attrs, MICRO_BATCHES) == cut
+            ),
             None,
         )
 
     def _earlier(self, trial: Trial) -> int:
         """How many trials before this one had its parameters: each needs a seed of its own."""
         return sum(other.params == trial.params for other in begun(self.trials()) if other.number < trial.number)
+
+    def _cut_batch(self, number: int) -> None:
+        """Enqueue a trial with the parameters of one that ran out of memory, its batch cut smaller."""
+        known = any(trial.user_attrs.get(INSTEAD_OF) == number for trial in self.trials())
+        if known or "micro_batches" not in self._config.resources.on_out_of_memory:
+            return
+        config = from_dict(json.loads(self._paths.trial(number).config.read_text())["config"])
+        if (smaller := cut_smaller(config)) is not None:
+            marks = {INSTEAD_OF: number, MICRO_BATCHES: smaller.optimiser.micro_batches}
+            self._study.enqueue_trial(self._frozen(number).params, user_attrs=marks)
 
     def _repeat(self, trial: Trial, twin: FrozenTrial) -> None:
         self._mark(self._frozen(trial.number), **{REPEATS: twin.number})

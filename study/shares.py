@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 
 AUTO: Final = "auto"
 Gpus = float | Literal["auto"]
+Remedy = Literal["recompute", "micro_batches"]
+"""Of a trial that ran out of memory."""
 
 SMALLEST = 0.0001
 """Ray counts in such parts."""

@@ -227,6 +227,7 @@ def _trial_tags(
         schema.TRIAL_NUMBER: trial.number,
         schema.TRAINABLE: stored.get("trainable"),
         schema.ATTEMPTS: max(event["attempt"] for event in events),
+        schema.INSTEAD_OF: stored.get("instead_of"),
         schema.HEAD: evaluation.get("head"),
         schema.SPLIT: evaluation.get("split"),
         schema.EPSILON: evaluation.get("epsilon"),

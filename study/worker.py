@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from filelock import FileLock
 
+from analysis.constraints import OUT_OF_MEMORY
 from analysis.layout import (
     ATTEMPT,
     ENDED,
@@ -32,6 +33,7 @@ from analysis.layout import (
 )
 from analysis.schema import TrialStatus
 from study.resources import confine, device_in_words
+from study.shortage import ShortageError, sparing
 from trainables import checkpoint, trial
 from trainables.config import TrialConfig, UserError, from_dict
 from trainables.leftovers import shed
@@ -77,6 +79,7 @@ class Ended:
     status: TrialStatus
     reason: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
+    fault: str | None = None
 
 
 def run_assignment(
@@ -86,12 +89,14 @@ def run_assignment(
     gpu_share: float = 1.0,
     threads: int = 1,
     place: Mapping[str, Any] | None = None,
+    recompute: bool = True,
     on_report: Report = lambda _: None,
     train: Train | None = None,
 ) -> Ended:
     """Run trial ``number`` of the study in folder ``root`` to its end, from its last checkpoint if it has one.
 
     ``gpu_share`` is the part of a GPU it holds, 1 on the CPU; ``place`` says where, for the attempt's event.
+    ``recompute``: where the GPU's memory does not suffice, activations are recomputed instead of kept.
     ``on_report`` hears of each epoch after it is on disk. ``train`` stands in for ``trainables.trial.run``.
     Raises what is no fault of the trial: ``MACHINE_FAULTS`` and interruptions.
     """
@@ -101,8 +106,10 @@ def run_assignment(
             return ended
         confine(threads, gpu_share)
         attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
-        ended = _attempt(paths, attempt, gpu_share, place or {}, on_report, train or trial.run)
-        append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics)
+        spared = sparing(train or trial.run, paths, attempt, recompute=recompute)
+        ended = _attempt(paths, attempt, gpu_share, place or {}, on_report, spared)
+        fault = {"fault": ended.fault} if ended.fault else {}
+        append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics, **fault)
         if ended.status is TrialStatus.FINISHED:
             _shed(paths)
         return ended
@@ -118,6 +125,7 @@ def run_on_ray(config: dict[str, Any]) -> dict[str, Any]:
         gpu_share=config["gpu_share"],
         threads=config["threads"],
         place=_place(),
+        recompute=config["recompute"],
         on_report=lambda report: tune.report({"epoch": report.epoch}),
     )
     return {"status": str(ended.status)}
@@ -156,6 +164,8 @@ def _attempt(
         result = train(config, checkpoint=paths.checkpoint, report=report, gpu_share=gpu_share)
     except TrialStopped as stop:
         return Ended(TrialStatus.STOPPED, str(stop), _last_metrics(paths))
+    except ShortageError as shortage:
+        return Ended(TrialStatus.FAILED, str(shortage), _last_metrics(paths) | shortage.metrics, OUT_OF_MEMORY)
     except MACHINE_FAULTS:
         raise
     except Exception as error:
