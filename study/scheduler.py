@@ -17,7 +17,7 @@ from search_spaces.space import SearchSpace
 from study.halving import Decision, Halving, Point, Rule
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig, from_dict
-from trainables.evaluation.neighbours import ATTACKED, QUERIES
+from trainables.evaluation.neighbours import QUERIES
 from trainables.metrics import (
     AUTO_ATTACK_ACCURACY,
     CLEAN_ACCURACY,
@@ -56,7 +56,7 @@ class Known:
 
 def probe_images(evaluated: int) -> dict[str, int]:
     """On how many images each probe is measured where ``evaluated`` images can be had."""
-    return {PROBE_ACCURACY: min(QUERIES, evaluated), PROBE_PGD_ACCURACY: min(ATTACKED, evaluated)}
+    return dict.fromkeys((PROBE_ACCURACY, PROBE_PGD_ACCURACY), min(QUERIES, evaluated))
 
 
 class Scheduler:

@@ -15,8 +15,8 @@ from trainables.adversaries import Attack
 from trainables.data import ImageSet, draw, pixels
 from trainables.models import Encoder
 
-BANK, QUERIES, ATTACKED = 1000, 500, 200
-"""Training images that vote, images that are classified, and how many of these are attacked."""
+BANK, QUERIES = 1000, 500
+"""Training images that vote, and images that are classified, clean and attacked."""
 TEMPERATURE = 0.07
 """Of the votes, as in arXiv 1805.01978, section 3.4: a neighbour weighs exp(cosine similarity / temperature)."""
 STEPS = 5
@@ -29,7 +29,7 @@ class ProbeAccuracies(NamedTuple):
 
     clean: float
     pgd: float
-    """Of those that are attacked, right before and after."""
+    """Right before the attack and after."""
 
 
 class Probe:
@@ -42,7 +42,6 @@ class Probe:
         self, bank: ImageSet, queries: ImageSet, classes: int, device: torch.device, *, epsilon: float
     ) -> None:
         self._bank, self._queries = draw(bank, BANK).to(device), draw(queries, QUERIES).to(device)
-        self._attacked = draw(self._queries, ATTACKED)
         self._classes = classes
         self._attack = Attack(epsilon=epsilon, step_size=2.5 * epsilon / STEPS, steps=STEPS)
 
@@ -55,7 +54,7 @@ class Probe:
             return ProbeAccuracies(float(clean.float().mean()), float(self._survives(encoder, known).float().mean()))
 
     def _survives(self, encoder: Encoder, known: Tensor) -> Tensor:
-        images, labels = pixels(self._attacked.images), self._attacked.labels
+        images, labels = pixels(self._queries.images), self._queries.labels
 
         def similarities(perturbed: Tensor) -> Tensor:
             return F.normalize(encoder.features(perturbed), dim=1) @ known.T
