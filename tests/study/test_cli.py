@@ -20,6 +20,8 @@ COMMANDS = [
     *("status", "front", "report", "sync", "export", "clean", "ui"),
 ]
 
+CURVES = Path(__file__).parent / "recorded" / "digits.jsonl"
+
 TINY = """\
 name: tiny
 trainables: [cf_amc_ssl]
@@ -142,6 +144,11 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["sync", "none"], "none"),
         (["ui"], "nothing is tracked"),
         (["ui", "none"], "'none'"),
+        (["record", "none", "-o", "none.jsonl"], "no trial of none"),
+        (["simulate", "crosing"], "neither a file of recorded trials nor a family; choose synthetic or power_law"),
+        (["simulate", "crossing", "--schedulers", "nobody"], "unknown scheduler 'nobody'"),
+        (["simulate", "crossing", "--samplers", "nobody"], "sampler is 'nobody'"),
+        (["simulate", "crossing", "--set", "eta=1"], "--set eta: eta is 1"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_2(study, arguments, words):
@@ -202,6 +209,23 @@ def test_a_study_from_launch_to_report(study, studies, tiny_file, tmp_path):
     code, out, _ = study("resume", "tiny", "--trials", "3", "--backend", "inline")
     assert code == 0
     assert study("status")[1] == "tiny  3 finished\n"
+
+
+def test_a_replayed_study_is_recorded_and_simulated(study, studies, tiny_file, tmp_path):
+    file, figure, figures = tmp_path / "again.jsonl", tmp_path / "figure.html", tmp_path / "figures.json"
+    replay = ["--backend", "replay", "--curves", CURVES]
+    code, out, _ = study("launch", tiny_file, *replay, "--set", "scheduler=halving", "--set", "budget.trials=4")
+    assert (code, "Pareto frontier of tiny" in out) == (0, True)
+    code, out, _ = study("record", "tiny", "-o", file)
+    assert (code, out) == (0, f"4 finished trials of tiny are in {file}; 0 others are not\n")
+    few = ["--schedulers", "none,halving", "--seeds", "2", "--workers", "2", "--trials", "4"]
+    code, out, err = study("simulate", CURVES, *few, "-o", figure, "--json", figures)
+    assert (code, err) == (0, "")
+    assert "Halving above it" in out
+    assert "digits" in out
+    rows = json.loads(figures.read_text())["series"]
+    assert [row["scheduler"] for row in rows] == ["none", "halving"]
+    assert "plotly" in figure.read_text()
 
 
 def test_the_folder_may_be_an_option(study, tmp_path):

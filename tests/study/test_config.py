@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from search_spaces import SpaceError
 from study.config import StudyConfig
+from study.halving import Rule
 from study.study_file import StudyFileError, parse_overrides
 from study.yaml_tree import read
 
@@ -47,6 +48,32 @@ def test_a_minimal_file_has_the_documented_defaults(write):
     assert (config.budget.trials, config.budget.wall_minutes) == (10, None)
     assert (config.resources.gpus_per_trial, config.resources.cpus_per_trial) == (None, 1.0)
     assert config.search_space().trainables == ("cf_amc_ssl", "pgd_emp_ssl")
+
+
+def test_a_schedulers_name_stands_for_it_with_its_defaults(write):
+    short = StudyConfig.load(write(MINIMAL + "scheduler: halving\n"))
+    long = StudyConfig.load(write(MINIMAL + "scheduler: {name: halving, eta: 3, rungs: 2}\n"))
+    assert StudyConfig.load(write(MINIMAL)).scheduler.name == "none"
+    assert short.scheduler.rule == Rule()
+    assert long.scheduler.rule == Rule(eta=3, rungs=2)
+    assert StudyConfig.load(write(long.to_yaml())) == long
+
+
+def test_every_fault_of_a_scheduler_has_its_line(write):
+    text = MINIMAL + "scheduler:\n  name: halfing\n  eta: 1\n  rungs: two\n  rung: 3\n"
+    assert faults(write(text)) == [
+        "5: scheduler.name is 'halfing'; choose one of 'none' or 'halving'",
+        "6: scheduler.eta is 1; it must be greater than 1",
+        "7: scheduler.rungs is 'two'; it must be a whole number",
+        "8: unknown key 'scheduler.rung'; did you mean rungs? Valid: name, eta, rungs, spread, minimum, errors",
+    ]
+    assert faults(write(MINIMAL + "scheduler: asha\n")) == [
+        "4: scheduler.name is 'asha'; choose one of 'none' or 'halving'"
+    ]
+    costs = "objectives: [gpu_minutes]\nscheduler: halving\n"
+    assert faults(write(MINIMAL + costs)) == [
+        "5: halving compares accuracies; add an objective of clean_accuracy, pgd_accuracy, auto_attack_accuracy"
+    ]
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)

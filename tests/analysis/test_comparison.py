@@ -1,0 +1,84 @@
+"""Comparisons of schedulers: intervals, pairs, table, JSON and figure."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy.stats import t
+
+from analysis.comparison import Comparison, Series, comparison_table, difference, interval
+from analysis.figures.comparison import comparison_figure, compute, write_comparison
+
+
+def series(scheduler: str, finals: tuple[float, ...], lost: tuple[int, ...] = (0, 0, 0)) -> Series:
+    return Series(
+        scenario="crossing",
+        sampler="random",
+        scheduler=scheduler,
+        hypervolume=tuple((final / 2, final) for final in finals),
+        begun=(10, 11, 12),
+        finished=(5, 6, 7),
+        frontier=(4, 4, 2),
+        frontier_stopped=lost,
+    )
+
+
+@pytest.fixture
+def comparison() -> Comparison:
+    return Comparison(
+        workers=4,
+        minutes={"crossing": (50.0, 100.0)},
+        rule={"eta": 2.0},
+        series=(
+            series("none", (0.20, 0.30, 0.40)),
+            series("asha_clean", (0.10, 0.31, 0.30), (1, 2, 2)),
+            series("halving", (0.22, 0.33, 0.41)),
+        ),
+    )
+
+
+def test_the_interval_is_students():
+    values = [0.1, 0.2, 0.4, 0.3]
+    low, high = t.interval(0.95, 3, np.mean(values), np.std(values, ddof=1) / 2)
+    assert interval(values) == pytest.approx((0.25, low, high))
+    assert interval([0.3])[1:] == (-np.inf, np.inf)
+
+
+def test_differences_are_paired(comparison):
+    none, _, halving = comparison.series
+    assert comparison.gain(halving, "none") == difference((0.22, 0.33, 0.41), (0.20, 0.30, 0.40))
+    assert comparison.gain(halving, "none").mean == pytest.approx(0.02)
+    assert comparison.gain(none, "none") is None
+    assert comparison.gain(none, "nobody") is None
+
+
+def test_the_table_has_a_row_a_scheduler(comparison):
+    console = Console(file=io.StringIO(), width=250)
+    console.print(comparison_table(comparison))
+    rows = [line for line in console.file.getvalue().splitlines() if "crossing" in line]
+    assert len(rows) == 3
+    assert "+2.00 [" in rows[0]
+    assert "50.0 [23.7, 76.3]" in rows[1], "5 of 10 of the frontier were stopped"
+
+
+def test_json_has_every_figure(comparison):
+    plain = json.loads(json.dumps(comparison.to_json()))
+    halving = plain["series"][2]
+    assert halving["gain_over"]["none"]["mean"] == pytest.approx(0.02)
+    assert set(halving["gain_over"]) == {"none", "asha_clean"}
+    assert halving["frontier_stopped_share"] == 0
+    assert halving["hypervolume"] == [[0.11, 0.22], [0.165, 0.33], [0.205, 0.41]]
+
+
+def test_the_figure_has_a_band_a_scheduler(comparison, tmp_path):
+    bands = compute(comparison)
+    assert [band.scheduler for band in bands] == ["none", "asha_clean", "halving"]
+    assert bands[0].mean.tolist() == pytest.approx([0.15, 0.30])
+    assert (bands[0].low < bands[0].mean).all()
+    assert len(comparison_figure(comparison).data) == 6
+    write_comparison(comparison, tmp_path / "figure.html")
+    assert "hypervolume" in (tmp_path / "figure.html").read_text().lower()
