@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from trainables.config import AdversaryConfig, FaithfulTo, ObjectiveName
+from trainables.parallel import ALONE, World
 
 LossOfImages = Callable[[Tensor], Tensor]
 """From perturbed images to the scalar that the adversary ascends."""
@@ -66,13 +67,14 @@ def ascend(delta: Tensor, gradient: Tensor, images: Tensor, attack: Attack) -> T
     return project(delta + attack.step_size * gradient.sign(), images, attack.epsilon)
 
 
-def start(images: Tensor, attack: Attack, generator: torch.Generator | None = None) -> Tensor:
-    """Where a perturbation begins: zero, or uniform within the ball."""
-    delta = torch.zeros_like(images)
-    if attack.random_start:
-        delta.uniform_(-attack.epsilon, attack.epsilon, generator=generator)
-        delta = project(delta, images, attack.epsilon)
-    return delta
+def start(images: Tensor, attack: Attack, generator: torch.Generator | None = None, world: World = ALONE) -> Tensor:
+    """Where a perturbation begins: zero, or uniform within the ball; drawn for the images of the whole ``world``."""
+    if not attack.random_start:
+        return torch.zeros_like(images)
+    dim = images.ndim - 4
+    drawn = images.new_empty(world.shape_of_whole(images, dim))
+    drawn.uniform_(-attack.epsilon, attack.epsilon, generator=generator)
+    return project(world.own(drawn, dim), images, attack.epsilon)
 
 
 def pgd(loss: LossOfImages, images: Tensor, attack: Attack, generator: torch.Generator | None = None) -> Tensor:

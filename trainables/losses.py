@@ -1,6 +1,7 @@
 """From views to losses: which network passes a method makes, in which mode, and what they are worth.
 
-Shapes: v views, b images; views travel as (v, b, 3, h, w) in [0, 1], labels as (b,).
+Shapes: v views, b images; views travel as (v, b, 3, h, w) in [0, 1], labels as (b,). Of several ranks each passes its
+own images' views, and the labels of all.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from torch import Tensor
 from trainables import adversaries, objectives
 from trainables.adversaries import Attack
 from trainables.config import ObjectiveConfig
-from trainables.models import Encoder, branch
+from trainables.models import Encoder, branch, shared_norms
 from trainables.objectives import Loss
 from trainables.pairing import Pairing
+from trainables.parallel import ALONE, World
 
 
 class Losses:
@@ -26,11 +28,22 @@ class Losses:
         self.model, self.pairing = model, pairing
         self._config = config
         self._attacked = objectives.build_attacked(config)
+        self._world = ALONE
         self.follow(1.0)
 
     def follow(self, strength: float) -> None:
         """Weigh the objective's parts as its schedule has it at augmentation ``strength``."""
         self._trained = objectives.build(self._config, strength)
+
+    @contextmanager
+    def across(self, world: World) -> Iterator[None]:
+        """Within: losses are of all ranks' images together; every rank must make the same passes."""
+        self._world = world
+        try:
+            with shared_norms(self.model, world):
+                yield
+        finally:
+            self._world = ALONE
 
     def clean(self, views: Tensor, labels: Tensor) -> Loss:
         """Of the views as they are, for a method without its adversary."""
@@ -77,6 +90,6 @@ class Losses:
 
     def _embed(self, views: Tensor) -> Tensor:
         if self.pairing.passes == "alone":
-            return torch.stack([self.model(view) for view in views])
+            return self._world.gather(torch.stack([self.model(view) for view in views]), dim=1)
         embedded: Tensor = self.model(views.flatten(0, 1))
-        return embedded.view(*views.shape[:2], -1)
+        return self._world.gather(embedded.view(*views.shape[:2], -1), dim=1)

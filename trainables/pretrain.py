@@ -18,6 +18,7 @@ from torch import Tensor
 from trainables import adversaries, cost
 from trainables.adversaries import Attack, FreePerturbation
 from trainables.config import ConfigError, TrialConfig
+from trainables.config.checks import require
 from trainables.coresets import selects
 from trainables.data import ImageSet, divide, draw, generator, global_stream, make_views, place, stream
 from trainables.data import strength as augmentation_strength
@@ -27,6 +28,7 @@ from trainables.models import build, frozen_statistics
 from trainables.objectives import Loss, mean
 from trainables.optim import Lars, cosine_rate
 from trainables.pairing import Pairing
+from trainables.parallel import ALONE, World
 from trainables.selection import select_rows
 
 MONITOR_IMAGES, MONITOR_VIEWS, MONITOR_STEPS = 64, 4, 5
@@ -45,9 +47,17 @@ class Pretraining:
     """
 
     def __init__(
-        self, config: TrialConfig, pairing: Pairing, images: ImageSet, classes: int, device: torch.device
+        self,
+        config: TrialConfig,
+        pairing: Pairing,
+        images: ImageSet,
+        classes: int,
+        device: torch.device,
+        world: World = ALONE,
     ) -> None:
+        _check_world(config, world)
         self.config = config
+        self._world = replace(world, groups=config.optimiser.micro_batches)
         self.device = device
         supervised = config.objective.name == "cross_entropy"
         model = build(config.network, config.seed, image_size=images.size[0], classes=classes if supervised else None)
@@ -88,10 +98,13 @@ class Pretraining:
         """One pass over the images; raises ``DivergedError`` when the loss is no longer finite."""
         began = time.monotonic()
         self._begin_epoch()
-        with global_stream(self.config.seed, "dropout", self.epoch, device=self.device):
+        rank = () if self._world.alone else (self._world.rank,)  # each has images of its own, and so masks
+        with global_stream(self.config.seed, "dropout", self.epoch, *rank, device=self.device):
             self._renew_coreset()
             self.model.train()
-            summary = self._summarise(self._train())
+            with self._losses.across(self._world):
+                losses = self._train()
+            summary = self._summarise(losses)
         self.seconds += time.monotonic() - began
         return summary
 
@@ -112,13 +125,17 @@ class Pretraining:
         self._monitor()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that ``load_state_dict`` needs to continue as if nothing had happened."""
+        """All that ``load_state_dict`` needs to continue as if nothing had happened, with as many ranks or others.
+
+        All ranks must call it.
+        """
+        delta = self._free.delta
         return {
             "epoch": self.epoch,
             "seconds": self.seconds,
             "model": self.model.state_dict(),
             "optimiser": self._optimiser.state_dict(),
-            "delta": self._free.delta,
+            "delta": None if delta is None else self._world.whole(delta, dim=1),
             "chosen": self._chosen,
         }
 
@@ -126,7 +143,8 @@ class Pretraining:
         self.epoch, self.seconds = state["epoch"], state["seconds"]
         self.model.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
-        self._free.delta = None if state["delta"] is None else state["delta"].to(self.device)
+        delta = state["delta"]
+        self._free.delta = None if delta is None else self._world.own(delta.to(self.device), dim=1)
         self._chosen = state["chosen"]
 
     def _begin_epoch(self) -> None:
@@ -144,8 +162,9 @@ class Pretraining:
 
     def _renew_coreset(self) -> None:
         if self.config.coreset.name != "none" and selects(self.config.coreset, self.epoch):
-            self._chosen = select_rows(
-                self.config, self._losses, self._candidates, self._held_out, self.epoch, self.device
+            # Every rank selects, rather than wait for long; what rounding may change on a GPU is decided by the first.
+            self._chosen = self._world.of_first(
+                select_rows(self.config, self._losses, self._candidates, self._held_out, self.epoch, self.device)
             )
 
     def _batches_of_views(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -156,11 +175,13 @@ class Pretraining:
             order = self._chosen.to(self.device)[order]
         batches = count // size
         randomness = self._generator("views")
-        for batch in stream(self._candidates, order[: batches * size].view(batches, size), self.device):
-            yield self._views(batch.images, randomness, self._strength), batch.labels
+        rows = self._world.own(order[: batches * size].view(batches, size), dim=1)
+        for batch in stream(self._candidates, rows, self.device):
+            views = self._views(batch.images, randomness, self._strength, self._world)
+            yield views, self._world.whole(batch.labels)
 
-    def _views(self, images: Tensor, randomness: torch.Generator, strength: float) -> Tensor:
-        views = make_views(images, self.config.views, randomness, strength)
+    def _views(self, images: Tensor, randomness: torch.Generator, strength: float, world: World = ALONE) -> Tensor:
+        views = make_views(images, self.config.views, randomness, strength, world)
         return views.view(self.config.views.number, len(images), *views.shape[1:])
 
     def _train_on(self, views: Tensor, labels: Tensor, starts: torch.Generator) -> list[Loss]:
@@ -169,7 +190,7 @@ class Pretraining:
         if self.config.adversary.name == "none":
             return [self._update(map(self._losses.clean, *self._groups(views, labels)))]
         if self.config.adversary.name == "pgd":
-            start = adversaries.start(self._pairing.perturbed(views), self._attack, starts)
+            start = adversaries.start(self._pairing.perturbed(views), self._attack, starts, self._world)
             return [self._update(map(self._attacked, *self._groups(views, labels), self._cut(start)))]
         return [self._replay(views, labels, first=replay == 0) for replay in range(self.config.adversary.replays)]
 
@@ -202,6 +223,7 @@ class Pretraining:
         """Descend the mean of the micro-batches' ``losses`` by one optimiser step of the schedule."""
         self._optimiser.param_groups[0]["lr"] = self._rate()
         found = [self._descended(loss) for loss in losses]
+        self._world.add_up([parameter.grad for parameter in self.model.parameters() if parameter.grad is not None])
         self._optimiser.step()
         self._optimiser.zero_grad()
         self._updates += 1
@@ -228,7 +250,9 @@ class Pretraining:
         loss = float(epoch.total)
         if not math.isfinite(loss):
             raise DivergedError(f"the loss is {loss} in epoch {self.epoch}; a smaller optimiser.learning_rate may help")
-        clean, fgsm, pgd = self._monitor()
+        # Measured by every rank on all images of its batch; on what follows they must agree.
+        monitored = self._world.of_first(torch.tensor(self._monitor(), dtype=torch.float64))
+        clean, fgsm, pgd = monitored.tolist()
         if not all(map(math.isfinite, (clean, fgsm, pgd))):
             raise DivergedError(
                 f"the network is no longer finite after epoch {self.epoch}; a smaller optimiser.learning_rate may help"
@@ -260,6 +284,15 @@ class Pretraining:
             with torch.no_grad():
                 clean, one, several = (float(ascended(views + delta)) for delta in perturbations)
         return clean, one, several
+
+
+def _check_world(config: TrialConfig, world: World) -> None:
+    size, groups = config.optimiser.batch_size, config.optimiser.micro_batches
+    require(
+        size % (groups * world.size) == 0,
+        f"optimiser.batch_size is {size}, which {groups} micro-batches on {world.size} processes do not divide; "
+        f"make it a multiple of {groups * world.size}",
+    )
 
 
 def _gradient(leaf: Tensor) -> Tensor:

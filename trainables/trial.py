@@ -21,6 +21,7 @@ from trainables.evaluation.assess import Progress, Task, assess, check_attacks
 from trainables.evaluation.work import evaluation_forward_equivalents
 from trainables.metrics import Cost, EpochReport, EpochSummary, TrialResult
 from trainables.models import build
+from trainables.parallel import ALONE, World
 from trainables.pretrain import Pretraining, check_coreset
 
 Report = Callable[[EpochReport], None]
@@ -33,24 +34,27 @@ def run(
     report: Report = lambda _: None,
     progress: Progress = lambda _: None,
     gpu_share: float = 1.0,
+    world: World = ALONE,
 ) -> TrialResult:
     """Train and evaluate what ``config`` says; ``report`` hears of each epoch after its checkpoint is on disk.
 
     Continues from ``checkpoint`` if that file exists, and reports its last epoch again, which a kill between
     the two would lose; ``evaluation_folder`` beside it keeps heads and AutoAttack's progress. ``progress`` hears in
     words of the evaluation. ``gpu_share`` is the part of the GPU this trial holds.
+    Of the ranks of ``world`` this is the first: it pre-trains with the others, which ``assist``, and evaluates alone.
     Raises ``ConfigError`` or ``DataError`` for a user's mistake and ``DivergedError`` when the loss is no number.
     """
-    catalogue.check(config)
-    device = resolve_device(config.device)
-    if device.type == "cuda":
-        torch.cuda.init()  # the statistics exist only after it
-        torch.cuda.reset_peak_memory_stats(device)
-    splits, measured_on = load_all(config)
-    check_fit(config, splits, measured_on)
-    queries = evaluation_images(measured_on, config.evaluation).to(device)
-    probe = Probe(measured_on.train, queries, len(measured_on.classes), device, epsilon=config.evaluation.epsilon)
-    pretraining = pretrain(config, splits, probe, device, checkpoint, report)
+    with world.leading():
+        catalogue.check(config)
+        device = resolve_device(config.device)
+        if device.type == "cuda":
+            torch.cuda.init()  # the statistics exist only after it
+            torch.cuda.reset_peak_memory_stats(device)
+        splits, measured_on = load_all(config)
+        check_fit(config, splits, measured_on)
+        queries = evaluation_images(measured_on, config.evaluation).to(device)
+        probe = Probe(measured_on.train, queries, len(measured_on.classes), device, epsilon=config.evaluation.epsilon)
+    pretraining = pretrain(config, splits, probe, device, checkpoint, report, world)
     model, work, seconds = pretraining.model, pretraining.forward_equivalents, pretraining.seconds
     del pretraining  # and with it the images it may hold on the device
     folder = None if checkpoint is None else evaluation_folder(checkpoint)
@@ -87,6 +91,23 @@ def run(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         epochs=config.optimiser.epochs,
     )
+
+
+def assist(config: TrialConfig, *, checkpoint: Path, world: World) -> None:
+    """What every rank of ``world`` but the first does for a trial: its part of pre-training.
+
+    ``checkpoint`` is the first's, on a disk that both see. Raises ``EndedByFirstError`` when the first ends the trial
+    before pre-training does, ``LostRankError`` when a rank is gone.
+    """
+    world.follow()
+    splits = load(config.data)
+    pretraining, found = _begin(config, splits, resolve_device(config.device), checkpoint, world)
+    if found is not None:
+        world.follow()
+    while not pretraining.finished:
+        pretraining.run_epoch()
+        pretraining.state_dict()  # of which the first saves what every rank gives
+        world.follow()
 
 
 def load_all(config: TrialConfig, *, progress: bool = False) -> tuple[Splits, Splits]:
@@ -155,21 +176,39 @@ def pretrain(
     device: torch.device,
     checkpoint: Path | None,
     report: Report,
+    world: World = ALONE,
 ) -> Pretraining:
     """Pre-train to the end of the schedule, from ``checkpoint`` if that file exists."""
+    pretraining, found = _begin(config, splits, device, checkpoint, world)
+    if found is not None:
+        with world.leading():
+            report(found)
+    while not pretraining.finished:
+        summary = pretraining.run_epoch()
+        state = pretraining.state_dict()
+        with world.leading():
+            epoch = _epoch_report(pretraining, summary, probe.accuracies(pretraining.model))
+            if checkpoint is not None:
+                checkpoints.save(checkpoint, config, {"pretraining": state, "report": asdict(epoch)})
+            report(epoch)
+    return pretraining
+
+
+def _begin(
+    config: TrialConfig, splits: Splits, device: torch.device, checkpoint: Path | None, world: World
+) -> tuple[Pretraining, EpochReport | None]:
+    """A pre-training at its beginning, or as ``checkpoint`` has it, and then its last report."""
     pairing = catalogue.find(config.trainable).pairing(config.faithful_to)
-    pretraining = Pretraining(config, pairing, splits.train, len(splits.classes), device)
+    pretraining = Pretraining(config, pairing, splits.train, len(splits.classes), device, world)
+    found = None
     if checkpoint is not None and checkpoint.exists():
         state = checkpoints.load(checkpoint, config)
         pretraining.load_state_dict(state["pretraining"])
-        report(EpochReport(**state["report"]))
-    while not pretraining.finished:
-        summary = pretraining.run_epoch()
-        epoch = _epoch_report(pretraining, summary, probe.accuracies(pretraining.model))
-        if checkpoint is not None:
-            checkpoints.save(checkpoint, config, {"pretraining": pretraining.state_dict(), "report": asdict(epoch)})
-        report(epoch)
-    return pretraining
+        found = EpochReport(**state["report"])
+    epochs = {int(epoch) for epoch in world.each(torch.tensor(pretraining.epoch, device=device))}
+    if len(epochs) > 1:
+        raise OSError(f"processes of one trial found epochs {sorted(epochs)} in {checkpoint}; its disk must be shared")
+    return pretraining, found
 
 
 def evaluation_images(splits: Splits, evaluation: EvaluationConfig) -> ImageSet:

@@ -14,6 +14,7 @@ from torch import Tensor
 from trainables.config import ViewsConfig
 from trainables.data.augmentation import AUGMENTATIONS, Colours, colour, sample_colours
 from trainables.data.crops import Crops, cut, move, sample_crops, sample_moves
+from trainables.parallel import ALONE, World
 
 
 class ViewParameters(NamedTuple):
@@ -23,16 +24,19 @@ class ViewParameters(NamedTuple):
     colours: Colours | None
 
 
-def make_views(images: Tensor, config: ViewsConfig, random: torch.Generator, strength: float = 1.0) -> Tensor:
+def make_views(
+    images: Tensor, config: ViewsConfig, random: torch.Generator, strength: float = 1.0, world: World = ALONE
+) -> Tensor:
     """``config.number`` random views of each image, on the images' device.
 
     ``images``: uint8 (b, 3, h, w). Returns float32 (number * b, 3, h, w) in [0, 1], crop-major. All randomness comes
     from ``random``, on its own device, best the images'; the same state gives the same views.
-    ``strength``: 1 for the augmentation as configured, towards 0 weaker.
+    ``strength``: 1 for the augmentation as configured, towards 0 weaker. ``world``: parameters are drawn for the images
+    of all its ranks, of which these are one's own.
     """
     height, width = images.shape[-2:]
-    parameters = sample_views(config.number * len(images), height, width, config, random, strength)
-    return apply_views(images.float().div_(255), parameters, config)
+    parameters = sample_views(config.number * len(images) * world.size, height, width, config, random, strength)
+    return apply_views(images.float().div_(255), _own(parameters, config.number, world), config)
 
 
 def sample_views(
@@ -75,6 +79,20 @@ def strength(config: ViewsConfig, epoch: int, epochs: int) -> float:
     """
     period = config.strength_period
     return 1.0 if period is None else 1 - (epoch - 1) // period * period / epochs
+
+
+def _own(parameters: ViewParameters, views: int, world: World) -> ViewParameters:
+    if world.alone:
+        return parameters
+    crops = Crops(*(_of_rank(values, views, world) for values in parameters.crops))
+    if parameters.colours is None:
+        return ViewParameters(crops, None)
+    return ViewParameters(crops, Colours(*(_of_rank(values, views, world) for values in parameters.colours)))
+
+
+def _of_rank(values: Tensor, views: int, world: World) -> Tensor:
+    """(v * b, ...) of a whole batch -> the same of one rank's images."""
+    return world.own(values.unflatten(0, (views, -1)), dim=1).flatten(0, 1)
 
 
 def _weakened(config: ViewsConfig, strength: float) -> ViewsConfig:

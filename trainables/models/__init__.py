@@ -2,5 +2,15 @@
 
 from trainables.models.encoder import Encoder, build
 from trainables.models.norms import Branch, DualBatchNorm, branch, frozen_statistics, single_branch
+from trainables.models.shared_norms import shared_norms
 
-__all__ = ["Branch", "DualBatchNorm", "Encoder", "branch", "build", "frozen_statistics", "single_branch"]
+__all__ = [
+    "Branch",
+    "DualBatchNorm",
+    "Encoder",
+    "branch",
+    "build",
+    "frozen_statistics",
+    "shared_norms",
+    "single_branch",
+]
