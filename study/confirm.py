@@ -50,9 +50,10 @@ def confirm(
     """
     console = console or Console(stderr=True)
     prepared = prepare(request)
-    for line in prepared.remarks:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
     config = prepared.config
+    assert config.confirms is not None
+    for line in (*prepared.remarks, _in_words(config.confirms)):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     if not prepared.begun:
         return launch(config, backend=backend, address=address, console=console)
     return resume(
@@ -86,6 +87,11 @@ def prepare(request: Request) -> Prepared:
     begun = study_paths(request.child).root.exists()
     config = extended(request, asked) if begun else _new(request, asked, searched)
     return Prepared(config, parent, begun, tuple(remarks))
+
+
+def _in_words(confirmation: Confirmation) -> str:
+    trials, seeds = ", ".join(map(trial_number, confirmation.trials)), ", ".join(map(str, confirmation.seeds))
+    return f"{confirmation.trainings} trainings: trials {trials} of {confirmation.study}, each with seeds {seeds}"
 
 
 def _choose(parent: Study, request: Request) -> tuple[list[int], list[str]]:

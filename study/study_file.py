@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -98,9 +98,16 @@ _MISSING = {
 
 def _keys(path: tuple[str | int, ...], model: type[BaseModel]) -> list[str]:
     for key in path[:-1]:
-        found = model.model_fields[str(key)].annotation
-        model = found if isinstance(found, type) and issubclass(found, BaseModel) else model
+        field = model.model_fields.get(str(key))  # an item of a list has none
+        model = (_section(field.annotation) if field else None) or model
     return list(model.model_fields)
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The section that an annotation holds, also as an item or where it may be absent."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_section, get_args(annotation))), None)
 
 
 def _text(path: Path) -> str:

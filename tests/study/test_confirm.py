@@ -261,6 +261,8 @@ def test_a_file_that_confirms_is_a_whole_study_and_searches_nothing(parent: Stud
         ({"confirms.settings": {}}, "unknown trainable ''"),
         ({"space": {"m": 3}}, "space means nothing beside confirms"),
         ({"confirms.seeds": [1, 1]}, "name each once"),
+        ({"confirms.seedz": [1]}, "did you mean seeds"),
+        ({"confirms.configurations": [{"trial": 1, "setting": {}}]}, "did you mean settings"),
         ({"confirms.settings": config.confirms.settings | {"evaluation.split": "validation"}}, "on test images"),
     ):
         with pytest.raises(StudyFileError, match=words):
