@@ -10,6 +10,8 @@
         warm-start.json           trials of other studies that the search learns from, and those that were refused
         tracking.json             experiment and run ids, and what has been delivered
         probe.json                memory and speed of its trainables, where `auto` asked for them
+        stop.json                 a request to end, for the driver
+        .lock                     held by the driver
         report.html
         trials/0007/
           config.json             the TrialConfig
@@ -19,6 +21,7 @@
           result.json             the TrialResult, written once
           rungs.json              what early stopping made of the trial, rung by rung
           stop.json               {"reason": ...}: the trial is to end at its newest report
+          hang.txt                where every thread was when the trial was ended because it had hung
 
 Files that are replaced are written under a temporary name, flushed to disk, then renamed.
 """
@@ -74,6 +77,10 @@ class TrialPaths:
     def stop(self) -> Path:
         return self.root / "stop.json"
 
+    @property
+    def hang(self) -> Path:
+        return self.root / "hang.txt"
+
 
 @dataclass(frozen=True)
 class StudyPaths:
@@ -128,6 +135,18 @@ class StudyPaths:
         return self.root / "report.html"
 
     @property
+    def stop(self) -> Path:
+        return self.root / "stop.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / ".lock"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        return self.root / ".supervisor.lock"
+
+    @property
     def trials(self) -> Path:
         return self.root / "trials"
 
@@ -161,12 +180,14 @@ def default_tracking_uri(studies: Path) -> str:
 
 # Events: {"kind": ..., "time": unix seconds, "attempt": from 1, ...}
 ATTEMPT = "attempt"
-"""+ host, pid, device, gpu_share, resumed_epoch: an attempt began, from that epoch's checkpoint (0: anew).
-On Ray also node (its id) and gpus (ids of the GPUs there that the trial holds or shares)."""
+"""+ host, node (Ray's, or null), gpus (ids of those there that the trial holds or shares), pid, device, gpu_share,
+resumed_epoch: an attempt began, from that epoch's checkpoint (0: anew)."""
 EPOCH = "epoch"
 """+ epoch, metrics: an EpochReport; its checkpoint is already on disk."""
+LOST = "lost"
+"""+ reason, excuse: an attempt died with its process. With an excuse (a node went) it is not the trial's failure."""
 ENDED = "ended"
-"""+ status (schema.TrialStatus), reason, metrics: the last event of a trial. + fault where one failed."""
+"""+ status (schema.TrialStatus), reason, metrics, fault (for a failed one): the last event of a trial."""
 # constraints.OUT_OF_MEMORY: + peak_memory_gib, limit_gib, recompute, micro_batches, reason: memory did not suffice,
 # activations recomputed or kept; the attempt may go on. The GPU's figures are null on the CPU.
 

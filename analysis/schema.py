@@ -19,6 +19,15 @@ class TrialStatus(StrEnum):
     STOPPED = "stopped"
 
 
+class TrialFault(StrEnum):
+    """What made a trial fail."""
+
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    LOST = "lost"
+    OUT_OF_MEMORY = "out_of_memory"
+
+
 MLFLOW_STATUS = {
     TrialStatus.RUNNING: "RUNNING",
     TrialStatus.FINISHED: "FINISHED",

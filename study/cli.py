@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -12,6 +14,8 @@ import typer
 
 from analysis.layout import StudyPaths, studies_folder, study_paths
 from analysis.schema import UI_ADDRESS
+from study import supervise as supervision
+from study.disk import full_disk
 from trainables.config import UserError
 
 if TYPE_CHECKING:
@@ -60,6 +64,9 @@ AnyBackend = Annotated[
 ]
 Curves = Annotated[Path | None, typer.Option("--curves", metavar="FILE", help="Recorded trials for --backend replay.")]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster, auto or HOST:PORT.")]
+Supervise = Annotated[
+    bool, typer.Option("--supervise/--no-supervise", help="Stand by, and go on with the study if its process dies.")
+]
 TrackingUri = Annotated[
     str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow, http://HOST:PORT or sqlite:////PATH say.")
 ]
@@ -70,6 +77,7 @@ def demo(
     name: Annotated[str | None, typer.Option(help="Name of the study; demo, demo-2, ... if not given.")] = None,
     backend: Backend = "ray",
     assignments: Set = [],  # noqa: B006  typer copies it
+    supervise: Supervise = True,  # noqa: ARG001  main acts
     studies: Studies = None,  # noqa: ARG001  its callback acts
 ) -> None:
     """Run a small packaged study on scikit-learn's digits and confirm it: no download, no GPU, no server."""
@@ -78,10 +86,13 @@ def demo(
     from study.study_file import parse_overrides
 
     overrides = {"name": name or _fresh_name("demo"), **parse_overrides(assignments)}
+    _drive(str(overrides["name"]), "--backend", backend)
     paths = packaged.search(overrides, backend=backend)
     _print_table(paths)
     typer.echo("Confirming on the test images, which the search has not seen:")
-    confirmed = run(packaged.confirmation(paths.name), backend=backend)
+    request = packaged.confirmation(paths.name)
+    _drive(request.child, "--backend", backend)
+    confirmed = run(request, backend=backend)
     _print_table(confirmed)
     for report in (paths.report, confirmed.report):
         typer.echo(f"Report: {report}")
@@ -106,6 +117,7 @@ def launch(
         list[str],
         typer.Option("--warm-start", metavar="STUDY", help="Learn from this study's trials too; may be repeated."),
     ] = [],  # noqa: B006
+    supervise: Supervise = True,  # noqa: ARG001
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Run the study of a file to the end of its budget."""
@@ -125,6 +137,8 @@ def launch(
         return
     from study.launch import launch as run
 
+    where = _where(backend, address, None if config.tracking.offline else config.tracking.uri)
+    _drive(config.name, *where, *_option("--curves", curves))
     _print_outcome(run(config, backend=backend, address=address, curves=curves))
 
 
@@ -138,11 +152,16 @@ def resume(
     address: Address = None,
     curves: Curves = None,
     tracking_uri: TrackingUri = None,
+    supervise: Supervise = True,  # noqa: ARG001
+    restarted: Annotated[bool, typer.Option("--restarted", hidden=True)] = False,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Go on with a study where it stopped, or further than it was meant to go."""
     from study.launch import resume as run
 
+    budget = {"--trials": trials, "--wall-minutes": wall_minutes, "--gpu-hours": gpu_hours, "--curves": curves}
+    asked = (word for key, value in budget.items() for word in _option(key, value))
+    _drive(_paths(name).name, *_where(backend, address, tracking_uri), *asked)
     paths = run(
         _paths(name).name,
         trials=trials,
@@ -152,6 +171,7 @@ def resume(
         backend=backend,
         address=address,
         curves=curves,
+        restarted=restarted,
     )
     _print_outcome(paths)
 
@@ -178,6 +198,7 @@ def confirm(
     address: Address = None,
     offline: Annotated[bool, typer.Option("--offline", help="Leave MLflow for a later `study sync`.")] = False,
     tracking_uri: TrackingUri = None,
+    supervise: Supervise = True,  # noqa: ARG001
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Retrain a study's best on all training images with new seeds, and attack them on the test images."""
@@ -202,6 +223,7 @@ def confirm(
 
         _print(plan(prepare(request)))
         return
+    _drive(request.child, *_where(backend, address, None if offline else tracking_uri))
     _print_outcome(run(request, backend=backend, address=address))
 
 
@@ -215,12 +237,14 @@ def extend(
     backend: Backend = "ray",
     address: Address = None,
     tracking_uri: TrackingUri = None,
+    supervise: Supervise = True,  # noqa: ARG001
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Give a study more budget, and other ranges to search; trials outside them stay, without steering the search."""
     from study.extend import extend as run
     from study.study_file import parse_overrides
 
+    _drive(_paths(name).name, *_where(backend, address, tracking_uri))
     paths = run(
         _paths(name).name,
         trials=trials,
@@ -232,6 +256,23 @@ def extend(
         address=address,
     )
     _print_outcome(paths)
+
+
+@app.command(epilog="Example: study stop demo --wait")
+def stop(
+    name: Name,
+    now: Annotated[bool, typer.Option("--now", help="As Ctrl-C: trials that run are gone on with later.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when the study has ended.")] = False,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Let a study's running trials end and begin no others, from another terminal."""
+    from study import stop as stopping
+
+    paths = _paths(name)
+    stopping.ask(paths, stopping.Request.NOW if now else stopping.Request.DRAIN)
+    typer.echo(f"{name} ends {'now' if now else 'with its running trials'}; continue with: study resume {name}")
+    if wait:
+        stopping.wait_for_end(paths)
 
 
 @app.command(epilog="Example: study train cf_amc_ssl --set data.source=digits --set optimiser.epochs=1")
@@ -316,13 +357,13 @@ def status(
     """How a study's trials stand, or which studies there are."""
     if name is None:
         for paths in _all_studies():
-            typer.echo(f"{paths.name}  {_counts(_read(paths.name))}")
+            typer.echo(f"{paths.name}  {_counts(_standing(paths.name))}")
         return
     from analysis.confirmed import confirms
     from analysis.shares import shares_table
     from analysis.tables import confirmed_table, trials_table
 
-    study = _read(name)
+    study = _standing(name)
     _print(trials_table(study).rich())
     if confirms(study):
         _print(confirmed_table(study).rich())
@@ -503,12 +544,38 @@ def ui(
 
 
 def main() -> None:
-    """Exit code 0; 2 for a user's mistake, told in a line; 130 for an interruption; 1 for anything else."""
+    """Exit code 0; 2 for a user's mistake or a full disk, told in a line; 130 for an interruption; 1 for other faults.
+
+    What runs a study runs under a process that stands by.
+    """
+    arguments = sys.argv[1:]
+    if supervision.is_wanted(arguments):
+        arguments = supervision.stand_by(arguments)
     try:
-        app()
+        app(arguments)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
+    except Exception as error:
+        if (full := full_disk(error)) is None:
+            raise
+        sys.stderr.write(f"a disk is full ({full}); make room and try again\n")
+        raise SystemExit(2) from None
+
+
+def _drive(name: str, *options: str) -> None:
+    """From here this process runs the study: who stands by knows how to go on, and SIGTERM is as orderly as Ctrl-C."""
+    arguments = ["resume", name, *options, "--studies", str(studies_folder()), "--restarted", supervision.OPT_OUT]
+    supervision.Continuation(study_paths(name).root, arguments).announce()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _where(backend: str, address: str | None, tracking_uri: str | None) -> list[str]:
+    return ["--backend", backend, *_option("--address", address), *_option("--tracking-uri", tracking_uri)]
+
+
+def _option(name: str, value: object) -> tuple[str, ...]:
+    return () if value is None else (name, str(value))
 
 
 def _paths(name: str) -> StudyPaths:
@@ -545,6 +612,16 @@ def _all_studies() -> list[StudyPaths]:
     if not found:
         raise UserError(f"there are no studies in {studies_folder()}; start one with `study demo`")
     return [StudyPaths(root) for root in found]
+
+
+def _standing(name: str) -> Study:
+    """The study as it stands: without a driver nothing runs."""
+    from study.lock import is_running
+
+    study = _read(name)
+    if is_running(_paths(name)):
+        return study
+    return replace(study, trials=study.trials.assign(status=study.trials["status"].replace("running", "interrupted")))
 
 
 def _counts(study: Study) -> str:

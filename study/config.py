@@ -116,6 +116,11 @@ class Resources(_Section):
     """For all trainables or by trainable, 1 for those that are not named."""
     max_concurrent: int | None = Field(default=None, gt=0)
     max_failures: int = Field(default=3, ge=0)
+    """How often a trial is tried again after its worker was lost; a node that went away does not count."""
+    silence_minutes: Positive = 240.0
+    """A trial with no new epoch and no progress of its evaluation for so long hangs, and is ended."""
+    minimum_free_gib: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    """With less room on the studies' disk the study pauses: a full disk takes the running trials with it."""
     """How often a trial is tried again after its worker was lost."""
     on_out_of_memory: Annotated[list[Remedy], AfterValidator(_distinct)] = ["recompute", "micro_batches"]
     """``recompute``: activations are recomputed, which changes no figure; ``micro_batches``: a trial that is short of

@@ -25,7 +25,8 @@ from study.config import Budget, StudyConfig
 from study.confirm_extend import extended
 from study.confirm_request import ConfirmError, Request
 from study.confirmation import Confirmation
-from study.launch import Backend, launch, resume
+from study.executor import Backend
+from study.launch import launch, resume
 from study.study_file import fault_of
 from trainables.config import TrialConfig, from_dict
 

@@ -9,7 +9,8 @@ from typing import Any
 from analysis.layout import StudyPaths
 from study.config import StudyConfig
 from study.confirm_request import Request
-from study.launch import Backend, launch
+from study.executor import Backend
+from study.launch import launch
 
 SEEDS = 2
 CONFIGURATIONS = 3

@@ -11,8 +11,10 @@ from analysis.layout import StudyPaths, study_paths
 from search_spaces.space import SearchSpace
 from study.budget import Spent
 from study.config import Budget, StudyConfig
+from study.executor import Backend
 from study.extension import complete, extend_folder
-from study.launch import Backend, NoSuchStudyError, resume, sole_driver
+from study.launch import NoSuchStudyError, resume
+from study.lock import sole_driver
 from study.preflight import check_data, check_search
 from study.search import Search
 from study.search_rebuild import Outside

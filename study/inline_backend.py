@@ -5,7 +5,7 @@ from __future__ import annotations
 from study.interrupts import interruptible
 from study.search import Assignment
 from study.session import Session
-from study.worker import Epoch, Train, TrialStopped, run_assignment
+from study.worker import Epoch, Terms, Train, TrialStopped, run_assignment
 
 
 def run(session: Session, train: Train | None = None) -> None:
@@ -36,9 +36,11 @@ def _run_trial(session: Session, assignment: Assignment, train: Train | None) ->
     run_assignment(
         session.paths.root,
         number,
-        gpu_share=share.gpu_share,
-        threads=share.threads,
-        recompute="recompute" in session.config.resources.on_out_of_memory,
+        Terms(
+            gpu_share=share.gpu_share,
+            threads=share.threads,
+            recompute="recompute" in session.config.resources.on_out_of_memory,
+        ),
         on_report=on_report,
         train=train,
     )

@@ -6,27 +6,24 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Literal
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from analysis.layout import StudyPaths, study_paths, write_atomically, write_json
 from search_spaces.space import SearchSpace
-from study import extension, inline_backend, warm_start
+from study import extension, stop, warm_start
 from study.allotment import Allotment
 from study.config import Budget, StudyConfig
 from study.confirmation import Confirmation
-from study.containment import check_contained
+from study.disk import full_disk
+from study.executor import Backend, Executor, executor
+from study.lock import sole_driver
 from study.manifest import confirmation, describe
 from study.preflight import allot, check_data, check_evaluation, check_name, check_objectives, check_search
-from study.probe import SideBySide, on_auto, shares
+from study.probe import on_auto, shares
 from study.progress import Progress
 from study.replay import Replay
-from study.resources import machine
 from study.scheduler import Known, Scheduler
 from study.search import Search
 from study.session import SIGNALLED, Session
@@ -34,15 +31,10 @@ from study.tracking import Tracker, check_tracking, redact
 from study.warm_start_source import public
 from trainables.config import UserError
 
-Backend = Literal["ray", "inline", "replay"]
 Run = Callable[[Session], None]
 
 INTERRUPTED = 130
 """Exit code of a study that a signal ended: 128 + SIGINT, as shells have it."""
-
-
-class StudyBusyError(UserError):
-    """Another process runs this study."""
 
 
 class NoSuchStudyError(UserError):
@@ -81,13 +73,13 @@ def launch(
     learned = warm_start.gather(config, space, data)
     for line in learned.lines():
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    with _executor(backend, address, replay) as executor, _new_folder(paths), sole_driver(paths):
-        allotment = _allot(paths, config, space, executor, console)
+    with executor(backend, address, replay) as running, _new_folder(paths), sole_driver(paths):
+        allotment = _allot(paths, config, space, running, console)
         write_json(paths.manifest, describe(paths, config, space, allotment, data) | _replayed(replay))
         _write_study_file(paths, config)
         if config.warm_start:
             warm_start.record(paths, learned)
-        _drive(paths, config, space, allotment, executor.run, console, replay)
+        _drive(paths, config, space, allotment, running.run, console, replay)
     return paths
 
 
@@ -102,6 +94,7 @@ def resume(
     backend: Backend = "ray",
     address: str | None = None,
     curves: Path | None = None,
+    restarted: bool = False,
     console: Console | None = None,
 ) -> StudyPaths:
     """Go on with a study: first the trials that have not ended, then new ones. Finished trials are left alone.
@@ -110,7 +103,8 @@ def resume(
     included; ``confirms`` replaces what a confirmation confirms, by the same with more seeds.
     ``tracking_uri`` replaces the address of MLflow for this run; the study's own is kept without
     credentials, which belong in the environment or here. An MLflow that does not answer is waited for beside the
-    study. Raises as ``launch`` does.
+    study. ``restarted``: after a driver that died, so that a request to stop made of that one is heeded, and a
+    cluster that is away is waited for. Raises as ``launch`` does.
     """
     console = console or Console(stderr=True)
     paths = study_paths(name)
@@ -132,10 +126,12 @@ def resume(
         replay.check(space)
     else:
         check_data(space, progress=console.is_terminal)
-    with _executor(backend, address, replay) as executor, sole_driver(paths):
-        allotment = _allot(paths, config, space, executor, console)
+    with executor(backend, address, replay, patient=restarted) as running, sole_driver(paths):
+        if not restarted:
+            stop.forget(paths)
+        allotment = _allot(paths, config, space, running, console)
         _record(paths, config, allotment)
-        _drive(paths, config, space, allotment, executor.run, console, replay)
+        _drive(paths, config, space, allotment, running.run, console, replay)
     return paths
 
 
@@ -168,31 +164,8 @@ def _check_total(paths: StudyPaths, trials: int | None) -> None:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Executor:
-    """Cores and GPUs there are, what runs a session on them, and what measures trials side by side, if it can."""
-
-    available: Mapping[str, float]
-    run: Run
-    side_by_side: SideBySide | None
-
-
-@contextmanager
-def _executor(backend: Backend, address: str | None, replay: Replay | None) -> Iterator[_Executor]:
-    if replay is not None:
-        yield _Executor(available=machine(), run=partial(inline_backend.run, train=replay.run), side_by_side=None)
-        return
-    if backend == "inline":
-        yield _Executor(available=machine(), run=inline_backend.run, side_by_side=None)
-        return
-    from study import ray_backend, ray_probe
-
-    with ray_backend.cluster(address) as available:
-        yield _Executor(available=available, run=ray_backend.run, side_by_side=ray_probe.side_by_side)
-
-
 def _allot(
-    paths: StudyPaths, config: StudyConfig, space: SearchSpace, executor: _Executor, console: Console
+    paths: StudyPaths, config: StudyConfig, space: SearchSpace, executor: Executor, console: Console
 ) -> Allotment:
     with console.status("measuring memory and speed") if on_auto(config, space) else nullcontext():
         measured = shares(paths, config, space, executor.available, executor.side_by_side)
@@ -215,17 +188,6 @@ def _new_folder(paths: StudyPaths) -> Iterator[None]:
         if not any(paths.each_trial()):
             shutil.rmtree(paths.root, ignore_errors=True)
         raise
-
-
-@contextmanager
-def sole_driver(paths: StudyPaths) -> Iterator[None]:
-    """One driver a study; the lock goes with the process that holds it."""
-    check_contained(paths.root)
-    try:
-        with FileLock(paths.root / ".lock", blocking=False):
-            yield
-    except Timeout as error:
-        raise StudyBusyError(f"study {paths.name} is being run by another process; wait for it or stop it") from error
 
 
 def _drive(
@@ -277,11 +239,13 @@ def _run(session: Session, run: Run) -> None:
             session.say(f"nothing to do: {reason}; give {more} to go on")
     except KeyboardInterrupt:
         session.interrupt()
-    except BaseException:
-        session.interrupt("the driver failed")
-        session.close()
-        _deliver(session)
-        raise
+    except BaseException as error:
+        if (full := full_disk(error)) is None:
+            session.interrupt("the driver failed")
+            session.close()
+            _deliver(session)
+            raise
+        session.no_room(full)
     session.close()
 
 
@@ -289,7 +253,9 @@ def _finish(session: Session) -> None:
     how_to_go_on = f"continue with: study resume {session.paths.name}"
     if session.interrupted is None:
         _report(session)
-        if hopeless := session.search.hopeless():
+        if session.draining():
+            session.say(f"stopped as asked; {how_to_go_on}")
+        elif hopeless := session.search.hopeless():
             session.say(f"no further trial was begun: {hopeless}")
     _deliver(session)
     if session.interrupted == SIGNALLED:

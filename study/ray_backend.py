@@ -8,114 +8,25 @@ started anew with the trials that have not ended.
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import traceback
-from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
 from typing import Any
 
-import ray
 from ray import tune
-from ray.exceptions import AuthenticationError
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
+from study.disk import full_disk
 from study.interrupts import interruptible
-from study.ray_local import hide_secrets, keep_token_private, on_loopback
+from study.losses import newest_attempt
+from study.ray_losses import cause_of, excuse_of, out_of_room, read_error
 from study.search import Assignment
 from study.session import Session
 from study.worker import resources_of, run_on_ray
-from trainables.config import UserError
 
 PATIENCE_S = 0.5
 """How long Tune's loop waits for a suggestion; a sampler that thinks longer does so beside the running trials."""
-
-STARTS = 3
-_TOO_SLOW = "timed out during startup"
-
-_IN_WORKERS = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial that holds no GPU sees none
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths in a study file mean the same in every process
-}
-
-_SETTINGS = {
-    **_IN_WORKERS,
-    "RAY_AIR_NEW_OUTPUT": "0",  # no tables of Tune's
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours ends the study in order
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_RESULT_BUFFER_LENGTH": "1",  # a trial waits after each report until the session has heard of it
-}
-
-
-class ClusterError(UserError):
-    """The Ray cluster cannot be reached."""
-
-
-@contextmanager
-def cluster(address: str | None) -> Iterator[Mapping[str, float]]:
-    """Resources of the Ray cluster at ``address`` (``auto`` or HOST:PORT), or of one started here and ended after.
-
-    A process that is already connected stays so.
-    """
-    if ray.is_initialized():
-        yield _resources()
-        return
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
-    hide_secrets()
-    with on_loopback() if address is None else nullcontext():
-        _start(address)
-        try:
-            yield _resources()
-        finally:
-            ray.shutdown()
-
-
-def _start(address: str | None) -> None:
-    """Start or join Ray. A machine under load may miss the 30 s that Ray gives its own processes: it gets a few."""
-    for _ in range(STARTS):
-        try:
-            settings = _local() if address is None else _at(address)
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **settings)
-            return
-        except AuthenticationError as error:
-            raise ClusterError(
-                f"the Ray cluster at {address!r} wants its token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH to "
-                "the file that holds it"
-            ) from error
-        except (ConnectionError, ValueError) as error:
-            raise ClusterError(
-                f"no Ray cluster answers at {address!r} ({error}); start one or leave --address out"
-            ) from error
-        except Exception as error:
-            if _TOO_SLOW not in str(error):
-                raise
-            ray.shutdown()
-    raise ClusterError(f"Ray did not start in {STARTS} attempts; the machine may be too busy, try again later")
-
-
-def _resources() -> Mapping[str, float]:
-    found: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return found
-
-
-def _local() -> dict[str, Any]:
-    """The kernel, not Ray, ends the process that needs too much memory: Tune survives the loss of an actor only."""
-    keep_token_private()
-    return {
-        "address": "local",
-        "include_dashboard": False,
-        "_system_config": {"memory_monitor_refresh_ms": 0},
-    }
-
-
-def _at(address: str) -> dict[str, Any]:
-    here = {name: os.environ[name] for name in ("ROBUST_SSL_DATA",) if name in os.environ}
-    return {"address": address, "runtime_env": {"env_vars": _IN_WORKERS | here}}
 
 
 def run(session: Session) -> None:
@@ -131,6 +42,8 @@ def run(session: Session) -> None:
                 _fit(session)
                 return
             except Exception as error:
+                if full_disk(error):
+                    raise
                 failures = failures + 1 if _ended(session) == ended else 1
                 ended = _ended(session)
                 if failures > session.config.resources.max_failures:
@@ -155,7 +68,7 @@ def _fit(session: Session) -> None:
                 storage_path=str(session.paths.root),
                 stop=_Stopper(session),
                 callbacks=[_Callback(session)],
-                failure_config=tune.FailureConfig(max_failures=session.config.resources.max_failures),
+                failure_config=tune.FailureConfig(max_failures=-1),  # losses are counted in the trial's folder
                 verbose=0,
             ),
         ).fit()
@@ -216,6 +129,7 @@ class _Searcher(_Unpickled, Searcher):
             "gpu_share": share.gpu_share,
             "threads": share.threads,
             "recompute": "recompute" in self._session.config.resources.on_out_of_memory,
+            "silence_s": 60 * self._session.config.resources.silence_minutes,
         }
 
 
@@ -232,7 +146,16 @@ class _Callback(_Unpickled, tune.Callback):
         self._session.ended(trial.config["number"], lost="the worker ended without a result")
 
     def on_trial_error(self, trial: Trial, **_info: Any) -> None:  # type: ignore[override]
-        self._session.ended(trial.config["number"], lost=_cause(trial))
+        self._session.ended(trial.config["number"], lost=cause_of(read_error(trial)))
+
+    def on_trial_recover(self, trial: Trial, **_info: Any) -> None:  # type: ignore[override]
+        number, error = trial.config["number"], read_error(trial)
+        if full := out_of_room(error):
+            self._session.no_room(full)
+            return
+        node = newest_attempt(self._session.paths.trial(number)).get("node")
+        if self._session.lost(number, cause_of(error), excuse=excuse_of(error, node)):
+            trial.max_failures = 0  # Tune's next attempt finds the end in the folder, or cannot even begin
 
 
 class _Stopper(_Unpickled, tune.Stopper):
@@ -246,11 +169,6 @@ class _Stopper(_Unpickled, tune.Stopper):
 
     def stop_all(self) -> bool:
         return self._session.over()
-
-
-def _cause(trial: Trial) -> str:
-    lines = [line.strip() for line in str(trial.get_error() or "").splitlines() if line.strip()]
-    return f"lost {trial.run_metadata.num_failures} times: {lines[-1] if lines else 'no cause is known'}"
 
 
 def _ended(session: Session) -> int:

@@ -64,6 +64,7 @@ class Replay:
         *,
         report: Callable[[ReplayedEpoch], None],
         checkpoint: Path | None = None,  # noqa: ARG002
+        progress: Callable[[str], None] = lambda _: None,  # noqa: ARG002
         gpu_share: float = 1.0,  # noqa: ARG002
     ) -> Replayed:
         """Report the recorded epochs, end as recorded; costs are those of the recording."""

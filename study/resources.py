@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 
 from trainables.config import UserError
 from trainables.trial import resolve_device
-
-MINIMUM_FREE_GIB = 1.0
-"""With less room on the studies' disk no further trial begins: a full disk takes the running ones with it."""
-
 
 CONTEXT_GIB = 0.6
 """What a process holds of a GPU besides its tensors, about: the driver's context and the libraries' code."""
@@ -92,7 +86,3 @@ def hardware() -> str:
     """One line that tells this kind of machine from others."""
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return f"{machine()['CPU']:g} cores, {', '.join(gpus) if gpus else 'no GPU'}"
-
-
-def disk_is_low(folder: Path) -> bool:
-    return shutil.disk_usage(folder).free < MINIMUM_FREE_GIB * 2**30

@@ -22,10 +22,11 @@ from analysis import constraints
 from analysis.constraints import OUT_OF_MEMORY
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, finite, read_events, write_json
 from analysis.pareto import non_dominated
-from analysis.schema import TrialStatus
+from analysis.schema import TrialFault, TrialStatus
 from search_spaces.space import SearchSpace
 from study.budget import Spent, no_more_trials, out_of_time
 from study.config import StudyConfig
+from study.losses import judge
 from study.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
 from study.point_samplers import grid_points
 from study.search_observed import generation, join_generation, observed
@@ -51,6 +52,9 @@ FAILURES_IN_A_ROW = 20
 REPEATS_IN_A_ROW = 100
 """So many draws of configurations that are already measured end a search: its space holds nothing new."""
 
+KEEP_TIME_S = 60.0
+"""A killed driver's clock is late by at most so much."""
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -72,7 +76,7 @@ class Search:
         self._study = open_study(config, space, storage)
         self._unfinished: deque[int] = deque()
         self._handed_out: dict[int, Trial] = {}
-        self._opened = time.monotonic()
+        self._opened = self._kept = time.monotonic()
         self._minutes_before = float(self._study.user_attrs.get("wall_minutes", 0.0))
 
     @classmethod
@@ -132,17 +136,25 @@ class Search:
         self._study.tell(number, objectives, state=state)
         self._save_clock()
 
-    def settle(self, number: int, *, lost: str | None = None, status: TrialStatus = TrialStatus.FAILED) -> bool:
+    def settle(
+        self,
+        number: int,
+        *,
+        lost: str | None = None,
+        status: TrialStatus = TrialStatus.FAILED,
+        fault: TrialFault | None = None,
+    ) -> bool:
         """Tell a trial's outcome as its folder has it; whether it has ended.
 
-        ``lost`` says why a trial without an end will never have one: that becomes its end, with ``status``.
+        ``lost`` says why a trial without an end will never have one: that becomes its end, with ``status`` and
+        ``fault``.
         """
         events = read_events(self._paths.trial(number))
         ended = next((event for event in reversed(events) if event["kind"] == ENDED), None)
         if ended is None and lost is None:
             return False
         if ended is None:
-            ended = self._end(number, events, status, str(lost))
+            ended = self._end(number, events, status, str(lost), fault)
         self._mark(self._frozen(number), gpu_share=_share(events))
         if ended.get("fault") == OUT_OF_MEMORY:
             self._cut_batch(number)
@@ -159,7 +171,7 @@ class Search:
                 )
         self._unfinished.clear()
         for trial in self.trials():
-            if trial.state is TrialState.RUNNING and not self.settle(trial.number):
+            if trial.state is TrialState.RUNNING and not self._settle_or_give_up(trial.number):
                 self._unfinished.append(trial.number)
 
     def write_down(self) -> None:
@@ -201,6 +213,11 @@ class Search:
     def wall_minutes(self) -> float:
         """Minutes that the study's drivers have run, all added."""
         return self._minutes_before + (time.monotonic() - self._opened) / 60
+
+    def keep_time(self) -> None:
+        """Now and then write the minutes down: those of a driver that is killed inside a long trial count too."""
+        if time.monotonic() - self._kept >= KEEP_TIME_S:
+            self._save_clock()
 
     def spent(self) -> Spent:
         trials = begun(self.trials())
@@ -261,7 +278,7 @@ class Search:
             config = as_marked(self._space.suggest(trial), trial.user_attrs)
         except ConfigError as error:
             self._write_config(trial, None)
-            self.settle(trial.number, lost=f"{type(error).__name__}: {error}")
+            self.settle(trial.number, lost=f"{type(error).__name__}: {error}", fault=TrialFault.ERROR)
             return None
         if self._config.repeats == "new_seed":
             config = replace(config, seed=config.seed + self._earlier(trial))
@@ -320,10 +337,19 @@ class Search:
         self._constrain(trial.number, twin.constraints)
         self._study.tell(trial.number, twin.values)
 
-    def _end(self, number: int, events: list[dict[str, Any]], status: TrialStatus, reason: str) -> dict[str, Any]:
+    def _settle_or_give_up(self, number: int) -> bool:
+        """Settle a trial that has ended, or that no attempt may follow."""
+        verdict = judge(self._paths.trial(number), self._config.resources.max_failures)
+        if verdict is None:
+            return self.settle(number)
+        return self.settle(number, lost=verdict.reason, fault=verdict.fault)
+
+    def _end(
+        self, number: int, events: list[dict[str, Any]], status: TrialStatus, reason: str, fault: TrialFault | None
+    ) -> dict[str, Any]:
         attempts = [event["attempt"] for event in events if event["kind"] == ATTEMPT]
         metrics: dict[str, float] = next((event["metrics"] for event in reversed(events) if event["kind"] == EPOCH), {})
-        end = {"status": str(status), "reason": reason, "metrics": metrics}
+        end = {"status": str(status), "reason": reason, "metrics": metrics} | ({"fault": str(fault)} if fault else {})
         append_event(self._paths.trial(number), ENDED, max(attempts, default=0), **end)
         return end
 
@@ -345,6 +371,7 @@ class Search:
                 trial.set_constraint(name, value)
 
     def _save_clock(self) -> None:
+        self._kept = time.monotonic()
         self._study.set_user_attr("wall_minutes", self.wall_minutes())
 
     def _trial(self, number: int) -> Trial:

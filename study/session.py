@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from analysis.layout import StudyPaths
+from analysis.schema import TrialFault
+from study import stop
 from study.allotment import Allotment
 from study.config import StudyConfig
+from study.disk import full_disk, is_low
+from study.losses import judge, record_loss
 from study.progress import Progress
-from study.resources import MINIMUM_FREE_GIB, disk_is_low
 from study.scheduler import Scheduler
 from study.search import Assignment, Search
 from study.tracking import Tracker
@@ -35,7 +38,7 @@ class Session:
 
     def next(self) -> Assignment | None:
         """The next trial to run, ``None`` when there will be no more."""
-        if self.over():
+        if self.over() or self.draining():
             return None
         assignment = self.search.ask()
         if assignment is not None:
@@ -48,15 +51,33 @@ class Session:
             self.scheduler.reported(number)
         self._show(number)
 
-    def ended(self, number: int, *, lost: str | None = None) -> None:
+    def ended(self, number: int, *, lost: str | None = None, fault: TrialFault = TrialFault.LOST) -> None:
         """A trial has ended, or is ``lost`` for good; a loss while the study stops leaves it to be resumed."""
-        if self.search.settle(number, lost=None if self.over() else lost):
+        if self.search.settle(number, lost=None if self.over() else lost, fault=fault):
             self.progress.ended(self.search, number)
         self._show(number)
+
+    def lost(self, number: int, cause: str, *, excuse: str | None = None) -> bool:
+        """An attempt died with its process; whether the trial is given up. With an ``excuse`` the loss is not its own.
+
+        While the study stops nothing is held against a trial.
+        """
+        if self.over():
+            return False
+        trial = self.paths.trial(number)
+        record_loss(trial, cause, excuse)
+        verdict = judge(trial, self.config.resources.max_failures)
+        if verdict:
+            self.ended(number, lost=verdict.reason, fault=verdict.fault)
+        return verdict is not None
 
     def interrupt(self, reason: str = SIGNALLED) -> None:
         """End the study in order; trials that run are resumed by the next driver."""
         self._interruptions.append(reason)
+
+    def no_room(self, words: str) -> None:
+        """Pause the study: a disk is full, here or under a trial, as its ``words`` say."""
+        self.interrupt(f"a disk is full ({words})")
 
     @property
     def interrupted(self) -> str | None:
@@ -65,16 +86,29 @@ class Session:
     def out_of_time(self) -> str | None:
         return self.search.out_of_time()
 
+    def draining(self) -> bool:
+        """Whether it was asked that no further trial begins."""
+        return stop.asked(self.paths) is stop.Request.DRAIN
+
     def over(self) -> bool:
         """Whether even the running trials must stop now."""
-        if disk_is_low(self.paths.root):
-            self.interrupt(f"less than {MINIMUM_FREE_GIB:g} GiB is free on the disk of {self.paths.root}")
+        if self.interrupted is None and stop.asked(self.paths) is stop.Request.NOW:
+            self.interrupt()
+        minimum = self.config.resources.minimum_free_gib
+        if self.interrupted is None and is_low(self.paths.root, minimum):
+            self.interrupt(f"less than {minimum:g} GiB is free on the disk of {self.paths.root}")
+        self.search.keep_time()
         return self.interrupted is not None or self.out_of_time() is not None
 
     def close(self) -> None:
-        """Settle every trial: nothing stays running after a study that was not interrupted."""
+        """Settle every trial: nothing stays running after a study that nobody interrupted or stopped."""
         over = self.out_of_time() or "the study ended before the trial did"
-        self.search.close(ended=None if self.interrupted else over)
+        try:
+            self.search.close(ended=None if self.interrupted or self.draining() else over)
+        except Exception as error:
+            if (full := full_disk(error)) is None:
+                raise
+            self.no_room(full)  # the next driver settles what is on disk
 
     def say(self, line: str) -> None:
         self.console.print(line, highlight=False, soft_wrap=True)

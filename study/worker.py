@@ -6,11 +6,13 @@ nobody tries it again; a fault of the machine is raised, so that somebody does.
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
 import socket
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from filelock import FileLock
 
-from analysis.constraints import OUT_OF_MEMORY
 from analysis.layout import (
     ATTEMPT,
     ENDED,
@@ -31,12 +32,15 @@ from analysis.layout import (
     write_atomically,
     write_json,
 )
-from analysis.schema import TrialStatus
+from analysis.schema import TrialFault, TrialStatus
+from study.disk import full_disk
 from study.resources import confine, device_in_words
 from study.shortage import ShortageError, sparing
+from study.watchdog import Watchdog
 from trainables import checkpoint, trial
 from trainables.config import TrialConfig, UserError, from_dict
 from trainables.leftovers import shed
+from trainables.metrics import OBJECTIVES
 
 if TYPE_CHECKING:
     from ray.tune import PlacementGroupFactory
@@ -79,35 +83,48 @@ class Ended:
     status: TrialStatus
     reason: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
-    fault: str | None = None
+    fault: TrialFault | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """On which an attempt runs."""
+
+    gpu_share: float = 1.0
+    """The part of a GPU that it holds; 1 on the CPU."""
+    threads: int = 1
+    recompute: bool = True
+    """Where the GPU's memory does not suffice, activations are recomputed instead of kept."""
+    silence_s: float | None = None
+    """After so long without progress this *process* ends; ``None``: never."""
+    node: str | None = None
+    """Ray's name of this machine."""
+    gpus: tuple[str, ...] = ()
+    """Ids of the GPUs there that the trial holds or shares."""
 
 
 def run_assignment(
     root: Path,
     number: int,
+    terms: Terms | None = None,
     *,
-    gpu_share: float = 1.0,
-    threads: int = 1,
-    place: Mapping[str, Any] | None = None,
-    recompute: bool = True,
     on_report: Report = lambda _: None,
     train: Train | None = None,
 ) -> Ended:
     """Run trial ``number`` of the study in folder ``root`` to its end, from its last checkpoint if it has one.
 
-    ``gpu_share`` is the part of a GPU it holds, 1 on the CPU; ``place`` says where, for the attempt's event.
-    ``recompute``: where the GPU's memory does not suffice, activations are recomputed instead of kept.
     ``on_report`` hears of each epoch after it is on disk. ``train`` stands in for ``trainables.trial.run``.
     Raises what is no fault of the trial: ``MACHINE_FAULTS`` and interruptions.
     """
-    paths = StudyPaths(root).trial(number)
+    paths, terms = StudyPaths(root).trial(number), terms or Terms()
     with FileLock(paths.root / ".lock", timeout=PREDECESSOR_TIMEOUT_S):
         if (ended := _already_ended(paths)) is not None:
             return ended
-        confine(threads, gpu_share)
+        confine(terms.threads, terms.gpu_share)
         attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
-        spared = sparing(train or trial.run, paths, attempt, recompute=recompute)
-        ended = _attempt(paths, attempt, gpu_share, place or {}, on_report, spared)
+        spared = sparing(train or trial.run, paths, attempt, recompute=terms.recompute)
+        with Watchdog(paths.hang, terms.silence_s) as watchdog:
+            ended = _attempt(paths, attempt, terms, on_report, spared, watchdog)
         fault = {"fault": ended.fault} if ended.fault else {}
         append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics, **fault)
         if ended.status is TrialStatus.FINISHED:
@@ -117,15 +134,21 @@ def run_assignment(
 
 def run_on_ray(config: dict[str, Any]) -> dict[str, Any]:
     """``run_assignment`` as Ray Tune calls it. Here, so that a worker imports nothing of the driver's."""
-    from ray import tune
+    from ray import get_runtime_context, tune
 
+    context = get_runtime_context()
+    terms = Terms(
+        gpu_share=config["gpu_share"],
+        threads=config["threads"],
+        recompute=config["recompute"],
+        silence_s=config["silence_s"],
+        node=context.get_node_id(),
+        gpus=tuple(context.get_accelerator_ids().get("GPU", [])),
+    )
     ended = run_assignment(
         Path(config["root"]),
         config["number"],
-        gpu_share=config["gpu_share"],
-        threads=config["threads"],
-        place=_place(),
-        recompute=config["recompute"],
+        terms,
         on_report=lambda report: tune.report({"epoch": report.epoch}),
     )
     return {"status": str(ended.status)}
@@ -138,14 +161,6 @@ def resources_of(config: dict[str, Any]) -> PlacementGroupFactory:
     return PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
 
 
-def _place() -> dict[str, Any]:
-    """The node of the cluster, and the GPUs on it, that Ray gave to this process."""
-    import ray
-
-    context = ray.get_runtime_context()
-    return {"node": context.get_node_id(), "gpus": context.get_accelerator_ids().get("GPU", [])}
-
-
 def _already_ended(paths: TrialPaths) -> Ended | None:
     for event in reversed(read_events(paths)):
         if event["kind"] == ENDED:
@@ -155,24 +170,39 @@ def _already_ended(paths: TrialPaths) -> Ended | None:
 
 
 def _attempt(
-    paths: TrialPaths, attempt: int, gpu_share: float, place: Mapping[str, Any], on_report: Report, train: Train
+    paths: TrialPaths, attempt: int, terms: Terms, on_report: Report, train: Train, watchdog: Watchdog
 ) -> Ended:
+    def waiting(epoch: Epoch) -> None:
+        with watchdog.paused():
+            on_report(epoch)
+
     try:
         config = from_dict(json.loads(paths.config.read_text())["config"])
-        _announce(paths, attempt, config, gpu_share, place)
-        report = _Reporter(paths, attempt, on_report)
-        result = train(config, checkpoint=paths.checkpoint, report=report, gpu_share=gpu_share)
+        _announce(paths, attempt, config, terms)
+        result = train(
+            config,
+            checkpoint=paths.checkpoint,
+            report=_Reporter(paths, attempt, waiting),
+            progress=lambda _: watchdog.progress(),
+            gpu_share=terms.gpu_share,
+        )
     except TrialStopped as stop:
         return Ended(TrialStatus.STOPPED, str(stop), _last_metrics(paths))
     except ShortageError as shortage:
-        return Ended(TrialStatus.FAILED, str(shortage), _last_metrics(paths) | shortage.metrics, OUT_OF_MEMORY)
+        metrics = _last_metrics(paths) | shortage.metrics
+        return Ended(TrialStatus.FAILED, str(shortage), metrics, TrialFault.OUT_OF_MEMORY)
     except MACHINE_FAULTS:
         raise
     except Exception as error:
+        if words := full_disk(error):
+            raise OSError(errno.ENOSPC, words) from error
         write_atomically(paths.root / "error.txt", traceback.format_exc())
-        return Ended(TrialStatus.FAILED, _one_line(error), _last_metrics(paths))
+        return Ended(TrialStatus.FAILED, _one_line(error), _last_metrics(paths), TrialFault.ERROR)
+    metrics = dict(result.metrics())
+    if bad := [f"{name} is {metrics[name]}" for name in OBJECTIVES if not math.isfinite(metrics.get(name, 0.0))]:
+        return Ended(TrialStatus.FAILED, ", ".join(bad), metrics, TrialFault.ERROR)
     write_json(paths.result, result.to_dict())
-    return Ended(TrialStatus.FINISHED, None, dict(result.metrics()))
+    return Ended(TrialStatus.FINISHED, None, metrics)
 
 
 def _shed(paths: TrialPaths) -> None:
@@ -181,18 +211,19 @@ def _shed(paths: TrialPaths) -> None:
         shed(paths.checkpoint, from_dict(json.loads(paths.config.read_text())["config"]))
 
 
-def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, gpu_share: float, place: Mapping[str, Any]) -> None:
+def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, terms: Terms) -> None:
     resumed = checkpoint.load(paths.checkpoint, config)["report"]["epoch"] if paths.checkpoint.exists() else 0
     append_event(
         paths,
         ATTEMPT,
         attempt,
         host=socket.gethostname(),
+        node=terms.node,
+        gpus=list(terms.gpus),
         pid=os.getpid(),
         device=device_in_words(config.device),
-        gpu_share=gpu_share,
+        gpu_share=terms.gpu_share,
         resumed_epoch=resumed,
-        **place,
     )
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
+from mlflow import MlflowClient
+from optuna.trial import TrialState
 
+from analysis import pareto, schema
+from analysis.layout import ENDED, EPOCH, StudyPaths, default_tracking_uri, read_events
+from analysis.runs import read_study
 from study.config import StudyConfig
 
 TINY_SETTINGS = {
@@ -55,3 +61,64 @@ def tiny() -> Callable[..., StudyConfig]:
         return StudyConfig.model_validate(values | keys)
 
     return build
+
+
+STATES = {"finished": TrialState.COMPLETE, "failed": TrialState.FAIL, "stopped": TrialState.PRUNED}
+
+
+@pytest.fixture
+def assert_nothing_lost() -> Callable[..., dict[int, dict[str, Any]]]:
+    """Checks that folders, Optuna and MLflow tell the same of a study that is over; each trial's end by number.
+
+    ``untouched``: the bytes of event files that nothing may have been added to.
+    """
+
+    def check(
+        paths: StudyPaths, trials: int, *, mlflow: bool = True, untouched: Mapping[int, bytes] | None = None
+    ) -> dict[int, dict[str, Any]]:
+        ends = _ends_in_folders(paths)
+        assert list(ends) == list(range(trials))
+        _compare_with_optuna(paths, ends)
+        if mlflow:
+            _compare_with_mlflow(paths, ends)
+        for number, events in (untouched or {}).items():
+            assert paths.trial(number).events.read_bytes() == events, f"trial {number} had finished"
+        return ends
+
+    return check
+
+
+def _ends_in_folders(paths: StudyPaths) -> dict[int, dict[str, Any]]:
+    ends = {}
+    for folder in paths.each_trial():
+        events = read_events(folder)
+        (ends[folder.number],) = (event for event in events if event["kind"] == ENDED)
+        assert events[-1] == ends[folder.number]
+        epochs = [event["epoch"] for event in events if event["kind"] == EPOCH]
+        assert epochs == sorted(set(epochs))
+        assert folder.result.exists() == (events[-1]["status"] == "finished")
+    return ends
+
+
+def _compare_with_optuna(paths: StudyPaths, ends: Mapping[int, dict[str, Any]]) -> None:
+    study = optuna.load_study(study_name=paths.name, storage=f"sqlite:///{paths.optuna}")
+    assert {trial.number: trial.state for trial in study.trials} == {
+        number: STATES[end["status"]] for number, end in ends.items()
+    }
+    for trial in study.trials:
+        names = list(study.metric_names or [])
+        assert not trial.values or trial.values == [ends[trial.number]["metrics"][name] for name in names]
+    best = study.best_trials if any(trial.values for trial in study.trials) else []
+    assert {trial.number for trial in best} == set(pareto.frontier(read_study(paths))["number"])
+
+
+def _compare_with_mlflow(paths: StudyPaths, ends: Mapping[int, dict[str, Any]]) -> None:
+    client = MlflowClient(default_tracking_uri(paths.root.parent))
+    experiment = client.get_experiment_by_name(paths.name)
+    assert experiment is not None
+    found = [
+        (run.data.tags.get(schema.TRIAL_NUMBER, "study"), run.info.status)
+        for run in client.search_runs([experiment.experiment_id])
+    ]
+    told = [(str(number), schema.MLFLOW_STATUS[schema.TrialStatus(end["status"])]) for number, end in ends.items()]
+    assert sorted(found) == sorted([*told, ("study", "FINISHED")])

@@ -29,7 +29,7 @@ from analysis.layout import (
     read_events,
     study_paths,
 )
-from study import ray_backend
+from study import ray_cluster
 from study.config import StudyConfig
 from study.launch import launch, resume
 from study.search import Search
@@ -49,7 +49,7 @@ PATIENCE_S = 120.0
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """One Ray for all tests of this file but those that kill it."""
-    with ray_backend.cluster(None):
+    with ray_cluster.cluster(None):
         yield
 
 
@@ -135,16 +135,77 @@ def test_a_killed_worker_costs_at_most_an_epoch(tiny: Tiny, console: Console) ->
     assert_as_if_nothing_had_happened(paths.trial(0))
 
 
+def sabotaged(faults: dict[int, str]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What a worker runs, where the trials of these numbers meet a fault. Pickled whole: it imports what it needs."""
+
+    def run(config: dict[str, Any]) -> dict[str, Any]:
+        import ctypes
+        import os
+        import resource
+        from types import SimpleNamespace
+
+        from study.worker import run_on_ray
+        from trainables import trial
+
+        sound, fault = trial.run, faults.get(config["number"], "none")
+
+        def faulty(*args: Any, **kwargs: Any) -> Any:
+            if fault == "raises":
+                raise ValueError("sabotaged")
+            if fault == "exits":
+                os._exit(1)
+            if fault == "hangs":
+                ctypes.PyDLL(None).pause()  # in C, holding the lock that Python needs to run
+            if fault == "exhausts memory":
+                resource.setrlimit(resource.RLIMIT_AS, (1 << 40, resource.getrlimit(resource.RLIMIT_AS)[1]))
+                bytearray(1 << 41)
+            result = sound(*args, **kwargs)
+            if fault == "returns NaN":
+                metrics = result.metrics() | {"pgd_accuracy": float("nan")}
+                return SimpleNamespace(metrics=lambda: metrics, to_dict=result.to_dict)
+            return result
+
+        trial.run = faulty  # type: ignore[assignment]
+        try:
+            return run_on_ray(config)
+        finally:
+            trial.run = sound
+
+    return run
+
+
 @pytest.mark.usefixtures("cluster")
-def test_a_trial_that_is_lost_too_often_fails_and_the_study_goes_on(tiny: Tiny, console: Console) -> None:
-    killer = killing(0, epoch=1)
-    killer.start()
-    resources = {"max_concurrent": 1, "max_failures": 0}
-    paths = launch(tiny(settings=LONG, budget={"trials": 2}, resources=resources), console=console)
-    killer.join()
-    (lost,), (finished,) = (of_kind(paths.trial(number), ENDED) for number in (0, 1))
-    assert (lost["status"], finished["status"]) == ("failed", "finished")
-    assert lost["reason"].startswith("lost 1 times: ")
+def test_what_a_trial_does_to_itself_is_its_result_and_the_study_goes_on(
+    tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch, assert_nothing_lost: Callable[..., Any]
+) -> None:
+    faults = {0: "raises", 1: "returns NaN", 2: "exhausts memory", 3: "exits"}
+    monkeypatch.setattr(ray_backend, "run_on_ray", sabotaged(faults))
+    resources = {"max_concurrent": 1, "max_failures": 1}
+    paths = launch(tiny(budget={"trials": 5}, resources=resources, tracking={}), console=console)
+    ends = assert_nothing_lost(paths, 5)
+    assert [(end["status"], end.get("fault")) for end in ends.values()] == [
+        *[("failed", "error")] * 3,
+        ("failed", "lost"),
+        ("finished", None),
+    ]
+    assert [end["reason"] for end in ends.values()][:2] == ["ValueError: sabotaged", "pgd_accuracy is nan"]
+    assert ends[2]["reason"].startswith("MemoryError")
+    assert ends[3]["reason"].startswith("lost 2 times: The actor is dead because its worker process has died")
+    assert [len(of_kind(paths.trial(number), ATTEMPT)) for number in ends] == [1, 1, 1, 2, 1]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_trial_that_hangs_is_ended_and_frees_its_slot(
+    tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch, assert_nothing_lost: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(ray_backend, "run_on_ray", sabotaged({0: "hangs", 1: "hangs"}))
+    resources = {"max_concurrent": 1, "silence_minutes": 0.02}
+    paths = launch(tiny(budget={"trials": 2}, resources=resources), console=console)
+    for number, end in assert_nothing_lost(paths, 2, mlflow=False).items():
+        assert (end["status"], end["fault"]) == ("failed", "timeout")
+        assert end["reason"].startswith("hung: no epoch and no progress for 0:00:01")
+        assert len(of_kind(paths.trial(number), ATTEMPT)) == 1, "a hang is not tried again"
+        assert ", in faulty" in paths.trial(number).hang.read_text(), "where it hung"
 
 
 @pytest.mark.usefixtures("cluster")

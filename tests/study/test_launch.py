@@ -154,7 +154,7 @@ def test_the_time_limit_stops_the_running_trial(tiny: Tiny, monkeypatch: pytest.
 
 def test_a_full_disk_pauses_the_study(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("study.session.disk_is_low", lambda folder: any(study_paths("tiny").each_trial()))
+        patch.setattr("study.session.is_low", lambda folder, minimum: any(study_paths("tiny").each_trial()))
         with pytest.raises(UserError, match=r"GiB is free .* study resume tiny"):
             launch(tiny(), backend="inline", console=quiet())
     paths = study_paths("tiny")

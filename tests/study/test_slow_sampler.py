@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from analysis.runs import read_study
-from study import ray_backend
+from study import ray_cluster
 from study.config import StudyConfig
 from study.launch import launch
 from study.ray_backend import _Searcher
@@ -68,7 +68,7 @@ def test_a_trial_runs_to_its_end_while_the_sampler_thinks(tiny: Tiny, monkeypatc
     monkeypatch.setattr(Search, "ask", thinking)
     monkeypatch.setattr(Session, "ended", noted)
     config = tiny(budget={"trials": 2}, resources={"cpus_per_trial": 0.5, "max_concurrent": 2})
-    with ray_backend.cluster(None):
+    with ray_cluster.cluster(None):
         paths = launch(config, backend="ray", console=Console(file=io.StringIO()))
     assert waited
     assert all(waited)

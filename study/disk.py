@@ -1,0 +1,35 @@
+"""Room on the disks that a study writes to."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_low(folder: Path, minimum_gib: float) -> bool:
+    """Whether the disk of ``folder`` has less than ``minimum_gib`` GiB free."""
+    return shutil.disk_usage(folder).free < minimum_gib * 2**30
+
+
+def full_disk(error: BaseException | None) -> str | None:
+    """The words for a full disk, or a spent quota, somewhere under ``error``; ``None`` if that is not its cause.
+
+    Libraries wrap what the system says: torch raises another error in its place, Optuna one around SQLite's.
+    """
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno in _FULL:
+            return str(cause)
+        if isinstance(cause, sqlite3.OperationalError) and "disk is full" in str(cause):
+            return str(cause)
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

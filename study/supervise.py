@@ -1,0 +1,153 @@
+"""A small process that stands by while another one runs a study, and starts it again when that dies.
+
+The driver holds Ray, CUDA and databases, any of which can take it down; this process holds nothing. The driver is
+its fork, made before anything is imported. Both are in the terminal's foreground, where Ctrl-C reaches them both;
+a signal that was sent to this one alone is handed on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from analysis.layout import ENDED, EPOCH, StudyPaths, read_events
+
+COMMANDS = ("launch", "resume", "extend", "confirm", "demo")
+"""What runs a study."""
+OPT_OUT = "--no-supervise"
+
+PAUSES_S = (1.0, 10.0, 60.0, 300.0)
+"""Before each start that follows on one without a new epoch or a trial's end; after the last the study is left."""
+
+_DESCRIPTOR = "STUDY_SUPERVISOR"
+_FINAL = (0, 2, 130)
+"""Exit codes after which there is nothing to go on with: done, the user's turn, interrupted."""
+Signals = Collection[int | signal.Signals]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """How to go on with a study: its folder, and the arguments of ``study`` that do."""
+
+    root: Path
+    arguments: list[str]
+
+    @classmethod
+    def read(cls, descriptor: int) -> Self | None:
+        """What a driver announced before it died; ``None`` if it did not come so far."""
+        with open(descriptor) as pipe:
+            told = pipe.read()
+        return cls(Path(json.loads(told)["root"]), json.loads(told)["arguments"]) if told else None
+
+    def announce(self) -> None:
+        """In the driver, before it begins: tell the process that stands by, if one does."""
+        descriptor = os.environ.pop(_DESCRIPTOR, None)
+        if descriptor is not None:
+            with open(int(descriptor), "w") as pipe:
+                json.dump({"root": str(self.root), "arguments": self.arguments}, pipe)
+
+
+def is_wanted(arguments: Sequence[str]) -> bool:
+    """Whether the command line runs a study and does not ask to do so alone."""
+    return bool(arguments) and arguments[0] in COMMANDS and OPT_OUT not in arguments
+
+
+def stand_by(arguments: Sequence[str]) -> list[str]:
+    """Returns in the driver, a new process, with the arguments it is to run; in this one it exits as the driver did.
+
+    A driver that died is started again, after a pause, until it ends by itself or ``PAUSES_S`` are used up.
+    """
+    signals = {number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN}
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, *signals})
+    reader, writer = os.pipe()
+    if (driver := _fork(mask)) is None:
+        os.environ[_DESCRIPTOR] = str(writer)
+        os.close(reader)
+        return list(arguments)
+    os.close(writer)
+    code = _wait(driver, signals)
+    continuation = Continuation.read(reader)
+    if continuation is None or not StudyPaths(continuation.root).study_file.exists():
+        raise SystemExit(_exit_code(code))
+    return _go_on(continuation, code, signals, mask)
+
+
+def _go_on(continuation: Continuation, code: int, signals: Signals, mask: Signals) -> list[str]:
+    paths, in_vain, reached = StudyPaths(continuation.root), 0, -1
+    lock = _hold(paths)
+    while True:
+        done = _progress(paths)
+        in_vain, reached = (in_vain + 1, reached) if done <= reached else (0, done)
+        if in_vain == len(PAUSES_S):
+            _say(f"{paths.name} is left after {in_vain} starts in vain; try again with: study resume {paths.name}")
+            raise SystemExit(_exit_code(code))
+        _say(f"the driver of {paths.name} died ({_in_words(code)}); going on in {PAUSES_S[in_vain]:g} s")
+        if signal.sigtimedwait(signals, PAUSES_S[in_vain]):
+            raise SystemExit(130)
+        if (driver := _fork(mask)) is None:
+            os.close(lock)  # this copy of it; the parent's holds
+            return continuation.arguments
+        code = _wait(driver, signals)
+
+
+def _fork(mask: Signals) -> int | None:
+    """The number of the new process; ``None`` in that process, which hears the signals of ``mask`` again."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if number := os.fork():
+        return number
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return None
+
+
+def _wait(driver: int, signals: Signals) -> int:
+    """How the driver died, negative for a signal; exits as it did where it ended by itself or was told to."""
+    told = False
+    while True:
+        news = signal.sigwaitinfo({signal.SIGCHLD, *signals})
+        if news.si_signo != signal.SIGCHLD:
+            told = True
+            if news.si_code <= 0:  # from a process, not from the terminal, which tells the driver too
+                os.kill(driver, news.si_signo)
+            continue
+        number, status = os.waitpid(driver, os.WNOHANG)
+        if number == 0:
+            continue
+        code = os.waitstatus_to_exitcode(status)
+        if told or code in _FINAL or -code in _SIGNALS:
+            raise SystemExit(_exit_code(code))
+        return code
+
+
+def _hold(paths: StudyPaths) -> int:
+    """Show that the study is about to be gone on with, for as long as this process lives."""
+    descriptor = os.open(paths.supervisor_lock, os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _progress(paths: StudyPaths) -> int:
+    """Epochs and ends of all trials."""
+    return sum(event["kind"] in (EPOCH, ENDED) for trial in paths.each_trial() for event in read_events(trial))
+
+
+def _exit_code(code: int) -> int:
+    return code if code >= 0 else 128 - code
+
+
+def _in_words(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
