@@ -16,7 +16,7 @@ from study.config import StudyConfig
 from study.settings import flatten_settings
 
 COMMANDS = [
-    *("demo", "launch", "resume", "extend", "confirm", "train", "reproduce", "record", "simulate"),
+    *("demo", "launch", "resume", "extend", "stop", "confirm", "train", "reproduce", "record", "simulate"),
     *("status", "front", "report", "sync", "export", "clean", "ui"),
 ]
 
@@ -94,6 +94,31 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(study, studies, tiny_file):
     assert "least / median / most" in out
     assert "for 2 trials" in out
     assert sorted(studies.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_a_study_is_extended_learned_from_and_shows_its_shares(study, studies, tiny_file):
+    both = ("--backend", "inline", "--set", "trainables=[cf_amc_ssl, simclr_free]", "--set", "sampler=qmc")
+    assert study("launch", tiny_file, *both)[0] == 0
+    code, out, _ = study("extend", "tiny", "--trials", "1", "--set", "space.m=[2, 3]", "--backend", "inline")
+    assert code == 0
+    code, out, _ = study("status", "tiny")
+    assert "Trainables of tiny: what each got" in out
+    assert "3 finished" in out
+    code, out, err = study("launch", tiny_file, "--dry-run", "--warm-start", "tiny", "--set", "name=heir")
+    assert code == 0, err
+    assert "the search learns from" in out
+    assert "refused: trainable 'simclr_free' is not in this space" in out
+    code, _, err = study("launch", tiny_file, "--dry-run", "--warm-start", "absent", "--set", "name=heir")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "no study named 'absent'" in err
+
+
+def test_what_an_extension_may_not_change_is_told_in_a_line(study, studies):
+    code, _, err = study("extend", "absent", "--trials", "1")
+    assert (code, len(err.splitlines())) == (2, 1)
+    code, _, err = study("extend", "absent", "--set", "sampler=gp")
+    assert (code, "only ranges may change" in err, len(err.splitlines())) == (2, True, 1)
 
 
 def test_the_dry_runs_cost_is_what_a_trial_reports(tmp_path):

@@ -29,7 +29,7 @@ from analysis.layout import (
     read_events,
     study_paths,
 )
-from study import ray_cluster
+from study import ray_backend, ray_cluster
 from study.config import StudyConfig
 from study.launch import launch, resume
 from study.search import Search
