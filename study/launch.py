@@ -279,9 +279,10 @@ def _report(session: Session) -> None:
 def _deliver(session: Session) -> None:
     session.tracker.notify()
     undelivered = session.tracker.close()
-    if undelivered and not session.config.tracking.offline:
+    if not session.tracker.complete and not session.config.tracking.offline:
+        what = f"{undelivered} events" if undelivered else "the study's end"
         why = f" ({session.tracker.problem})" if session.tracker.problem else ""
-        session.say(f"{undelivered} events did not reach MLflow{why}; bring them with: study sync {session.paths.name}")
+        session.say(f"{what} did not reach MLflow{why}; make up for it with: study sync {session.paths.name}")
 
 
 def _write_study_file(paths: StudyPaths, config: StudyConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,7 @@ from trainables.metrics import (
     TRUSTED,
 )
 
+REDRAW_S = 0.25
 _ALWAYS = (CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES)
 _SHOWN = {
     CLEAN_ACCURACY: "clean",
@@ -42,6 +44,7 @@ class Progress:
     def __init__(self, console: Console, config: StudyConfig) -> None:
         self._console, self._config = console, config
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._drawn = 0.0
 
     def __enter__(self) -> Self:
         if self._live:
@@ -55,16 +58,23 @@ class Progress:
             self._live.stop()
 
     def update(self, search: Search) -> None:
-        """Something changed."""
-        if self._live:
-            self._live.update(Group(frontier_table(search, self._config), counts(search, self._config)), refresh=True)
+        """Something changed; eyes need it a few times a second at most, and drawing it asks Optuna's database."""
+        if self._live and time.monotonic() - self._drawn > REDRAW_S:
+            self._draw(search)
 
     def ended(self, search: Search, number: int) -> None:
         """Trial ``number`` has ended; terminals show it in the table."""
-        if self._live is None:
-            trial = next(trial for trial in search.trials() if trial.number == number)
-            optimal = number in {best.number for best in search.frontier()}
-            self._console.print(trial_line(trial, optimal), highlight=False, soft_wrap=True)
+        if self._live:
+            self._draw(search)
+            return
+        trial = next(trial for trial in search.trials() if trial.number == number)
+        optimal = number in {best.number for best in search.frontier()}
+        self._console.print(trial_line(trial, optimal), highlight=False, soft_wrap=True)
+
+    def _draw(self, search: Search) -> None:
+        if self._live:
+            self._live.update(Group(frontier_table(search, self._config), counts(search, self._config)), refresh=True)
+            self._drawn = time.monotonic()
 
 
 def trial_line(trial: FrozenTrial, optimal: bool) -> str:

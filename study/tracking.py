@@ -28,11 +28,13 @@ class Tracker:
     """Delivers one study to MLflow from a thread of its own.
 
     ``problem`` says in one line why the newest delivery failed, without secrets; ``None`` if it did not.
+    ``complete``: after ``close``, whether all that the folder says was delivered, the study's end included.
     """
 
     def __init__(self, paths: StudyPaths, uri: str | None) -> None:
         """Use ``open``. Without ``uri`` nothing is sent."""
         self.problem: str | None = None
+        self.complete = False
         self._ledger = Ledger(paths)
         self._mirror = None if uri is None else Mirror(paths, uri, self._ledger)
         self._uri = uri or ""
@@ -87,6 +89,7 @@ class Tracker:
             if self._deliver(final):
                 pause = FIRST_PAUSE_S
                 if final:
+                    self.complete = True
                     return
             elif final and self._given_up:
                 return

@@ -16,7 +16,7 @@ from filelock import FileLock
 from analysis import schema
 from analysis.layout import StudyPaths, default_tracking_uri
 from study.tracking_ledger import Ledger
-from study.tracking_uri import TrackingError, redact
+from study.tracking_uri import TrackingError, is_server, redact
 from study.tracking_view import Point, RunView, confirmed_study, experiment_tags, read_manifest
 
 if TYPE_CHECKING:
@@ -138,8 +138,8 @@ class Store:
         self._client.rename_experiment(experiment.experiment_id, f"{experiment.name} ({created:%Y-%m-%d %H:%M:%S})")
 
     def _artifact_location(self) -> str | None:
-        """Beside a local database; servers and shared databases have their own."""
-        if not self._uri.startswith("sqlite:"):
+        """A server has its own; a database alone has none, and MLflow would take whatever folder this runs in."""
+        if is_server(self._uri):
             return None
         return (self._paths.root.parent / "mlflow-artifacts" / self._paths.name).as_uri()
 

@@ -23,7 +23,7 @@ class TrackingError(UserError):
 
 
 def resolve_uri(uri: str | None, paths: StudyPaths) -> str:
-    """``uri`` with an absolute path, the studies folder's own database for ``None``.
+    """``uri`` with an absolute path and the driver that is installed, the studies folder's own database for ``None``.
 
     Raises ``TrackingError`` for a bare path and any other address that MLflow would take for a file store.
     """
@@ -33,7 +33,7 @@ def resolve_uri(uri: str | None, paths: StudyPaths) -> str:
         return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
     if is_server(uri) or _database(uri) in DATABASE_PORTS:
         _require_readable(uri)
-        return uri.rstrip("/")
+        return re.sub(r"^postgresql://", "postgresql+psycopg2://", uri.rstrip("/"))
     raise TrackingError(
         f"tracking.uri is {redact(uri)!r}; give http://HOST:PORT of an MLflow server or "
         f"sqlite:///{paths.root.parent / 'mlflow.db'}"

@@ -48,6 +48,7 @@ def serve(uri: str, studies: Path, port: int) -> NoReturn:
         "MLFLOW_BACKEND_STORE_URI": uri,
         "MLFLOW_ARTIFACTS_DESTINATION": artifacts,
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight more processes, for judging language models
     }
     sys.stdout.flush()
     os.execve(sys.executable, command, environment)  # noqa: S606

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,15 @@ def _compare_with_mlflow(paths: StudyPaths, ends: Mapping[int, dict[str, Any]]) 
     ]
     told = [(str(number), schema.MLFLOW_STATUS[schema.TrialStatus(end["status"])]) for number, end in ends.items()]
     assert sorted(found) == sorted([*told, ("study", "FINISHED")])
+
+
+@pytest.fixture(scope="session")
+def server_class() -> Any:
+    """``Server`` of benchmarks/mlflow_server.py: a real one that can be killed and started again."""
+    path = Path(__file__).parents[2] / "benchmarks" / "mlflow_server.py"
+    spec = importlib.util.spec_from_file_location("mlflow_server", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Server

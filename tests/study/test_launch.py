@@ -63,6 +63,14 @@ def test_an_inline_study_runs_to_the_end_of_its_budget(tiny: Tiny) -> None:
     assert "on the frontier" in lines[0]
 
 
+def test_a_terminal_is_left_with_the_newest_frontier(tiny: Tiny) -> None:
+    console = Console(file=io.StringIO(), width=200, force_terminal=True)
+    launch(tiny(settings={"optimiser.epochs": 2}, budget={"trials": 2}), backend="inline", console=console)
+    *_, last = console.file.getvalue().split("tiny: frontier after ")
+    assert last.startswith("2 finished trials")
+    assert "2 of 2 trials" in last
+
+
 def test_the_manifest_says_what_the_study_is(tiny: Tiny) -> None:
     config = tiny(budget={"trials": 1})
     paths = launch(config, backend="inline", console=quiet())
