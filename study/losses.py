@@ -52,6 +52,6 @@ def _hung(trial: TrialPaths) -> str | None:
         return None
     after = first.partition("(")[2].partition(")")[0]
     return (
-        f"hung: no epoch and no progress for {after} hours; {trial.hang.name} in its folder says where. "
+        f"hung: no epoch and no progress for {after}; {trial.hang.name} in its folder says where. "
         "If it was only slow, set resources.silence_minutes higher"
     )

@@ -56,8 +56,9 @@ class Continuation:
 
 
 def is_wanted(arguments: Sequence[str]) -> bool:
-    """Whether the command line runs a study and does not ask to do so alone."""
-    return bool(arguments) and arguments[0] in COMMANDS and OPT_OUT not in arguments
+    """Whether the command line runs a study and does not ask to do so alone; a process that holds much never forks."""
+    asked = bool(arguments) and arguments[0] in COMMANDS and OPT_OUT not in arguments
+    return asked and "torch" not in sys.modules
 
 
 def stand_by(arguments: Sequence[str]) -> list[str]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
-from mlflow import MlflowClient
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from analysis import pareto, schema
 from analysis.layout import ENDED, EPOCH, StudyPaths, default_tracking_uri, read_events
 from analysis.runs import read_study
 from study.config import StudyConfig
+from study.search_storage import release
 
 TINY_SETTINGS = {
     "device": "cpu",
@@ -64,6 +68,29 @@ def tiny() -> Callable[..., StudyConfig]:
     return build
 
 
+@pytest.fixture
+def small_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A disk of a few MiB, which holds this test's studies; not where pytest would trip over it later."""
+    folder = Path(tempfile.mkdtemp(prefix="small-disk-"))
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.decode().strip()}")
+    monkeypatch.setenv("ROBUST_SSL_STUDIES", str(folder))
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+    folder.rmdir()
+
+
+@pytest.fixture
+def fill() -> Callable[[Path, int], None]:
+    """Takes the room of a disk but for so many bytes, with a file called ``ballast``."""
+
+    def write(disk: Path, leave: int) -> None:
+        (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free - leave))
+
+    return write
+
+
 STATES = {"finished": TrialState.COMPLETE, "failed": TrialState.FAIL, "stopped": TrialState.PRUNED}
 
 
@@ -102,7 +129,8 @@ def _ends_in_folders(paths: StudyPaths) -> dict[int, dict[str, Any]]:
 
 
 def _compare_with_optuna(paths: StudyPaths, ends: Mapping[int, dict[str, Any]]) -> None:
-    study = optuna.load_study(study_name=paths.name, storage=f"sqlite:///{paths.optuna}")
+    storage = RDBStorage(f"sqlite:///{paths.optuna}")
+    study = optuna.load_study(study_name=paths.name, storage=storage)
     assert {trial.number: trial.state for trial in study.trials} == {
         number: STATES[end["status"]] for number, end in ends.items()
     }
@@ -110,10 +138,13 @@ def _compare_with_optuna(paths: StudyPaths, ends: Mapping[int, dict[str, Any]]) 
         names = list(study.metric_names or [])
         assert not trial.values or trial.values == [ends[trial.number]["metrics"][name] for name in names]
     best = study.best_trials if any(trial.values for trial in study.trials) else []
+    release(storage)
     assert {trial.number for trial in best} == set(pareto.frontier(read_study(paths))["number"])
 
 
 def _compare_with_mlflow(paths: StudyPaths, ends: Mapping[int, dict[str, Any]]) -> None:
+    from mlflow import MlflowClient
+
     client = MlflowClient(default_tracking_uri(paths.root.parent))
     experiment = client.get_experiment_by_name(paths.name)
     assert experiment is not None

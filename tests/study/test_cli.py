@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from analysis.layout import ATTEMPT, append_event, study_paths
 from study import cli, ui
 from study.config import StudyConfig
+from study.lock import sole_driver
 from study.settings import flatten_settings
+from study.stop import Request, asked
 
 COMMANDS = [
     *("demo", "launch", "resume", "extend", "stop", "confirm", "train", "reproduce", "record", "simulate"),
@@ -251,6 +254,22 @@ def test_a_replayed_study_is_recorded_and_simulated(study, studies, tiny_file, t
     rows = json.loads(figures.read_text())["series"]
     assert [row["scheduler"] for row in rows] == ["none", "halving"]
     assert "plotly" in figure.read_text()
+
+
+def test_nothing_runs_without_a_driver(study, studies):
+    paths = study_paths("tiny")
+    append_event(paths.trial(0), ATTEMPT, 1)
+    paths.study_file.touch()
+    paths.manifest.write_text("{}")
+    assert study("status")[1] == "tiny  1 interrupted\n"
+    assert "interrupted" in study("status", "tiny")[1]
+    assert study("stop", "tiny")[::2] == (2, "study tiny is not running; go on with it: study resume tiny\n")
+    with sole_driver(paths):
+        assert study("status")[1] == "tiny  1 running\n"
+        assert study("stop", "tiny") == (0, "tiny ends with its running trials; continue with: study resume tiny\n", "")
+        assert asked(paths) is Request.DRAIN
+        assert study("stop", "tiny", "--now")[0] == 0
+        assert asked(paths) is Request.NOW
 
 
 def test_the_folder_may_be_an_option(study, tmp_path):

@@ -17,9 +17,10 @@ from rich.console import Console
 
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, read_events, study_paths
 from search_spaces.space import SearchSpace
-from study import inline_backend
+from study import inline_backend, stop
 from study.config import StudyConfig
-from study.launch import NoSuchStudyError, StudyBusyError, launch, resume
+from study.launch import NoSuchStudyError, launch, resume
+from study.lock import StudyBusyError, sole_driver
 from study.preflight import NameTakenError, check_evaluation
 from study.search import Search
 from study.search_storage import SearchError
@@ -27,6 +28,7 @@ from study.session import Session
 from study.tracking import TrackingError
 from study.worker import run_assignment
 from trainables import trial
+from trainables.checkpoint import load
 from trainables.config import ConfigError, UserError, from_dict, override
 from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, GPU_MINUTES, PGD_ACCURACY
 
@@ -169,6 +171,90 @@ def test_a_full_disk_pauses_the_study(tiny: Tiny, monkeypatch: pytest.MonkeyPatc
     assert ENDED not in kinds(paths, 0)
     resume("tiny", backend="inline", console=quiet())
     assert [end["status"] for end in ends(paths).values()] == ["finished"] * 3
+
+
+@pytest.mark.parametrize("leave", [0, 64 << 10])
+def test_a_disk_that_fills_up_pauses_the_study_and_nothing_is_lost(
+    tiny: Tiny,
+    small_disk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    assert_nothing_lost: Callable[..., Any],
+    fill: Callable[[Path, int], None],
+    leave: int,
+) -> None:
+    """With no room at all not even an event fits; with some, the trial's next checkpoint is cut off."""
+    paths, ballast, reported = study_paths("tiny"), small_disk / "ballast", Session.reported
+
+    def fills_up(session: Session, number: int) -> None:
+        reported(session, number)
+        if number == 1 and not ballast.exists():
+            fill(small_disk, leave)
+
+    resources = {"minimum_free_gib": 0.0, "max_failures": 0}
+    config = tiny(settings={"optimiser.epochs": 3}, budget={"trials": 2}, resources=resources)
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "reported", fills_up)
+        with pytest.raises(UserError, match=r"a disk is full .* make room, then continue with: study resume tiny"):
+            launch(config, backend="inline", console=quiet())
+    finished, checkpoint = paths.trial(0).events.read_bytes(), paths.trial(1).checkpoint.read_bytes()
+    assert load(paths.trial(1).checkpoint, from_dict(json.loads(paths.trial(1).config.read_text())["config"]))
+    ballast.unlink()
+    resume("tiny", backend="inline", console=quiet())
+    ends = assert_nothing_lost(paths, 2, mlflow=False, untouched={0: finished})
+    assert [end["status"] for end in ends.values()] == ["finished"] * 2
+    attempts = [event for event in read_events(paths.trial(1)) if event["kind"] == ATTEMPT]
+    assert [event["resumed_epoch"] for event in attempts] == [0, 1]
+    assert checkpoint != paths.trial(1).checkpoint.read_bytes()
+
+
+def test_a_study_asked_to_stop_ends_with_the_trial_that_runs(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, assert_nothing_lost: Callable[..., Any]
+) -> None:
+    paths, console, reported = study_paths("tiny"), quiet(), Session.reported
+
+    def asked(session: Session, number: int) -> None:
+        reported(session, number)
+        stop.ask(paths, stop.Request.DRAIN)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "reported", asked)
+        launch(tiny(), backend="inline", console=console)
+    assert "stopped as asked; continue with: study resume tiny" in console.file.getvalue()
+    finished = paths.trial(0).events.read_bytes()
+    assert_nothing_lost(paths, 1, mlflow=False)
+    resume("tiny", backend="inline", console=quiet())
+    assert_nothing_lost(paths, 3, mlflow=False, untouched={0: finished})
+
+
+def test_a_study_asked_to_stop_now_can_be_resumed(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths, reported = study_paths("tiny"), Session.reported
+
+    def asked(session: Session, number: int) -> None:
+        reported(session, number)
+        stop.ask(paths, stop.Request.NOW)
+
+    monkeypatch.setattr(Session, "reported", asked)
+    with pytest.raises(SystemExit) as stopped:
+        launch(tiny(), backend="inline", console=quiet())
+    assert stopped.value.code == 130
+    assert kinds(paths, 0) == [ATTEMPT, EPOCH]
+
+
+def test_a_request_to_stop_outlives_a_driver_that_died_and_no_other(tiny: Tiny) -> None:
+    paths = launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
+    with pytest.raises(stop.NotRunningError, match="study tiny is not running; go on with it: study resume tiny"):
+        stop.ask(paths, stop.Request.DRAIN)
+    with sole_driver(paths):
+        stop.ask(paths, stop.Request.DRAIN)
+    resume("tiny", trials=2, backend="inline", restarted=True, console=quiet())
+    assert list(ends(paths)) == [0]
+    resume("tiny", backend="inline", console=quiet())
+    assert list(ends(paths)) == [0, 1]
+
+
+def test_a_study_that_is_not_there_cannot_be_stopped(studies: Path) -> None:
+    with pytest.raises(stop.NotRunningError, match="there is no study 'tiny'"):
+        stop.ask(study_paths("tiny"), stop.Request.DRAIN)
 
 
 def test_a_fault_of_the_machine_leaves_the_trial_to_be_resumed(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,8 @@ from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, rea
 from analysis.schema import TrialStatus
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
-from study.search import Search
-from study.search_storage import SearchError
+from study.search import KEEP_TIME_S, Search
+from study.search_storage import SearchError, release
 from study.search_trials import status_of
 from trainables.config import ConfigError, from_dict
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
@@ -139,6 +139,20 @@ def test_the_time_limit_counts_all_drivers(paths: StudyPaths, tiny: Tiny, monkey
                 break
             drivers += 1
     assert 0 < drivers < 30
+
+
+def test_a_killed_drivers_time_is_late_by_no_more_than_its_clock_is_kept(
+    paths: StudyPaths, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("study.search.time.monotonic", lambda: now[0])
+    config = tiny()
+    search = Search.open(paths, config, config.search_space())
+    for now[0] in map(float, range(0, 600, 7)):
+        search.keep_time()
+    release(search._storage)
+    with opened(paths, config) as search:
+        assert 9.0 - KEEP_TIME_S / 60 < search.wall_minutes() <= 10.0
 
 
 def test_open_again_hands_out_the_unfinished_under_their_numbers(paths: StudyPaths, tiny: Tiny) -> None:

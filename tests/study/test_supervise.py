@@ -182,7 +182,9 @@ def test_a_driver_outlives_who_stands_by(start: Start, tmp_path: Path) -> None:
     wait_until((tmp_path / "alone").exists)
 
 
-def test_only_what_runs_a_study_is_supervised() -> None:
+def test_only_what_runs_a_study_is_supervised(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not supervise.is_wanted(["launch", "study.yaml"]), "not where much is loaded"
+    monkeypatch.delitem(sys.modules, "torch")
     assert supervise.is_wanted(["launch", "study.yaml"])
     assert not supervise.is_wanted(["launch", "study.yaml", "--no-supervise"])
     assert not supervise.is_wanted(["front", "launch"])

@@ -1,0 +1,149 @@
+"""A study on a Ray cluster that loses a node, its driver and its head, one after the other: real nodes as processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.layout import ATTEMPT, EPOCH, LOST, TrialPaths, read_events, study_paths
+from study.config import StudyConfig
+
+Tiny = Callable[..., StudyConfig]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.timeout(900)]
+
+HEAD, FIRST, SECOND = "127.0.0.2", "127.0.0.3", "127.0.0.4"
+PATIENCE_S = 240.0
+SETTINGS = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
+    "RAY_health_check_initial_delay_ms": "1000",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_memory_monitor_refresh_ms": "0",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+class Nodes:
+    """Ray nodes on this machine, each with a loopback address of its own; started and killed by name."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._folder, self._environment = folder, environment
+        with socket.socket() as probe:
+            probe.bind((HEAD, 0))
+            self.address = f"{HEAD}:{probe.getsockname()[1]}"
+
+    def start_head(self, *, cores: int) -> None:
+        port = self.address.partition(":")[2]
+        self._start(HEAD, "--head", f"--port={port}", "--include-dashboard=false", f"--num-cpus={cores}")
+
+    def start(self, host: str) -> None:
+        self._start(host, f"--address={self.address}", "--num-cpus=1")
+
+    def kill(self, host: str) -> None:
+        """All processes of one node at once, as a power cut would; of the head, all that is left of the cluster."""
+        for process, words in _processes():
+            if str(self._folder) in words and (host == HEAD or ("raylet/raylet" in words and f"={host}" in words)):
+                os.kill(process, signal.SIGKILL)
+
+    def _start(self, host: str, *options: str) -> None:
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", f"--node-ip-address={host}", *options]
+        command += [f"--temp-dir={self._folder}"] if "--head" in options else []
+        for _ in range(3):  # on a busy machine Ray gives up on its own helpers
+            done = subprocess.run(command, env=self._environment, capture_output=True, text=True)
+            if done.returncode == 0:
+                return
+            self.kill(host)
+        raise AssertionError(done.stdout[-2000:] + done.stderr[-2000:])
+
+
+def _processes() -> Iterator[tuple[int, str]]:
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                yield int(folder.name), (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:  # it has ended
+                continue
+
+
+@pytest.fixture
+def environment(studies: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    token = studies / "token"
+    token.write_text("0" * 64)
+    token.chmod(0o600)
+    return os.environ | SETTINGS | {"RAY_AUTH_TOKEN_PATH": str(token)}
+
+
+@pytest.fixture
+def nodes(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Nodes]:
+    folder = Path("/tmp") / f"ray-{os.getpid()}"  # sockets have no room for a long path
+    nodes = Nodes(folder, environment)
+    yield nodes
+    nodes.kill(HEAD)
+    subprocess.run(["rm", "-rf", folder], check=False)
+
+
+def wait_until(what: str, condition: Callable[[], object], driver: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert driver.poll() is None, f"the driver ended while waiting for {what}: {driver.communicate()}"
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def of_kind(folder: TrialPaths, kind: str) -> list[dict[str, Any]]:
+    return [event for event in read_events(folder) if event["kind"] == kind]
+
+
+def children(process: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def test_a_study_outlives_its_nodes_its_driver_and_the_head(
+    tiny: Tiny,
+    studies: Path,
+    nodes: Nodes,
+    environment: dict[str, str],
+    assert_nothing_lost: Callable[..., dict[int, dict[str, Any]]],
+) -> None:
+    resources = {"max_concurrent": 1, "max_failures": 0}
+    config = tiny(settings={"optimiser.epochs": 40}, budget={"trials": 3}, resources=resources, tracking={})
+    (studies / "study.yaml").write_text(config.to_yaml())
+    paths = study_paths("tiny")
+    nodes.start_head(cores=0)
+    nodes.start(FIRST)
+    command = [sys.executable, "-m", "study", "launch", str(studies / "study.yaml"), "--address", nodes.address]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as study:
+        try:
+            wait_until("trial 0", lambda: of_kind(paths.trial(0), EPOCH), study)
+            nodes.kill(FIRST)
+            nodes.start(SECOND)
+            wait_until("trial 1", lambda: of_kind(paths.trial(1), EPOCH), study)
+            (driver,) = children(study.pid)
+            os.kill(driver, signal.SIGKILL)
+            wait_until("trial 2", lambda: of_kind(paths.trial(2), EPOCH), study)
+            nodes.kill(HEAD)
+            untouched = {number: paths.trial(number).events.read_bytes() for number in (0, 1)}
+            nodes.start_head(cores=1)
+            output, _ = study.communicate(timeout=PATIENCE_S)
+        finally:
+            for process in [*children(study.pid), study.pid] if study.poll() is None else []:
+                os.kill(process, signal.SIGKILL)
+    assert study.returncode == 0, output
+    ends = assert_nothing_lost(paths, 3, untouched=untouched)
+    assert [end["status"] for end in ends.values()] == ["finished"] * 3
+    assert [event["excuse"] for event in of_kind(paths.trial(0), LOST)] == ["its node was lost"]
+    attempts = [[event["resumed_epoch"] for event in of_kind(paths.trial(number), ATTEMPT)] for number in ends]
+    assert all(len(resumed) == 2 and resumed[0] == 0 and resumed[1] >= 1 for resumed in attempts)
+    assert output.count("the driver of tiny died") == 2
