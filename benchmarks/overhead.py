@@ -40,7 +40,7 @@ from ray.tune.search.optuna import OptunaSearch
 from rich.console import Console
 
 from study import launch as launching
-from study import ray_backend
+from study import ray_backend, ray_cluster
 from study.config import StudyConfig
 from study.samplers import make_sampler
 from study.worker import run_on_ray
@@ -342,7 +342,7 @@ def main() -> None:
     parser.add_argument("--stores", nargs="+", choices=STORES, default=list(STORES))
     options = parser.parse_args()
     runs: list[dict[str, Any]] = []
-    with ray_backend.cluster(None):
+    with ray_cluster.cluster(None):
         for repeat in range(options.repeats):
             for store in options.stores:
                 for name in PLATFORMS if repeat % 2 else reversed(PLATFORMS):
