@@ -29,6 +29,11 @@ class Server:
 
     def start(self) -> None:
         """Returns once it answers."""
+        self.begin()
+        self.wait()
+
+    def begin(self) -> None:
+        """Returns at once."""
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         environment = {
             "MLFLOW_BACKEND_STORE_URI": self._store,
@@ -44,9 +49,12 @@ class Server:
                 start_new_session=True,
                 env=os.environ | environment,
             )
+
+    def wait(self) -> None:
+        """Until it answers; ``RuntimeError`` if it ends instead, or takes too long."""
         deadline = time.monotonic() + PATIENCE_S
         while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
+            if self.process is None or self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"no MLflow: {(self._folder / 'server.log').read_text()[-2000:]}")
             time.sleep(0.1)
 
