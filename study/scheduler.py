@@ -100,7 +100,8 @@ class Scheduler:
         self._totals[trial.number] = written["total"]
         self._decisions[trial.number] = [Decision(**decision) for decision in written["rungs"]]
         for decision in self._decisions[trial.number]:
-            self.halving.record(trial.number, written["total"], decision.rung, points[decision.epoch])
+            if decision.epoch in points:
+                self.halving.record(trial.number, written["total"], decision.rung, points[decision.epoch])
 
     def _total_of(self, trial: TrialPaths) -> float:
         if trial.number not in self._totals:
