@@ -60,9 +60,7 @@ def _swap(paths: StudyPaths, change: int) -> None:
     """The new database takes the old one's place, which is kept; done before, if there is no new one."""
     if not paths.optuna_next.exists():
         return
-    kept = paths.optuna_before(change)
-    if not kept.exists():
-        _copy(paths.optuna, kept)
+    _copy(paths.optuna, paths.optuna_before(change))
     paths.optuna_next.replace(paths.optuna)
 
 
