@@ -31,21 +31,28 @@ class Share:
 
 @dataclass(frozen=True, kw_only=True)
 class Allotment:
-    """The shares by trainable, of a machine or cluster with so many cores and GPUs."""
+    """The shares by trainable, of a machine or cluster that has so many cores and GPUs now."""
 
     shares: Mapping[str, Share]
     concurrent: int
-    """At most so many trials run side by side."""
+    """So many trials run side by side, if all are the smallest."""
+    at_most: int | None
+    """Of them, by the study's wish, however large the cluster grows."""
     cpus: float
     gpus: float
 
     def of(self, trainable: str) -> Share:
         return self.shares[trainable]
 
-    def has_room(self, running: Collection[str]) -> bool:
-        """Whether a trial may begin beside those of the trainables ``running``: the smallest one would fit."""
+    def has_room(self, running: Collection[str], now: tuple[float, float] | None = None) -> bool:
+        """Whether a trial may begin beside those of the trainables ``running``: the smallest one would fit.
+
+        ``now``: cores and GPUs of a cluster to which nodes have come, or that has lost some.
+        """
         held = [self.shares[trainable] for trainable in running]
-        return len(held) < self.concurrent and fits([*held, smallest(self.shares.values())], self.cpus, self.gpus)
+        if self.at_most is not None and len(held) >= self.at_most:
+            return False
+        return fits([*held, smallest(self.shares.values())], *(now or (self.cpus, self.gpus)))
 
     def to_json(self) -> dict[str, Any]:
         """For the manifest: what was decided, and why."""
@@ -65,7 +72,7 @@ def allotment(shares: Mapping[str, Share], cpus: float, gpus: float, at_most: in
     for share in shares.values():
         slots(share, cpus, gpus)
     most = slots(smallest(shares.values()), cpus, gpus)
-    return Allotment(shares=shares, concurrent=min(most, at_most or most), cpus=cpus, gpus=gpus)
+    return Allotment(shares=shares, concurrent=min(most, at_most or most), at_most=at_most, cpus=cpus, gpus=gpus)
 
 
 def smallest(shares: Iterable[Share]) -> Share:

@@ -96,13 +96,24 @@ def shares(
 ) -> dict[str, tuple[float, str]]:
     """GPUs a trial and why, of each trainable on ``auto``: measured once a study on one kind of machine, then kept."""
     parts = on_auto(config, space)
-    if not parts:
-        return {}
-    if not available.get("GPU"):
+    if not parts or not available.get("GPU"):
         return {part.trainable: (0.0, "auto: there is no GPU") for part in parts}
+    on_cpu = {part.trainable: (0.0, "auto: it runs on the CPU") for part in parts if part.base.device == "cpu"}
+    parts = [part for part in parts if part.trainable not in on_cpu]
     if side_by_side is None:
-        return {part.trainable: (1.0, "auto: one trial runs at a time") for part in parts}
-    configs = {part.trainable: heaviest(part) for part in parts}
+        return on_cpu | {part.trainable: (1.0, "auto: one trial runs at a time") for part in parts}
+    return on_cpu | _measured(
+        paths, config, {part.trainable: heaviest(part) for part in parts}, available, side_by_side
+    )
+
+
+def _measured(
+    paths: StudyPaths,
+    config: StudyConfig,
+    configs: Mapping[str, TrialConfig],
+    available: Mapping[str, float],
+    side_by_side: SideBySide,
+) -> dict[str, tuple[float, str]]:
     identity = _identity(configs, available)
     kept = _kept(paths, identity)
     if kept is None:

@@ -20,6 +20,7 @@ from ray.tune.search import Searcher
 from study.disk import full_disk
 from study.interrupts import interruptible
 from study.losses import newest_attempt
+from study.ray_cluster import resources
 from study.ray_losses import cause_of, excuse_of, out_of_room, read_error
 from study.search import Assignment
 from study.session import Session
@@ -27,6 +28,9 @@ from study.worker import resources_of, run_on_ray
 
 PATIENCE_S = 0.5
 """How long Tune's loop waits for a suggestion; a sampler that thinks longer does so beside the running trials."""
+
+_ASKED_AHEAD = 10_000
+"""Tune takes as many trials as it is given, whether or not the first has started; the searcher knows when to stop."""
 
 
 def run(session: Session) -> None:
@@ -60,7 +64,7 @@ def _fit(session: Session) -> None:
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 num_samples=-1,
-                max_concurrent_trials=session.allotment.concurrent,
+                max_concurrent_trials=_ASKED_AHEAD,
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(
@@ -97,7 +101,9 @@ class _Searcher(_Unpickled, Searcher):
     def suggest(self, trial_id: str) -> Any:
         """A trial's config, ``FINISHED``, or ``None`` while the sampler thinks or no trial would find room."""
         if self._asked is None:
-            if not self._session.allotment.has_room(self._running.values()):
+            here = resources()
+            now = here.get("CPU", 0.0), here.get("GPU", 0.0)
+            if not self._session.allotment.has_room(self._running.values(), now):
                 return None
             self._asked = self._thread.submit(self._session.next)
         if not wait([self._asked], timeout=PATIENCE_S).done:

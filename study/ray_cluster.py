@@ -22,13 +22,13 @@ _RECONNECT_S = 5.0
 STARTS = 3
 _TOO_SLOW = "timed out during startup"
 
-_IN_WORKERS = {
+IN_WORKERS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial that holds no GPU sees none
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths in a study file mean the same in every process
 }
 
 _SETTINGS = {
-    **_IN_WORKERS,
+    **IN_WORKERS,
     "RAY_AIR_NEW_OUTPUT": "0",  # no tables of Tune's
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -49,7 +49,7 @@ def cluster(address: str | None, *, patience_s: float = 0.0) -> Iterator[Mapping
     A process that is already connected stays so. A cluster that does not answer is tried for ``patience_s``.
     """
     if ray.is_initialized():
-        yield _resources()
+        yield resources()
         return
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -60,7 +60,7 @@ def cluster(address: str | None, *, patience_s: float = 0.0) -> Iterator[Mapping
         else:
             _start()
         try:
-            yield _resources()
+            yield resources()
         finally:
             ray.shutdown()
 
@@ -112,9 +112,10 @@ def _local() -> dict[str, Any]:
 
 def _at(address: str) -> dict[str, Any]:
     here = {name: os.environ[name] for name in ("ROBUST_SSL_DATA",) if name in os.environ}
-    return {"address": address, "runtime_env": {"env_vars": _IN_WORKERS | here}}
+    return {"address": address, "runtime_env": {"env_vars": IN_WORKERS | here}}
 
 
-def _resources() -> Mapping[str, float]:
+def resources() -> Mapping[str, float]:
+    """What the nodes that are there now have altogether."""
     found: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return found

@@ -105,9 +105,16 @@ def test_a_trial_that_waits_for_a_whole_gpu_is_not_overtaken() -> None:
     assert not found.has_room(["half", "whole"])
 
 
+def test_a_cluster_that_grows_is_used_and_one_that_shrinks_is_not_crowded() -> None:
+    found = allotment({"a": Share(cpus=1, gpus=0.5)}, 4, 1, None)
+    assert [found.has_room(["a"] * count) for count in (1, 2)] == [True, False]
+    assert [found.has_room(["a"] * count, (8.0, 3.0)) for count in (5, 6)] == [True, False]
+    assert not found.has_room([], (8.0, 0.0))
+
+
 def test_no_more_side_by_side_than_asked() -> None:
     found = allotment({"a": Share(cpus=1, gpus=0)}, 8, 0, 3)
-    assert [found.has_room(["a"] * count) for count in (2, 3)] == [True, False]
+    assert [found.has_room(["a"] * count, (64.0, 0.0)) for count in (2, 3)] == [True, False]
 
 
 def test_each_trainable_gets_its_own_share(tiny: Tiny) -> None:

@@ -19,6 +19,7 @@ from trainables.config import TrialConfig
 from trainables.footprint import Footprint
 
 Tiny = Callable[..., StudyConfig]
+AUTO = {"device": "auto"}
 TWO = {"trainables": ["cf_amc_ssl", "robust_simclr"], "space": {"unlisted": "fixed"}}
 
 
@@ -83,7 +84,7 @@ def test_the_most_demanding_point_is_measured(tiny: Tiny) -> None:
 
 
 def test_each_trainable_on_auto_is_measured_once_a_study(tiny: Tiny, paths: StudyPaths) -> None:
-    config = tiny(resources={"gpus_per_trial": {"cf_amc_ssl": "auto"}, "cpus_per_trial": 2}, **TWO)
+    config = tiny(AUTO, resources={"gpus_per_trial": {"cf_amc_ssl": "auto"}, "cpus_per_trial": 2}, **TWO)
     space, available, gpu = config.search_space(), {"CPU": 16.0, "GPU": 2.0, "accelerator_type:X": 1.0}, Gpu()
     assert [part.trainable for part in on_auto(config, space)] == ["cf_amc_ssl"]
     found = shares(paths, config, space, available, gpu)
@@ -91,7 +92,7 @@ def test_each_trainable_on_auto_is_measured_once_a_study(tiny: Tiny, paths: Stud
     assert found["cf_amc_ssl"][0] == json.loads(paths.probe.read_text())["trainables"]["cf_amc_ssl"]["fraction"] == 0.25
     assert found["cf_amc_ssl"][1].startswith("auto: measured: 10.00 of 80.00 GiB each")
     given = allot(config, space, available, found, side_by_side=True)
-    assert (given.of("cf_amc_ssl").gpus, given.of("robust_simclr").gpus) == (0.25, 0.0)
+    assert (given.of("cf_amc_ssl").gpus, given.of("robust_simclr").gpus) == (0.25, 1.0)
     again = Gpu()
     assert shares(paths, config, space, available, again) == found
     assert again.asked == []
@@ -103,7 +104,7 @@ def test_each_trainable_on_auto_is_measured_once_a_study(tiny: Tiny, paths: Stud
 def test_where_nothing_can_be_shared_nothing_is_measured(
     tiny: Tiny, paths: StudyPaths, gpus: float, measures: bool, given: float
 ) -> None:
-    config, gpu = tiny(resources={"gpus_per_trial": "auto"}), Gpu()
+    config, gpu = tiny(AUTO, resources={"gpus_per_trial": "auto"}), Gpu()
     found = shares(paths, config, config.search_space(), {"CPU": 4.0, "GPU": gpus}, gpu if measures else None)
     assert found["cf_amc_ssl"][0] == given
     assert found["cf_amc_ssl"][1].startswith("auto: ")
@@ -111,9 +112,16 @@ def test_where_nothing_can_be_shared_nothing_is_measured(
     assert not paths.probe.exists()
 
 
+def test_a_trainable_on_the_cpu_holds_no_gpu(tiny: Tiny, paths: StudyPaths) -> None:
+    config, gpu = tiny(resources={"gpus_per_trial": "auto"}), Gpu()
+    found = shares(paths, config, config.search_space(), {"CPU": 4.0, "GPU": 1.0}, gpu)
+    assert found == {"cf_amc_ssl": (0.0, "auto: it runs on the CPU")}
+    assert gpu.asked == []
+
+
 def test_a_damaged_cache_is_measured_again(tiny: Tiny, paths: StudyPaths) -> None:
     paths.probe.write_text('{"of": 3')
-    config, gpu = tiny(resources={"gpus_per_trial": "auto"}), Gpu()
+    config, gpu = tiny(AUTO, resources={"gpus_per_trial": "auto"}), Gpu()
     assert shares(paths, config, config.search_space(), {"CPU": 4.0, "GPU": 1.0}, gpu)["cf_amc_ssl"][0] == 0.25
 
 
