@@ -38,6 +38,14 @@ def violation(bounds: Bounds, metrics: Mapping[str, float]) -> str:
     )
 
 
+def words(bounds: Bounds) -> str:
+    """``peak_memory_gib at most 24, figures trusted``."""
+    return ", ".join(
+        "figures trusted" if name == TRUSTED else f"{name} at most {labels.cost(float(bound))}"
+        for name, bound in bounds.items()
+    )
+
+
 def readable(bounds: object) -> dict[str, float | bool]:
     """The bounds that a manifest states, whatever else stands there."""
     stated = bounds.items() if isinstance(bounds, Mapping) else ()

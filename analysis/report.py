@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
-from analysis import labels, published, tables
+from analysis import constraints, labels, published, tables
 from analysis.confirmed import confirmed, confirms
 from analysis.figures import curves_figure, parallel_figure, pareto_figure
 from analysis.figures.pareto import compute
@@ -67,6 +67,7 @@ def _facts(study: Study) -> list[tuple[str, str]]:
     facts = {
         "To maximise": _objectives(study, "maximize"),
         "To minimise": _objectives(study, "minimize"),
+        "Bounds": constraints.words(constraints.readable(manifest.get("constraints"))),
         "Measured on": labels.protocol(study),
         "Data": str(manifest.get("data") or ""),
         "Trainables": ", ".join(map(str, _list(manifest.get("trainables")))),

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from analysis.constraints import violation
 from analysis.schema import TrialStatus
 from study.config import StudyConfig
 from study.search import Search
@@ -69,7 +70,8 @@ class Progress:
             return
         trial = next(trial for trial in search.trials() if trial.number == number)
         optimal = number in {best.number for best in search.frontier()}
-        self._console.print(trial_line(trial, optimal), highlight=False, soft_wrap=True)
+        beyond = violation(self._config.constraints, metrics_of(trial))
+        self._console.print(trial_line(trial, optimal, beyond), highlight=False, soft_wrap=True)
 
     def _draw(self, search: Search) -> None:
         if self._live:
@@ -77,13 +79,14 @@ class Progress:
             self._drawn = time.monotonic()
 
 
-def trial_line(trial: FrozenTrial, optimal: bool) -> str:
+def trial_line(trial: FrozenTrial, optimal: bool, beyond: str = "") -> str:
     """``trial 0007  cf_amc_ssl  clean 61.0%  PGD 38.0%  minutes 1.2  on the frontier``."""
     metrics = metrics_of(trial)
     words = [f"trial {trial.number:04d}", str(trial.user_attrs.get("trainable", ""))]
     if status_of(trial) is TrialStatus.FINISHED:
         words += [f"{_SHOWN[name]} {_cell(name, metrics)}" for name in _columns(trial)]
         words += ["on the frontier"] if optimal else []
+        words += [f"beyond its bounds: {beyond}"] if beyond else []
         words += [] if metrics.get(TRUSTED, 1.0) else ["flagged: its robustness is not to be trusted"]
     else:
         words += [f"{trial.user_attrs.get('status')}: {trial.user_attrs.get('reason')}"]

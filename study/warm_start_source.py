@@ -27,7 +27,7 @@ def check_source(source: str) -> str:
     """``source`` with its path absolute; ``ValueError`` for what names no study."""
     if source.startswith(MLFLOW):
         uri, experiment = address(source)
-        if not uri or not experiment:
+        if not uri or not experiment or "/" in experiment or experiment in (".", ".."):
             raise ValueError(f"warm_start holds {public(source)!r}; {_FORMS}")
         try:
             resolve_uri(uri, study_paths("any"))

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from analysis.constraints import OUT_OF_MEMORY, excess, readable, violation
+from analysis.constraints import OUT_OF_MEMORY, excess, readable, violation, words
 from analysis.figures.pareto import compute
 from analysis.pareto import frontier, study_hypervolume
+from analysis.report import render
 from analysis.runs import read_study
 from analysis.tables import frontier_table, trials_table
 
@@ -42,6 +43,12 @@ def test_a_violation_says_what_and_by_how_much() -> None:
     assert found == "its figures are not trusted; forward_equivalents is 6.5 M, above 5 M"
 
 
+def test_bounds_are_told_in_words() -> None:
+    assert words(BOUNDS | {"forward_equivalents": 5e6}) == (
+        "peak_memory_gib at most 24, figures trusted, forward_equivalents at most 5 M"
+    )
+
+
 def test_only_bounds_that_are_understood_are_read() -> None:
     stated = {"peak_memory_gib": 24, "gpu_minutes": "many", "forward_equivalents": 0, "colour": 3, "trusted": True}
     assert readable(stated) == {"peak_memory_gib": 24, "trusted": True}
@@ -59,6 +66,9 @@ def test_what_exceeds_a_bound_is_on_no_frontier(new_study: Callable) -> None:
     assert study.trials["violation"].tolist() == ["forward_equivalents is 6 M, above 5 M", "", ""]
     assert "above 5 M" in trials_table(study).markdown()
     assert "above 5 M" not in frontier_table(study).markdown()
+    page = render(study)
+    assert "<dt>Bounds</dt><dd>forward_equivalents at most 5 M</dd>" in page
+    assert "Trials beyond the study&#39;s bounds" in page or "Trials beyond the study's bounds" in page
     points = compute(study).points
     assert points["step"].tolist() == points["best"].tolist() == [False, True, False]
     assert "not on the frontier: forward_equivalents is 6 M" in points["text"].iloc[0]

@@ -243,6 +243,7 @@ def test_sources_are_checked_before_anything_is_written(tiny: Tiny, studies: Pat
     ("source", "complaint"),
     [
         ("mlflow:http://host:5000", "give a study's name, the path of its folder, or mlflow:URI#EXPERIMENT"),
+        ("mlflow:http://host:5000#../first", "give a study's name, the path of its folder"),
         ("mlflow:nonsense#first", "warm_start's address is 'nonsense'"),
         (" ", "give a study's name"),
     ],
