@@ -25,7 +25,7 @@ from study.study_file import StudyFileError, fault_of, lines, read_study_file
 from study.tracking_uri import TrackingError, resolve_uri
 from study.warm_start_source import check_source, plain_sources
 from study.yaml_tree import with_fractions
-from trainables.config import ConfigError, FaithfulTo, TrialConfig
+from trainables.config import ConfigError, FaithfulTo, TrialConfig, UserError
 from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
 
 SchedulerName = Literal["none", "halving"]
@@ -77,6 +77,16 @@ def _tracking_uri(uri: str) -> str:
     except TrackingError as error:
         raise ValueError(str(error)) from error
     return resolved if uri.startswith("sqlite:") else uri
+
+
+def _storage(uri: str) -> str:
+    from study.storage import check_storage
+
+    try:
+        check_storage(uri)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+    return uri
 
 
 Names = Annotated[list[Annotated[str, AfterValidator(_objective)]], Field(min_length=1), AfterValidator(_distinct)]
@@ -188,6 +198,8 @@ class StudyConfig(_Section):
     warm_start: Sources = []
     """Studies whose finished trials the sampler learns from; ``warm_start_source`` says how they are named."""
     tracking: Tracking = Tracking()
+    storage: Annotated[str, AfterValidator(_storage)] | None = None
+    """Where trials' files go too, for nodes that share no disk: ``s3://BUCKET/FOLDER`` say; ``None``: nowhere."""
     confirms: Confirmation | None = None
     """Instead of a search: chosen configurations of another study, as ``study confirm`` writes them."""
 

@@ -39,6 +39,7 @@ def _run_trial(session: Session, assignment: Assignment, train: Train | None) ->
         Terms(
             gpu_share=share.gpu_share,
             threads=share.threads,
+            storage=session.config.storage,
             recompute="recompute" in session.config.resources.on_out_of_memory,
         ),
         on_report=on_report,

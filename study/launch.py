@@ -27,6 +27,7 @@ from study.replay import Replay
 from study.scheduler import Known, Scheduler
 from study.search import Search
 from study.session import SIGNALLED, Session
+from study.storage import Storage
 from study.tracking import Tracker, check_tracking, redact
 from study.warm_start_source import public
 from trainables.config import UserError
@@ -200,6 +201,9 @@ def _drive(
     replay: Replay | None,
 ) -> None:
     scheduler = _scheduler(paths, config, space, replay)
+    storage = Storage(config.storage, paths.name) if config.storage else None
+    if storage:
+        storage.fetch_all(paths)
     search = Search.open(paths, config, space)
     try:
         tracker = Tracker.open(paths, uri=config.tracking.uri, offline=config.tracking.offline)
@@ -216,6 +220,7 @@ def _drive(
             progress=progress,
             console=console,
             scheduler=scheduler,
+            storage=storage,
         )
         _run(session, run)
     _finish(session)

@@ -135,6 +135,7 @@ class _Searcher(_Unpickled, Searcher):
             "gpu_share": share.gpu_share,
             "threads": share.threads,
             "recompute": "recompute" in self._session.config.resources.on_out_of_memory,
+            "storage": self._session.config.storage,
             "silence_s": 60 * self._session.config.resources.silence_minutes,
         }
 

@@ -16,6 +16,7 @@ from study.losses import judge, record_loss
 from study.progress import Progress
 from study.scheduler import Scheduler
 from study.search import Assignment, Search
+from study.storage import EVENTS, Storage
 from study.tracking import Tracker
 
 SIGNALLED = "interrupted"
@@ -34,6 +35,8 @@ class Session:
     console: Console
     scheduler: Scheduler | None = None
     """Ends trials early; ``None``: every trial runs to its end."""
+    storage: Storage | None = None
+    """Where trials on other machines leave their files; ``None``: they share this one's disk."""
     _interruptions: list[str] = field(default_factory=list)
 
     def next(self) -> Assignment | None:
@@ -42,17 +45,21 @@ class Session:
             return None
         assignment = self.search.ask()
         if assignment is not None:
+            self._publish(assignment.number, "config.json")
             self._show(assignment.number)
         return assignment
 
     def reported(self, number: int) -> None:
         """A trial has a new epoch on disk; it goes on when this returns, or ends if its folder then says so."""
+        self._fetch(number)
         if self.scheduler is not None:
             self.scheduler.reported(number)
+            self._publish(number, "stop.json")
         self._show(number)
 
     def ended(self, number: int, *, lost: str | None = None, fault: TrialFault = TrialFault.LOST) -> None:
         """A trial has ended, or is ``lost`` for good; a loss while the study stops leaves it to be resumed."""
+        self._fetch(number)
         if self.search.settle(number, lost=None if self.over() else lost, fault=fault):
             self.progress.ended(self.search, number)
         self._show(number)
@@ -64,8 +71,10 @@ class Session:
         """
         if self.over():
             return False
+        self._fetch(number)
         trial = self.paths.trial(number)
         record_loss(trial, cause, excuse)
+        self._publish(number, EVENTS)
         verdict = judge(trial, self.config.resources.max_failures)
         if verdict:
             self.ended(number, lost=verdict.reason, fault=verdict.fault)
@@ -112,6 +121,16 @@ class Session:
 
     def say(self, line: str) -> None:
         self.console.print(line, highlight=False, soft_wrap=True)
+
+    def _fetch(self, number: int) -> None:
+        """What a trial on another machine has written, where no disk is shared."""
+        if self.storage is not None:
+            self.storage.fetch(self.paths.trial(number), whole=False)
+
+    def _publish(self, number: int, name: str) -> None:
+        """What the driver has written into a trial's folder, for the machine that runs it."""
+        if self.storage is not None:
+            self.storage.push(self.paths.trial(number), [name])
 
     def _show(self, number: int) -> None:
         self.tracker.notify(number)

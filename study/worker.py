@@ -36,6 +36,7 @@ from analysis.schema import TrialFault, TrialStatus
 from study.disk import full_disk
 from study.resources import confine, device_in_words
 from study.shortage import ShortageError, sparing
+from study.storage import Storage
 from study.watchdog import Watchdog
 from trainables import checkpoint, trial
 from trainables.config import TrialConfig, UserError, from_dict
@@ -101,6 +102,8 @@ class Terms:
     """Ray's name of this machine."""
     gpus: tuple[str, ...] = ()
     """Ids of the GPUs there that the trial holds or shares."""
+    storage: str | None = None
+    """Where the trial's files go too, for attempts on machines that share no disk."""
 
 
 def run_assignment(
@@ -117,19 +120,38 @@ def run_assignment(
     Raises what is no fault of the trial: ``MACHINE_FAULTS`` and interruptions.
     """
     paths, terms = StudyPaths(root).trial(number), terms or Terms()
+    paths.root.mkdir(parents=True, exist_ok=True)
+    storage = Storage(terms.storage, root.name) if terms.storage else None
     with FileLock(paths.root / ".lock", timeout=PREDECESSOR_TIMEOUT_S):
+        if storage:
+            storage.fetch(paths, whole=True)
         if (ended := _already_ended(paths)) is not None:
             return ended
         confine(terms.threads, terms.gpu_share)
         attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
         spared = sparing(train or trial.run, paths, attempt, recompute=terms.recompute)
         with Watchdog(paths.hang, terms.silence_s) as watchdog:
-            ended = _attempt(paths, attempt, terms, on_report, spared, watchdog)
+            ended = _attempt(paths, attempt, terms, _mirrored(on_report, paths, storage), spared, watchdog)
         fault = {"fault": ended.fault} if ended.fault else {}
         append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics, **fault)
         if ended.status is TrialStatus.FINISHED:
             _shed(paths)
+        if storage:
+            storage.push(paths)
         return ended
+
+
+def _mirrored(on_report: Report, paths: TrialPaths, storage: Storage | None) -> Report:
+    """The driver hears of a report when it is in storage, and what it then decides is fetched."""
+    if storage is None:
+        return on_report
+
+    def mirrored(epoch: Epoch) -> None:
+        storage.push(paths)
+        on_report(epoch)
+        storage.pull(paths, paths.stop.name)
+
+    return mirrored
 
 
 def run_on_ray(config: dict[str, Any]) -> dict[str, Any]:
@@ -144,6 +166,7 @@ def run_on_ray(config: dict[str, Any]) -> dict[str, Any]:
         silence_s=config["silence_s"],
         node=context.get_node_id(),
         gpus=tuple(context.get_accelerator_ids().get("GPU", [])),
+        storage=config["storage"],
     )
     ended = run_assignment(
         Path(config["root"]),
