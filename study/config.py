@@ -131,7 +131,6 @@ class Resources(_Section):
     """A trial with no new epoch and no progress of its evaluation for so long hangs, and is ended."""
     minimum_free_gib: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     """With less room on the studies' disk the study pauses: a full disk takes the running trials with it."""
-    """How often a trial is tried again after its worker was lost."""
     on_out_of_memory: Annotated[list[Remedy], AfterValidator(_distinct)] = ["recompute", "micro_batches"]
     """``recompute``: activations are recomputed, which changes no figure; ``micro_batches``: a trial that is short of
     memory all the same fails, and another begins whose batch is cut in two, then in four."""
