@@ -7,8 +7,6 @@ that have begun and not ended, under their numbers, so that nothing is trained t
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -20,8 +18,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analysis import constraints
 from analysis.constraints import OUT_OF_MEMORY
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, finite, read_events, write_json
-from analysis.pareto import non_dominated
+from analysis.layout import StudyPaths, finite
 from analysis.schema import TrialFault, TrialStatus
 from search_spaces.space import SearchSpace
 from study.budget import Spent, no_more_trials, out_of_time
@@ -29,6 +26,7 @@ from study.config import StudyConfig
 from study.losses import judge
 from study.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
 from study.point_samplers import grid_points
+from study.search_folders import config_of, ending, record_end, share_of, trainable_of, write_config
 from study.search_observed import generation, join_generation, observed
 from study.search_storage import SearchError, open_study, release
 from study.search_trials import (
@@ -36,15 +34,16 @@ from study.search_trials import (
     OUTSIDE,
     REPEATS,
     begun,
+    frontier,
     is_own,
-    metrics_of,
     minutes_of,
+    missing,
     state_of,
     status_of,
 )
 from study.start import start_params
 from study.warm_start import accepted
-from trainables.config import ConfigError, TrialConfig, from_dict, to_dict
+from trainables.config import ConfigError, TrialConfig
 
 FAILURES_IN_A_ROW = 20
 """So many failed trials with none between that succeeded end a search: something is wrong with all of them."""
@@ -85,8 +84,8 @@ class Search:
         storage = RDBStorage(f"sqlite:///{paths.optuna}")
         try:
             search = cls(paths, config, space, storage)
-            search._observe()
             search._enqueue_recipes()
+            search._observe()
             search._enqueue_points()
             search.reconcile()
         except BaseException:
@@ -127,8 +126,8 @@ class Search:
         if frozen.state.is_finished():
             return
         values = {name: float(value) for name, value in (metrics or {}).items()}
-        if status is TrialStatus.FINISHED and (missing := self._fault(values)):
-            status, reason = TrialStatus.FAILED, missing
+        if status is TrialStatus.FINISHED and (lacking := missing(self._config.objectives, values)):
+            status, reason = TrialStatus.FAILED, lacking
         self._mark(frozen, status=str(status), reason=reason, metrics=values, fault=fault)
         state = TrialState.FAIL if OUTSIDE in frozen.user_attrs else state_of(status, fault)
         objectives = [values[name] for name in self._config.objectives] if state is TrialState.COMPLETE else None
@@ -149,13 +148,13 @@ class Search:
         ``lost`` says why a trial without an end will never have one: that becomes its end, with ``status`` and
         ``fault``.
         """
-        events = read_events(self._paths.trial(number))
-        ended = next((event for event in reversed(events) if event["kind"] == ENDED), None)
+        trial = self._paths.trial(number)
+        ended = ending(trial)
         if ended is None and lost is None:
             return False
         if ended is None:
-            ended = self._end(number, events, status, str(lost), fault)
-        self._mark(self._frozen(number), gpu_share=_share(events))
+            ended = record_end(trial, status, str(lost), fault)
+        self._mark(self._frozen(number), gpu_share=share_of(trial))
         if ended.get("fault") == OUT_OF_MEMORY:
             self._cut_batch(number)
         self.tell(number, TrialStatus(ended["status"]), ended.get("metrics"), ended.get("reason"), ended.get("fault"))
@@ -170,6 +169,9 @@ class Search:
                     f"{folder.root} is unknown to {self._paths.optuna}; put back the database it was made with"
                 )
         self._unfinished.clear()
+        for trial in self._study.get_trials(deepcopy=False):
+            if trial.state is TrialState.RUNNING and REPEATS in trial.user_attrs:
+                self._repeat(self._trial(trial.number), self._frozen(trial.user_attrs[REPEATS]))
         for trial in self.trials():
             if trial.state is TrialState.RUNNING and not self._settle_or_give_up(trial.number):
                 self._unfinished.append(trial.number)
@@ -229,13 +231,7 @@ class Search:
 
     def frontier(self) -> list[FrozenTrial]:
         """The finished trials within the study's bounds that no other dominates, in order, by what they measured."""
-        finished = [trial for trial in self.trials() if status_of(trial) is TrialStatus.FINISHED]
-        bounds = self._config.constraints
-        feasible = [trial for trial in finished if not constraints.violation(bounds, metrics_of(trial))]
-        directions = self._config.objectives_with_directions
-        values = [[metrics_of(trial)[name] for name in directions] for trial in feasible]
-        best = non_dominated(values, list(directions.values()))
-        return [trial for trial, optimal in zip(feasible, best, strict=True) if optimal]
+        return frontier(self.trials(), self._config.objectives_with_directions, self._config.constraints)
 
     def _observe(self) -> None:
         """Let the sampler know what other studies found, once."""
@@ -266,11 +262,11 @@ class Search:
 
     def _known(self, trial: Trial) -> Assignment | None:
         """The unfinished trial as it was handed out, if its configuration had reached the disk."""
-        try:
-            written = json.loads(self._paths.trial(trial.number).config.read_text())
-        except FileNotFoundError:
+        trainable = trainable_of(self._paths.trial(trial.number))
+        if trainable is None:
             return None
-        return Assignment(trial.number, written["trainable"], resumed=True)
+        self._handed_out[trial.number] = trial
+        return Assignment(trial.number, trainable, resumed=True)
 
     def _begin(self, trial: Trial) -> Assignment | None:
         """Draw the trial's configuration; ``None`` if it is no valid one or already measured."""
@@ -291,17 +287,9 @@ class Search:
         return Assignment(trial.number, config.trainable)
 
     def _write_config(self, trial: Trial, config: TrialConfig | None) -> None:
-        trainable = config.trainable if config else trial.params.get("trainable", next(iter(self._space.trainables)))
-        write_json(
-            self._paths.trial(trial.number).config,
-            {
-                "number": trial.number,
-                "trainable": trainable,
-                "params": trial.params | mark(trial.user_attrs, MICRO_BATCHES),
-                "config": to_dict(config) if config else {},
-                **mark(trial.user_attrs, INSTEAD_OF),
-            },
-        )
+        trainable = config.trainable if config else trial.params.get("trainable", self._space.trainables[0])
+        params = trial.params | mark(trial.user_attrs, MICRO_BATCHES)
+        write_config(self._paths, trial.number, trainable, params, config, mark(trial.user_attrs, INSTEAD_OF))
         self._mark(self._frozen(trial.number), trial_id=self._paths.trial_id(trial.number), trainable=trainable)
 
     def _twin(self, trial: Trial) -> FrozenTrial | None:
@@ -327,8 +315,7 @@ class Search:
         known = any(trial.user_attrs.get(INSTEAD_OF) == number for trial in self.trials())
         if known or "micro_batches" not in self._config.resources.on_out_of_memory:
             return
-        config = from_dict(json.loads(self._paths.trial(number).config.read_text())["config"])
-        if (smaller := cut_smaller(config)) is not None:
+        if (smaller := cut_smaller(config_of(self._paths.trial(number)))) is not None:
             marks = {INSTEAD_OF: number, MICRO_BATCHES: smaller.optimiser.micro_batches}
             self._study.enqueue_trial(self._frozen(number).params, user_attrs=marks)
 
@@ -343,23 +330,6 @@ class Search:
         if verdict is None:
             return self.settle(number)
         return self.settle(number, lost=verdict.reason, fault=verdict.fault)
-
-    def _end(
-        self, number: int, events: list[dict[str, Any]], status: TrialStatus, reason: str, fault: TrialFault | None
-    ) -> dict[str, Any]:
-        attempts = [event["attempt"] for event in events if event["kind"] == ATTEMPT]
-        metrics: dict[str, float] = next((event["metrics"] for event in reversed(events) if event["kind"] == EPOCH), {})
-        end = {"status": str(status), "reason": reason, "metrics": metrics} | ({"fault": str(fault)} if fault else {})
-        append_event(self._paths.trial(number), ENDED, max(attempts, default=0), **end)
-        return end
-
-    def _fault(self, values: Mapping[str, float]) -> str | None:
-        for name in self._config.objectives:
-            if name not in values:
-                return f"objective {name} is missing"
-            if not math.isfinite(values[name]):
-                return f"objective {name} is {values[name]}"
-        return None
 
     def _constrain(self, number: int, excess: Mapping[str, float]) -> None:
         """A trial handed out is kept for this: making it anew would ask its sampler, which may be thinking."""
@@ -384,8 +354,3 @@ class Search:
         for name, value in attributes.items():
             if value is not None:
                 self._storage.set_trial_user_attr(trial._trial_id, name, finite(value))
-
-
-def _share(events: list[dict[str, Any]]) -> float | None:
-    """The share of a GPU that the last attempt held."""
-    return next((event.get("gpu_share") for event in reversed(events) if event["kind"] == ATTEMPT), None)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 
 from optuna.trial import FrozenTrial, TrialState
 
-from analysis.constraints import OUT_OF_MEMORY
+from analysis.constraints import OUT_OF_MEMORY, Bounds, violation
+from analysis.pareto import non_dominated
 from analysis.schema import TrialStatus
-from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS
+from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS, Direction
 
 REPEATS, OBSERVED, WITHDRAWN, OUTSIDE = "repeats", "observed", "withdrawn", "outside"
 """Attributes of Optuna's trials: a draw that only repeated the trial of that number; a trial of another study, by its
@@ -53,3 +55,22 @@ def state_of(status: TrialStatus, fault: str | None) -> TrialState:
 
 def begun(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
     return [trial for trial in trials if trial.state is not TrialState.WAITING]
+
+
+def missing(objectives: Iterable[str], values: Mapping[str, float]) -> str | None:
+    """The first objective that was not measured, or is no finite number; ``None`` if all are there."""
+    for name in objectives:
+        if name not in values:
+            return f"objective {name} is missing"
+        if not math.isfinite(values[name]):
+            return f"objective {name} is {values[name]}"
+    return None
+
+
+def frontier(trials: Iterable[FrozenTrial], objectives: Mapping[str, Direction], bounds: Bounds) -> list[FrozenTrial]:
+    """The finished ones within ``bounds`` that no other dominates, by what they measured, whatever Optuna was told."""
+    finished = [trial for trial in trials if status_of(trial) is TrialStatus.FINISHED]
+    feasible = [trial for trial in finished if not violation(bounds, metrics_of(trial))]
+    values = [[metrics_of(trial)[name] for name in objectives] for trial in feasible]
+    best = non_dominated(values, list(objectives.values()))
+    return [trial for trial, optimal in zip(feasible, best, strict=True) if optimal]

@@ -316,6 +316,18 @@ def test_tpe_searches_several_trainables(paths: StudyPaths, tiny: Tiny) -> None:
         assert {trial.user_attrs["trainable"] for trial in search.trials()} == {"cf_amc_ssl", "robust_simclr"}
 
 
+def test_a_repeat_that_was_cut_short_does_not_stay_running(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(space={"unlisted": "fixed", "m": [1, 2]}, budget={"trials": 9})
+    with opened(paths, config) as search:
+        search.tell(ask(search), TrialStatus.FINISHED, GOOD)
+        repeated = search._study.ask()
+        search._space.suggest(repeated)
+        repeated.set_user_attr("repeats", 0)
+    with opened(paths, config) as search:
+        assert [trial.state for trial in search._study.get_trials()] == [TrialState.COMPLETE] * 2
+        assert len(search.trials()) == 1
+
+
 def test_a_grid_ends_the_search_when_it_is_exhausted(paths: StudyPaths, tiny: Tiny) -> None:
     config = tiny(sampler="grid", space={"unlisted": "fixed", "m": [1, 2, 3]}, budget={"trials": 50})
     with opened(paths, config) as search:

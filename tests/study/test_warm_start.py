@@ -173,6 +173,21 @@ def test_observations_are_known_to_the_sampler_and_to_nobody_else(tiny: Tiny, sa
     search.close()
 
 
+def test_a_recipe_is_run_although_another_study_has_run_it(tiny: Tiny) -> None:
+    space = {"unlisted": "fixed", "m": {"low": 1, "high": 5}}
+    config = tiny(space=space, start_from=["table1/cf_amc_ssl"], warm_start=["other"], budget={"trials": 2})
+    other(config, [({"adversary.replays": 3}, GOOD)])
+    paths = study_paths("tiny")
+    paths.root.mkdir()
+    record(paths, gathered(config))
+    search = Search.open(paths, config, config.search_space())
+    assert search.ask() is not None
+    assert search.trials()[0].user_attrs["recipe"] == "table1/cf_amc_ssl"
+    assert search.trials()[0].params == {"m": 3}
+    search.close(ended="over")
+    assert all(trial.state.is_finished() for trial in search._study.get_trials())
+
+
 def test_genetic_samplers_breed_from_observations(tiny: Tiny) -> None:
     config = tiny(sampler="nsga2", warm_start=["other"], budget={"trials": 10})
     other(config, [({}, GOOD)] * 60)

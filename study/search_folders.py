@@ -1,0 +1,64 @@
+"""What a search reads from its trials' folders, and writes into them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, append_event, read_events, write_json
+from analysis.schema import TrialFault, TrialStatus
+from trainables.config import TrialConfig, from_dict, to_dict
+
+
+def ending(trial: TrialPaths) -> dict[str, Any] | None:
+    """The event that ended the trial; ``None`` while it runs."""
+    return next((event for event in reversed(read_events(trial)) if event["kind"] == ENDED), None)
+
+
+def share_of(trial: TrialPaths) -> float | None:
+    """The share of a GPU that the last attempt held."""
+    events = reversed(read_events(trial))
+    return next((event.get("gpu_share") for event in events if event["kind"] == ATTEMPT), None)
+
+
+def record_end(trial: TrialPaths, status: TrialStatus, reason: str, fault: TrialFault | None) -> dict[str, Any]:
+    """Write the end that a trial did not write itself, with what it had measured last."""
+    events = read_events(trial)
+    attempts = [event["attempt"] for event in events if event["kind"] == ATTEMPT]
+    metrics: dict[str, float] = next((event["metrics"] for event in reversed(events) if event["kind"] == EPOCH), {})
+    end = {"status": str(status), "reason": reason, "metrics": metrics} | ({"fault": str(fault)} if fault else {})
+    append_event(trial, ENDED, max(attempts, default=0), **end)
+    return end
+
+
+def write_config(
+    paths: StudyPaths,
+    number: int,
+    trainable: str,
+    params: Mapping[str, Any],
+    config: TrialConfig | None,
+    marks: Mapping[str, Any],
+) -> None:
+    """What the trial is to run; without a config it was no valid draw and will not. ``marks``: as ``micro_batches``."""
+    written = {
+        "number": number,
+        "trainable": trainable,
+        "params": dict(params),
+        "config": to_dict(config) if config else {},
+        **marks,
+    }
+    write_json(paths.trial(number).config, written)
+
+
+def config_of(trial: TrialPaths) -> TrialConfig:
+    """What the trial was to run."""
+    return from_dict(json.loads(trial.config.read_text())["config"])
+
+
+def trainable_of(trial: TrialPaths) -> str | None:
+    """The trainable of a trial whose configuration has reached the disk."""
+    try:
+        return str(json.loads(trial.config.read_text())["trainable"])
+    except FileNotFoundError:
+        return None
