@@ -157,6 +157,7 @@ class Soak:
     kills: list[Kill]
     rng: random.Random
     done: list[dict[str, Any]] = field(default_factory=list)
+    driver: subprocess.Popen[bytes] | None = None
     starts: int = 0
     late_starts: int = 0
     returns: int | None = None
@@ -166,19 +167,18 @@ class Soak:
         """Drive the study to its end. Raises ``RuntimeError`` if it hangs, or if its driver fails of itself."""
         self._file.write_text(study(trials).to_yaml())
         events = Events(self.paths)
-        driver = self._start()
+        self._start()
         count, heard = 0, time.monotonic()
-        while (code := driver.poll()) != 0:
+        while (code := self.driver.poll()) != 0:
             if code == -signal.SIGKILL or (code and self._ray_was_late()):
-                driver = self._start()
+                self._start()
             elif code:
                 raise RuntimeError(f"the driver ended with {code}: {self._log.read_text()[-3000:]}")
             now = events.refresh()
             heard = time.monotonic() if now > count else heard
             count = now
-            self._act(count, events, driver)
+            self._act(count, events)
             if time.monotonic() - heard > SILENCE_S:
-                driver.kill()
                 raise RuntimeError(f"no event for {SILENCE_S:.0f} s after {count}")
             time.sleep(0.05)
         events.refresh()
@@ -192,12 +192,12 @@ class Soak:
     def _file(self) -> Path:
         return self.paths.root.parent / "soak.yaml"
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> None:
         self.starts += 1
-        begun = any(self.paths.each_trial())
+        begun = self.paths.study_file.exists()
         command = [sys.executable, "-m", "study", *(("resume", NAME) if begun else ("launch", str(self._file)))]
         with open(self._log, "ab") as log:
-            return subprocess.Popen([*command, "--tracking-uri", self.server.uri], stdout=log, stderr=log)  # noqa: S603
+            self.driver = subprocess.Popen([*command, "--tracking-uri", self.server.uri], stdout=log, stderr=log)  # noqa: S603
 
     def _ray_was_late(self) -> bool:
         """Ray gives itself half a minute to start, which a machine with much else to do may not grant."""
@@ -205,7 +205,7 @@ class Soak:
         self.late_starts += late
         return late
 
-    def _act(self, count: int, events: Events, driver: subprocess.Popen[bytes]) -> None:
+    def _act(self, count: int, events: Events) -> None:
         if self.returns is not None and count >= self.returns:
             self.server.begin()
             self.returns = None
@@ -220,8 +220,8 @@ class Soak:
             self.server.kill()
             self.returns = kill.until
         elif kill.what == "driver":
-            driver.kill()
-            driver.wait()
+            self.driver.kill()
+            self.driver.wait()
         else:
             kill_process(self.rng.choice(running))
         self.done.append({"what": kill.what, "planned": kill.event, "event": count})
@@ -307,9 +307,11 @@ def soak(trials: int, seed: int, folder: Path) -> dict[str, Any]:
     os.environ |= {"ROBUST_SSL_STUDIES": str(folder), "OMP_NUM_THREADS": "1"}
     paths, began = StudyPaths(folder / NAME), time.monotonic()
     server = Server(f"sqlite:///{folder}/server.db", folder)
-    server.start()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through what follows
+    server.begin()
     run = Soak(paths=paths, server=server, kills=plan(trials, seed), rng=random.Random(seed))
     try:
+        server.wait()
         events = run.run(trials)
         if not server.running:
             server.begin()
@@ -319,6 +321,8 @@ def soak(trials: int, seed: int, folder: Path) -> dict[str, Any]:
             subprocess.run([sys.executable, "-m", "study", "sync", NAME, "--tracking-uri", server.uri], check=True)  # noqa: S603
         found = list(problems(paths, server.uri, trials, events.ended))
     finally:
+        if run.driver:
+            run.driver.kill()
         server.kill()
     attempts = [sum(event["kind"] == ATTEMPT for event in read_events(trial)) for trial in paths.each_trial()]
     return {
