@@ -21,7 +21,7 @@ from study.disk import full_disk
 from study.interrupts import interruptible
 from study.losses import newest_attempt
 from study.ray_cluster import resources
-from study.ray_losses import cause_of, excuse_of, out_of_room, read_error
+from study.ray_losses import cause_of, excuse_of, memory_kills_are_losses, out_of_room, read_error
 from study.search import Assignment
 from study.session import Session
 from study.worker import resources_of, run_on_ray
@@ -40,7 +40,7 @@ def run(session: Session) -> None:
     """
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     failures, ended = 0, _ended(session)
-    with interruptible(session.interrupt):
+    with interruptible(session.interrupt), memory_kills_are_losses():
         while not session.over():
             try:
                 _fit(session)

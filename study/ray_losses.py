@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pickle
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import ActorDiedError, RayTaskError
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 from ray.tune.experiment import Trial
 
 from study.disk import full_disk
@@ -18,11 +21,29 @@ NODE_PATIENCE_S = 3.0
 _POLL_S = 0.1
 
 
+@contextmanager
+def memory_kills_are_losses() -> Iterator[None]:
+    """Within: a worker that Ray's memory monitor kills is a lost actor to Tune, which else ends the whole study."""
+    tunes: Any = RayActorManager
+    unchanged = tunes._actor_task_failed
+
+    def translated(manager: Any, task: Any, exception: Exception) -> None:
+        if isinstance(exception, OutOfMemoryError):
+            exception = RayActorError(error_msg="Ray ended its process because the node ran out of memory")
+        unchanged(manager, task, exception)
+
+    tunes._actor_task_failed = translated
+    try:
+        yield
+    finally:
+        tunes._actor_task_failed = unchanged
+
+
 def read_error(trial: Trial) -> Exception | None:
     """The newest error of a trial, from Tune's own files on this machine; ``None`` if it kept none."""
     try:
         error = pickle.loads(Path(str(trial.pickled_error_file)).read_bytes())  # noqa: S301 - this driver wrote it
-    except (OSError, TypeError, pickle.PickleError):
+    except Exception:  # whatever it was, it must not end the study
         return None
     return error if isinstance(error, Exception) else None
 
@@ -35,7 +56,7 @@ def cause_of(error: Exception | None) -> str:
 
 def excuse_of(error: Exception | None, node: str | None) -> str | None:
     """Why the loss is not the trial's own: the ``node`` it ran on was preempted or is gone."""
-    if not isinstance(error, ActorDiedError):
+    if not isinstance(error, RayActorError):
         return None
     if error.preempted:
         return "its node was preempted"

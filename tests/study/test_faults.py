@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.exceptions import OutOfMemoryError
 from rich.console import Console
 
 from analysis import schema
@@ -227,6 +229,28 @@ def test_when_tune_falls_over_it_is_started_again(
     assert resumed_epochs(paths.trial(0))[0] == 0
     assert resumed_epochs(paths.trial(0))[-1] >= 1
     assert "starting it again with the unfinished trials" in console.file.getvalue()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_worker_that_rays_memory_monitor_kills_is_one_loss(
+    tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch, assert_nothing_lost: Callable[..., Any]
+) -> None:
+    resolved, killed = RayActorManager._actor_task_resolved, []
+
+    def once(manager: RayActorManager, task: Any, result: Any) -> None:
+        if killed:
+            return resolved(manager, task, result)
+        killed.append(of_kind(study_paths("tiny").trial(0), ATTEMPT)[-1]["pid"])
+        os.kill(killed[0], signal.SIGKILL)
+        return manager._actor_task_failed(task, OutOfMemoryError("the node is running low on memory"))
+
+    monkeypatch.setattr(RayActorManager, "_actor_task_resolved", once)
+    paths = launch(tiny(settings=LONG, budget={"trials": 1}), console=console)
+    assert assert_nothing_lost(paths, 1, mlflow=False)[0]["status"] == "finished"
+    assert [loss["reason"] for loss in of_kind(paths.trial(0), LOST)] == [
+        "Ray ended its process because the node ran out of memory"
+    ]
+    assert "starting it again" not in console.file.getvalue()
 
 
 @pytest.mark.usefixtures("cluster")
