@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 from collections.abc import Iterable, Iterator
@@ -33,12 +34,14 @@ CLIENT_SETTINGS = {
 
 
 def prepare_client() -> None:
-    """Settings that MLflow takes from the environment alone; what the user has set stays.
+    """Settings that MLflow takes from the environment alone, where what the user has set stays, and MLflow itself.
 
-    To be called before a thread is started: changing the environment beside other threads is not safe.
+    To be called before a thread is started: changing the environment beside other threads is not safe, and Tune, which
+    imports MLflow, too, would in another thread leave both with half a module for good.
     """
     for name, value in CLIENT_SETTINGS.items():
         os.environ.setdefault(name, value)
+    importlib.import_module("mlflow.tracking")
 
 
 @dataclass
