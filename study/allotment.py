@@ -18,6 +18,8 @@ class Share:
     cpus: float
     gpus: float
     why: str = "as asked"
+    processes: int = 1
+    """That the trial runs in, each with as much of both."""
 
     @property
     def gpu_share(self) -> float:
@@ -26,7 +28,8 @@ class Share:
 
     @property
     def threads(self) -> int:
-        return max(1, int(self.cpus))
+        """Of each process."""
+        return max(1, int(self.cpus / self.processes + _ROUNDING))
 
 
 @dataclass(frozen=True, kw_only=True)

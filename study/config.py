@@ -124,6 +124,8 @@ class Resources(_Section):
     """For all trainables or by trainable; ``auto``: as measured; ``None``: one if the machine has a GPU, else none."""
     cpus_per_trial: Annotated[float | dict[str, float], BeforeValidator(cpus_asked)] = 1.0
     """For all trainables or by trainable, 1 for those that are not named."""
+    processes_per_trial: int | None = Field(default=None, gt=0)
+    """Across which a trial's batches are divided, with the same result; ``None``: one a GPU, on the CPU one."""
     max_concurrent: int | None = Field(default=None, gt=0)
     max_failures: int = Field(default=3, ge=0)
     """How often a trial is tried again after its worker was lost; a node that went away does not count."""

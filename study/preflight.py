@@ -8,13 +8,15 @@ from analysis.layout import StudyPaths
 from search_spaces.space import Part, SearchSpace
 from study.allotment import Allotment, Share, allotment
 from study.config import Resources, StudyConfig
-from study.resources import gpus_per_trial
+from study.resources import gpus_per_trial, processes_per_trial
 from study.samplers import make_sampler
 from study.shares import of_trainable
 from study.start import start_params
 from trainables.config import ConfigError, UserError
 from trainables.cost import batches_per_epoch
 from trainables.metrics import AUTO_ATTACK_ACCURACY
+from trainables.parallel import World
+from trainables.pretrain import check_world
 from trainables.trial import check_fit, load_all
 
 
@@ -88,6 +90,8 @@ def allot(
         if part.base.device.startswith("cuda") and not available.get("GPU"):
             raise ConfigError(f"device is {part.base.device!r} but no GPU is visible; set it to auto or cpu")
     shares = {part.trainable: _share(asked, part, available, measured.get(part.trainable)) for part in space.parts}
+    for part in space.parts:
+        _check_processes(part, shares[part.trainable])
     at_most = asked.max_concurrent if side_by_side else 1
     return allotment(shares, available.get("CPU", 0.0), available.get("GPU", 0.0), at_most)
 
@@ -96,4 +100,11 @@ def _share(asked: Resources, part: Part, available: Mapping[str, float], measure
     cpus = of_trainable(asked.cpus_per_trial, part.trainable, 1.0)
     wanted = of_trainable(asked.gpus_per_trial, part.trainable, None)
     gpus, why = measured or gpus_per_trial(wanted, available, part.base.device)
-    return Share(cpus=float(cpus), gpus=gpus, why=why)
+    processes = processes_per_trial(asked.processes_per_trial, gpus)
+    return Share(cpus=float(cpus), gpus=gpus, why=why, processes=processes)
+
+
+def _check_processes(part: Part, share: Share) -> None:
+    """``ConfigError`` where a trial's processes could not divide its batch; a searched one costs who draws it."""
+    if not {"batch_size", "micro_batches"} & set(dict(part.searched)):
+        check_world(part.config({}), World(size=share.processes))

@@ -134,6 +134,7 @@ class _Searcher(_Unpickled, Searcher):
             "gpus": share.gpus,
             "gpu_share": share.gpu_share,
             "threads": share.threads,
+            "processes": share.processes,
             "recompute": "recompute" in self._session.config.resources.on_out_of_memory,
             "storage": self._session.config.storage,
             "silence_s": 60 * self._session.config.resources.silence_minutes,

@@ -36,6 +36,20 @@ def gpus_per_trial(asked: float | None, available: Mapping[str, float], device: 
     return float(asked), "as asked"
 
 
+def processes_per_trial(asked: int | None, gpus: float) -> int:
+    """Processes of a trial that holds so many GPUs: one each; on the CPU as asked, else one.
+
+    Raises ``ResourceError`` where GPUs and processes do not match.
+    """
+    one_each = max(1, int(gpus))
+    if gpus > 0 and asked not in (None, one_each):
+        raise ResourceError(
+            f"resources.processes_per_trial is {asked} on {gpus:g} GPUs a trial, where each whole GPU has one process; "
+            "leave it out"
+        )
+    return one_each if asked is None else asked
+
+
 def confine(threads: int, gpu_share: float) -> None:
     """Hold this process to its part: so many threads, so much of the GPU's memory.
 

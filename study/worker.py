@@ -173,15 +173,25 @@ def run_on_ray(config: dict[str, Any]) -> dict[str, Any]:
         config["number"],
         terms,
         on_report=lambda report: tune.report({"epoch": report.epoch}),
+        train=_train(config["processes"], config["threads"]),
     )
     return {"status": str(ended.status)}
+
+
+def _train(processes: int, threads: int) -> Train | None:
+    if processes == 1:
+        return None
+    from study.ranks import in_ranks
+
+    return in_ranks(processes, threads)
 
 
 def resources_of(config: dict[str, Any]) -> PlacementGroupFactory:
     """What Ray reserves for the trial of this ``config``: its own share, as its trainable has it."""
     from ray.tune import PlacementGroupFactory
 
-    return PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
+    processes = config["processes"]
+    return PlacementGroupFactory([{"CPU": config["cpus"] / processes, "GPU": config["gpus"] / processes}] * processes)
 
 
 def _already_ended(paths: TrialPaths) -> Ended | None:

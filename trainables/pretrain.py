@@ -55,7 +55,7 @@ class Pretraining:
         device: torch.device,
         world: World = ALONE,
     ) -> None:
-        _check_world(config, world)
+        check_world(config, world)
         self.config = config
         self._world = replace(world, groups=config.optimiser.micro_batches)
         self.device = device
@@ -286,7 +286,8 @@ class Pretraining:
         return clean, one, several
 
 
-def _check_world(config: TrialConfig, world: World) -> None:
+def check_world(config: TrialConfig, world: World) -> None:
+    """``ConfigError`` where the ranks of ``world`` cannot divide a batch evenly."""
     size, groups = config.optimiser.batch_size, config.optimiser.micro_batches
     require(
         size % (groups * world.size) == 0,
