@@ -27,10 +27,10 @@ def memory_kills_are_losses() -> Iterator[None]:
     tunes: Any = RayActorManager
     unchanged = tunes._actor_task_failed
 
-    def translated(manager: Any, task: Any, exception: Exception) -> None:
+    def translated(manager: Any, tracked_actor_task: Any, exception: Exception) -> None:
         if isinstance(exception, OutOfMemoryError):
             exception = RayActorError(error_msg="Ray ended its process because the node ran out of memory")
-        unchanged(manager, task, exception)
+        unchanged(manager, tracked_actor_task, exception)
 
     tunes._actor_task_failed = translated
     try:

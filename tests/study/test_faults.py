@@ -151,6 +151,8 @@ def sabotaged(faults: dict[int, str]) -> Callable[[dict[str, Any]], dict[str, An
         from trainables import trial
 
         sound, fault = trial.run, faults.get(config["number"], "none")
+        if fault == "cannot begin":
+            raise ImportError("sabotaged")
 
         def faulty(*args: Any, **kwargs: Any) -> Any:
             if fault == "raises":
@@ -181,20 +183,21 @@ def sabotaged(faults: dict[int, str]) -> Callable[[dict[str, Any]], dict[str, An
 def test_what_a_trial_does_to_itself_is_its_result_and_the_study_goes_on(
     tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch, assert_nothing_lost: Callable[..., Any]
 ) -> None:
-    faults = {0: "raises", 1: "returns NaN", 2: "exhausts memory", 3: "exits"}
+    faults = {0: "raises", 1: "returns NaN", 2: "exhausts memory", 3: "exits", 4: "cannot begin"}
     monkeypatch.setattr(ray_backend, "run_on_ray", sabotaged(faults))
     resources = {"max_concurrent": 1, "max_failures": 1}
-    paths = launch(tiny(budget={"trials": 5}, resources=resources, tracking={}), console=console)
-    ends = assert_nothing_lost(paths, 5)
+    paths = launch(tiny(budget={"trials": 6}, resources=resources, tracking={}), console=console)
+    ends = assert_nothing_lost(paths, 6)
     assert [(end["status"], end.get("fault")) for end in ends.values()] == [
         *[("failed", "error")] * 3,
-        ("failed", "lost"),
+        *[("failed", "lost")] * 2,
         ("finished", None),
     ]
     assert [end["reason"] for end in ends.values()][:2] == ["ValueError: sabotaged", "pgd_accuracy is nan"]
     assert ends[2]["reason"].startswith("MemoryError")
     assert ends[3]["reason"].startswith("lost 2 times: The actor is dead because its worker process has died")
-    assert [len(of_kind(paths.trial(number), ATTEMPT)) for number in ends] == [1, 1, 1, 2, 1]
+    assert ends[4]["reason"] == "lost 2 times: ImportError: sabotaged"
+    assert [len(of_kind(paths.trial(number), ATTEMPT)) for number in ends] == [1, 1, 1, 2, 0, 1]
 
 
 @pytest.mark.usefixtures("cluster")
@@ -237,12 +240,13 @@ def test_a_worker_that_rays_memory_monitor_kills_is_one_loss(
 ) -> None:
     resolved, killed = RayActorManager._actor_task_resolved, []
 
-    def once(manager: RayActorManager, task: Any, result: Any) -> None:
+    def once(manager: RayActorManager, tracked_actor_task: Any, result: Any) -> None:
         if killed:
-            return resolved(manager, task, result)
+            return resolved(manager, tracked_actor_task, result)
         killed.append(of_kind(study_paths("tiny").trial(0), ATTEMPT)[-1]["pid"])
         os.kill(killed[0], signal.SIGKILL)
-        return manager._actor_task_failed(task, OutOfMemoryError("the node is running low on memory"))
+        low = OutOfMemoryError("the node is running low on memory")
+        return manager._actor_task_failed(tracked_actor_task=tracked_actor_task, exception=low)
 
     monkeypatch.setattr(RayActorManager, "_actor_task_resolved", once)
     paths = launch(tiny(settings=LONG, budget={"trials": 1}), console=console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import signal
@@ -205,6 +206,24 @@ def test_a_disk_that_fills_up_pauses_the_study_and_nothing_is_lost(
     attempts = [event for event in read_events(paths.trial(1)) if event["kind"] == ATTEMPT]
     assert [event["resumed_epoch"] for event in attempts] == [0, 1]
     assert checkpoint != paths.trial(1).checkpoint.read_bytes()
+
+
+def test_a_full_disk_is_no_fault_of_the_trial_whatever_a_library_makes_of_it(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch raises a RuntimeError of its own while the system's error is handled."""
+
+    def saving(*args: Any, **kwargs: Any) -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError:
+            raise RuntimeError("unexpected pos 704 vs 598")  # noqa: B904
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "run", saving)
+        with pytest.raises(UserError, match=r"a disk is full \(.*No space left on device\); make room"):
+            launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
+    assert kinds(study_paths("tiny"), 0) == [ATTEMPT]
 
 
 def test_a_study_asked_to_stop_ends_with_the_trial_that_runs(
