@@ -91,7 +91,7 @@ def test_a_batch_that_the_processes_cannot_divide_is_refused(tiny: Tiny) -> None
 
 @pytest.mark.usefixtures("cluster")
 class TestOnRay:
-    pytestmark = RAY  # noqa: RUF012
+    pytestmark = RAY
 
     def test_two_processes_have_the_result_of_one(self, tiny: Tiny) -> None:
         paths = launch(tiny(settings={"optimiser.epochs": 2}, budget={"trials": 1}, resources=TWO), console=quiet())
