@@ -15,6 +15,7 @@ import typer
 from analysis.layout import StudyPaths, studies_folder, study_paths
 from analysis.schema import UI_ADDRESS
 from study import supervise as supervision
+from study.command_line import hide_secrets
 from study.disk import full_disk
 from trainables.config import UserError
 
@@ -548,6 +549,7 @@ def main() -> None:
 
     What runs a study runs under a process that stands by.
     """
+    hide_secrets()
     arguments = sys.argv[1:]
     if supervision.is_wanted(arguments):
         arguments = supervision.stand_by(arguments)

@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray.exceptions import AuthenticationError
 
-from study.ray_local import hide_secrets, keep_token_private, on_loopback
+from study.ray_local import keep_token_private, on_loopback
 from trainables.config import UserError
 
 PATIENCE_S = 3600.0
@@ -53,7 +53,6 @@ def cluster(address: str | None, *, patience_s: float = 0.0) -> Iterator[Mapping
         return
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    hide_secrets()
     with nullcontext() if address else on_loopback():
         if address:
             _join(address, time.monotonic() + patience_s)

@@ -1,18 +1,14 @@
-"""What keeps Ray to itself: its own machine's loopback interface, a token only its user can read, no secrets."""
+"""What keeps a Ray on one machine to itself: the loopback interface, and a token only its user can read."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ray import _raylet
 from ray._private import ray_constants
-
-from study.tracking_uri import redact
 
 TOKEN_VARIABLES = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
@@ -48,13 +44,6 @@ def keep_token_private() -> None:
             _create(path, secrets.token_hex(32))
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
-
-
-def hide_secrets() -> None:
-    """Take passwords out of this process's command line, which ``ps`` shows and Ray keeps in its files."""
-    shown = [redact(argument) if "://" in argument else argument for argument in sys.orig_argv]
-    if shown != sys.orig_argv:
-        _raylet.setproctitle(" ".join(shown))  # type: ignore[attr-defined]
 
 
 def _create(path: Path, text: str) -> None:
