@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from analysis import labels
-from analysis.layout import StudyPaths
+from analysis.layout import StudyPaths, read_json
 from analysis.pareto import non_dominated
-from analysis.runs import PARAM, Study, read_json
+from analysis.runs import PARAM, Study
 from analysis.uncertainty import over_seeds
 from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, AUTO_ATTACK_IMAGES, FORWARD_EQUIVALENTS, GPU_MINUTES
 

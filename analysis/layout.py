@@ -232,6 +232,15 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(finite(value), indent=2) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in ``path``; empty if the file is missing, half-written or no object."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):  # what one file lacks costs its own values and nothing else
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def finite(value: Any) -> Any:
     """JSON has no NaN and no infinity: they become the strings "NaN", "Infinity", "-Infinity", which float() reads."""
     if isinstance(value, float) and not math.isfinite(value):

@@ -6,7 +6,6 @@ everything after that. A file that is missing, torn or half-written costs its ow
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import pandas as pd
 
 from analysis import constraints
 from analysis.download import RunLink, StudyNotFoundError, download_study, run_link
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, read_events
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, read_events, read_json
 from analysis.schema import TrialStatus
 from trainables.metrics import CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
 
@@ -221,11 +220,3 @@ def number_or_nan(value: object) -> float:
 
 def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in ``path``; empty if the file is missing or half-written."""
-    try:
-        return _mapping(json.loads(path.read_bytes()))
-    except (FileNotFoundError, ValueError):
-        return {}

@@ -322,4 +322,4 @@ def _partial(cls: type[StudyConfig], values: Mapping[str, Any], bad: set[str | i
     good = {key: value for key, value in values.items() if key in cls.model_fields and key not in bad}
     if "trainables" not in good:
         good |= {"trainables": list(TRAINABLES), "sampler": "tpe"}
-    return cls.model_construct(**good)
+    return cls.model_validate({"name": "unnamed", "budget": {"trials": 1}} | good)

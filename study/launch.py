@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from analysis.layout import StudyPaths, study_paths, write_atomically, write_json
+from analysis.layout import StudyPaths, read_json, study_paths, write_atomically, write_json
 from search_spaces.space import SearchSpace
 from study import extension, stop, warm_start
 from study.allotment import Allotment
@@ -149,7 +149,7 @@ def _replayed(replay: Replay | None) -> dict[str, str]:
 
 def _check_kind(paths: StudyPaths, replay: Replay | None) -> None:
     """Figures that were replayed and such that were measured never stand in one study."""
-    replayed = "replayed" in json.loads(paths.manifest.read_text())
+    replayed = "replayed" in read_json(paths.manifest)
     if replayed and replay is None:
         raise UserError(f"study {paths.name} replays recorded trials; resume it with --backend replay --curves FILE")
     if replay is not None and not replayed:

@@ -27,18 +27,20 @@ def make_sampler(name: str, seed: int, trials: int, space: SearchSpace) -> BaseS
         raise ConfigError(f"sampler is {name!r}; choose one of {', '.join(get_args(SamplerName))}")
     if name == "grid" and space.continuous:
         raise ConfigError(not_a_grid(space.continuous[0][1]))
+    if name not in _OF_POINTS:
+        return stock_sampler(name, int(np.random.SeedSequence([seed, trials]).generate_state(1)[0]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        if name in _OF_POINTS:
-            return _OF_POINTS[name](space, seed, trials)
-        return stock_sampler(name, int(np.random.SeedSequence([seed, trials]).generate_state(1)[0]))
+        return _OF_POINTS[name](space, seed, trials)
 
 
 def stock_sampler(name: str, seed: int) -> BaseSampler:
     """One that needs to know nothing of the space; ``ConfigError`` for any other."""
     if name not in _STOCK:
         raise ConfigError(f"sampler is {name!r}; choose one of {', '.join(_STOCK)}")
-    return _STOCK[name](seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return _STOCK[name](seed)
 
 
 def not_a_grid(dimension: str) -> str:

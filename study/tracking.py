@@ -122,9 +122,9 @@ class Tracker:
             self._changed |= changed
 
     def _remember(self, problem: str) -> None:
-        if problem != self.problem:
+        is_new, self.problem = problem != self.problem, problem
+        if is_new:
             _log.warning("MLflow at %s: %s; the study goes on, delivery is tried again", redact(self._uri), problem)
-        self.problem = problem
 
 
 def check_tracking(paths: StudyPaths, uri: str | None) -> None:

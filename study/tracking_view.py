@@ -54,7 +54,7 @@ class RunView:
 
 
 def read_manifest(paths: StudyPaths) -> dict[str, Any]:
-    return _read_json(paths.manifest)
+    return layout.read_json(paths.manifest)
 
 
 def trial_view(paths: StudyPaths, trial: TrialPaths, manifest: Mapping[str, Any]) -> RunView | None:
@@ -62,7 +62,7 @@ def trial_view(paths: StudyPaths, trial: TrialPaths, manifest: Mapping[str, Any]
     events = layout.read_events(trial)
     if not events:
         return None
-    stored = _read_json(trial.config)
+    stored = layout.read_json(trial.config)
     status, reason = _standing(events, stored)
     trainable = str(stored.get("trainable", "unknown"))
     return RunView(
@@ -218,7 +218,7 @@ def _trial_tags(
     stored: Mapping[str, Any],
     events: Sequence[Mapping[str, Any]],
 ) -> dict[str, str]:
-    result = _read_json(trial.result)
+    result = layout.read_json(trial.result)
     evaluation = manifest.get("evaluation", {}) | stored.get("config", {}).get("evaluation", {})
     tags = {
         schema.ROLE: "trial",
@@ -286,11 +286,3 @@ def _values(event: Mapping[str, Any]) -> dict[str, float]:
 
 def _milliseconds(event: Mapping[str, Any]) -> int:
     return int(event["time"] * 1000)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):  # what one file lacks costs its own values and nothing else
-        return {}
-    return values if isinstance(values, dict) else {}

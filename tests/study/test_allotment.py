@@ -153,7 +153,7 @@ def test_a_share_for_a_stranger_is_a_fault(tiny: Tiny) -> None:
 
 @pytest.mark.usefixtures("studies")
 def test_attempts_and_costs_are_by_the_trial_s_own_share(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("study.launch.machine", lambda: {"CPU": 4.0, "GPU": 1.0})
+    monkeypatch.setattr("study.executor.machine", lambda: {"CPU": 4.0, "GPU": 1.0})
     gpus = {"cf_amc_ssl": 0.25, "robust_simclr": 0.5}
     config = tiny({"device": "auto"}, resources={"gpus_per_trial": gpus}, budget={"trials": 4}, **TWO, seed=3)
     paths = launch(config, backend="inline", console=Console(file=io.StringIO()))

@@ -380,8 +380,8 @@ def test_a_trial_that_ran_out_of_memory_teaches_the_sampler(paths: StudyPaths, t
             fault = "out_of_memory" if number == 0 else "error"
             append_event(paths.trial(number), ENDED, 1, status="failed", reason="why", metrics={}, fault=fault)
             search.settle(number)
-        assert states(search) == [TrialState.PRUNED, TrialState.FAIL]
-        assert [status_of(trial) for trial in search.trials()] == [TrialStatus.FAILED] * 2
+        assert states(search)[:2] == [TrialState.PRUNED, TrialState.FAIL]
+        assert [status_of(trial) for trial in search.trials()[:2]] == [TrialStatus.FAILED] * 2
         assert search.trials()[0].constraints == {"peak_memory_gib": 1.0}
         assert search.trials()[1].constraints == {}
         while (assignment := search.ask()) is not None:

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from analysis.layout import study_paths
 from analysis.runs import read_study
-from study import ray_cluster
+from study import ray_backend, ray_cluster
+from study.allotment import Share, allotment
 from study.config import StudyConfig
 from study.launch import launch
 from study.ray_backend import _Searcher
 from study.search import Assignment, Search
-from study.session import Allotment, Session
+from study.session import Session
 
 Tiny = Callable[..., StudyConfig]
 pytestmark = pytest.mark.usefixtures("studies")
@@ -25,10 +27,10 @@ pytestmark = pytest.mark.usefixtures("studies")
 class _Thinking:
     """A session whose next trial takes until it is allowed."""
 
-    allotment = Allotment(cpus=1, gpus=0, concurrent=1)
+    allotment = allotment({"cf_amc_ssl": Share(cpus=1, gpus=0)}, cpus=1, gpus=0, at_most=None)
 
-    def __init__(self, paths: Any) -> None:
-        self.paths, self.allowed, self.asked = paths, threading.Event(), 0
+    def __init__(self, paths: Any, config: StudyConfig) -> None:
+        self.paths, self.config, self.allowed, self.asked = paths, config, threading.Event(), 0
 
     def next(self) -> Assignment:
         self.asked += 1
@@ -36,10 +38,11 @@ class _Thinking:
         return Assignment(7, "cf_amc_ssl")
 
 
-def test_a_suggestion_that_takes_long_is_asked_for_once_and_fetched_later(studies: Any) -> None:
-    from analysis.layout import study_paths
-
-    session: Any = _Thinking(study_paths("tiny"))
+def test_a_suggestion_that_takes_long_is_asked_for_once_and_fetched_later(
+    studies: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_backend, "resources", lambda: {"CPU": 1.0})
+    session: Any = _Thinking(study_paths("tiny"), tiny())
     searcher = _Searcher(session)
     assert searcher.suggest("a") is None
     assert searcher.suggest("a") is None
