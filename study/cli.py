@@ -475,7 +475,7 @@ def record(
 @app.command(epilog="Example: study simulate synthetic --seeds 20 -o comparison.html   (or study simulate FILE)")
 def simulate(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="Recorded trials, synthetic, or one synthetic family's name.")
+        str, typer.Argument(metavar="SOURCE", help="Recorded trials, synthetic, drawn, or one family's name.")
     ],
     samplers: Annotated[str, typer.Option(metavar="A,B", help="random, tpe, nsga2, ...")] = "random",
     schedulers: Annotated[

@@ -220,3 +220,28 @@ TUNING = {
     )
 }
 """Families on which a rule's defaults may be chosen; they are never reported as evidence for it."""
+
+
+def _drawn(number: int) -> Family:
+    """A family whose constants nobody chose."""
+    random = np.random.default_rng([DRAWN_SEED, number])
+    return Family(
+        name=f"drawn_{number}",
+        summary="constants drawn at random",
+        late=random.uniform(0, 0.6),
+        pace_late=random.uniform(0, 0.6),
+        pace_gain=random.uniform(0, 0.33),
+        lag=random.uniform(0, 0.5),
+        collapse=random.uniform(0, 0.6),
+        doublings=float(random.integers(0, 4)),
+        length_gain=random.uniform(0, 0.3),
+        epochs=int(random.integers(5, 21)),
+        bias=random.uniform(0.005, 0.02),
+        optimum=(random.uniform(0.2, 0.8), random.uniform(0.2, 0.8)),
+        width=random.uniform(0.25, 0.45),
+    )
+
+
+DRAWN_SEED = 2026
+DRAWN = {family.name: family for family in map(_drawn, range(10))}
+"""Held out: drawn after every default was chosen, and not looked at before."""

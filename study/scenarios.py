@@ -14,13 +14,13 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import Trial, TrialState
 
 from study.curves import EVALUATION_IMAGES, Curve, CurvesError, Nearest, read
-from study.families import DIMENSIONS, REPORTED, TUNING, Family, Pair
+from study.families import DIMENSIONS, DRAWN, REPORTED, TUNING, Family, Pair
 from study.samplers import stock_sampler
 from study.scheduler import probe_images
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
 
-SYNTHETIC = "synthetic"
-"""Names all reported families at once."""
+_SETS = {"synthetic": REPORTED, "drawn": DRAWN}
+"""Many families under one name."""
 RANDOM = "random"
 
 
@@ -93,15 +93,15 @@ class Recorded:
 
 
 def scenarios(source: str) -> list[Scenario]:
-    """``synthetic``, the name of one family, or a file of recorded trials; ``CurvesError`` for anything else."""
-    families = REPORTED | TUNING
-    if source == SYNTHETIC:
-        return [Synthetic(family) for family in REPORTED.values()]
+    """``synthetic``, ``drawn``, one family's name, or a file of recorded trials; ``CurvesError`` for anything else."""
+    families = REPORTED | TUNING | DRAWN
+    if source in _SETS:
+        return [Synthetic(family) for family in _SETS[source].values()]
     if source in families:
         return [Synthetic(families[source])]
     if not Path(source).exists():
         raise CurvesError(
-            f"{source!r} is neither a file of recorded trials nor a family; choose {SYNTHETIC} or {', '.join(families)}"
+            f"{source!r} is neither a file of recorded trials nor a family; choose {', '.join([*_SETS, *families])}"
         )
     return [Recorded(Path(source).stem, read(Path(source)))]
 

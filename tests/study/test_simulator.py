@@ -14,14 +14,14 @@ from analysis.pareto import hypervolume
 from study.baselines import SCHEDULERS, Asha, nobody
 from study.comparison import compare
 from study.curves import EVALUATION_IMAGES, Curve
-from study.families import DIMENSIONS, REPORTED, TUNING, Family
+from study.families import DIMENSIONS, DRAWN, REPORTED, TUNING, Family
 from study.halving import Point, Rule
 from study.scenarios import RANDOM, Drawn, Recorded, Synthetic, proposals, scenarios
 from study.simulator import BOTH, Outcome, Run, finished_by, simulate
 from trainables.metrics import GPU_MINUTES, PROBE_ACCURACY, TRAIN_FORWARD_EQUIVALENTS
 
 CURVES = Path(__file__).parent / "recorded" / "digits.jsonl"
-FAMILIES = REPORTED | TUNING
+FAMILIES = REPORTED | TUNING | DRAWN
 MIDDLE = dict.fromkeys(DIMENSIONS, 0.5)
 RULE = Rule(eta=2, rungs=2, minimum=4, errors=1)
 
