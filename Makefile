@@ -3,16 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow lint types imports check lock clean
+.PHONY: demo test test-slow test-exhaustive lint types imports check lock clean
 
 demo: $(READY)  ## Run a small study on real images, end to end, on the CPU
 	$(BIN)/study demo
 
 test: $(READY)  ## The default tests
-	$(BIN)/pytest -m "not slow" -n auto --dist worksteal
+	$(BIN)/pytest -m "not slow and not exhaustive" -n auto --dist worksteal
 
 test-slow: $(READY)  ## The tests that take longer
 	$(BIN)/pytest -m slow -n auto --dist loadgroup
+
+test-exhaustive: $(READY)  ## Every row of every table, and more of the same
+	$(BIN)/pytest -m exhaustive -n auto
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -378,7 +378,7 @@ def test_all_rows_of_table_1_learn_at_tiny_scale(tmp_path):
 OTHERS = sorted(TABLES.keys() - {"table1", "rcs"})
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("table", OTHERS)
 def test_every_row_of_the_other_tables_learns_at_tiny_scale(table):
     """Every head's clean accuracy is above chance, its whole interval. Rows that tiny scale makes one run once."""
@@ -420,7 +420,7 @@ BRIEF = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("trainable", ["acl", "dynacl"])
 def test_every_row_with_and_without_a_coreset_runs_at_tiny_scale(tmp_path, trainable):
     names = [row.row for row in TABLES["rcs"].rows if row.row.startswith(trainable)]

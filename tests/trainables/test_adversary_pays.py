@@ -33,7 +33,7 @@ def test_twins_differ_in_their_adversary_alone(benchmark):
         assert differing == {"adversary.name", "optimiser.epochs"}, name
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("trainable", ["cf_amc_ssl", "pgd_emp_ssl", "robust_simclr"])
 def test_robustness_is_gained_at_equal_work(benchmark, trainable):
     found = benchmark.compare(trainable, 1, ("clean",))

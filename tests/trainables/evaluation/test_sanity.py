@@ -183,7 +183,7 @@ def test_honest_figures_are_exact_and_trusted_whatever_is_drawn(seed):
     assert verdict.checks["pgd_127.5"] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(20))
 def test_honest_networks_are_trusted_whatever_is_drawn(robust, plain, part):
     every = digits().test
