@@ -318,7 +318,8 @@ def soak(trials: int, seed: int, folder: Path) -> dict[str, Any]:
         server.wait()
         told = (folder / "driver.log").read_text()
         if late := "did not reach MLflow" in told or run.returns is not None:
-            subprocess.run([sys.executable, "-m", "study", "sync", NAME, "--tracking-uri", server.uri], check=True)  # noqa: S603
+            command = [sys.executable, "-m", "study", "sync", NAME, "--tracking-uri", server.uri]
+            subprocess.run(command, check=True, stdout=sys.stderr)  # noqa: S603  only the outcome goes to stdout
         found = list(problems(paths, server.uri, trials, events.ended))
     finally:
         if run.driver:

@@ -258,8 +258,8 @@ def test_a_worker_that_rays_memory_monitor_kills_is_one_loss(
 
 
 @pytest.mark.usefixtures("cluster")
-@pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGINT]])
-def test_a_signal_ends_the_study_in_order_and_a_second_one_at_once(
+@pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM]])
+def test_a_signal_ends_the_study_in_order(
     tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch, numbers: list[signal.Signals]
 ) -> None:
     reported = Session.reported
