@@ -258,17 +258,16 @@ def test_a_worker_that_rays_memory_monitor_kills_is_one_loss(
 
 
 @pytest.mark.usefixtures("cluster")
-@pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM]])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_study_in_order(
-    tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch, numbers: list[signal.Signals]
+    tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     reported = Session.reported
 
     def interrupted(session: Session, trial_number: int) -> None:
         reported(session, trial_number)
         if session.interrupted is None:
-            for number in numbers:
-                signal.raise_signal(number)
+            signal.raise_signal(number)
 
     with monkeypatch.context() as patch:
         patch.setattr(interrupts, "ECHO_S", 0.0)
