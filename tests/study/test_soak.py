@@ -40,7 +40,7 @@ def soak() -> Iterator[ModuleType]:
         yield module
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.xdist_group("ray")
 def test_nothing_is_lost_or_doubled_whatever_dies(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "soak.py"), "--trials", "12", "--seed", "1", "--folder", str(tmp_path)]
