@@ -40,10 +40,10 @@ from ray.tune.search.optuna import OptunaSearch
 from rich.console import Console
 
 from study import launch as launching
-from study import ray_backend, ray_cluster
 from study.config import StudyConfig
-from study.samplers import make_sampler
-from study.worker import run_on_ray
+from study.execution import ray_backend, ray_cluster
+from study.execution.worker import run_on_ray
+from study.samplers.by_name import make_sampler
 from trainables import trial as trials
 from trainables.metrics import Accuracy, AttackResult, Cost, EpochReport, HeadResult, TrialResult
 

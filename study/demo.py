@@ -8,8 +8,8 @@ from typing import Any
 
 from analysis.layout import StudyPaths
 from study.config import StudyConfig
-from study.confirm_request import Request
-from study.executor import Backend
+from study.confirming.request import Request
+from study.execution.executor import Backend
 from study.launch import launch
 
 SEEDS = 2

@@ -16,10 +16,10 @@ from rich.text import Text
 from analysis import labels
 from search_spaces.space import TRAINABLE, Part, SearchSpace
 from study.config import Budget, StudyConfig
-from study.packing import most_in_memory
 from study.preflight import check_data, check_evaluation, check_objectives, check_search
-from study.probe import heaviest, on_auto
-from study.warm_start import gather
+from study.resources.packing import most_in_memory
+from study.resources.probe import heaviest, on_auto
+from study.search.warm_start import gather
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig
 from trainables.data import load

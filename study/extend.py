@@ -9,16 +9,16 @@ from rich.console import Console
 
 from analysis.layout import StudyPaths, study_paths
 from search_spaces.space import SearchSpace
-from study.budget import Spent
 from study.config import Budget, StudyConfig
-from study.executor import Backend
-from study.extension import complete, extend_folder
+from study.config.start import start_params
+from study.execution.executor import Backend
+from study.files.lock import sole_driver
 from study.launch import NoSuchStudyError, resume
-from study.lock import sole_driver
 from study.preflight import check_data, check_search
-from study.search import Search
-from study.search_rebuild import Outside
-from study.start import start_params
+from study.search.budget import Spent
+from study.search.extension import complete, extend_folder
+from study.search.rebuild import Outside
+from study.search.searcher import Search
 from trainables.config import ConfigError, UserError
 
 SPACE = "space."

@@ -12,24 +12,25 @@ from rich.console import Console
 
 from analysis.layout import StudyPaths, read_json, study_paths, write_atomically, write_json
 from search_spaces.space import SearchSpace
-from study import extension, stop, warm_start
-from study.allotment import Allotment
 from study.config import Budget, StudyConfig
-from study.confirmation import Confirmation
-from study.disk import full_disk
-from study.executor import Backend, Executor, executor
-from study.lock import sole_driver
+from study.config.confirmation import Confirmation
+from study.config.warm_start_source import public
+from study.early_stopping.scheduler import Known, Scheduler
+from study.execution.executor import Backend, Executor, executor
+from study.execution.progress import Progress
+from study.execution.replay import Replay
+from study.execution.session import SIGNALLED, Session
+from study.files import stop
+from study.files.disk import full_disk
+from study.files.lock import sole_driver
+from study.files.storage import Storage
 from study.manifest import confirmation, describe
 from study.preflight import allot, check_data, check_evaluation, check_name, check_objectives, check_search
-from study.probe import on_auto, shares
-from study.progress import Progress
-from study.replay import Replay
-from study.scheduler import Known, Scheduler
-from study.search import Search
-from study.session import SIGNALLED, Session
-from study.storage import Storage
-from study.tracking import Tracker, check_tracking, redact
-from study.warm_start_source import public
+from study.resources.allotment import Allotment
+from study.resources.probe import on_auto, shares
+from study.search import extension, warm_start
+from study.search.searcher import Search
+from study.tracking.tracker import Tracker, check_tracking, redact
 from trainables.config import UserError
 
 Run = Callable[[Session], None]

@@ -11,10 +11,10 @@ from typing import Any
 
 from analysis.layout import StudyPaths
 from search_spaces.space import SearchSpace
-from study.allotment import Allotment
 from study.config import StudyConfig
-from study.resources import hardware
-from study.tracking_uri import redact, resolve_uri
+from study.resources.allotment import Allotment
+from study.resources.needs import hardware
+from study.tracking.uri import redact, resolve_uri
 from trainables.metrics import OBJECTIVES
 
 SCHEMA = 1

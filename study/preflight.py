@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from analysis.layout import StudyPaths
 from search_spaces.space import Part, SearchSpace
-from study.allotment import Allotment, Share, allotment
 from study.config import Resources, StudyConfig
-from study.resources import gpus_per_trial, processes_per_trial
-from study.samplers import make_sampler
-from study.shares import of_trainable
-from study.start import start_params
+from study.config.shares import of_trainable
+from study.config.start import start_params
+from study.resources.allotment import Allotment, Share, allotment
+from study.resources.needs import gpus_per_trial, processes_per_trial
+from study.samplers.by_name import make_sampler
 from trainables.config import ConfigError, UserError
 from trainables.cost import batches_per_epoch
 from trainables.metrics import AUTO_ATTACK_ACCURACY

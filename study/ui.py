@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from analysis.layout import StudyPaths, default_tracking_uri
-from study.tracking_ledger import Ledger
-from study.tracking_uri import TrackingError
-from study.tracking_view import trials_page
+from study.tracking.ledger import Ledger
+from study.tracking.uri import TrackingError
+from study.tracking.view import trials_page
 
 HOST = "127.0.0.1"
 

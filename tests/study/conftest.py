@@ -19,7 +19,7 @@ from analysis import pareto, schema
 from analysis.layout import ENDED, EPOCH, StudyPaths, default_tracking_uri, read_events
 from analysis.runs import read_study
 from study.config import StudyConfig
-from study.search_storage import release
+from study.search.storage import release
 
 TINY_SETTINGS = {
     "device": "cpu",

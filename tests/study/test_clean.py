@@ -16,9 +16,9 @@ from analysis.layout import ENDED, TrialPaths, append_event, read_events, study_
 from study import clean as cleaning
 from study.clean import clean
 from study.config import StudyConfig
-from study.export import export
+from study.execution.session import Session
 from study.launch import launch, resume
-from study.session import Session
+from study.publishing.export import export
 from trainables import checkpoint
 from trainables.checkpoint import CheckpointError
 from trainables.config import TrialConfig, UserError, from_dict

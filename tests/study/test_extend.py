@@ -18,10 +18,10 @@ from analysis.runs import read_study
 from analysis.schema import TrialStatus
 from study.config import StudyConfig
 from study.extend import ExtensionError, _extended, extend
-from study.extension import complete, extend_folder
 from study.launch import launch, resume
-from study.search import Search
-from study.search_trials import OUTSIDE, is_own
+from study.samplers.trials import OUTSIDE, is_own
+from study.search.extension import complete, extend_folder
+from study.search.searcher import Search
 from trainables.config import UserError
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
 
@@ -240,7 +240,7 @@ def test_resume_completes_an_extension_that_was_killed(
 ) -> None:
     paths = studied(trials=2)
     with monkeypatch.context() as patch:
-        patch.setattr("study.extension.complete", lambda paths: None)
+        patch.setattr("study.search.extension.complete", lambda paths: None)
         extended(paths, NARROWER)
     assert paths.extension.exists()
     resume("tiny", backend="inline", console=Console(file=io.StringIO()))

@@ -18,16 +18,17 @@ from rich.console import Console
 
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, read_events, study_paths
 from search_spaces.space import SearchSpace
-from study import inline_backend, stop
 from study.config import StudyConfig
+from study.execution import inline_backend
+from study.execution.session import Session
+from study.execution.worker import run_assignment
+from study.files import stop
+from study.files.lock import StudyBusyError, sole_driver
 from study.launch import NoSuchStudyError, launch, resume
-from study.lock import StudyBusyError, sole_driver
 from study.preflight import NameTakenError, check_evaluation
-from study.search import Search
-from study.search_storage import SearchError
-from study.session import Session
-from study.tracking import TrackingError
-from study.worker import run_assignment
+from study.search.searcher import Search
+from study.search.storage import SearchError
+from study.tracking.tracker import TrackingError
 from trainables import trial
 from trainables.checkpoint import load
 from trainables.config import ConfigError, UserError, from_dict, override
@@ -165,7 +166,7 @@ def test_the_time_limit_stops_the_running_trial(tiny: Tiny, monkeypatch: pytest.
 
 def test_a_full_disk_pauses_the_study(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("study.session.is_low", lambda folder, minimum: any(study_paths("tiny").each_trial()))
+        patch.setattr("study.execution.session.is_low", lambda folder, minimum: any(study_paths("tiny").each_trial()))
         with pytest.raises(UserError, match=r"GiB is free .* study resume tiny"):
             launch(tiny(), backend="inline", console=quiet())
     paths = study_paths("tiny")
@@ -316,7 +317,7 @@ def test_a_launch_needs_an_mlflow_that_answers_and_a_resumed_study_does_not(
 
 def test_the_study_file_keeps_no_secret(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("study.launch.check_tracking", lambda paths, uri: None)
-    monkeypatch.setattr("study.tracking.Tracker._deliver", lambda tracker, final: True)
+    monkeypatch.setattr("study.tracking.tracker.Tracker._deliver", lambda tracker, final: True)
     config = tiny(tracking={"uri": "http://me:hunter2@127.0.0.1:9/mlflow"}, budget={"trials": 1})
     paths = launch(config, backend="inline", console=quiet())
     assert StudyConfig.load(paths.study_file).tracking.uri == "http://127.0.0.1:9/mlflow"

@@ -16,10 +16,10 @@ from analysis.layout import ENDED, StudyPaths, read_events, study_paths
 from analysis.pareto import frontier
 from analysis.runs import read_study
 from study.config import StudyConfig
+from study.execution.session import Session
 from study.extend import extend
 from study.launch import launch, resume
-from study.search import Search
-from study.session import Session
+from study.search.searcher import Search
 
 Tiny = Callable[..., StudyConfig]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("studies")]

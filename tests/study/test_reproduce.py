@@ -13,8 +13,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from study import cli, reproduce_table
 from study import reproduce as module
+from study import reproduce_table
+from study.commands import main as cli
 from study.reproduce import Reproduced, Reproduction, choose, reproduce
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig, UserError

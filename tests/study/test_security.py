@@ -25,11 +25,11 @@ import torch
 from rich.console import Console
 
 from analysis.layout import EPOCH, StudyPaths, read_events, study_paths
-from study import ray_local
 from study.config import StudyConfig
-from study.containment import LeavesFolderError, check_contained
+from study.config.file import StudyFileError
+from study.execution import ray_local
+from study.files.containment import LeavesFolderError, check_contained
 from study.launch import launch, resume
-from study.study_file import StudyFileError
 from trainables import checkpoint
 from trainables.checkpoint import CheckpointError
 from trainables.config import from_dict

@@ -17,7 +17,7 @@ import pytest
 
 from analysis.layout import StudyPaths
 from study import supervise
-from study.lock import is_running
+from study.files.lock import is_running
 
 PATIENCE_S = 60.0
 
@@ -26,7 +26,7 @@ import json, os, signal, sys, time
 from pathlib import Path
 from analysis.layout import EPOCH, StudyPaths, append_event
 from study import supervise
-from study.interrupts import interruptible
+from study.execution.interrupts import interruptible
 
 folder = Path(sys.argv[1])
 supervise.PAUSES_S = tuple(json.loads(sys.argv[2]))

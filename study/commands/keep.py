@@ -1,0 +1,73 @@
+"""Commands that look after what a study has left: sync, clean, export, record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.commands.app import app
+from study.commands.options import Name, Studies, TrackingUri
+from study.commands.show import paths_of
+
+
+@app.command(epilog="Example: study sync demo --tracking-uri http://127.0.0.1:5000")
+def sync(name: Name, tracking_uri: TrackingUri = None, studies: Studies = None) -> None:  # noqa: ARG001
+    """Bring MLflow to what a study's folder holds; may be repeated."""
+    from study.tracking.tracker import sync as run
+
+    done = run(paths_of(name), tracking_uri)
+    typer.echo(f"{done.trials} trials and {done.events} events of {name} are in {done.uri}")
+
+
+@app.command(epilog="Example: study clean demo")
+def clean(name: Name, studies: Studies = None) -> None:  # noqa: ARG001
+    """Free the disk of what no trial of a study needs any more; may be repeated, also while the study runs."""
+    from study.clean import clean as run
+
+    done = run(paths_of(name))
+    for reason in done.left:
+        typer.echo(f"left as it is: {reason}")
+    typer.echo(f"{done.bytes_freed / 2**20:.1f} MiB freed; trials that have not ended can be resumed as before")
+
+
+@app.command(epilog="Example: study export demo/3 exported --register robust-encoder")
+def export(
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="STUDY/NUMBER, demo/3 say.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for the files.")],
+    head: Annotated[str | None, typer.Option(help="Another head than the one the study optimised.")] = None,
+    register: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Also make it a version of this model in MLflow's registry.")
+    ] = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Write a trial's weights as safetensors, with a model card and an example that loads them."""
+    from study.publishing.export import export as write
+    from study.publishing.export import find_trial
+
+    paths, found = find_trial(trial)
+    if register is not None:
+        from study.publishing.register import find_run
+
+        find_run(paths, found.number)  # before anything is written
+    write(trial, folder, head)
+    typer.echo(f"{paths.trial_id(found.number)} is in {folder}; python load.py there loads it")
+    if register is not None:
+        from study.publishing.register import register as make_version
+
+        version = make_version(paths, found.number, folder, register)
+        typer.echo(f"registered in MLflow as {register}, version {version}")
+
+
+@app.command(epilog="Example: study record demo -o demo-curves.jsonl")
+def record(
+    name: Name,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write them.")],
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Write a study's finished trials, epoch by epoch, to one small file that searches can be replayed from."""
+    from study.simulation import curves
+
+    recorded, left_out = curves.record(paths_of(name), output)
+    typer.echo(f"{recorded} finished trials of {name} are in {output}; {left_out} others are not")

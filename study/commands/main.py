@@ -1,0 +1,35 @@
+"""The command ``study``: a thin skin over the packages. Imports of weight happen inside the commands."""
+
+from __future__ import annotations
+
+import sys
+
+from study import supervise as supervision
+from study.command_line import hide_secrets
+from study.commands import keep, read, run, simulate, train, ui
+from study.commands.app import app
+from study.files.disk import full_disk
+from trainables.config import UserError
+
+__all__ = ["app", "keep", "main", "read", "run", "simulate", "train", "ui"]
+
+
+def main() -> None:
+    """Exit code 0; 2 for a user's mistake or a full disk, told in a line; 130 for an interruption; 1 for other faults.
+
+    What runs a study runs under a process that stands by.
+    """
+    hide_secrets()
+    arguments = sys.argv[1:]
+    if supervision.is_wanted(arguments):
+        arguments = supervision.stand_by(arguments)
+    try:
+        app(arguments)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+    except Exception as error:
+        if (full := full_disk(error)) is None:
+            raise
+        sys.stderr.write(f"a disk is full ({full}); make room and try again\n")
+        raise SystemExit(2) from None

@@ -1,0 +1,46 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def _use_folder(folder: Path | None) -> None:
+    if folder is not None:
+        os.environ["ROBUST_SSL_STUDIES"] = str(folder.absolute())
+
+
+Studies = Annotated[
+    Path | None,
+    typer.Option(
+        "--studies",
+        metavar="DIR",
+        envvar="ROBUST_SSL_STUDIES",
+        callback=_use_folder,
+        help="Folder that holds the studies; ./studies if not given.",
+    ),
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The study's name.")]
+Set = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace one key by its dotted path; may be repeated."),
+]
+Backend = Annotated[
+    Literal["ray", "inline"], typer.Option(help="ray: trials side by side; inline: one by one in this process.")
+]
+AnyBackend = Annotated[
+    Literal["ray", "inline", "replay"],
+    typer.Option(help="As ray and inline say; replay: recorded trials (--curves) in the place of training."),
+]
+Curves = Annotated[Path | None, typer.Option("--curves", metavar="FILE", help="Recorded trials for --backend replay.")]
+Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster, auto or HOST:PORT.")]
+Supervise = Annotated[
+    bool, typer.Option("--supervise/--no-supervise", help="Stand by, and go on with the study if its process dies.")
+]
+TrackingUri = Annotated[
+    str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow, http://HOST:PORT or sqlite:////PATH say.")
+]

@@ -1,0 +1,74 @@
+"""Commands that read a study: status, front, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.commands.app import app
+from study.commands.options import Name, Studies
+from study.commands.show import all_studies, counts, paths_of, print_rich, read, standing
+from trainables.config import UserError
+
+
+@app.command(epilog="Example: study status demo")
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The study's name; all studies without.")] = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """How a study's trials stand, or which studies there are."""
+    if name is None:
+        for paths in all_studies():
+            typer.echo(f"{paths.name}  {counts(standing(paths.name))}")
+        return
+    from analysis.confirmed import confirms
+    from analysis.shares import shares_table
+    from analysis.tables import confirmed_table, trials_table
+
+    study = standing(name)
+    print_rich(trials_table(study).rich())
+    if confirms(study):
+        print_rich(confirmed_table(study).rich())
+    if (shares := shares_table(study)) is not None:
+        print_rich(shares.rich())
+    typer.echo(counts(study))
+
+
+@app.command(epilog="Example: study front demo --csv > front.csv")
+def front(
+    name: Name,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, unrounded.")] = False,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """The trials that no other trial beats; of a confirmation, its configurations on test images."""
+    from analysis.confirmed import confirmations_of
+    from analysis.tables import headline_table
+
+    if json and csv:
+        raise UserError("--json and --csv exclude each other; choose one")
+    table = headline_table(read(name))
+    if json:
+        typer.echo(table.values.to_json(orient="records", indent=2, double_precision=15))
+    elif csv:
+        typer.echo(table.csv(), nl=False)
+    else:
+        print_rich(table.rich())
+        for child in confirmations_of(paths_of(name)):
+            typer.echo(f"Confirmed on test images: study front {child}")
+
+
+@app.command(epilog="Example: study report demo -o demo.html")
+def report(
+    name: Name,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")] = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Write a study's report, one HTML file that needs no network."""
+    from analysis.report import write_report
+
+    path = output or paths_of(name).report
+    write_report(read(name), path)
+    typer.echo(path)

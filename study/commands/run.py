@@ -1,0 +1,247 @@
+"""Commands that run studies: demo, launch, resume, confirm, extend; and stop."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from analysis.layout import studies_folder, study_paths
+from study import supervise as supervision
+from study.commands.app import app
+from study.commands.options import Address, AnyBackend, Backend, Curves, Name, Set, Studies, Supervise, TrackingUri
+from study.commands.show import paths_of, print_front, print_outcome, print_rich
+from trainables.config import UserError
+
+
+@app.command(epilog="Example: study demo --name first-look")
+def demo(
+    name: Annotated[str | None, typer.Option(help="Name of the study; demo, demo-2, ... if not given.")] = None,
+    backend: Backend = "ray",
+    assignments: Set = [],  # noqa: B006  typer copies it
+    supervise: Supervise = True,  # noqa: ARG001  main acts
+    studies: Studies = None,  # noqa: ARG001  its callback acts
+) -> None:
+    """Run a small packaged study on scikit-learn's digits and confirm it: no download, no GPU, no server."""
+    from study import demo as packaged
+    from study.config.file import parse_overrides
+    from study.confirming.confirm import confirm as run
+
+    overrides = {"name": name or fresh_name("demo"), **parse_overrides(assignments)}
+    _drive(str(overrides["name"]), "--backend", backend)
+    paths = packaged.search(overrides, backend=backend)
+    print_front(paths)
+    typer.echo("Confirming on the test images, which the search has not seen:")
+    request = packaged.confirmation(paths.name)
+    _drive(request.child, "--backend", backend)
+    confirmed = run(request, backend=backend)
+    print_front(confirmed)
+    for report in (paths.report, confirmed.report):
+        typer.echo(f"Report: {report}")
+    typer.echo(
+        "Curves and all trials in MLflow: .venv/bin/study ui   (or `study ui` after `source .venv/bin/activate`)"
+    )
+
+
+@app.command(epilog="Example: study launch study.yaml --set budget.trials=20 --dry-run")
+def launch(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The study file.")],
+    assignments: Set = [],  # noqa: B006
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show space, configurations and cost; write nothing.")
+    ] = False,
+    backend: AnyBackend = "ray",
+    address: Address = None,
+    curves: Curves = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Leave MLflow for a later `study sync`.")] = False,
+    tracking_uri: TrackingUri = None,
+    warm_start: Annotated[
+        list[str],
+        typer.Option("--warm-start", metavar="STUDY", help="Learn from this study's trials too; may be repeated."),
+    ] = [],  # noqa: B006
+    supervise: Supervise = True,  # noqa: ARG001
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Run the study of a file to the end of its budget."""
+    from study.config import StudyConfig
+    from study.config.file import parse_overrides
+
+    overrides: dict[str, Any] = parse_overrides(assignments)
+    if offline:
+        overrides["tracking.offline"] = True
+    if tracking_uri is not None:
+        overrides["tracking.uri"] = tracking_uri
+    config = StudyConfig.load(file, overrides).with_warm_start(warm_start)
+    if dry_run:
+        from study.dry_run import plan
+
+        print_rich(plan(config))
+        return
+    from study.launch import launch as run
+
+    uri = None if config.tracking.offline else config.tracking.uri
+    _drive(config.name, *_where(backend, address, uri), *_option("--curves", curves))
+    print_outcome(run(config, backend=backend, address=address, curves=curves))
+
+
+@app.command(epilog="Example: study resume demo --trials 40")
+def resume(
+    name: Name,
+    trials: Annotated[int | None, typer.Option(min=1, help="New total of trials, those done included.")] = None,
+    wall_minutes: Annotated[float | None, typer.Option(min=0.01, help="New total of minutes.")] = None,
+    gpu_hours: Annotated[float | None, typer.Option(min=0.01, help="New total of GPU-hours.")] = None,
+    backend: AnyBackend = "ray",
+    address: Address = None,
+    curves: Curves = None,
+    tracking_uri: TrackingUri = None,
+    supervise: Supervise = True,  # noqa: ARG001
+    restarted: Annotated[bool, typer.Option("--restarted", hidden=True)] = False,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Go on with a study where it stopped, or further than it was meant to go."""
+    from study.launch import resume as run
+
+    budget = {"--trials": trials, "--wall-minutes": wall_minutes, "--gpu-hours": gpu_hours, "--curves": curves}
+    asked = (word for key, value in budget.items() for word in _option(key, value))
+    _drive(paths_of(name).name, *_where(backend, address, tracking_uri), *asked)
+    paths = run(
+        paths_of(name).name,
+        trials=trials,
+        wall_minutes=wall_minutes,
+        gpu_hours=gpu_hours,
+        tracking_uri=tracking_uri,
+        backend=backend,
+        address=address,
+        curves=curves,
+        restarted=restarted,
+    )
+    print_outcome(paths)
+
+
+@app.command(epilog="Example: study confirm demo --seeds 3 --limit 3 --dry-run")
+def confirm(
+    name: Name,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each configuration; more extend what is there.")] = 2,
+    attack: Annotated[Literal["autoattack", "pgd"], typer.Option(help="The strongest attack on the test images.")] = (
+        "autoattack"
+    ),
+    trials: Annotated[
+        str | None, typer.Option(metavar="3,7", help="Only these finished trials; the frontier if not given.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many of the frontier: its extremes, then spread between them.")
+    ] = None,
+    assignments: Set = [],  # noqa: B006
+    child: Annotated[
+        str | None, typer.Option("--name", metavar="CHILD", help="The confirmation's name; NAME-confirmed.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show trainings and cost; write nothing.")] = False,
+    backend: Backend = "ray",
+    address: Address = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Leave MLflow for a later `study sync`.")] = False,
+    tracking_uri: TrackingUri = None,
+    supervise: Supervise = True,  # noqa: ARG001
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Retrain a study's best on all training images with new seeds, and attack them on the test images."""
+    from study.config.file import parse_overrides
+    from study.confirming.confirm import confirm as run
+    from study.confirming.confirm import prepare
+    from study.confirming.request import Request
+
+    request = Request(
+        study=paths_of(name).name,
+        seeds=seeds,
+        attack=attack,
+        trials=_numbers(trials),
+        limit=limit,
+        settings=parse_overrides(assignments),
+        name=child,
+        tracking_uri=tracking_uri,
+        offline=offline,
+    )
+    if dry_run:
+        from study.confirming.plan import plan
+
+        print_rich(plan(prepare(request)))
+        return
+    _drive(request.child, *_where(backend, address, None if offline else tracking_uri))
+    print_outcome(run(request, backend=backend, address=address))
+
+
+@app.command(epilog="Example: study extend demo --trials 20 --set space.crops.high=40")
+def extend(
+    name: Name,
+    trials: Annotated[int | None, typer.Option(min=1, help="So many more trials.")] = None,
+    wall_minutes: Annotated[float | None, typer.Option(min=0.01, help="So many more minutes.")] = None,
+    gpu_hours: Annotated[float | None, typer.Option(min=0.01, help="So many more GPU-hours.")] = None,
+    assignments: Set = [],  # noqa: B006
+    backend: Backend = "ray",
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    supervise: Supervise = True,  # noqa: ARG001
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Give a study more budget, and other ranges to search; trials outside them stay, without steering the search."""
+    from study.config.file import parse_overrides
+    from study.extend import extend as run
+
+    _drive(paths_of(name).name, *_where(backend, address, tracking_uri))
+    paths = run(
+        paths_of(name).name,
+        trials=trials,
+        wall_minutes=wall_minutes,
+        gpu_hours=gpu_hours,
+        ranges=parse_overrides(assignments),
+        tracking_uri=tracking_uri,
+        backend=backend,
+        address=address,
+    )
+    print_outcome(paths)
+
+
+@app.command(epilog="Example: study stop demo --wait")
+def stop(
+    name: Name,
+    now: Annotated[bool, typer.Option("--now", help="As Ctrl-C: trials that run are gone on with later.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when the study has ended.")] = False,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Let a study's running trials end and begin no others, from another terminal."""
+    from study.files import stop as stopping
+
+    paths = paths_of(name)
+    stopping.ask(paths, stopping.Request.NOW if now else stopping.Request.DRAIN)
+    typer.echo(f"{name} ends {'now' if now else 'with its running trials'}; continue with: study resume {name}")
+    if wait:
+        stopping.wait_for_end(paths)
+
+
+def _drive(name: str, *options: str) -> None:
+    """From here this process runs the study: who stands by knows how to go on, and SIGTERM is as orderly as Ctrl-C."""
+    arguments = ["resume", name, *options, "--studies", str(studies_folder()), "--restarted", supervision.OPT_OUT]
+    supervision.Continuation(study_paths(name).root, arguments).announce()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _where(backend: str, address: str | None, tracking_uri: str | None) -> list[str]:
+    return ["--backend", backend, *_option("--address", address), *_option("--tracking-uri", tracking_uri)]
+
+
+def _option(name: str, value: object) -> tuple[str, ...]:
+    return () if value is None else (name, str(value))
+
+
+def _numbers(text: str | None) -> tuple[int, ...]:
+    parts = [part.strip() for part in (text or "").split(",") if part.strip()]
+    if wrong := [part for part in parts if not part.isdigit()]:
+        raise UserError(f"--trials {text}: {wrong[0]!r} is no trial's number; write 3,7 say")
+    return tuple(map(int, parts))
+
+
+def fresh_name(stem: str) -> str:
+    taken = {path.name for path in studies_folder().glob(f"{stem}*")}
+    numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
+    return next(name for name in (stem, *numbered) if not {name, f"{name}-confirmed"} & taken)

@@ -1,0 +1,72 @@
+"""What commands print, and where they find the studies that they are told of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from analysis.layout import StudyPaths, studies_folder, study_paths
+from trainables.config import UserError
+
+if TYPE_CHECKING:
+    from analysis.runs import Study
+
+_PIPED_WIDTH = 400
+"""Columns where nobody's window limits them: tables are then whole."""
+
+
+def paths_of(name: str) -> StudyPaths:
+    """The folder of a study; a name that could lead elsewhere is refused."""
+    if name in ("", ".", "..") or "/" in name or "\\" in name:
+        raise UserError(f"{name!r} is no name of a study; `study status` lists them")
+    return study_paths(name)
+
+
+def all_studies() -> list[StudyPaths]:
+    found = sorted(path.parent for path in studies_folder().glob("*/study.json"))
+    if not found:
+        raise UserError(f"there are no studies in {studies_folder()}; start one with `study demo`")
+    return [StudyPaths(root) for root in found]
+
+
+def read(name: str) -> Study:
+    from analysis.runs import read_study
+
+    return read_study(paths_of(name))
+
+
+def standing(name: str) -> Study:
+    """The study as it stands: without a driver nothing runs."""
+    from study.files.lock import is_running
+
+    study = read(name)
+    if is_running(paths_of(name)):
+        return study
+    return replace(study, trials=study.trials.assign(status=study.trials["status"].replace("running", "interrupted")))
+
+
+def counts(study: Study) -> str:
+    found = study.trials["status"].value_counts()
+    return ", ".join(f"{count} {status}" for status, count in found.items()) or "no trials yet"
+
+
+def print_outcome(paths: StudyPaths) -> None:
+    print_front(paths)
+    typer.echo(f"Report: {paths.report}")
+
+
+def print_front(paths: StudyPaths) -> None:
+    from analysis.tables import headline_table
+
+    print_rich(headline_table(read(paths.name)).rich())
+
+
+def print_rich(renderable: Any) -> None:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    console.print(renderable)

@@ -1,0 +1,60 @@
+"""The command that compares early stopping and samplers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.commands.app import app
+from study.commands.show import print_rich
+
+
+@app.command(epilog="Example: study simulate synthetic --seeds 20 -o comparison.html   (or study simulate FILE)")
+def simulate(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Recorded trials, synthetic, drawn, or one family's name.")
+    ],
+    samplers: Annotated[str, typer.Option(metavar="A,B", help="random, tpe, nsga2, ...")] = "random",
+    schedulers: Annotated[
+        str | None, typer.Option(metavar="A,B", help="none, asha_clean, ...; all if not given.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Searches of each kind.")] = 20,
+    workers: Annotated[int, typer.Option(min=1, help="Trials side by side.")] = 4,
+    trials: Annotated[float, typer.Option(min=1, help="Whole trials whose GPU-minutes each search may spend.")] = 40,
+    assignments: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="A number of the rule, eta=2 say; may be repeated.")
+    ] = [],  # noqa: B006
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="The figure, HTML.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="PATH", help="Write all figures here, unrounded.")] = None,
+) -> None:
+    """Compare early stopping and samplers on recorded or synthetic curves, without training."""
+    from rich.console import Console
+
+    from analysis import comparison as figures
+    from analysis.layout import write_json
+    from study.config import early_stopping
+    from study.config.file import parse_overrides
+    from study.simulation import comparison
+    from study.simulation.baselines import SCHEDULERS
+    from study.simulation.scenarios import scenarios
+
+    with Console(stderr=True).status("simulating") as status:
+        found = comparison.compare(
+            scenarios(source),
+            samplers=samplers.split(","),
+            schedulers=schedulers.split(",") if schedulers else tuple(SCHEDULERS),
+            seeds=seeds,
+            workers=workers,
+            trials=trials,
+            rule=early_stopping(parse_overrides(assignments)).rule,
+            progress=status.update,
+        )
+    print_rich(figures.comparison_table(found))
+    if json is not None:
+        write_json(json, found.to_json())
+    if output is not None:
+        from analysis.figures.comparison import write_comparison
+
+        write_comparison(found, output)

@@ -1,0 +1,96 @@
+"""Commands without a search: one configuration, or the rows of a published table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from study.commands.app import app
+from study.commands.options import Set, Studies
+from study.commands.show import print_rich
+from trainables.config import UserError
+
+
+@app.command(epilog="Example: study train cf_amc_ssl --set data.source=digits --set optimiser.epochs=1")
+def train(
+    trainable: Annotated[str, typer.Argument(metavar="TRAINABLE", help="cf_amc_ssl, acl, ...: the README lists them.")],
+    assignments: Set = [],  # noqa: B006
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Continue from this file if it exists, and keep it up to date.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(metavar="PATH", help="Write the whole result here.")] = None,
+) -> None:
+    """Train and attack one configuration in this process, without Ray."""
+    from rich.console import Console
+
+    from study.config.file import parse_overrides
+    from study.one_trial import configure
+    from study.one_trial import train as run
+
+    run(configure(trainable, parse_overrides(assignments)), checkpoint, json, Console())
+
+
+@app.command(
+    epilog="Example: study reproduce table1 --rows cf_amc_ssl --set data.download=true"
+    "   (or study reproduce table1 --scale tiny: the digits, some minutes on a CPU)"
+)
+def reproduce(
+    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="table1 say; --list names them all.")] = None,
+    rows: Annotated[str | None, typer.Option(metavar="A,B", help="Only these rows; all if not given.")] = None,
+    show: Annotated[bool, typer.Option("--list", help="Name tables and rows, and run nothing.")] = False,
+    data: Annotated[str, typer.Option(metavar="SOURCE", help="cifar10, cifar100, digits or folder:PATH.")] = "cifar10",
+    scale: Annotated[
+        Literal["full", "tiny"], typer.Option(help="full: as published; tiny: small networks on the digits.")
+    ] = "full",
+    faithful_to: Annotated[
+        Literal["paper", "released_code"], typer.Option(help="Whom to follow where text and code differ.")
+    ] = "paper",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each row, with seeds from 0.")] = 1,
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    assignments: Set = [],  # noqa: B006
+    json: Annotated[Path | None, typer.Option(metavar="PATH", help="Write all figures here, unrounded.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where runs live and continue; STUDIES/reproduce/TABLE.")
+    ] = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Train the rows of a published table, and print our figures beside the published ones."""
+    if show:
+        _list_recipes(table)
+        return
+    if table is None:
+        raise UserError("name a table, table1 say; `study reproduce --list` names them all")
+    from rich.console import Console
+
+    from analysis.layout import write_json
+    from study import reproduce as reproduction
+    from study import reproduce_table
+    from study.config.file import parse_overrides
+
+    chosen = reproduction.choose(
+        table,
+        rows,
+        data=data,
+        scale=scale,
+        faithful_to=faithful_to,
+        seeds=seeds,
+        device=device,
+        settings=parse_overrides(assignments),
+    )
+    found = reproduction.reproduce(chosen, out or chosen.folder(), Console())
+    print_rich(reproduce_table.render(chosen, found))
+    for note in reproduce_table.notes(chosen, found):
+        typer.echo(note)
+    if json is not None:
+        write_json(json, reproduce_table.to_json(chosen, found))
+
+
+def _list_recipes(table: str | None) -> None:
+    from trainables.recipes import TABLES, find_table
+
+    for found in TABLES.values() if table is None else [find_table(table)]:
+        typer.echo(f"{found.name}  {found.title}")
+        for row in found.rows:
+            typer.echo(f"  {row.row:<28}{row.summary}")

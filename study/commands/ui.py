@@ -1,0 +1,52 @@
+"""The command that shows MLflow's pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from analysis.layout import studies_folder, study_paths
+from analysis.schema import UI_ADDRESS
+from study.commands.app import app
+from study.commands.options import Studies
+from study.commands.show import all_studies, paths_of
+from trainables.config import UserError
+
+UI_PORT = urlsplit(UI_ADDRESS).port or 0
+
+
+@app.command(epilog="Example: study ui --port 5001")
+def ui(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A study with a store of its own.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = UI_PORT,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Show MLflow's pages of the studies, for this machine alone; Ctrl-C ends it."""
+    from study import ui as pages
+    from study.tracking.uri import is_server, redact
+
+    uri = _tracking_uri(name)
+    if is_server(uri):
+        typer.echo(f"{name} is on an MLflow server of its own: {redact(uri)}")
+        return
+    pages.check_store(uri, studies_folder())
+    pages.check_port(port)
+    address = f"http://{pages.HOST}:{port}"
+    typer.echo(f"MLflow: {address}   (answers once the server is up, in some seconds)")
+    for study, table in pages.tables_of_trials(list(all_studies())):
+        typer.echo(f"  trials of {study}: {address}/{table}")
+    pages.serve(uri, studies_folder(), port)
+
+
+def _tracking_uri(name: str | None) -> str:
+    from study.config import StudyConfig
+    from study.tracking.uri import resolve_uri
+
+    if name is None:
+        return resolve_uri(None, study_paths("any"))
+    paths = paths_of(name)
+    if not paths.study_file.exists():
+        raise UserError(f"there is no study {name!r} in {studies_folder()}; `study status` lists them")
+    return resolve_uri(StudyConfig.load(paths.study_file).tracking.uri, paths)

@@ -1,0 +1,166 @@
+"""Reading a study file: its text, ``--set``, and how everything wrong with it is told, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from search_spaces.faults import Fault, nearest
+from study.config import yaml_tree
+from study.config.settings import flatten_settings
+from study.config.yaml_tree import Tree
+from trainables.config import UserError
+
+
+class StudyFileError(UserError):
+    """Every fault of a study file, one a line: ``FILE:LINE: what; the remedy``."""
+
+
+def read_study_file(path: Path, overrides: Mapping[str, Any]) -> Tree:
+    """The file's keys with ``overrides`` in their places and settings flat; ``StudyFileError`` if there are no keys."""
+    tree = yaml_tree.read(_text(path), str(path))
+    if not isinstance(tree.values, dict):
+        raise StudyFileError(lines(tree, [] if tree.faults else [Fault((), "a study file is a mapping of keys")]))
+    _prepare(tree, overrides)
+    return tree
+
+
+def parse_overrides(assignments: list[str]) -> dict[str, Any]:
+    """``["budget.trials=5"]`` as ``{"budget.trials": 5}``; values are YAML. ``StudyFileError`` names every bad one."""
+    values, faults = {}, []
+    for text in assignments:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            faults.append(f"--set {text}: no assignment; write KEY=VALUE, budget.trials=5 say")
+            continue
+        try:
+            values[key] = yaml_tree.scalar(value)
+        except ValueError as error:
+            faults.append(f"--set {key}: {error}")
+    if faults:
+        raise StudyFileError("\n".join(faults))
+    return values
+
+
+def lines(tree: Tree, faults: Iterable[Fault]) -> str:
+    """One line a fault, in the file's order; what the text itself gets wrong hides what follows from it."""
+    known = {place for place, _ in tree.faults}
+    placed = [(tree.place(fault.path), fault.message) for fault in faults]
+    distinct = dict.fromkeys([*tree.faults, *(item for item in placed if item[0] not in known)])
+    return "\n".join(f"{place}: {message}" for place, message in sorted(distinct, key=_order))
+
+
+def _order(line: tuple[str, str]) -> tuple[bool, int]:
+    number = line[0].rpartition(":")[2]
+    return line[0].startswith("--set "), int(number) if number.isdigit() else 0
+
+
+_WANTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "list_type": "a list, [a, b] say",
+    "dict_type": "a mapping of keys",
+    "model_type": "a mapping of keys",
+}
+
+
+def fault_of(error: Any, model: type[BaseModel]) -> Fault:
+    """One of pydantic's errors in the words of a study file."""
+    path, kind, value = tuple(error["loc"]), error["type"], error["input"]
+    label = ".".join(map(str, path))
+    if kind == "extra_forbidden":
+        return Fault(path, f"unknown key {label!r}; {nearest(str(path[-1]), _keys(path, model))}")
+    if kind == "missing":
+        return Fault(path, f"{label} is missing; {_MISSING.get(label, 'give it a value')}")
+    if kind == "value_error":
+        return Fault(path, str(error["ctx"]["error"]))
+    if kind == "literal_error":
+        return Fault(path, f"{label} is {value!r}; choose one of {error['ctx']['expected']}")
+    if kind in _WANTED:
+        return Fault(path, f"{label} is {value!r}; it must be {_WANTED[kind]}")
+    if kind == "too_short":
+        return Fault(path, f"{label} is empty; list at least one")
+    return Fault(path, f"{label} is {value!r}; {error['msg'].replace('Input should', 'it must')}")
+
+
+_MISSING = {
+    "name": "the study's folder and experiment are called by it",
+    "trainables": "list what to search, [cf_amc_ssl, pgd_emp_ssl] say",
+    "budget": "give {trials: 50}, {wall_minutes: 120} or {gpu_hours: 8}",
+}
+
+
+def _keys(path: tuple[str | int, ...], model: type[BaseModel]) -> list[str]:
+    for key in path[:-1]:
+        field = model.model_fields.get(str(key))  # an item of a list has none
+        model = (_section(field.annotation) if field else None) or model
+    return list(model.model_fields)
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The section that an annotation holds, also as an item or where it may be absent."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_section, get_args(annotation))), None)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise StudyFileError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise StudyFileError(f"{path}: is no text in UTF-8: {error.reason} at byte {error.start}") from error
+
+
+def _prepare(tree: Tree, overrides: Mapping[str, Any]) -> None:
+    """Flatten the settings and put ``overrides`` in their places."""
+    if isinstance(tree.values.get("settings"), dict):
+        tree.values["settings"] = _flat_in_place(tree, tree.values["settings"])
+    for key, value in overrides.items():
+        head, _, rest = key.partition(".")
+        if head == "settings" and rest:
+            flat = flatten_settings({rest: value})
+            _put(tree, f"--set {key}", [(("settings", name), item) for name, item in flat.items()])
+        else:
+            _put(tree, f"--set {key}", [(tuple(key.split(".")), value)])
+
+
+def _flat_in_place(tree: Tree, settings: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    placed = [(".".join(path), value, tree.place(("settings", *path))) for path, value in _leaves(settings, ())]
+    for name, value, place in placed:
+        if name in flat:
+            first = tree.place(("settings", name))
+            tree.faults.append((place, f"settings.{name} is given twice, first at {first}; keep one"))
+        tree.places[("settings", name)] = place
+        flat[name] = value
+    return flat
+
+
+def _leaves(values: Mapping[str, Any], parents: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*parents, key))
+        else:
+            yield (*parents, key), value
+
+
+def _put(tree: Tree, place: str, items: list[tuple[tuple[str, ...], Any]]) -> None:
+    for path, value in items:
+        node = tree.values
+        for end, key in enumerate(path[:-1], start=1):
+            if not isinstance(node.get(key), dict):
+                node[key] = {}
+            tree.places.setdefault(path[:end], place)
+            node = node[key]
+        node[path[-1]] = value
+        for known in [known for known in tree.places if known[: len(path)] == path]:
+            del tree.places[known]
+        tree.places[path] = place

@@ -1,0 +1,93 @@
+"""The sections of a study file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from study.config.file import StudyFileError, fault_of
+from study.config.names import distinct, tracking_uri
+from study.config.shares import Gpus, Remedy, cpus_asked, gpus_asked
+from study.early_stopping.halving import Rule
+
+SchedulerName = Literal["none", "halving"]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """What is written is all that is meant: no other keys, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Budget(Section):
+    """How much a study may spend; whichever ends first ends it."""
+
+    trials: int | None = Field(default=None, gt=0)
+    wall_minutes: Positive | None = None
+    gpu_hours: Positive | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.trials is None and self.wall_minutes is None and self.gpu_hours is None:
+            raise ValueError("budget is empty; give trials, wall_minutes or gpu_hours")
+        return self
+
+
+class Resources(Section):
+    """What one trial holds, and how many run at a time."""
+
+    gpus_per_trial: Annotated[Gpus | dict[str, Gpus] | None, BeforeValidator(gpus_asked)] = None
+    """For all trainables or by trainable; ``auto``: as measured; ``None``: one if the machine has a GPU, else none."""
+    cpus_per_trial: Annotated[float | dict[str, float], BeforeValidator(cpus_asked)] = 1.0
+    """For all trainables or by trainable, 1 for those that are not named."""
+    processes_per_trial: int | None = Field(default=None, gt=0)
+    """Across which a trial's batches are divided, with the same result; ``None``: one a GPU, on the CPU one."""
+    max_concurrent: int | None = Field(default=None, gt=0)
+    max_failures: int = Field(default=3, ge=0)
+    """How often a trial is tried again after its worker was lost; a node that went away does not count."""
+    silence_minutes: Positive = 240.0
+    """A trial with no new epoch and no progress of its evaluation for so long hangs, and is ended."""
+    minimum_free_gib: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    """With less room on the studies' disk the study pauses: a full disk takes the running trials with it."""
+    on_out_of_memory: Annotated[list[Remedy], AfterValidator(distinct)] = ["recompute", "micro_batches"]
+    """``recompute``: activations are recomputed, which changes no figure; ``micro_batches``: a trial that is short of
+    memory all the same fails, and another begins whose batch is cut in two, then in four."""
+
+
+class Tracking(Section):
+    """Where MLflow lives."""
+
+    uri: Annotated[str, AfterValidator(tracking_uri)] | None = None
+    """``None``: a database beside the studies."""
+    offline: bool = False
+
+
+def by_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class EarlyStopping(Section):
+    """Which trials end before their schedule does; ``study.early_stopping.halving`` says what the numbers mean."""
+
+    name: SchedulerName = "halving"
+    eta: float = Field(default=Rule.eta, gt=1, allow_inf_nan=False)
+    rungs: int = Field(default=Rule.rungs, gt=0)
+    spread: float = Field(default=Rule.spread, gt=1, allow_inf_nan=False)
+    minimum: int = Field(default=Rule.minimum, gt=1)
+    errors: float = Field(default=Rule.errors, ge=0, allow_inf_nan=False)
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(**self.model_dump(exclude={"name"}))
+
+
+def early_stopping(values: Mapping[str, Any]) -> EarlyStopping:
+    """Halving with some of its numbers replaced; ``StudyFileError`` names every bad one."""
+    try:
+        return EarlyStopping.model_validate(values)
+    except ValidationError as error:
+        faults = [fault_of(item, EarlyStopping) for item in error.errors()]
+        raise StudyFileError("\n".join(f"--set {fault.path[0]}: {fault.message}" for fault in faults)) from error

@@ -1,0 +1,179 @@
+"""The study file: what to search, what to hold, how much to spend. Every fault of a file is reported at once."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from ruamel.yaml import YAML
+
+from search_spaces.faults import Fault, SpaceError, nearest
+from search_spaces.space import SearchSpace
+from study.config.bounds import bound_faults
+from study.config.confirmation import Confirmation
+from study.config.file import StudyFileError, fault_of, lines, read_study_file
+from study.config.names import Objectives, Recipes, Sources, Trainables, folder_name, storage_uri
+from study.config.sections import Budget, EarlyStopping, Resources, Section, Tracking, by_name
+from study.config.settings import Settings, flatten_settings
+from study.config.warm_start_source import check_source
+from study.config.yaml_tree import with_fractions
+from study.samplers.by_name import SamplerName, not_a_grid
+from trainables.config import ConfigError, FaithfulTo, TrialConfig
+from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
+
+Repeats = Literal["redraw", "new_seed"]
+
+
+class StudyConfig(Section):
+    """One study, as its file says."""
+
+    name: Annotated[str, AfterValidator(folder_name)]
+    trainables: Trainables
+    faithful_to: FaithfulTo = "paper"
+    settings: Annotated[dict[str, Any], BeforeValidator(flatten_settings)] = {}
+    """Leaves of ``TrialConfig`` by dotted path, held for every trainable that has them; after ``NAME.``, for one."""
+    space: Annotated[dict[str, Any], BeforeValidator(with_fractions)] = {}
+    """What ``search_spaces.build`` takes: dimension -> range, choices or value; trainable -> the same for it alone."""
+    objectives: Objectives = [CLEAN_ACCURACY, PGD_ACCURACY]
+    constraints: dict[str, Any] = {}
+    """Upper bounds on what a trial uses, by metric, and ``trusted: true``: what exceeds one is on no frontier."""
+    sampler: SamplerName = "tpe"
+    scheduler: Annotated[EarlyStopping, BeforeValidator(by_name)] = EarlyStopping(name="none")
+    """Early stopping; its name alone stands for it with its defaults."""
+    repeats: Repeats = "redraw"
+    """A draw that is measured already: ``redraw`` another, or run it again with a ``new_seed``."""
+    seed: int = Field(default=0, ge=0)
+    budget: Budget
+    resources: Resources = Resources()
+    start_from: Recipes = []
+    warm_start: Sources = []
+    """Studies whose finished trials the sampler learns from; ``warm_start_source`` says how they are named."""
+    tracking: Tracking = Tracking()
+    storage: Annotated[str, AfterValidator(storage_uri)] | None = None
+    """Where trials' files go too, for nodes that share no disk: ``s3://BUCKET/FOLDER`` say; ``None``: nowhere."""
+    confirms: Confirmation | None = None
+    """Instead of a search: chosen configurations of another study, as ``study confirm`` writes them."""
+
+    @classmethod
+    def load(cls, path: Path | str, overrides: Mapping[str, Any] | None = None) -> Self:
+        """The study in the file at ``path``, with ``overrides`` by dotted path: ``{"settings.network.width": 16}``.
+
+        Raises ``StudyFileError`` with every fault of file and overrides.
+        """
+        tree = read_study_file(Path(path), overrides or {})
+        try:
+            config, faults = cls.model_validate(tree.values), []
+        except ValidationError as error:
+            faults = [fault_of(item, cls) for item in error.errors()]
+            config = _partial(cls, tree.values, {fault.path[0] for fault in faults if fault.path})
+        faults += config.faults()
+        if faults or tree.faults:
+            raise StudyFileError(lines(tree, faults))
+        return config
+
+    def with_warm_start(self, sources: list[str]) -> Self:
+        """Learning from ``sources`` too; ``StudyFileError`` for one that names no study."""
+        try:
+            more = [check_source(source) for source in sources]
+        except ValueError as error:
+            raise StudyFileError(f"--warm-start: {error}") from error
+        return self.model_copy(update={"warm_start": list(dict.fromkeys([*self.warm_start, *more]))})
+
+    @property
+    def objectives_with_directions(self) -> dict[str, Direction]:
+        return {name: OBJECTIVES[name] for name in self.objectives}
+
+    def base_configs(self) -> dict[str, TrialConfig]:
+        """Each trainable's config with the study's settings and none of its search; ``SpaceError`` with every fault."""
+        configs, faults = self._held.configs()
+        if faults:
+            raise SpaceError(faults)
+        return configs
+
+    def search_space(self) -> SearchSpace:
+        """The space that the study searches; ``SpaceError`` with every fault."""
+        from search_spaces.build import build
+
+        if self.confirms is not None:
+            return self.confirms.space()
+        return build(self.base_configs().values(), self.space, self._held.settled())
+
+    def faults(self) -> list[Fault]:
+        """What does not fit together although each part is well formed."""
+        return list(self._faults())
+
+    def to_yaml(self) -> str:
+        """A study file that loads to an equal config, with every default written out."""
+        text = io.StringIO()
+        yaml = YAML(typ="safe", pure=True)
+        yaml.default_flow_style = False
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+        yaml.dump(self.model_dump(exclude_none=True), text)
+        return text.getvalue()
+
+    @cached_property
+    def _held(self) -> Settings:
+        return Settings(self.trainables, self.faithful_to, self.settings)
+
+    def _faults(self) -> Iterator[Fault]:
+        from search_spaces.build import build
+
+        if self.confirms is not None:
+            yield from self._confirmation_faults(self.confirms)
+            return
+        yield from self._share_faults()
+        if self.scheduler.name == "halving" and not set(self.objectives) & set(ACCURACIES):
+            yield Fault(("scheduler",), f"halving compares accuracies; add an objective of {', '.join(ACCURACIES)}")
+        configs, faults = self._held.configs()
+        yield from (fault.under("settings") for fault in faults)
+        try:
+            space = build(configs.values(), self.space, self._held.settled())
+        except SpaceError as error:
+            yield from (fault.under("space") for fault in error.faults)
+        else:
+            yield from self._start_faults(space)
+            yield from self._grid_faults(space)
+        yield from bound_faults(self.constraints, configs.values())
+
+    def _grid_faults(self, space: SearchSpace) -> Iterator[Fault]:
+        for trainable, name in space.continuous if self.sampler == "grid" else ():
+            own = self.space.get(trainable)
+            path = (trainable, name) if isinstance(own, Mapping) and name in own else (name,)
+            yield Fault(("space", *path), not_a_grid(name))
+
+    def _share_faults(self) -> Iterator[Fault]:
+        for key in ("gpus_per_trial", "cpus_per_trial"):
+            asked = getattr(self.resources, key)
+            for name in asked if isinstance(asked, dict) else ():
+                if name not in self.trainables:
+                    message = f"{key} names {name!r}, which is not among the study's trainables; "
+                    yield Fault(("resources", key, name), message + nearest(name, self.trainables))
+
+    def _confirmation_faults(self, confirms: Confirmation) -> Iterator[Fault]:
+        yield from (fault.under("confirms") for fault in confirms.faults())
+        for key in ("settings", "space", "start_from"):
+            if getattr(self, key):
+                yield Fault((key,), f"{key} means nothing beside confirms, whose configurations are whole; drop it")
+
+    def _start_faults(self, space: SearchSpace) -> Iterator[Fault]:
+        from study.config.start import start_params
+
+        for index, name in enumerate(self.start_from):
+            try:
+                start_params(space, name)
+            except ConfigError as error:
+                yield Fault(("start_from", index), f"recipe {name} lies outside the study: {error}")
+
+
+def _partial(cls: type[StudyConfig], values: Mapping[str, Any], bad: set[str | int]) -> Any:
+    """What can still be checked when some keys are malformed: the rest, against all trainables if those are unclear."""
+    from trainables.catalogue import TRAINABLES
+
+    good = {key: value for key, value in values.items() if key in cls.model_fields and key not in bad}
+    if "trainables" not in good:
+        good |= {"trainables": list(TRAINABLES), "sampler": "tpe"}
+    return cls.model_validate({"name": "unnamed", "budget": {"trials": 1}} | good)

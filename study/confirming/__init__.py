@@ -1,0 +1,1 @@
+"""Retrains the frontier's configurations and attacks them on the test images."""

@@ -1,0 +1,1 @@
+"""Runs trials: in this process, on Ray, or from a recording."""

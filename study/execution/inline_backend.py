@@ -1,0 +1,48 @@
+"""Runs trials one after another in this process: one debugger session covers the whole line."""
+
+from __future__ import annotations
+
+from study.execution.interrupts import interruptible
+from study.execution.session import Session
+from study.execution.worker import Epoch, Terms, Train, TrialStopped, run_assignment
+from study.search.searcher import Assignment
+
+
+def run(session: Session, train: Train | None = None) -> None:
+    """Run the study to its end; ``KeyboardInterrupt`` when a signal, or a full disk, ends it earlier.
+
+    ``train`` stands in for ``trainables.trial.run``.
+    """
+
+    def interrupted() -> None:
+        session.interrupt()
+        raise KeyboardInterrupt
+
+    with interruptible(interrupted):
+        while (assignment := session.next()) is not None:
+            _run_trial(session, assignment, train)
+
+
+def _run_trial(session: Session, assignment: Assignment, train: Train | None) -> None:
+    number, share = assignment.number, session.allotment.of(assignment.trainable)
+
+    def on_report(_report: Epoch) -> None:
+        session.reported(number)
+        if session.over():
+            if session.interrupted:
+                raise KeyboardInterrupt
+            raise TrialStopped(session.out_of_time())
+
+    run_assignment(
+        session.paths.root,
+        number,
+        Terms(
+            gpu_share=share.gpu_share,
+            threads=share.threads,
+            storage=session.config.storage,
+            recompute="recompute" in session.config.resources.on_out_of_memory,
+        ),
+        on_report=on_report,
+        train=train,
+    )
+    session.ended(number)

@@ -1,0 +1,143 @@
+"""What a running study shows: a live table of the frontier on a terminal, elsewhere one line a trial."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from analysis.constraints import violation
+from analysis.schema import TrialStatus
+from study.config import StudyConfig
+from study.samplers.trials import metrics_of, status_of
+from study.search.searcher import Search
+from trainables.metrics import (
+    ACCURACIES,
+    AUTO_ATTACK_ACCURACY,
+    CLEAN_ACCURACY,
+    FORWARD_EQUIVALENTS,
+    GPU_MINUTES,
+    PGD_ACCURACY,
+    TRUSTED,
+)
+
+REDRAW_S = 0.25
+_ALWAYS = (CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES)
+_SHOWN = {
+    CLEAN_ACCURACY: "clean",
+    PGD_ACCURACY: "PGD",
+    AUTO_ATTACK_ACCURACY: "AutoAttack",
+    GPU_MINUTES: "minutes",
+    FORWARD_EQUIVALENTS: "forwards",
+}
+
+
+class Progress:
+    """Draws from the search; nothing here changes it. A context manager: the live table ends with it."""
+
+    def __init__(self, console: Console, config: StudyConfig) -> None:
+        self._console, self._config = console, config
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._drawn = 0.0
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def update(self, search: Search) -> None:
+        """Something changed; eyes need it a few times a second at most, and drawing it asks Optuna's database."""
+        if self._live and time.monotonic() - self._drawn > REDRAW_S:
+            self._draw(search)
+
+    def ended(self, search: Search, number: int) -> None:
+        """Trial ``number`` has ended; terminals show it in the table."""
+        if self._live:
+            self._draw(search)
+            return
+        trial = next(trial for trial in search.trials() if trial.number == number)
+        optimal = number in {best.number for best in search.frontier()}
+        beyond = violation(self._config.constraints, metrics_of(trial))
+        self._console.print(trial_line(trial, optimal, beyond), highlight=False, soft_wrap=True)
+
+    def _draw(self, search: Search) -> None:
+        if self._live:
+            self._live.update(Group(frontier_table(search, self._config), counts(search, self._config)), refresh=True)
+            self._drawn = time.monotonic()
+
+
+def trial_line(trial: FrozenTrial, optimal: bool, beyond: str = "") -> str:
+    """``trial 0007  cf_amc_ssl  clean 61.0%  PGD 38.0%  minutes 1.2  on the frontier``."""
+    metrics = metrics_of(trial)
+    words = [f"trial {trial.number:04d}", str(trial.user_attrs.get("trainable", ""))]
+    if status_of(trial) is TrialStatus.FINISHED:
+        words += [f"{_SHOWN[name]} {_cell(name, metrics)}" for name in _columns(trial)]
+        words += ["on the frontier"] if optimal else []
+        words += [f"beyond its bounds: {beyond}"] if beyond else []
+        words += [] if metrics.get(TRUSTED, 1.0) else ["flagged: its robustness is not to be trusted"]
+    else:
+        words += [f"{trial.user_attrs.get('status')}: {trial.user_attrs.get('reason')}"]
+    return "  ".join(words)
+
+
+def frontier_table(search: Search, config: StudyConfig) -> Table:
+    """The trials that no other dominates so far."""
+    best = search.frontier()
+    table = Table(title=f"{config.name}: frontier after {_finished(search)} finished trials", title_justify="left")
+    table.add_column("trial")
+    table.add_column("trainable")
+    columns = [name for name in _SHOWN if name in config.objectives or name in _ALWAYS]
+    for name in columns:
+        table.add_column(_SHOWN[name], justify="right")
+    for trial in best:
+        cells = [_cell(name, metrics_of(trial)) for name in columns]
+        mark = "" if metrics_of(trial).get(TRUSTED, 1.0) else " (flagged)"
+        table.add_row(f"{trial.number:04d}{mark}", str(trial.user_attrs.get("trainable", "")), *cells)
+    return table
+
+
+def counts(search: Search, config: StudyConfig) -> Text:
+    """``12 finished, 2 running, 1 failed, 0 stopped; 14 of 40 trials, 3.2 of 60 minutes``."""
+    found = Counter(status_of(trial) for trial in search.trials() if trial.state is not TrialState.WAITING)
+    words = [f"{found[status]} {status}" for status in TrialStatus if found[status] or status is TrialStatus.FINISHED]
+    budget, spent = config.budget, search.spent()
+    used = [
+        f"{spent.trials}{_of(budget.trials)} trials",
+        f"{search.wall_minutes():.1f}{_of(budget.wall_minutes)} minutes",
+    ]
+    if budget.gpu_hours is not None:
+        used.append(f"{spent.gpu_hours:.2f}{_of(budget.gpu_hours)} GPU-hours")
+    return Text(f"{', '.join(words)}; {', '.join(used)}")
+
+
+def _of(limit: float | None) -> str:
+    return "" if limit is None else f" of {limit:g}"
+
+
+def _finished(search: Search) -> int:
+    return sum(status_of(trial) is TrialStatus.FINISHED for trial in search.trials())
+
+
+def _columns(trial: FrozenTrial) -> list[str]:
+    return [name for name in (*ACCURACIES, GPU_MINUTES) if name in metrics_of(trial)]
+
+
+def _cell(name: str, metrics: dict[str, float]) -> str:
+    if name not in metrics:
+        return "-"
+    if name in ACCURACIES:
+        return f"{metrics[name]:.1%}"
+    return f"{metrics[name]:.3g}"

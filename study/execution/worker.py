@@ -1,0 +1,297 @@
+"""One attempt at one trial: what a Ray worker, or the inline backend, runs.
+
+The trial's folder says what to do and hears what happened. A fault of the trial itself is its result, so that
+nobody tries it again; a fault of the machine is raised, so that somebody does.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import socket
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from filelock import FileLock
+
+from analysis.layout import (
+    ATTEMPT,
+    ENDED,
+    EPOCH,
+    StudyPaths,
+    TrialPaths,
+    append_event,
+    read_events,
+    write_atomically,
+    write_json,
+)
+from analysis.schema import TrialFault, TrialStatus
+from study.execution.shortage import ShortageError, sparing
+from study.execution.watchdog import Watchdog
+from study.files.disk import full_disk
+from study.files.storage import Storage
+from study.resources.needs import confine, device_in_words
+from trainables import checkpoint, trial
+from trainables.config import TrialConfig, UserError, from_dict
+from trainables.leftovers import shed
+from trainables.metrics import OBJECTIVES
+
+if TYPE_CHECKING:
+    from ray.tune import PlacementGroupFactory
+
+PREDECESSOR_TIMEOUT_S = 120
+"""A worker whose driver was killed may outlive it for a moment; its successor waits so long for it to let go."""
+
+MACHINE_FAULTS = (OSError, torch.AcceleratorError)
+"""Full disks, lost mounts, a GPU that fell over: another attempt, in another process, may succeed."""
+
+
+class Epoch(Protocol):
+    """What is heard of each epoch: a trial's ``EpochReport``, or a recorded one."""
+
+    @property
+    def epoch(self) -> int: ...
+    def metrics(self) -> dict[str, float]: ...
+
+
+class Result(Protocol):
+    """What a trial ends with: a ``TrialResult``, or a recorded one."""
+
+    def metrics(self) -> dict[str, float]: ...
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+Report = Callable[[Epoch], None]
+Train = Callable[..., Result]
+"""As ``trainables.trial.run``."""
+
+
+class TrialStopped(Exception):  # noqa: N818 - a decision, not an error
+    """Raised by ``on_report`` to end a trial early; its message is the reason."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a trial ended."""
+
+    status: TrialStatus
+    reason: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    fault: TrialFault | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """On which an attempt runs."""
+
+    gpu_share: float = 1.0
+    """The part of a GPU that it holds; 1 on the CPU."""
+    threads: int = 1
+    recompute: bool = True
+    """Where the GPU's memory does not suffice, activations are recomputed instead of kept."""
+    silence_s: float | None = None
+    """After so long without progress this *process* ends; ``None``: never."""
+    node: str | None = None
+    """Ray's name of this machine."""
+    gpus: tuple[str, ...] = ()
+    """Ids of the GPUs there that the trial holds or shares."""
+    storage: str | None = None
+    """Where the trial's files go too, for attempts on machines that share no disk."""
+
+
+def run_assignment(
+    root: Path,
+    number: int,
+    terms: Terms | None = None,
+    *,
+    on_report: Report = lambda _: None,
+    train: Train | None = None,
+) -> Ended:
+    """Run trial ``number`` of the study in folder ``root`` to its end, from its last checkpoint if it has one.
+
+    ``on_report`` hears of each epoch after it is on disk. ``train`` stands in for ``trainables.trial.run``.
+    Raises what is no fault of the trial: ``MACHINE_FAULTS`` and interruptions.
+    """
+    paths, terms = StudyPaths(root).trial(number), terms or Terms()
+    paths.root.mkdir(parents=True, exist_ok=True)
+    storage = Storage(terms.storage, root.name) if terms.storage else None
+    with FileLock(paths.root / ".lock", timeout=PREDECESSOR_TIMEOUT_S):
+        if storage:
+            storage.fetch(paths, whole=True)
+        if (ended := _already_ended(paths)) is not None:
+            return ended
+        confine(terms.threads, terms.gpu_share)
+        attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
+        spared = sparing(train or trial.run, paths, attempt, recompute=terms.recompute)
+        with Watchdog(paths.hang, terms.silence_s) as watchdog:
+            ended = _attempt(paths, attempt, terms, _mirrored(on_report, paths, storage), spared, watchdog)
+        fault = {"fault": ended.fault} if ended.fault else {}
+        append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics, **fault)
+        if ended.status is TrialStatus.FINISHED:
+            _shed(paths)
+        if storage:
+            storage.push(paths)
+        return ended
+
+
+def _mirrored(on_report: Report, paths: TrialPaths, storage: Storage | None) -> Report:
+    """The driver hears of a report when it is in storage, and what it then decides is fetched."""
+    if storage is None:
+        return on_report
+
+    def mirrored(epoch: Epoch) -> None:
+        storage.push(paths)
+        on_report(epoch)
+        storage.pull(paths, paths.stop.name)
+
+    return mirrored
+
+
+def run_on_ray(config: dict[str, Any]) -> dict[str, Any]:
+    """``run_assignment`` as Ray Tune calls it. Here, so that a worker imports nothing of the driver's."""
+    from ray import get_runtime_context, tune
+
+    context = get_runtime_context()
+    terms = Terms(
+        gpu_share=config["gpu_share"],
+        threads=config["threads"],
+        recompute=config["recompute"],
+        silence_s=config["silence_s"],
+        node=context.get_node_id(),
+        gpus=tuple(context.get_accelerator_ids().get("GPU", [])),
+        storage=config["storage"],
+    )
+    ended = run_assignment(
+        Path(config["root"]),
+        config["number"],
+        terms,
+        on_report=lambda report: tune.report({"epoch": report.epoch}),
+        train=_train(config["processes"], config["threads"]),
+    )
+    return {"status": str(ended.status)}
+
+
+def _train(processes: int, threads: int) -> Train | None:
+    if processes == 1:
+        return None
+    from study.execution.ranks import in_ranks
+
+    return in_ranks(processes, threads)
+
+
+def resources_of(config: dict[str, Any]) -> PlacementGroupFactory:
+    """What Ray reserves for the trial of this ``config``: its own share, as its trainable has it."""
+    from ray.tune import PlacementGroupFactory
+
+    processes = config["processes"]
+    return PlacementGroupFactory([{"CPU": config["cpus"] / processes, "GPU": config["gpus"] / processes}] * processes)
+
+
+def _already_ended(paths: TrialPaths) -> Ended | None:
+    for event in reversed(read_events(paths)):
+        if event["kind"] == ENDED:
+            metrics = {name: float(value) for name, value in event["metrics"].items()}
+            return Ended(TrialStatus(event["status"]), event["reason"], metrics)
+    return None
+
+
+def _attempt(
+    paths: TrialPaths, attempt: int, terms: Terms, on_report: Report, train: Train, watchdog: Watchdog
+) -> Ended:
+    def waiting(epoch: Epoch) -> None:
+        with watchdog.paused():
+            on_report(epoch)
+
+    try:
+        config = from_dict(json.loads(paths.config.read_text())["config"])
+        _announce(paths, attempt, config, terms)
+        result = train(
+            config,
+            checkpoint=paths.checkpoint,
+            report=_Reporter(paths, attempt, waiting),
+            progress=lambda _: watchdog.progress(),
+            gpu_share=terms.gpu_share,
+        )
+    except TrialStopped as stop:
+        return Ended(TrialStatus.STOPPED, str(stop), _last_metrics(paths))
+    except ShortageError as shortage:
+        metrics = _last_metrics(paths) | shortage.metrics
+        return Ended(TrialStatus.FAILED, str(shortage), metrics, TrialFault.OUT_OF_MEMORY)
+    except MACHINE_FAULTS:
+        raise
+    except Exception as error:
+        if words := full_disk(error):
+            raise OSError(errno.ENOSPC, words) from error
+        write_atomically(paths.root / "error.txt", traceback.format_exc())
+        return Ended(TrialStatus.FAILED, _one_line(error), _last_metrics(paths), TrialFault.ERROR)
+    metrics = dict(result.metrics())
+    if bad := [f"{name} is {metrics[name]}" for name in OBJECTIVES if not math.isfinite(metrics.get(name, 0.0))]:
+        return Ended(TrialStatus.FAILED, ", ".join(bad), metrics, TrialFault.ERROR)
+    write_json(paths.result, result.to_dict())
+    return Ended(TrialStatus.FINISHED, None, metrics)
+
+
+def _shed(paths: TrialPaths) -> None:
+    """Free the disk of what no longer matters; where that fails, the trial has ended all the same."""
+    with suppress(OSError, UserError):
+        shed(paths.checkpoint, from_dict(json.loads(paths.config.read_text())["config"]))
+
+
+def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, terms: Terms) -> None:
+    resumed = checkpoint.load(paths.checkpoint, config)["report"]["epoch"] if paths.checkpoint.exists() else 0
+    append_event(
+        paths,
+        ATTEMPT,
+        attempt,
+        host=socket.gethostname(),
+        node=terms.node,
+        gpus=list(terms.gpus),
+        pid=os.getpid(),
+        device=device_in_words(config.device),
+        gpu_share=terms.gpu_share,
+        resumed_epoch=resumed,
+    )
+
+
+class _Reporter:
+    """Appends each epoch once, whatever an earlier attempt had already written."""
+
+    def __init__(self, paths: TrialPaths, attempt: int, on_report: Report) -> None:
+        self._paths, self._attempt, self._on_report = paths, attempt, on_report
+        self._last = max((event["epoch"] for event in _epochs(paths)), default=0)
+
+    def __call__(self, report: Epoch) -> None:
+        if report.epoch > self._last:
+            append_event(self._paths, EPOCH, self._attempt, epoch=report.epoch, metrics=report.metrics())
+            self._last = report.epoch
+        self._on_report(report)
+        if (reason := _told_to_stop(self._paths)) is not None:
+            raise TrialStopped(reason)
+
+
+def _told_to_stop(paths: TrialPaths) -> str | None:
+    """Why the driver wants the trial to end; it decides before it lets the trial go on after a report."""
+    try:
+        return str(json.loads(paths.stop.read_text())["reason"])
+    except FileNotFoundError:
+        return None
+
+
+def _epochs(paths: TrialPaths) -> list[dict[str, Any]]:
+    return [event for event in read_events(paths) if event["kind"] == EPOCH]
+
+
+def _last_metrics(paths: TrialPaths) -> dict[str, float]:
+    epochs = _epochs(paths)
+    return {name: float(value) for name, value in epochs[-1]["metrics"].items()} if epochs else {}
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

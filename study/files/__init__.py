@@ -1,0 +1,1 @@
+"""What a study's folder must bear: several processes, full disks, other machines."""

@@ -1,0 +1,1 @@
+"""Takes encoders out of a study: as files with a model card, or into a registry."""

@@ -1,0 +1,117 @@
+"""A trial's encoder and head for use elsewhere: weights, a model card, and an example that loads them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from analysis.layout import StudyPaths, TrialPaths, study_paths, write_atomically, write_json
+from study.publishing.model_card import Card
+from trainables import checkpoint
+from trainables.config import TrialConfig, UserError, from_dict
+from trainables.evaluation.saved_heads import read_head
+from trainables.models import build, single_branch
+from trainables.trial import evaluation_folder
+
+ENCODER, HEAD, CONFIG, RESULT, CARD, EXAMPLE = (
+    *("encoder.safetensors", "head.safetensors", "config.json", "result.json", "README.md", "load.py"),
+)
+
+
+class ExportError(UserError):
+    """The trial cannot be exported as asked."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A finished trial's weights, under torchvision's names: those of the backbone bare, then ``pre_feature.``."""
+
+    config: TrialConfig
+    result: Mapping[str, Any]
+    head_name: str
+    encoder: dict[str, Tensor]
+    head: dict[str, Tensor]
+    """``weight`` and ``bias`` of the linear layer above; of a supervised network's own head, its last layer."""
+
+
+def export(trial: str, folder: Path, head: str | None = None) -> Model:
+    """Write the trial ``STUDY/NUMBER`` into ``folder``, whole or not at all; ``head``: another than the study's.
+
+    Raises ``ExportError`` if the trial is not there or not finished, or if the folder holds anything.
+    """
+    study, paths = find_trial(trial)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ExportError(f"{folder} is there already; choose a new folder")
+    model = read_model(trial, paths, head)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
+    try:
+        _write(model, trial, study, temporary)
+        temporary.chmod(0o755)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return model
+
+
+def find_trial(trial: str) -> tuple[StudyPaths, TrialPaths]:
+    """The folders of ``STUDY/NUMBER``."""
+    study, _, number = trial.rpartition("/")
+    if not study or "/" in study or not number.isdigit():
+        raise ExportError(f"{trial!r} is no trial; name it STUDY/NUMBER, demo/3 say")
+    paths = study_paths(study)
+    if not paths.trial(int(number)).config.exists():
+        raise ExportError(f"there is no trial {trial} in {paths.root.parent}; `study status {study}` lists them")
+    return paths, paths.trial(int(number))
+
+
+def read_model(trial: str, paths: TrialPaths, head: str | None) -> Model:
+    """The weights of a finished trial; ``ExportError`` if it is none, or never trained that head."""
+    if not paths.result.exists():
+        raise ExportError(f"trial {trial} has not finished; export one that has, `study front` lists the best")
+    config, result = from_dict(json.loads(paths.config.read_text())["config"]), json.loads(paths.result.read_text())
+    name = head or config.evaluation.head
+    if name not in config.evaluation.heads:
+        raise ExportError(f"trial {trial} has no head {name!r}; choose one of {', '.join(config.evaluation.heads)}")
+    encoder = checkpoint.load_weights(paths.checkpoint, config)
+    learned = read_head(evaluation_folder(paths.checkpoint) / f"{name}.pt")
+    if name == "aff":  # it finetuned a copy of the encoder
+        encoder = {key.removeprefix("encoder."): value for key, value in learned.items() if key.startswith("encoder.")}
+        learned = {key.removeprefix("head."): value for key, value in learned.items() if key.startswith("head.")}
+    encoder = single_branch(encoder)
+    if name == "own":
+        learned = {key.removeprefix("projector."): v for key, v in encoder.items() if key.startswith("projector.")}
+    return Model(config, result, name, torchvision_names(encoder), learned)
+
+
+def torchvision_names(encoder: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """An encoder's weights, the backbone's under torchvision's names; the projector is pre-training's alone."""
+    return {
+        key.removeprefix("backbone."): value.contiguous()
+        for key, value in encoder.items()
+        if not key.startswith("projector.")
+    }
+
+
+def _write(model: Model, trial: str, study: StudyPaths, folder: Path) -> None:
+    backbone_size = build(model.config.network, 0, image_size=model.result["image_size"]).backbone_size
+    details = Card.of(model.config, model.result, model.head_name, trial, _manifest(study), backbone_size)
+    save_file(model.encoder, folder / ENCODER, metadata={"format": "pt", "trial": trial})
+    save_file(model.head, folder / HEAD, metadata={"format": "pt", "trial": trial})
+    write_json(folder / CONFIG, json.loads(study.trial(int(trial.rpartition("/")[2])).config.read_text())["config"])
+    write_json(folder / RESULT, model.result)
+    write_atomically(folder / EXAMPLE, details.loading_example())
+    write_atomically(folder / CARD, details.markdown())
+
+
+def _manifest(study: StudyPaths) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(study.manifest.read_text())
+    return found

@@ -1,0 +1,129 @@
+"""A search whose space has changed: its trials, in the new ranges and under their numbers, in a new database.
+
+Optuna itself neither takes other choices for a parameter that it knows nor forgets a trial. A trial outside the new
+ranges stays a trial of the study; to the sampler it is a failure without parameters, of which it learns nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from analysis import constraints
+from analysis.layout import StudyPaths
+from search_spaces.placing import place
+from search_spaces.space import SearchSpace
+from study.config import StudyConfig
+from study.config.start import start_params
+from study.samplers.trials import OBSERVED, OUTSIDE, REPEATS, WITHDRAWN, metrics_of, state_of, status_of
+from study.search.storage import SPACE, release
+from study.search.warm_start import accepted
+from trainables.config import ConfigError, TrialConfig, from_dict
+
+
+class Outside(NamedTuple):
+    """A trial that the new ranges leave out: its number, or its id in another study, and why."""
+
+    trial: str
+    reason: str
+
+
+def rebuild(paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> list[Outside]:
+    """Write ``paths.optuna_next``, the search of ``paths.optuna`` in ``space``; the trials that lie outside it.
+
+    Nothing may run, and every trial that was begun has its configuration on disk.
+    """
+    for path in (paths.optuna_next, Path(f"{paths.optuna_next}-journal")):
+        path.unlink(missing_ok=True)
+    source, target = (RDBStorage(f"sqlite:///{path}") for path in (paths.optuna, paths.optuna_next))
+    try:
+        before = optuna.load_study(study_name=config.name, storage=source)
+        after = optuna.create_study(study_name=config.name, storage=target, directions=before.directions)
+        for name, value in before.user_attrs.items():
+            if name != SPACE:
+                after.set_user_attr(name, value)
+        return _Removal(paths, config, space, before.get_trials(deepcopy=False)).into(after)
+    finally:
+        release(source)
+        release(target)
+
+
+class _Removal:
+    """Takes the trials from one space to another, one by one and in order."""
+
+    def __init__(self, paths: StudyPaths, config: StudyConfig, space: SearchSpace, trials: list[FrozenTrial]) -> None:
+        self._paths, self._config, self._space, self._trials = paths, config, space, trials
+        self._observed = {found.trial: found.config for found in accepted(paths)}
+
+    def into(self, study: optuna.Study) -> list[Outside]:
+        outside = []
+        for trial in self._trials:
+            reason = self._withdrawn(trial, study) if trial.state is TrialState.WAITING else self._moved(trial, study)
+            if reason is not None and REPEATS not in trial.user_attrs:
+                name = trial.user_attrs.get(OBSERVED) or trial.user_attrs.get("recipe") or f"{trial.number:04d}"
+                outside.append(Outside(name, reason))
+        return outside
+
+    def _withdrawn(self, trial: FrozenTrial, study: optuna.Study) -> str | None:
+        """A recipe that waits for its turn; why it is taken back."""
+        name = trial.user_attrs["recipe"]
+        try:
+            study.enqueue_trial(start_params(self._space, name), user_attrs={"recipe": name})
+        except ConfigError as error:
+            attributes = {"recipe": name, WITHDRAWN: str(error)}
+            study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=attributes))
+            return str(error)
+        return None
+
+    def _moved(self, trial: FrozenTrial, study: optuna.Study) -> str | None:
+        """A trial that was begun; why it lies outside."""
+        params, reason = self._place(trial)
+        told = self._trials[trial.user_attrs[REPEATS]] if REPEATS in trial.user_attrs else trial
+        running = trial.state is TrialState.RUNNING
+        state = TrialState.RUNNING if running else self._state(told, inside=params is not None)
+        metrics, fault = metrics_of(told), told.user_attrs.get("fault")
+        attributes = {name: value for name, value in trial.user_attrs.items() if name != OUTSIDE}
+        moved = create_trial(
+            state=state,
+            values=[metrics[name] for name in self._config.objectives] if state is TrialState.COMPLETE else None,
+            params=params,
+            distributions={name: self._space.distributions[name] for name in params or {}},
+            user_attrs=attributes | ({OUTSIDE: reason} if reason else {}),
+            system_attrs=_generation(trial) if state is TrialState.COMPLETE else None,
+            constraints=None if running else constraints.excess(self._config.constraints, metrics, fault),
+        )
+        moved.datetime_start, moved.datetime_complete = trial.datetime_start, trial.datetime_complete
+        study.add_trial(moved)
+        return reason
+
+    def _place(self, trial: FrozenTrial) -> tuple[dict[str, Any] | None, str | None]:
+        """The trial's parameters in the new space, or why it has none; neither for a draw that was never valid."""
+        config = self._config_of(trial)
+        if config is None:
+            return None, None
+        try:
+            return place(self._space, config), None
+        except ConfigError as error:
+            return None, str(error)
+
+    def _config_of(self, trial: FrozenTrial) -> TrialConfig | None:
+        if OBSERVED in trial.user_attrs:
+            return self._observed[trial.user_attrs[OBSERVED]]
+        if WITHDRAWN in trial.user_attrs:
+            return None
+        number = trial.user_attrs.get(REPEATS, trial.number)
+        written = json.loads(self._paths.trial(number).config.read_text())["config"]
+        return from_dict(written) if written else None
+
+    def _state(self, trial: FrozenTrial, *, inside: bool) -> TrialState:
+        return state_of(status_of(trial), trial.user_attrs.get("fault")) if inside else TrialState.FAIL
+
+
+def _generation(trial: FrozenTrial) -> dict[str, Any]:
+    """What a genetic sampler knows a trial by; its other attributes are of the old ranges."""
+    return {name: value for name, value in trial.system_attrs.items() if name.endswith(":generation")}

@@ -1,0 +1,356 @@
+"""The search of one study: which trial comes next and what became of each. No Ray in here.
+
+Optuna's storage is the truth about the search, a trial's folder the truth about the trial: an outcome is read from
+the folder and told to Optuna, never the other way round. A search that is opened again first hands out the trials
+that have begun and not ended, under their numbers, so that nothing is trained twice and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from analysis import constraints
+from analysis.constraints import OUT_OF_MEMORY
+from analysis.layout import StudyPaths, finite
+from analysis.schema import TrialFault, TrialStatus
+from search_spaces.space import SearchSpace
+from study.config import StudyConfig
+from study.config.start import start_params
+from study.samplers.points import grid_points
+from study.samplers.trials import (
+    OBSERVED,
+    OUTSIDE,
+    REPEATS,
+    begun,
+    frontier,
+    is_own,
+    minutes_of,
+    missing,
+    state_of,
+    status_of,
+)
+from study.search.budget import Spent, no_more_trials, out_of_time
+from study.search.folders import config_of, ending, record_end, share_of, trainable_of, write_config
+from study.search.losses import judge
+from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
+from study.search.observed import generation, join_generation, observed
+from study.search.storage import SearchError, open_study, release
+from study.search.warm_start import accepted
+from trainables.config import ConfigError, TrialConfig
+
+FAILURES_IN_A_ROW = 20
+"""So many failed trials with none between that succeeded end a search: something is wrong with all of them."""
+
+REPEATS_IN_A_ROW = 100
+"""So many draws of configurations that are already measured end a search: its space holds nothing new."""
+
+KEEP_TIME_S = 60.0
+"""A killed driver's clock is late by at most so much."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One trial to run; ``resumed`` when an earlier driver had already handed it out."""
+
+    number: int
+    trainable: str
+    resumed: bool = False
+
+
+class Search:
+    """Ask for the next trial, tell what became of it. Every call leaves the storage and the folders consistent."""
+
+    def __init__(self, paths: StudyPaths, config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> None:
+        self._paths = paths
+        self._config = config
+        self._space = space
+        self._storage = storage
+        self._study = open_study(config, space, storage)
+        self._unfinished: deque[int] = deque()
+        self._handed_out: dict[int, Trial] = {}
+        self._opened = self._kept = time.monotonic()
+        self._minutes_before = float(self._study.user_attrs.get("wall_minutes", 0.0))
+
+    @classmethod
+    def open(cls, paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> Self:
+        """Create the search, or go on with it. Raises ``SearchError`` where storage and study file disagree."""
+        storage = RDBStorage(f"sqlite:///{paths.optuna}")
+        try:
+            search = cls(paths, config, space, storage)
+            search._enqueue_recipes()
+            search._observe()
+            search._enqueue_points()
+            search.reconcile()
+        except BaseException:
+            release(storage)
+            raise
+        return search
+
+    def ask(self) -> Assignment | None:
+        """The next trial, its ``config.json`` on disk; ``None`` when the budget or the space is exhausted."""
+        if self.out_of_time():
+            return None
+        while self._unfinished:
+            trial = self._trial(self._unfinished.popleft())
+            if assignment := self._known(trial) or self._begin(trial):
+                return assignment
+        for _ in range(REPEATS_IN_A_ROW):
+            if self._no_more_trials() or self.hopeless():
+                return None
+            if assignment := self._begin(self._study.ask()):
+                return assignment
+        return None
+
+    def tell(
+        self,
+        number: int,
+        status: TrialStatus,
+        metrics: Mapping[str, float] | None,
+        reason: str | None = None,
+        fault: str | None = None,
+    ) -> None:
+        """Record how a trial ended; a second telling changes nothing.
+
+        A finished trial whose objectives are not all there and finite counts as failed, a stopped one keeps its
+        last metrics as an attribute: neither is ever a point on a frontier. ``fault`` is the kind of a failure. Of a
+        trial outside the space as it is now Optuna is told nothing that its sampler would heed.
+        """
+        frozen = self._frozen(number)
+        if frozen.state.is_finished():
+            return
+        values = {name: float(value) for name, value in (metrics or {}).items()}
+        if status is TrialStatus.FINISHED and (lacking := missing(self._config.objectives, values)):
+            status, reason = TrialStatus.FAILED, lacking
+        self._mark(frozen, status=str(status), reason=reason, metrics=values, fault=fault)
+        state = TrialState.FAIL if OUTSIDE in frozen.user_attrs else state_of(status, fault)
+        objectives = [values[name] for name in self._config.objectives] if state is TrialState.COMPLETE else None
+        self._constrain(number, constraints.excess(self._config.constraints, values, fault))
+        self._study.tell(number, objectives, state=state)
+        self._save_clock()
+
+    def settle(
+        self,
+        number: int,
+        *,
+        lost: str | None = None,
+        status: TrialStatus = TrialStatus.FAILED,
+        fault: TrialFault | None = None,
+    ) -> bool:
+        """Tell a trial's outcome as its folder has it; whether it has ended.
+
+        ``lost`` says why a trial without an end will never have one: that becomes its end, with ``status`` and
+        ``fault``.
+        """
+        trial = self._paths.trial(number)
+        ended = ending(trial)
+        if ended is None and lost is None:
+            return False
+        if ended is None:
+            ended = record_end(trial, status, str(lost), fault)
+        self._mark(self._frozen(number), gpu_share=share_of(trial))
+        if ended.get("fault") == OUT_OF_MEMORY:
+            self._cut_batch(number)
+        self.tell(number, TrialStatus(ended["status"]), ended.get("metrics"), ended.get("reason"), ended.get("fault"))
+        return True
+
+    def reconcile(self) -> None:
+        """Compare what Optuna believes to be running with the folders; what has not ended is handed out again."""
+        known = {trial.number for trial in self.trials()}
+        for folder in self._paths.each_trial():
+            if folder.number not in known:
+                raise SearchError(
+                    f"{folder.root} is unknown to {self._paths.optuna}; put back the database it was made with"
+                )
+        self._unfinished.clear()
+        for trial in self._study.get_trials(deepcopy=False):
+            if trial.state is TrialState.RUNNING and REPEATS in trial.user_attrs:
+                self._repeat(self._trial(trial.number), self._frozen(trial.user_attrs[REPEATS]))
+        for trial in self.trials():
+            if trial.state is TrialState.RUNNING and not self._settle_or_give_up(trial.number):
+                self._unfinished.append(trial.number)
+
+    def write_down(self) -> None:
+        """See to it that every trial that was begun has a configuration on disk."""
+        for number in self._unfinished:
+            trial = self._trial(number)
+            if self._known(trial) is None:
+                self._begin(trial)
+
+    def close(self, *, ended: str | None = None) -> None:
+        """Settle what has ended and let go of the storage.
+
+        ``ended`` says why the study is over: trials that still run are then recorded as stopped. Without it they
+        stay as they are, and the next ``open`` hands them out again.
+        """
+        try:
+            for trial in self.trials():
+                if trial.state is TrialState.RUNNING:
+                    self.settle(trial.number, lost=ended, status=TrialStatus.STOPPED)
+            self._save_clock()
+        finally:
+            release(self._storage)
+
+    def exhausted(self) -> str | None:
+        """Why no trial would be handed out now; ``None`` if one would."""
+        return self.out_of_time() or (None if self._unfinished else self._no_more_trials())
+
+    def hopeless(self) -> str | None:
+        """Why more trials would be wasted; ``None`` while some succeed."""
+        told = [trial for trial in self.trials() if trial.state.is_finished()][-FAILURES_IN_A_ROW:]
+        if len(told) < FAILURES_IN_A_ROW or any(status_of(trial) is not TrialStatus.FAILED for trial in told):
+            return None
+        return f"the last {FAILURES_IN_A_ROW} trials failed, the latest with: {told[-1].user_attrs.get('reason')}"
+
+    def out_of_time(self) -> str | None:
+        """Why even running trials must stop now; ``None`` if they need not."""
+        return out_of_time(self._config.budget, self.wall_minutes())
+
+    def wall_minutes(self) -> float:
+        """Minutes that the study's drivers have run, all added."""
+        return self._minutes_before + (time.monotonic() - self._opened) / 60
+
+    def keep_time(self) -> None:
+        """Now and then write the minutes down: those of a driver that is killed inside a long trial count too."""
+        if time.monotonic() - self._kept >= KEEP_TIME_S:
+            self._save_clock()
+
+    def spent(self) -> Spent:
+        trials = begun(self.trials())
+        return Spent(trials=len(trials), gpu_hours=sum(map(minutes_of, trials)) / 60)
+
+    def trials(self) -> list[FrozenTrial]:
+        """Every trial of this study in order; what only its sampler knows of is not among them."""
+        return [trial for trial in self._study.get_trials(deepcopy=False) if is_own(trial)]
+
+    def frontier(self) -> list[FrozenTrial]:
+        """The finished trials within the study's bounds that no other dominates, in order, by what they measured."""
+        return frontier(self.trials(), self._config.objectives_with_directions, self._config.constraints)
+
+    def _observe(self) -> None:
+        """Let the sampler know what other studies found, once."""
+        known = {trial.user_attrs.get(OBSERVED) for trial in self._study.get_trials(deepcopy=False)}
+        for index, found in enumerate(accepted(self._paths)):
+            if found.trial not in known:
+                self._study.add_trial(observed(found, self._config, self._space, generation(self._study, index)))
+
+    def _enqueue_recipes(self) -> None:
+        if not self._config.start_from or "start_from" in self._study.user_attrs:
+            return
+        points = [start_params(self._space, name) for name in self._config.start_from]
+        for name, point in zip(self._config.start_from, points, strict=True):
+            self._study.enqueue_trial(point, user_attrs={"recipe": name}, skip_if_exists=True)
+        self._study.set_user_attr("start_from", list(self._config.start_from))
+
+    def _enqueue_points(self) -> None:
+        for point in self._space.points:
+            self._study.enqueue_trial(point, skip_if_exists=True)
+
+    def _no_more_trials(self) -> str | None:
+        """A space that lists its configurations holds no others, nor does a grid."""
+        if self._space.points and not any(trial.state is TrialState.WAITING for trial in self.trials()):
+            return f"all {len(self._space.points)} listed trials were begun"
+        if self._config.sampler == "grid" and grid_points(self._space, self.trials()) >= self._space.size:
+            return f"all {self._space.size:g} configurations of the grid were begun"
+        return no_more_trials(self._config.budget, self.spent())
+
+    def _known(self, trial: Trial) -> Assignment | None:
+        """The unfinished trial as it was handed out, if its configuration had reached the disk."""
+        trainable = trainable_of(self._paths.trial(trial.number))
+        if trainable is None:
+            return None
+        self._handed_out[trial.number] = trial
+        return Assignment(trial.number, trainable, resumed=True)
+
+    def _begin(self, trial: Trial) -> Assignment | None:
+        """Draw the trial's configuration; ``None`` if it is no valid one or already measured."""
+        try:
+            config = as_marked(self._space.suggest(trial), trial.user_attrs)
+        except ConfigError as error:
+            self._write_config(trial, None)
+            self.settle(trial.number, lost=f"{type(error).__name__}: {error}", fault=TrialFault.ERROR)
+            return None
+        if self._config.repeats == "new_seed":
+            config = replace(config, seed=config.seed + self._earlier(trial))
+        elif twin := self._twin(trial):
+            self._repeat(trial, twin)
+            return None
+        join_generation(self._study, self._frozen(trial.number))
+        self._write_config(trial, config)
+        self._handed_out[trial.number] = trial
+        return Assignment(trial.number, config.trainable)
+
+    def _write_config(self, trial: Trial, config: TrialConfig | None) -> None:
+        trainable = config.trainable if config else trial.params.get("trainable", self._space.trainables[0])
+        params = trial.params | mark(trial.user_attrs, MICRO_BATCHES)
+        write_config(self._paths, trial.number, trainable, params, config, mark(trial.user_attrs, INSTEAD_OF))
+        self._mark(self._frozen(trial.number), trial_id=self._paths.trial_id(trial.number), trainable=trainable)
+
+    def _twin(self, trial: Trial) -> FrozenTrial | None:
+        """A finished trial with the same parameters: a trial is a function of its config, so it need not run again."""
+        cut = mark(trial.user_attrs, MICRO_BATCHES)
+        return next(
+            (
+                other
+                for other in self.trials()
+                if other.state is TrialState.COMPLETE
+                and other.params == trial.params
+                and mark(other.user_attrs, MICRO_BATCHES) == cut
+            ),
+            None,
+        )
+
+    def _earlier(self, trial: Trial) -> int:
+        """How many trials before this one had its parameters: each needs a seed of its own."""
+        return sum(other.params == trial.params for other in begun(self.trials()) if other.number < trial.number)
+
+    def _cut_batch(self, number: int) -> None:
+        """Enqueue a trial with the parameters of one that ran out of memory, its batch cut smaller."""
+        known = any(trial.user_attrs.get(INSTEAD_OF) == number for trial in self.trials())
+        if known or "micro_batches" not in self._config.resources.on_out_of_memory:
+            return
+        if (smaller := cut_smaller(config_of(self._paths.trial(number)))) is not None:
+            marks = {INSTEAD_OF: number, MICRO_BATCHES: smaller.optimiser.micro_batches}
+            self._study.enqueue_trial(self._frozen(number).params, user_attrs=marks)
+
+    def _repeat(self, trial: Trial, twin: FrozenTrial) -> None:
+        self._mark(self._frozen(trial.number), **{REPEATS: twin.number})
+        self._constrain(trial.number, twin.constraints)
+        self._study.tell(trial.number, twin.values)
+
+    def _settle_or_give_up(self, number: int) -> bool:
+        """Settle a trial that has ended, or that no attempt may follow."""
+        verdict = judge(self._paths.trial(number), self._config.resources.max_failures)
+        if verdict is None:
+            return self.settle(number)
+        return self.settle(number, lost=verdict.reason, fault=verdict.fault)
+
+    def _constrain(self, number: int, excess: Mapping[str, float]) -> None:
+        """A trial handed out is kept for this: making it anew would ask its sampler, which may be thinking."""
+        if not excess:
+            return
+        trial = self._handed_out.pop(number, None) or self._trial(number)
+        for name, value in excess.items():
+            if name not in trial.constraints:  # an earlier driver may have died between this and the telling
+                trial.set_constraint(name, value)
+
+    def _save_clock(self) -> None:
+        self._kept = time.monotonic()
+        self._study.set_user_attr("wall_minutes", self.wall_minutes())
+
+    def _trial(self, number: int) -> Trial:
+        return Trial(self._study, self._frozen(number)._trial_id)
+
+    def _frozen(self, number: int) -> FrozenTrial:
+        return self._study.get_trials(deepcopy=False)[number]
+
+    def _mark(self, trial: FrozenTrial, **attributes: Any) -> None:
+        for name, value in attributes.items():
+            if value is not None:
+                self._storage.set_trial_user_attr(trial._trial_id, name, finite(value))

@@ -1,0 +1,75 @@
+"""The Optuna study behind a search: opened for one question only."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import RDBStorage
+
+from analysis.layout import finite
+from search_spaces.space import SearchSpace
+from study.config import StudyConfig
+from study.samplers.by_name import make_sampler
+from trainables.checkpoint import FREE_TO_CHANGE
+from trainables.config import TrialConfig, UserError, flatten
+from trainables.metrics import OBJECTIVES
+
+SPACE = "space"
+"""The study attribute that holds the space as JSON."""
+
+
+class SearchError(UserError):
+    """A search that cannot be opened as its study file asks."""
+
+
+def open_study(config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> optuna.Study:
+    """The study named ``config.name``, created if ``storage`` lacks it.
+
+    Raises ``SearchError`` if it was launched with other objectives, another space or other settings: Optuna itself
+    would let an unrelated search join.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    directions = [OBJECTIVES[name] for name in config.objectives]
+    if config.name not in optuna.get_all_study_names(storage):
+        optuna.create_study(storage=storage, study_name=config.name, directions=directions)
+    study = optuna.load_study(study_name=config.name, storage=storage)
+    _compare(study, _question(config, space) | {"directions": directions})
+    study.sampler = make_sampler(config.sampler, config.seed, len(study.get_trials(deepcopy=False)), space)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study.set_metric_names(list(config.objectives))
+    return study
+
+
+def release(storage: RDBStorage) -> None:
+    """Close the database's connections."""
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def _question(config: StudyConfig, space: SearchSpace) -> dict[str, Any]:
+    return {
+        "objectives": list(config.objectives),
+        SPACE: space.to_json(),
+        "constraints": dict(config.constraints),
+        "settings": [_settings(part.base) for part in space.parts],
+    }
+
+
+def _settings(config: TrialConfig) -> dict[str, Any]:
+    return {path: value for path, value in flatten(config).items() if path not in FREE_TO_CHANGE}
+
+
+def _compare(study: optuna.Study, question: dict[str, Any]) -> None:
+    """Write down what is asked, or compare it with what was."""
+    for name, value in question.items():
+        plain = json.loads(json.dumps(finite(value)))
+        if study.user_attrs.setdefault(name, plain) != plain:
+            raise SearchError(
+                f"study {study.study_name} was launched with other {name}; give the changed study another name"
+            )
+        study.set_user_attr(name, plain)

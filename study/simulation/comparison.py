@@ -1,0 +1,89 @@
+"""Compares samplers and schedulers by simulation, at equal GPU-minutes and on equal seeds."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from analysis.comparison import Comparison, Series
+from analysis.pareto import hypervolume
+from study.early_stopping.halving import Rule
+from study.simulation.baselines import SCHEDULERS
+from study.simulation.scenarios import RANDOM, Scenario, proposals
+from study.simulation.simulator import BOTH, Outcome, Run, finished_by, simulate
+from trainables.config import UserError
+from trainables.metrics import GPU_MINUTES
+
+MOMENTS = 40
+"""Points of each hypervolume curve."""
+_PILOT = 200
+"""Random trials whose mean cost sets the time of a comparison."""
+
+
+def compare(
+    scenarios: Sequence[Scenario],
+    *,
+    samplers: Sequence[str] = (RANDOM,),
+    schedulers: Sequence[str] = tuple(SCHEDULERS),
+    seeds: int = 20,
+    workers: int = 4,
+    trials: float = 40,
+    rule: Rule | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Comparison:
+    """Search every scenario with each sampler and scheduler, for the GPU-minutes that ``trials`` whole trials need.
+
+    Of a recording at most half of its trials' minutes are spent, so that stopping early finds others to begin.
+    Raises ``UserError`` for an unknown scheduler, ``ConfigError`` for an unknown sampler.
+    """
+    for name in schedulers:
+        if name not in SCHEDULERS:
+            raise UserError(f"unknown scheduler {name!r}; choose from {', '.join(SCHEDULERS)}")
+    rule = rule or Rule()
+    minutes = {scenario.name: _minutes(scenario, trials) for scenario in scenarios}
+    series = []
+    for scenario in scenarios:
+        for sampler in samplers:
+            for scheduler in schedulers:
+                progress(f"{scenario.name}, {sampler}, {scheduler}")
+                runs = [
+                    simulate(
+                        proposals(scenario, sampler, seed),
+                        SCHEDULERS[scheduler](rule, scenario.images),
+                        workers=workers,
+                        minutes=minutes[scenario.name] / workers,
+                    )
+                    for seed in range(seeds)
+                ]
+                series.append(_series((scenario.name, sampler, scheduler), runs, minutes[scenario.name] / workers))
+    moments = {name: tuple(total * step / MOMENTS for step in range(1, MOMENTS + 1)) for name, total in minutes.items()}
+    return Comparison(workers=workers, minutes=moments, rule=asdict(rule), series=tuple(series))
+
+
+def _minutes(scenario: Scenario, trials: float) -> float:
+    """GPU-minutes that ``trials`` trials need on average."""
+    costs = [drawn.curve.metrics[GPU_MINUTES] for drawn in itertools.islice(scenario.at_random(0), _PILOT)]
+    most = trials if scenario.pool is None else min(trials, scenario.pool / 2)
+    return statistics.fmean(costs) * most
+
+
+def _series(key: tuple[str, str, str], runs: Sequence[Run], minutes: float) -> Series:
+    scenario, sampler, scheduler = key
+    frontiers = [run.frontier() for run in runs]
+    return Series(
+        scenario=scenario,
+        sampler=sampler,
+        scheduler=scheduler,
+        hypervolume=tuple(_path(run, minutes) for run in runs),
+        begun=tuple(len(run.trials) for run in runs),
+        finished=tuple(run.count(Outcome.FINISHED) for run in runs),
+        frontier=tuple(map(len, frontiers)),
+        frontier_stopped=tuple(sum(one.outcome is Outcome.STOPPED for one in best) for best in frontiers),
+    )
+
+
+def _path(run: Run, minutes: float) -> tuple[float, ...]:
+    found = [finished_by(run, minutes * step / MOMENTS) for step in range(1, MOMENTS + 1)]
+    return tuple(hypervolume([drawn.truth for drawn in drawns], BOTH, (0.0, 0.0)) for drawns in found)

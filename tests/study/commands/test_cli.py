@@ -1,0 +1,386 @@
+"""The command line: what each command prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from analysis.layout import ATTEMPT, append_event, study_paths
+from study import ui
+from study.commands import main as cli
+from study.commands import read as reading
+from study.commands.run import fresh_name
+from study.config import StudyConfig
+from study.config.settings import flatten_settings
+from study.files.lock import sole_driver
+from study.files.stop import Request, asked
+
+COMMANDS = [
+    *("demo", "launch", "resume", "extend", "stop", "confirm", "train", "reproduce", "record", "simulate"),
+    *("status", "front", "report", "sync", "export", "clean", "ui"),
+]
+
+CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
+
+TINY = """\
+name: tiny
+trainables: [cf_amc_ssl]
+budget: {trials: 2}
+sampler: random
+tracking: {offline: true}
+settings:
+  device: cpu
+  data: {source: digits, image_size: 8, train_images: 200}
+  views.number: 2
+  network: {width: 4, depth: 10, pre_feature: 32, projector_hidden: 32, embedding: 16}
+  optimiser: {epochs: 1, batch_size: 64}
+  evaluation: {images: 50, head_epochs: 1, head_attack_steps: 2, attack_steps: 2, check_images: 0}
+space:
+  unlisted: fixed
+  learning_rate: {low: 0.05, high: 1.0}
+  m: [1, 2]
+"""
+
+
+def subprocess_study(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"ROBUST_SSL_STUDIES": str(folder), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+    command = [sys.executable, "-m", "study", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def study(monkeypatch, capsys, studies):
+    """Runs the command in this process; gives its exit code and what it wrote."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["study", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def tiny_file(tmp_path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command):
+    result = CliRunner().invoke(cli.app, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: study {command}" in result.output
+
+
+def test_help_lists_every_command_and_loads_nothing_heavy():
+    result = CliRunner().invoke(cli.app, ["--help"])
+    assert all(command in result.output for command in COMMANDS)
+    heavy = "{'torch', 'ray', 'mlflow', 'optuna', 'pandas'}"
+    code = f"import sys, study.commands.main; print(*{heavy} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(study, studies, tiny_file):
+    before = sorted(studies.iterdir())
+    code, out, err = study("launch", tiny_file, "--dry-run", "--set", "space.epsilon={low: 4/255, high: 8/255}")
+    assert (code, err) == (0, "")
+    assert "4/255 to 8/255" in out
+    assert "learning_rate" in out
+    assert "digits" in out
+    assert "least / median / most" in out
+    assert "for 2 trials" in out
+    assert sorted(studies.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_a_study_is_extended_learned_from_and_shows_its_shares(study, studies, tiny_file):
+    both = ("--backend", "inline", "--set", "trainables=[cf_amc_ssl, simclr_free]", "--set", "sampler=qmc")
+    assert study("launch", tiny_file, *both)[0] == 0
+    code, out, _ = study("extend", "tiny", "--trials", "1", "--set", "space.m=[2, 3]", "--backend", "inline")
+    assert code == 0
+    code, out, _ = study("status", "tiny")
+    assert "Trainables of tiny: what each got" in out
+    assert "3 finished" in out
+    code, out, err = study("launch", tiny_file, "--dry-run", "--warm-start", "tiny", "--set", "name=heir")
+    assert code == 0, err
+    assert "the search learns from" in out
+    assert "refused: trainable 'simclr_free' is not in this space" in out
+    code, _, err = study("launch", tiny_file, "--dry-run", "--warm-start", "absent", "--set", "name=heir")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "no study named 'absent'" in err
+
+
+def test_what_an_extension_may_not_change_is_told_in_a_line(study, studies):
+    code, _, err = study("extend", "absent", "--trials", "1")
+    assert (code, len(err.splitlines())) == (2, 1)
+    code, _, err = study("extend", "absent", "--set", "sampler=gp")
+    assert (code, "only ranges may change" in err, len(err.splitlines())) == (2, True, 1)
+
+
+def test_the_dry_runs_cost_is_what_a_trial_reports(tmp_path):
+    from study.dry_run import estimate
+    from trainables.trial import run
+
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    config = StudyConfig.load(tmp_path / "tiny.yaml", {"space.m": 2}).search_space().sample(0)
+    known = estimate([config])
+    assert known.lowest == known.median == known.highest == run(config).cost.pretrain_forward_equivalents
+
+
+def test_a_dry_run_finds_missing_data_and_a_batch_that_is_too_large(study, tiny_file, tmp_path):
+    code, _, err = study("launch", tiny_file, "--dry-run", "--set", f"settings.data.source=folder:{tmp_path}/none")
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    assert "none" in err
+    code, _, err = study("launch", tiny_file, "--dry-run", "--set", "settings.optimiser.batch_size=500")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "optimiser.batch_size is 500" in err
+
+
+def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
+    code, out, err = study("launch", tiny_file, "--set", "budget.trials=0", "--set", "space.cropz=3")
+    assert (code, out) == (2, "")
+    assert [line.partition(": ")[0] for line in err.splitlines()] == ["--set budget.trials", "--set space.cropz"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["launch", "none.yaml"], "none.yaml: cannot be read"),
+        (["launch", "none.yaml", "--set", "nothing"], "write KEY=VALUE"),
+        (["train", "cf_amc"], "unknown trainable 'cf_amc'"),
+        (["train", "cf_amc_ssl", "--set", "network.widht=3"], "did you mean network.width"),
+        (["train", "cf_amc_ssl", "--set", "trainable=robust_simclr"], "name it as the command's argument"),
+        (["train", "cf_amc_ssl", "--set", "adversary.epsilon=8/0"], "adversary.epsilon is '8/0'"),
+        (["status", "none"], "'none'"),
+        (["status"], "there are no studies in"),
+        (["front", "../x"], "no name of a study"),
+        (["front", "none", "--json", "--csv"], "exclude each other"),
+        (["report", "none"], "'none'"),
+        (["resume", "none"], "'none'"),
+        (["confirm", "none"], "'none'"),
+        (["confirm", "none", "--trials", "3,x"], "'x' is no trial's number"),
+        (["confirm", "none", "--trials", "3", "--limit", "2"], "exclude each other"),
+        (["confirm", "none", "--set", "data.source=digits"], "set only evaluation. settings"),
+        (["sync", "none"], "none"),
+        (["ui"], "nothing is tracked"),
+        (["ui", "none"], "'none'"),
+        (["record", "none", "-o", "none.jsonl"], "no trial of none"),
+        (["simulate", "crosing"], "neither a file of recorded trials nor a family; choose synthetic, drawn, power_law"),
+        (["simulate", "crossing", "--schedulers", "nobody"], "unknown scheduler 'nobody'"),
+        (["simulate", "crossing", "--samplers", "nobody"], "sampler is 'nobody'"),
+        (["simulate", "crossing", "--set", "eta=1"], "--set eta: eta is 1"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_2(study, arguments, words):
+    code, out, err = study(*arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["launch"], ["lunch"], ["front", "a", "--xml"], ["resume", "a", "--trials", "no"]]
+)
+def test_wrong_usage_is_exit_2(study, arguments):
+    assert study(*arguments)[0] == 2
+
+
+def test_an_interruption_is_130_and_a_bug_is_1(study, monkeypatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reading, "read", interrupt)
+    assert study("front", "any")[0] == 130
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(reading, "read", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        study("front", "any")
+
+
+def test_a_study_from_launch_to_report(study, studies, tiny_file, tmp_path):
+    code, out, _ = study("launch", tiny_file, "--backend", "inline")
+    assert code == 0
+    assert "Pareto frontier of tiny" in out
+    assert str(studies / "tiny" / "report.html") in out
+
+    code, out, _ = study("status")
+    assert (code, out) == (0, "tiny  2 finished\n")
+    code, out, _ = study("status", "tiny")
+    assert "0001" in out
+    assert "finished" in out
+
+    code, out, _ = study("front", "tiny", "--json")
+    rows = json.loads(out)
+    assert all(row["trainable"] == "cf_amc_ssl" and 0 <= row["pgd_accuracy"] <= 1 for row in rows)
+    code, out, _ = study("front", "tiny", "--csv")
+    assert len(out.splitlines()) == len(rows) + 1
+
+    code, out, _ = study("report", "tiny", "-o", tmp_path / "own.html")
+    assert (code, out) == (0, f"{tmp_path / 'own.html'}\n")
+    assert (tmp_path / "own.html").read_text().startswith("<!")
+
+    code, _, err = study("launch", tiny_file, "--backend", "inline")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "study resume tiny" in err
+
+    code, out, _ = study("resume", "tiny", "--trials", "3", "--backend", "inline")
+    assert code == 0
+    assert study("status")[1] == "tiny  3 finished\n"
+
+
+def test_a_replayed_study_is_recorded_and_simulated(study, studies, tiny_file, tmp_path):
+    file, figure, figures = tmp_path / "again.jsonl", tmp_path / "figure.html", tmp_path / "figures.json"
+    replay = ["--backend", "replay", "--curves", CURVES]
+    code, out, _ = study("launch", tiny_file, *replay, "--set", "scheduler=halving", "--set", "budget.trials=4")
+    assert (code, "Pareto frontier of tiny" in out) == (0, True)
+    code, out, _ = study("record", "tiny", "-o", file)
+    assert (code, out) == (0, f"4 finished trials of tiny are in {file}; 0 others are not\n")
+    few = ["--schedulers", "none,halving", "--seeds", "2", "--workers", "2", "--trials", "4"]
+    code, out, err = study("simulate", CURVES, *few, "-o", figure, "--json", figures)
+    assert (code, err) == (0, "")
+    assert "Halving above it" in out
+    assert "digits" in out
+    rows = json.loads(figures.read_text())["series"]
+    assert [row["scheduler"] for row in rows] == ["none", "halving"]
+    assert "plotly" in figure.read_text()
+
+
+def test_nothing_runs_without_a_driver(study, studies):
+    paths = study_paths("tiny")
+    append_event(paths.trial(0), ATTEMPT, 1)
+    paths.study_file.touch()
+    paths.manifest.write_text("{}")
+    assert study("status")[1] == "tiny  1 interrupted\n"
+    assert "interrupted" in study("status", "tiny")[1]
+    assert study("stop", "tiny")[::2] == (2, "study tiny is not running; go on with it: study resume tiny\n")
+    with sole_driver(paths):
+        assert study("status")[1] == "tiny  1 running\n"
+        assert study("stop", "tiny") == (0, "tiny ends with its running trials; continue with: study resume tiny\n", "")
+        assert asked(paths) is Request.DRAIN
+        assert study("stop", "tiny", "--now")[0] == 0
+        assert asked(paths) is Request.NOW
+
+
+def test_the_folder_may_be_an_option(study, tmp_path):
+    code, _, err = study("status", "--studies", tmp_path / "elsewhere")
+    assert code == 2
+    assert str(tmp_path / "elsewhere") in err
+
+
+def test_train_prints_epochs_and_intervals_and_writes_json(study, tmp_path):
+    leaves = flatten_settings(_tiny_settings())
+    sets = [text for path, value in leaves.items() for text in ("--set", f"{path}={value}")]
+    files = ["--json", tmp_path / "result.json", "--checkpoint", tmp_path / "checkpoint.pt"]
+    code, out, err = study("train", "cf_amc_ssl", *sets, *files)
+    assert (code, err) == (0, "")
+    assert "epoch 1/1" in out
+    assert "PGD-2 8/255" in out
+    metrics = json.loads((tmp_path / "result.json").read_text())["metrics"]
+    assert metrics["clean_accuracy_low"] <= metrics["clean_accuracy"] <= metrics["clean_accuracy_high"]
+    code, again, err = study("train", "cf_amc_ssl", *sets, *files)
+    assert (code, err) == (0, "")
+    assert again.splitlines()[0] == out.splitlines()[0], "the epoch is reported from the checkpoint, not trained again"
+
+
+def _tiny_settings() -> dict[str, object]:
+    from ruamel.yaml import YAML
+
+    settings: dict[str, object] = YAML(typ="safe", pure=True).load(TINY)["settings"]
+    return settings
+
+
+def test_no_traceback_reaches_a_user(tmp_path):
+    done = subprocess_study("front", "none", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_demo_takes_the_next_free_name(studies):
+    assert fresh_name("demo") == "demo"
+    (studies / "demo").mkdir()
+    (studies / "demo-3").mkdir()
+    assert fresh_name("demo") == "demo-2"
+    (studies / "demo-2-confirmed").mkdir()
+    assert fresh_name("demo") == "demo-4", "its confirmation needs a name too"
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_a_confirmation_on_test_images(study, studies):
+    small = ["data.image_size=8", "network.width=4", "network.pre_feature=32"]
+    small += ["evaluation.check_images=0", "evaluation.head_epochs=1", "evaluation.attack_steps=2"]
+    small += [f"{name}.optimiser.epochs=1" for name in ("cf_amc_ssl", "pgd_emp_ssl", "robust_simclr")]
+    sets = [text for setting in small for text in ("--set", f"settings.{setting}")]
+    sets += ["--set", "budget.trials=1", "--set", "tracking.offline=true"]
+    code, out, _ = study("demo", "--backend", "inline", *sets)
+    assert code == 0
+    search, _, rest = out.partition("Confirming on the test images")
+    assert "Pareto frontier of demo" in search
+    assert "validation split, n = 288 images" in search
+    assert "demo-confirmed confirms demo: means over seeds; robust head, test split, n = 359 images" in rest
+    assert "AutoAttack accuracy at 16/255, n = 40 images" in rest
+    lines = rest.splitlines()
+    reports = [line for line in lines if line.startswith("Report: ")]
+    assert reports == [f"Report: {studies / name / 'report.html'}" for name in ("demo", "demo-confirmed")]
+    assert lines[-1].startswith("Curves and all trials in MLflow: ")
+    confirmed = json.loads(study("front", "demo-confirmed", "--json")[1])
+    assert [(row["configuration"], row["seeds"]) for row in confirmed] == [("demo/0000", 2)]
+    assert "demo-confirmed" in study("front", "demo")[1]
+    assert "demo-confirmed confirms demo" in study("status", "demo-confirmed")[1]
+    code, out, _ = study("confirm", "demo", "--limit", "1", "--seeds", "3", "--name", "again", "--dry-run")
+    assert code == 0
+    assert "3 trainings (1 configurations x 3 seeds)" in out
+    assert "Nothing was written" in out
+    assert not (studies / "again").exists()
+
+
+def test_the_pages_are_for_this_machine_and_no_secret_is_an_argument(monkeypatch, tmp_path):
+    started: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execve", lambda _, command, environment: started.append((command, environment)))
+    ui.serve("postgresql://me:secret@host/db", tmp_path, 5001)
+    command, environment = started[0]
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert not any("secret" in word for word in command)
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == "postgresql://me:secret@host/db"
+
+
+@pytest.mark.slow
+def test_the_pages_show_a_synchronised_study(study, studies, tiny_file):
+    import socket
+    import urllib.request
+
+    assert study("launch", tiny_file, "--backend", "inline", "--set", "budget.trials=1")[0] == 0
+    done = subprocess_study("sync", "tiny", folder=studies)
+    assert done.returncode == 0, done.stderr
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"ROBUST_SSL_STUDIES": str(studies)}
+    command = [sys.executable, "-m", "study", "ui", "--port", str(port)]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            lines = iter(server.stdout.readline, "")
+            assert next(lines).startswith(f"MLflow: http://127.0.0.1:{port} ")
+            assert next(lines).startswith(f"  trials of tiny: http://127.0.0.1:{port}/#/experiments/")
+            assert any("Uvicorn running on" in line for line in lines)  # said once the port is open, not before
+            address = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=tiny"
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                assert json.load(answer)["experiment"]["name"] == "tiny"
+        finally:
+            server.terminate()

@@ -1,0 +1,270 @@
+"""Early stopping of real studies: decisions lie in the folders, survive their driver and end trials on any backend."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from optuna.trial import TrialState
+from rich.console import Console
+
+from analysis.layout import ENDED, EPOCH, StudyPaths, append_event, read_events, study_paths, write_json
+from study.config import StudyConfig
+from study.early_stopping.halving import Rule
+from study.early_stopping.scheduler import Known, Scheduler
+from study.execution.session import Session
+from study.execution.worker import run_assignment
+from study.launch import launch, resume
+from trainables.config import to_dict
+from trainables.cost import batches_per_epoch
+from trainables.metrics import (
+    CLEAN_ACCURACY,
+    PGD_ACCURACY,
+    PROBE_ACCURACY,
+    PROBE_PGD_ACCURACY,
+    TRAIN_FORWARD_EQUIVALENTS,
+)
+
+Tiny = Callable[..., StudyConfig]
+pytestmark = pytest.mark.usefixtures("studies")
+CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
+BOTH = (CLEAN_ACCURACY, PGD_ACCURACY)
+RULE = Rule(eta=2, rungs=2, minimum=2, errors=0)
+EAGER = {"eta": 2, "rungs": 2, "minimum": 2, "errors": 0}
+SPACE = {"unlisted": "fixed", "learning_rate": {"low": 0.001, "high": 2.0, "log": True}, "m": [1, 2]}
+EPOCHS, EPOCH_WORK = 8, 128.0
+KNOWN = Known(lambda config: EPOCHS * EPOCH_WORK, {PROBE_ACCURACY: 500, PROBE_PGD_ACCURACY: 200})
+
+
+def quiet() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def begin(paths: StudyPaths, number: int, config: Any) -> None:
+    write_json(paths.trial(number).config, {"number": number, "config": to_dict(config)})
+
+
+def report(paths: StudyPaths, number: int, epoch: int, clean: float, pgd: float | None) -> None:
+    probes = {PROBE_ACCURACY: clean} | ({} if pgd is None else {PROBE_PGD_ACCURACY: pgd})
+    append_event(
+        paths.trial(number), EPOCH, 1, epoch=epoch, metrics={TRAIN_FORWARD_EQUIVALENTS: epoch * EPOCH_WORK} | probes
+    )
+
+
+def opened(paths: StudyPaths, rule: Rule = RULE) -> Scheduler:
+    return Scheduler.open(paths, rule, BOTH, KNOWN)
+
+
+def told(paths: StudyPaths) -> dict[int, str]:
+    return {
+        folder.number: json.loads(folder.stop.read_text())["reason"]
+        for folder in paths.each_trial()
+        if folder.stop.exists()
+    }
+
+
+def decisions(paths: StudyPaths) -> dict[int, Any]:
+    return {
+        folder.number: json.loads(folder.rungs.read_text()) for folder in paths.each_trial() if folder.rungs.exists()
+    }
+
+
+@pytest.fixture
+def config(tiny: Tiny) -> Any:
+    return tiny().base_configs()["cf_amc_ssl"]
+
+
+def test_a_beaten_trial_is_told_to_stop_with_its_rank(studies: Path, config: Any) -> None:
+    paths = StudyPaths(studies / "tiny")
+    scheduler = opened(paths)
+    for number, accuracy in enumerate((0.6, 0.5, 0.4)):
+        begin(paths, number, config)
+        report(paths, number, 1, accuracy, accuracy / 2)
+        scheduler.reported(number)
+        assert not paths.trial(number).rungs.exists(), "no rung is reached"
+        report(paths, number, 2, accuracy, accuracy / 2)
+        scheduler.reported(number)
+    assert told(paths) == {
+        1: "halving: rank 2 of 2 at 256 forward-equivalents",
+        2: "halving: rank 3 of 3 at 256 forward-equivalents",
+    }
+    assert decisions(paths)[2] == {
+        "total": 1024.0,
+        "rungs": [{"rung": 256.0, "epoch": 2, "rank": 3, "of": 3, "stop": True}],
+    }
+
+
+def test_probes_that_are_missing_or_no_number_are_passed_over(studies: Path, config: Any) -> None:
+    paths = StudyPaths(studies / "tiny")
+    scheduler = opened(paths)
+    for number, pgd in enumerate((0.3, None, float("nan"))):
+        begin(paths, number, config)
+        report(paths, number, 2, 0.5 - number / 10, pgd)
+        scheduler.reported(number)
+    assert told(paths) == {}
+    assert list(decisions(paths)) == [0]
+
+
+def test_objectives_decide_what_is_compared(studies: Path, config: Any) -> None:
+    """One accuracy alone is a plain ranking; a cost among the objectives changes nothing."""
+    paths = StudyPaths(studies / "tiny")
+    scheduler = Scheduler.open(paths, RULE, [CLEAN_ACCURACY, "forward_equivalents"], KNOWN)
+    for number, (clean, pgd) in enumerate(((0.6, 0.1), (0.5, 0.4))):
+        begin(paths, number, config)
+        report(paths, number, 2, clean, pgd)
+        scheduler.reported(number)
+    assert list(told(paths)) == [1]
+
+
+def test_a_decision_that_reached_one_file_only_is_carried_out(studies: Path, config: Any) -> None:
+    paths = StudyPaths(studies / "tiny")
+    scheduler = opened(paths)
+    for number, accuracy in enumerate((0.6, 0.4)):
+        begin(paths, number, config)
+        report(paths, number, 2, accuracy, accuracy / 2)
+        scheduler.reported(number)
+    (reason,) = told(paths).values()
+    paths.trial(1).stop.unlink()
+    opened(paths).reported(1)
+    assert told(paths) == {1: reason}
+
+
+share = st.integers(0, 20).map(lambda count: count / 20)
+reports = st.lists(st.tuples(st.integers(0, 4), share, share), min_size=1, max_size=25)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(reports=reports, data=st.data())
+def test_a_reopened_scheduler_is_the_one_that_died(reports: Any, data: st.DataObject, config: Any) -> None:
+    """Whenever the driver dies, between an event and its decision too, the decisions are those of one that did not."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole, broken = StudyPaths(Path(folder) / "whole"), StudyPaths(Path(folder) / "broken")
+        dies_at = data.draw(st.integers(0, len(reports) - 1))
+        for paths in (whole, broken):
+            live, epochs = opened(paths), [0] * 5
+            for step, (number, clean, pgd) in enumerate(reports):
+                if epochs[number] == 0:
+                    begin(paths, number, config)
+                if paths.trial(number).stop.exists() or epochs[number] == EPOCHS:
+                    continue
+                epochs[number] += 1
+                report(paths, number, epochs[number], clean, pgd)
+                if paths is broken and step == dies_at:
+                    live = opened(paths)
+                live.reported(number)
+            assert opened(paths).halving.records == {k: v for k, v in live.halving.records.items() if v}
+        assert decisions(whole) == decisions(broken)
+        assert told(whole) == told(broken)
+
+
+def test_the_work_ahead_is_known_before_it_is_spent(tiny: Tiny) -> None:
+    space = tiny(settings={"optimiser.epochs": 5}).search_space()
+    known, config = Known.of_data(space), space.sample(0)
+    images = batches_per_epoch(config, 200) * config.optimiser.batch_size
+    assert known.total(config) == 5 * images * config.views.number * 3 * config.adversary.replays
+    assert known.images == {PROBE_ACCURACY: 50, PROBE_PGD_ACCURACY: 50}
+
+
+def replayed(tiny: Tiny, **keys: Any) -> StudyConfig:
+    values = {"settings": {"optimiser.epochs": 4}, "space": SPACE, "budget": {"trials": 8}, "scheduler": EAGER}
+    return tiny(**(values | keys))
+
+
+def test_a_study_stops_trials_and_tells_the_search(tiny: Tiny) -> None:
+    console = quiet()
+    paths = launch(replayed(tiny), backend="replay", curves=CURVES, console=console)
+    stopped = told(paths)
+    assert 1 <= len(stopped) <= 7
+    states = optuna.load_study(study_name=None, storage=f"sqlite:///{paths.optuna}").trials
+    for folder in paths.each_trial():
+        end = read_events(folder)[-1]
+        if folder.number in stopped:
+            assert (end["kind"], end["status"], end["reason"]) == (ENDED, "stopped", stopped[folder.number])
+            assert states[folder.number].state is TrialState.PRUNED
+            assert f"trial {folder.number:04d}  cf_amc_ssl  stopped: {end['reason']}" in console.file.getvalue()
+        else:
+            assert end["status"] == "finished"
+    assert json.loads(paths.manifest.read_text())["scheduler"]["name"] == "halving"
+
+
+def test_a_study_whose_driver_dies_decides_as_one_whose_does_not(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It dies twice at the report that ends a trial: before the decision, and after it but before the trial hears."""
+    whole = launch(replayed(tiny, name="whole"), backend="replay", curves=CURVES, console=quiet())
+    stopped = min(told(whole))
+    last = decisions(whole)[stopped]["rungs"][-1]["epoch"]
+    reported = Session.reported
+
+    def dying(session: Session, number: int) -> None:
+        reached = {event.get("epoch") for event in read_events(session.paths.trial(number))}
+        if number == stopped and last in reached and len(deaths) < 2:
+            if deaths:
+                reported(session, number)
+            deaths.append(number)
+            raise KeyboardInterrupt
+        reported(session, number)
+
+    deaths: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "reported", dying)
+        with pytest.raises(SystemExit):
+            launch(replayed(tiny), backend="replay", curves=CURVES, console=quiet())
+        with pytest.raises(SystemExit):
+            resume("tiny", backend="replay", curves=CURVES, console=quiet())
+    broken = study_paths("tiny")
+    assert deaths == [stopped, stopped]
+    assert read_events(broken.trial(stopped))[-1]["kind"] != ENDED
+    resume("tiny", backend="replay", curves=CURVES, console=quiet())
+    same = range(stopped + 1)  # a sampler that is opened again draws others after these
+    assert [decisions(broken)[number] for number in same] == [decisions(whole)[number] for number in same]
+    assert told(broken)[stopped] == told(whole)[stopped]
+
+
+def test_a_trained_trial_ends_at_the_report_that_was_judged(tiny: Tiny) -> None:
+    """The decision is there before the trial goes on: it trains no epoch more."""
+    paths = launch(tiny(settings={"optimiser.epochs": 3}, budget={"trials": 1}), backend="inline", console=quiet())
+    begin_again = StudyPaths(paths.root.parent / "again")
+    write_json(begin_again.trial(0).config, json.loads(paths.trial(0).config.read_text()))
+
+    def on_report(_: Any) -> None:
+        write_json(begin_again.trial(0).stop, {"reason": "enough"})
+
+    ended = run_assignment(begin_again.root, 0, on_report=on_report)
+    assert (str(ended.status), ended.reason) == ("stopped", "enough")
+    assert [event.get("epoch") for event in read_events(begin_again.trial(0)) if event["kind"] == EPOCH] == [1]
+    assert ended.metrics == read_events(begin_again.trial(0))[1]["metrics"]
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+def test_on_ray_a_trial_waits_for_its_decision(tiny: Tiny) -> None:
+    """Epochs take milliseconds: a worker that did not wait for the driver would be past the rung before its answer.
+
+    One trial at a time, the order is that of the inline backend, and so is every decision.
+    """
+    keys: dict[str, Any] = {
+        "settings": {"optimiser.epochs": 12},
+        "space": SPACE,
+        "budget": {"trials": 6},
+        "scheduler": EAGER,
+        "resources": {"max_concurrent": 1},
+    }
+    inline = launch(tiny(name="inline", **keys), backend="inline", console=quiet())
+    ray = launch(tiny(name="ray", **keys), console=quiet())
+    assert decisions(ray) == decisions(inline)
+    assert told(ray) == told(inline) != {}
+    for number in told(ray):
+        events = read_events(ray.trial(number))
+        last = decisions(ray)[number]["rungs"][-1]
+        assert last["stop"]
+        assert [event["epoch"] for event in events if event["kind"] == EPOCH][-1] == last["epoch"] < 12
+        assert (events[-1]["kind"], events[-1]["reason"]) == (ENDED, told(ray)[number])
+    states = [found.state for found in optuna.load_study(study_name=None, storage=f"sqlite:///{ray.optuna}").trials]
+    assert [number for number, state in enumerate(states) if state is TrialState.PRUNED] == sorted(told(ray))

@@ -1,0 +1,180 @@
+"""Trials whose machines share no disk: their files are in storage, and an attempt elsewhere goes on from there."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from rich.console import Console
+
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, append_event, read_events, write_json
+from study.config import StudyConfig
+from study.execution.worker import Terms, run_assignment
+from study.files import storage as storages
+from study.files.storage import Storage, StorageError, check_storage
+from study.launch import launch
+from trainables import trial
+from trainables.config import TrialConfig, UserError, to_dict
+from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
+
+Tiny = Callable[..., StudyConfig]
+
+
+@pytest.fixture(params=["file", "memory"])
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"file://{tmp_path / 'bucket'}" if request.param == "file" else f"memory://{uuid.uuid4().hex}"
+
+
+def node(folder: Path) -> StudyPaths:
+    return StudyPaths(folder / "tiny")
+
+
+def handed_out(paths: StudyPaths, config: TrialConfig) -> TrialPaths:
+    folder = paths.trial(0)
+    write_json(folder.config, {"number": 0, "trainable": config.trainable, "params": {}, "config": to_dict(config)})
+    return folder
+
+
+def test_an_attempt_on_another_machine_goes_on_from_the_checkpoint(tiny: Tiny, tmp_path: Path, uri: str) -> None:
+    config = tiny({"optimiser.epochs": 4}).base_configs()["cf_amc_ssl"]
+    one, other, third = (node(tmp_path / name) for name in ("one", "other", "third"))
+    Storage(uri, "tiny").push(handed_out(one, config))
+
+    def dies(report: Any) -> None:
+        if report.epoch == 2:
+            raise OSError("the machine is gone")
+
+    with pytest.raises(OSError, match="the machine is gone"):
+        run_assignment(one.root, 0, Terms(storage=uri), on_report=dies)
+    ended = run_assignment(other.root, 0, Terms(storage=uri))
+    events = read_events(other.trial(0))
+    assert [event["resumed_epoch"] for event in events if event["kind"] == ATTEMPT] == [0, 2]
+    assert [event["epoch"] for event in events if event["kind"] == EPOCH] == [1, 2, 3, 4]
+    whole = trial.run(config).metrics()
+    for name in (CLEAN_ACCURACY, PGD_ACCURACY):
+        assert ended.metrics[name] == whole[name]
+    assert run_assignment(third.root, 0, Terms(storage=uri)).metrics == ended.metrics, "what has ended is not run again"
+    assert third.trial(0).events.read_bytes() == other.trial(0).events.read_bytes()
+    assert third.trial(0).result.exists()
+    Storage(uri, "tiny").fetch(one.trial(0), whole=True)
+    assert one.trial(0).events.read_bytes() == other.trial(0).events.read_bytes(), "the first machine learns of it"
+
+
+def test_a_study_leaves_its_trials_in_storage(tiny: Tiny, studies: Path, uri: str) -> None:
+    paths = launch(tiny(storage=uri, budget={"trials": 1}), backend="inline", console=Console(file=io.StringIO()))
+    bare = node(studies / "elsewhere")
+    bare.trial(0).root.mkdir(parents=True)
+    Storage(uri, "tiny").fetch_all(bare)
+    for name in ("config.json", "events.jsonl", "result.json"):
+        assert (bare.trial(0).root / name).read_bytes() == (paths.trial(0).root / name).read_bytes()
+    assert not list(bare.trial(0).root.rglob("*.pt")), "a driver reads no tensors"
+    assert StudyConfig.load(paths.study_file).storage == uri
+
+
+@pytest.fixture
+def pair(tmp_path: Path, uri: str) -> tuple[Storage, TrialPaths, Storage, TrialPaths]:
+    """Two machines' views of one trial."""
+    here, there = (node(tmp_path / name).trial(3) for name in ("here", "there"))
+    here.root.mkdir(parents=True)
+    return Storage(uri, "tiny"), here, Storage(uri, "tiny"), there
+
+
+def test_the_copy_that_knows_more_counts(pair: tuple[Storage, TrialPaths, Storage, TrialPaths]) -> None:
+    mine, here, theirs, there = pair
+    append_event(here, ATTEMPT, 1)
+    here.checkpoint.write_bytes(b"one")
+    mine.push(here)
+    append_event(here, EPOCH, 1, epoch=1)
+    here.checkpoint.write_bytes(b"not sent")
+    mine.fetch(here, whole=True)
+    assert here.checkpoint.read_bytes() == b"not sent", "ahead of storage, the local copy stays"
+    theirs.fetch(there, whole=True)
+    assert there.checkpoint.read_bytes() == b"one"
+    append_event(there, ATTEMPT, 2)
+    there.checkpoint.write_bytes(b"two")
+    theirs.push(there)
+    mine.fetch(here, whole=False)
+    assert not here.checkpoint.exists(), "a stale checkpoint is not continued from"
+    mine.fetch(here, whole=True)
+    assert here.checkpoint.read_bytes() == b"two"
+    assert here.events.read_bytes() == there.events.read_bytes()
+
+
+def test_no_event_is_there_before_what_it_speaks_of(
+    pair: tuple[Storage, TrialPaths, Storage, TrialPaths], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, here, *_ = pair
+    sent: list[str] = []
+    monkeypatch.setattr(Storage, "_upload", lambda self, path, place: sent.append(path.name))
+    append_event(here, ENDED, 1)
+    here.checkpoint.write_bytes(b"x")
+    here.result.write_text("{}")
+    (here.root / ".lock").touch()
+    storage.push(here)
+    assert sent[-1] == "events.jsonl"
+    assert sorted(sent) == ["checkpoint.pt", "events.jsonl", "result.json"]
+    storage.push(here)
+    assert len(sent) == 3, "what has not changed is not sent again"
+
+
+def test_a_decision_to_stop_reaches_the_machine_that_trains(
+    pair: tuple[Storage, TrialPaths, Storage, TrialPaths],
+) -> None:
+    driver, here, worker, there = pair
+    worker.pull(there, "stop.json")
+    assert not there.stop.exists()
+    write_json(here.stop, {"reason": "hopeless"})
+    driver.push(here, ["stop.json", "events.jsonl"])
+    worker.pull(there, "stop.json")
+    assert json.loads(there.stop.read_text()) == {"reason": "hopeless"}
+
+
+def test_storage_writes_inside_the_trial_s_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage, here = Storage(f"memory://{uuid.uuid4().hex}", "tiny"), node(tmp_path).trial(0)
+    here.root.mkdir(parents=True)
+    base = f"{storage._root}/0000"
+    names = ["../escaped", "a/../../escaped", "/escaped", ".lock", "fine.json"]
+    monkeypatch.setattr(type(storage._files), "find", lambda self, path: [f"{base}/{name}" for name in names])
+    monkeypatch.setattr(Storage, "_download", lambda self, trial, name: (trial.root / name).write_text(""))
+    storage.fetch(here, whole=True)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path != here.events] == ["fine.json"]
+
+
+def test_storage_that_fails_is_no_fault_of_the_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storages, "PAUSE_S", 0.0)
+    storage, here = Storage(f"memory://{uuid.uuid4().hex}", "tiny"), node(tmp_path).trial(0)
+    asked = []
+
+    def away(*_args: Any, **_kwargs: Any) -> None:
+        asked.append(1)
+        raise RuntimeError("503 Slow Down")
+
+    monkeypatch.setattr(type(storage._files), "find", away)
+    with pytest.raises(StorageError, match="RuntimeError: 503 Slow Down"):
+        storage.fetch(here, whole=True)
+    assert len(asked) == storages.ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("nope://x", "cannot be used"),
+        ("ftp://me:hunter2@host/x", "leave them to the environment"),
+    ],
+)
+def test_storage_that_cannot_be_used_is_refused(tiny: Tiny, uri: str, words: str) -> None:
+    with pytest.raises(UserError, match=words) as refused:
+        check_storage(uri)
+    assert "hunter2" not in str(refused.value)
+    with pytest.raises(ValueError, match=words):
+        tiny(storage=uri)
+
+
+def test_the_filesystems_are_real() -> None:
+    assert {"file", "memory", "s3", "gcs", "abfs"} <= set(fsspec.available_protocols())

@@ -1,0 +1,480 @@
+"""The search against real Optuna storage: every ending is told, nothing is doubled, nothing stays running."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from optuna.trial import TrialState
+
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, read_events
+from analysis.schema import TrialStatus
+from search_spaces.space import SearchSpace
+from study.config import StudyConfig
+from study.samplers.trials import status_of
+from study.search.searcher import KEEP_TIME_S, Search
+from study.search.storage import SearchError, release
+from trainables.config import ConfigError, from_dict
+from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
+
+Tiny = Callable[..., StudyConfig]
+GOOD = {CLEAN_ACCURACY: 0.6, PGD_ACCURACY: 0.4, "gpu_minutes": 30.0}
+
+
+@contextmanager
+def opened(paths: StudyPaths, config: StudyConfig, *, ended: str | None = None) -> Iterator[Search]:
+    search = Search.open(paths, config, config.search_space())
+    try:
+        yield search
+    finally:
+        search.close(ended=ended)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> StudyPaths:
+    return StudyPaths(tmp_path / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def _folder(paths: StudyPaths) -> None:
+    paths.root.mkdir()
+
+
+def ask(search: Search) -> int:
+    assignment = search.ask()
+    assert assignment is not None
+    return assignment.number
+
+
+def states(search: Search) -> list[TrialState]:
+    return [trial.state for trial in search.trials()]
+
+
+def test_the_configuration_is_on_disk_before_the_trial_is_handed_out(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny()
+    with opened(paths, config) as search:
+        number = ask(search)
+        written = json.loads(paths.trial(number).config.read_text())
+        trial = search.trials()[number]
+    assert written["number"] == number == 0
+    assert written["params"] == trial.params
+    assert from_dict(written["config"]) == config.search_space().config(written["params"])
+    assert trial.user_attrs["trial_id"] == "tiny/0000"
+    assert trial.user_attrs["trainable"] == written["trainable"] == "cf_amc_ssl"
+
+
+def test_a_finished_trial_is_a_point(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny()) as search:
+        search.tell(ask(search), TrialStatus.FINISHED, GOOD)
+        (trial,) = search.frontier()
+        assert trial.values == [0.6, 0.4]
+        assert search._study.metric_names == [CLEAN_ACCURACY, PGD_ACCURACY]
+        assert trial.user_attrs["metrics"] == GOOD
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, None])
+def test_an_objective_that_is_no_number_never_reaches_the_frontier(
+    paths: StudyPaths, tiny: Tiny, bad: float | None
+) -> None:
+    metrics = {CLEAN_ACCURACY: 0.9} | ({} if bad is None else {PGD_ACCURACY: bad})
+    with opened(paths, tiny()) as search:
+        search.tell(ask(search), TrialStatus.FINISHED, metrics)
+        assert states(search) == [TrialState.FAIL]
+        assert search.frontier() == []
+        reason = search.trials()[0].user_attrs["reason"]
+    assert reason == ("objective pgd_accuracy is missing" if bad is None else f"objective pgd_accuracy is {bad}")
+
+
+def test_a_stopped_trial_is_pruned_and_keeps_what_it_had_measured(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny(sampler="tpe")) as search:
+        search.tell(ask(search), TrialStatus.STOPPED, GOOD, "time is up")
+        trial = search.trials()[0]
+        assert (trial.state, trial.values) == (TrialState.PRUNED, None)
+        assert trial.user_attrs["metrics"] == GOOD
+        assert trial.user_attrs["reason"] == "time is up"
+        assert search.frontier() == []
+        assert ask(search) == 1
+
+
+def test_a_late_second_ending_changes_nothing(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny()) as search:
+        number = ask(search)
+        search.tell(number, TrialStatus.FAILED, {}, "ValueError: no")
+        search.tell(number, TrialStatus.FINISHED, GOOD)
+        assert states(search) == [TrialState.FAIL]
+
+
+def test_the_budget_of_trials_counts_those_that_run(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny(budget={"trials": 2})) as search:
+        assert [ask(search), ask(search)] == [0, 1]
+        assert search.ask() is None
+        assert search.exhausted() == "all 2 trials were begun"
+
+
+def test_the_budget_of_gpu_hours_counts_what_ended(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny(budget={"gpu_hours": 1.0})) as search:
+        for _ in range(2):
+            search.tell(ask(search), TrialStatus.FINISHED, GOOD)
+        assert search.spent().gpu_hours == 1.0
+        assert search.ask() is None
+
+
+def test_the_time_limit_counts_all_drivers(paths: StudyPaths, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(step=60.0)
+    monkeypatch.setattr("study.search.searcher.time.monotonic", lambda: next(clock))
+    config = tiny(budget={"wall_minutes": 30.0})
+    drivers = 0
+    while drivers < 31:
+        with opened(paths, config) as search:
+            if search.ask() is None:
+                break
+            drivers += 1
+    assert 0 < drivers < 30
+
+
+def test_a_killed_drivers_time_is_late_by_no_more_than_its_clock_is_kept(
+    paths: StudyPaths, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("study.search.searcher.time.monotonic", lambda: now[0])
+    config = tiny()
+    search = Search.open(paths, config, config.search_space())
+    for now[0] in map(float, range(0, 600, 7)):
+        search.keep_time()
+    release(search._storage)
+    with opened(paths, config) as search:
+        assert 9.0 - KEEP_TIME_S / 60 < search.wall_minutes() <= 10.0
+
+
+def test_open_again_hands_out_the_unfinished_under_their_numbers(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(budget={"trials": 5})
+    with opened(paths, config) as search:
+        for _ in range(3):
+            ask(search)
+        search.tell(1, TrialStatus.FINISHED, GOOD)
+        before = [paths.trial(number).config.read_text() for number in (0, 2)]
+    with opened(paths, config) as search:
+        again = [search.ask() for _ in range(2)]
+        assert [(found.number, found.resumed) for found in again if found] == [(0, True), (2, True)]
+        assert [paths.trial(number).config.read_text() for number in (0, 2)] == before
+        assert [ask(search), ask(search)] == [3, 4]
+        assert search.ask() is None
+
+
+def test_open_again_tells_what_ended_while_nobody_looked(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny()
+    with opened(paths, config) as search:
+        number = ask(search)
+    append_event(paths.trial(number), ATTEMPT, 1)
+    append_event(paths.trial(number), ENDED, 1, status="finished", reason=None, metrics=GOOD)
+    with opened(paths, config) as search:
+        assert states(search) == [TrialState.COMPLETE]
+        assert ask(search) == 1
+
+
+def test_a_trial_asked_for_but_never_written_down_gets_its_configuration(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny()
+    with opened(paths, config) as search:
+        search._study.ask()
+    with opened(paths, config) as search:
+        assert ask(search) == 0
+        assert paths.trial(0).config.exists()
+
+
+def test_random_numbers_do_not_repeat_when_a_search_is_opened_again(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(budget={"trials": 10})
+    for _ in range(5):
+        with opened(paths, config) as search:
+            search.tell(ask(search), TrialStatus.FINISHED, GOOD)
+    with opened(paths, config) as search:
+        assert len({trial.params["learning_rate"] for trial in search.trials()}) == 5
+
+
+def test_equal_seeds_search_alike(tmp_path: Path, tiny: Tiny) -> None:
+    found = []
+    for folder in ("a", "b"):
+        paths = StudyPaths(tmp_path / folder / "tiny")
+        paths.root.mkdir(parents=True)
+        with opened(paths, tiny(sampler="tpe", seed=3)) as search:
+            for _ in range(3):
+                search.tell(ask(search), TrialStatus.FINISHED, GOOD)
+            found.append([trial.params for trial in search.trials()])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"objectives": [CLEAN_ACCURACY, "gpu_minutes"]},
+        {"objectives": [PGD_ACCURACY, CLEAN_ACCURACY]},
+        {"space": {"unlisted": "fixed", "learning_rate": {"low": 0.05, "high": 2.0}, "m": [1, 2]}},
+        {"settings": {"optimiser.epochs": 2}},
+        {"constraints": {"gpu_minutes": 3.0}},
+    ],
+)
+def test_another_question_is_refused(paths: StudyPaths, tiny: Tiny, change: dict[str, Any]) -> None:
+    with opened(paths, tiny()):
+        pass
+    with pytest.raises(SearchError, match="give the changed study another name"):
+        Search.open(paths, tiny(**change), tiny(**change).search_space())
+
+
+def test_trials_of_a_lost_database_are_not_overwritten(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny()) as search:
+        ask(search)
+    paths.optuna.unlink()
+    with pytest.raises(SearchError, match="put back the database"):
+        Search.open(paths, tiny(), tiny().search_space())
+
+
+def test_recipes_are_tried_first_and_once(paths: StudyPaths, tiny: Tiny) -> None:
+    space = {"unlisted": "fixed", "learning_rate": {"low": 0.05, "high": 1.0}, "m": {"low": 1, "high": 5}}
+    config = tiny(space=space, start_from=["table1/cf_amc_ssl"], budget={"trials": 6})
+    for _ in range(2):
+        with opened(paths, config) as search:
+            search.tell(ask(search), TrialStatus.FINISHED, GOOD)
+    with opened(paths, config) as search:
+        first, second = search.trials()
+    from trainables.recipes import recipe
+
+    assert first.params == config.search_space().params(recipe("table1/cf_amc_ssl"))
+    assert first.user_attrs["recipe"] == "table1/cf_amc_ssl"
+    assert "recipe" not in second.user_attrs
+
+
+class _Picky(SearchSpace):
+    """Draws as its base does, and then refuses odd numbers of trials."""
+
+    def suggest(self, trial: Any) -> Any:
+        config = super().suggest(trial)
+        if trial.number % 2:
+            raise ConfigError(f"number {trial.number} is odd")
+        return config
+
+
+def test_an_invalid_draw_fails_and_the_search_goes_on(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(budget={"trials": 4})
+    search = Search.open(paths, config, _Picky(config.search_space().parts))
+    assert [ask(search), ask(search), search.ask()] == [0, 2, None]
+    assert [trial.user_attrs.get("reason") for trial in search.trials()] == [
+        None,
+        "ConfigError: number 1 is odd",
+        None,
+        "ConfigError: number 3 is odd",
+    ]
+    assert read_events(paths.trial(1))[-1]["status"] == "failed"
+    search.close()
+
+
+def test_an_invalid_draw_among_the_unfinished_does_not_end_the_search(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(budget={"trials": 3})
+    with opened(paths, config) as search:
+        for _ in range(2):
+            search._study.ask()
+    search = Search.open(paths, config, _Picky(config.search_space().parts))
+    assert [ask(search), ask(search), search.ask()] == [0, 2, None]
+    search.close()
+
+
+def test_a_space_that_is_all_measured_ends_the_search_without_training_twice(
+    paths: StudyPaths, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.search.searcher.REPEATS_IN_A_ROW", 20)
+    config = tiny(space={"unlisted": "fixed", "m": [1, 2, 3]}, budget={"trials": 50})
+    seen = []
+    with opened(paths, config) as search:
+        while (assignment := search.ask()) is not None:
+            seen.append(json.loads(paths.trial(assignment.number).config.read_text())["params"]["m"])
+            search.tell(assignment.number, TrialStatus.FINISHED, GOOD)
+        assert len(search.frontier()) == 3
+        assert search.spent().trials == 3
+    assert sorted(seen) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "gp", "qmc", "random"])
+def test_every_sampler_asks_and_hears(paths: StudyPaths, tiny: Tiny, sampler: str) -> None:
+    with opened(paths, tiny(sampler=sampler, budget={"trials": 12})) as search:
+        for index in range(12):
+            status = (TrialStatus.FINISHED, TrialStatus.FAILED, TrialStatus.STOPPED)[index % 3]
+            search.tell(ask(search), status, GOOD if status is TrialStatus.FINISHED else {}, "why")
+
+
+def test_tpe_searches_several_trainables(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(trainables=["cf_amc_ssl", "robust_simclr"], sampler="tpe", space={}, budget={"trials": 15})
+    with opened(paths, config) as search:
+        while (assignment := search.ask()) is not None:
+            search.tell(assignment.number, TrialStatus.FINISHED, GOOD)
+        assert {trial.user_attrs["trainable"] for trial in search.trials()} == {"cf_amc_ssl", "robust_simclr"}
+
+
+def test_a_repeat_that_was_cut_short_does_not_stay_running(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(space={"unlisted": "fixed", "m": [1, 2]}, budget={"trials": 9})
+    with opened(paths, config) as search:
+        search.tell(ask(search), TrialStatus.FINISHED, GOOD)
+        repeated = search._study.ask()
+        search._space.suggest(repeated)
+        repeated.set_user_attr("repeats", 0)
+    with opened(paths, config) as search:
+        assert [trial.state for trial in search._study.get_trials()] == [TrialState.COMPLETE] * 2
+        assert len(search.trials()) == 1
+
+
+def test_a_grid_ends_the_search_when_it_is_exhausted(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(sampler="grid", space={"unlisted": "fixed", "m": [1, 2, 3]}, budget={"trials": 50})
+    with opened(paths, config) as search:
+        for _ in range(2):
+            search.tell(ask(search), TrialStatus.FINISHED, GOOD)
+    with opened(paths, config) as search:
+        number = ask(search)
+        assert search.ask() is None
+        search.tell(number, TrialStatus.FAILED, {}, "no luck")
+        assert search.ask() is None
+        assert search.exhausted() == "all 3 configurations of the grid were begun"
+        assert sorted(trial.params["m"] for trial in search.trials()) == [1, 2, 3]
+
+
+def test_a_repeated_draw_runs_again_with_a_new_seed_where_that_is_asked(paths: StudyPaths, tiny: Tiny) -> None:
+    space = {"unlisted": "fixed", "m": [1, 2]}
+    config = tiny(space=space, budget={"trials": 8}, repeats="new_seed", settings={"seed": 5})
+    seeds: dict[int, list[int]] = {1: [], 2: []}
+    for _ in range(2):
+        with opened(paths, config) as search:
+            for index in range(4):
+                number = ask(search)
+                written = json.loads(paths.trial(number).config.read_text())
+                seeds[written["params"]["m"]].append(written["config"]["seed"])
+                status = TrialStatus.FAILED if index == 1 else TrialStatus.FINISHED
+                search.tell(number, status, GOOD)
+    assert all(found == list(range(5, 5 + len(found))) for found in seeds.values())
+    assert sum(map(len, seeds.values())) == 8
+
+
+BOUNDS = {"peak_memory_gib": 24, "forward_equivalents": 5e6}
+HEAVY = GOOD | {CLEAN_ACCURACY: 0.9, "peak_memory_gib": 30.0}
+
+
+def test_every_trial_is_told_with_every_constraint(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny(constraints=BOUNDS, budget={"trials": 5})) as search:
+        search.tell(ask(search), TrialStatus.FINISHED, HEAVY)
+        search.tell(ask(search), TrialStatus.FINISHED, GOOD)
+        search.tell(ask(search), TrialStatus.STOPPED, {}, "early")
+        search.tell(ask(search), TrialStatus.FAILED, {}, "no")
+        told = [trial.constraints for trial in search.trials()]
+        assert told[0] == {"peak_memory_gib": pytest.approx(0.25), "forward_equivalents": 0.0}
+        assert told[1:] == [{"peak_memory_gib": 0.0, "forward_equivalents": 0.0}] * 3
+        assert [trial.number for trial in search.frontier()] == [1]
+
+
+def test_a_trial_that_ran_out_of_memory_teaches_the_sampler(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny(sampler="tpe", budget={"trials": 20})) as search:
+        for number in (ask(search), ask(search)):
+            fault = "out_of_memory" if number == 0 else "error"
+            append_event(paths.trial(number), ENDED, 1, status="failed", reason="why", metrics={}, fault=fault)
+            search.settle(number)
+        assert states(search)[:2] == [TrialState.PRUNED, TrialState.FAIL]
+        assert [status_of(trial) for trial in search.trials()[:2]] == [TrialStatus.FAILED] * 2
+        assert search.trials()[0].constraints == {"peak_memory_gib": 1.0}
+        assert search.trials()[1].constraints == {}
+        while (assignment := search.ask()) is not None:
+            search.tell(assignment.number, TrialStatus.FINISHED, GOOD)
+
+
+def test_telling_goes_on_where_a_driver_died_between_constraint_and_state(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(constraints=BOUNDS)
+    with opened(paths, config) as search:
+        number = ask(search)
+        search._trial(number).set_constraint("peak_memory_gib", 0.25)
+        append_event(paths.trial(number), ENDED, 1, status="finished", reason=None, metrics=HEAVY)
+    with opened(paths, config) as search:
+        assert states(search) == [TrialState.COMPLETE]
+        assert search.trials()[0].constraints == {
+            "peak_memory_gib": pytest.approx(0.25),
+            "forward_equivalents": 0.0,
+        }
+
+
+STEPS = st.lists(st.sampled_from(["ask", "finish", "fail", "stop", "nan", "end on disk", "reopen"]), max_size=20)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_whatever_happens_no_number_is_doubled_and_nothing_stays_running(tiny: Tiny, steps: list[str]) -> None:
+    config = tiny(budget={"trials": 8}, space={"unlisted": "fixed", "learning_rate": {"low": 0.05, "high": 1.0}})
+    with tempfile.TemporaryDirectory() as folder:
+        paths = StudyPaths(Path(folder))
+        search = Search.open(paths, config, config.search_space())
+        running: list[int] = []
+        handed_out: set[int] = set()
+        for step in steps:
+            if step == "ask":
+                assignment = search.ask()
+                if assignment is not None:
+                    assert assignment.number not in running
+                    assert assignment.resumed == (assignment.number in handed_out)
+                    running.append(assignment.number)
+                    handed_out.add(assignment.number)
+            elif step == "reopen":
+                search.close()
+                search = Search.open(paths, config, config.search_space())
+                running.clear()
+            elif running:
+                _end(search, paths, running.pop(0), step)
+        search.close(ended="over")
+        search = Search.open(paths, config, config.search_space())
+        assert all(trial.state.is_finished() for trial in search.trials())
+        assert handed_out == {trial.number for trial in search.trials()} == set(range(len(handed_out)))
+        assert len(handed_out) <= 8
+        assert all(read_events(paths.trial(number))[-1]["kind"] == ENDED for number in _silent(search, paths))
+        search.close()
+
+
+def _end(search: Search, paths: StudyPaths, number: int, how: str) -> None:
+    trial = paths.trial(number)
+    append_event(trial, EPOCH, 1, epoch=1, metrics={"train/loss": 1.0})
+    if how == "end on disk":
+        append_event(trial, ENDED, 1, status="finished", reason=None, metrics=GOOD)
+        search.settle(number)
+        return
+    status = {"fail": TrialStatus.FAILED, "stop": TrialStatus.STOPPED}.get(how, TrialStatus.FINISHED)
+    search.tell(number, status, GOOD | ({PGD_ACCURACY: math.nan} if how == "nan" else {}), how)
+
+
+def _silent(search: Search, paths: StudyPaths) -> list[int]:
+    """Trials that the search ended by itself: their folders must say so too."""
+    return [trial.number for trial in search.trials() if trial.user_attrs.get("reason") == "over"]
+
+
+def test_a_study_in_which_every_trial_fails_ends(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny(budget={"gpu_hours": 1000.0})) as search:
+        begun = 0
+        while (assignment := search.ask()) and begun < 100:
+            begun += 1
+            search.tell(assignment.number, TrialStatus.FAILED, {}, "no luck")
+        assert begun == 20
+        assert "no luck" in str(search.hopeless())
+
+
+def test_one_success_in_between_is_hope(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny(budget={"trials": 60})) as search:
+        for begun in range(45):
+            number = ask(search)
+            status = TrialStatus.FINISHED if begun % 15 == 0 else TrialStatus.FAILED
+            search.tell(number, status, GOOD, None)
+        assert search.hopeless() is None
+
+
+def test_trials_that_fail_are_paid_for(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny(budget={"gpu_hours": 1.0})) as search:
+        search.tell(ask(search), TrialStatus.FAILED, {"train/seconds": 1800.0}, "out of memory")
+        assert search.spent().gpu_hours == pytest.approx(0.5)
+        search.tell(ask(search), TrialStatus.STOPPED, {"train/seconds": 1800.0}, "enough")
+        assert search.ask() is None

@@ -1,0 +1,78 @@
+"""A sampler that thinks for long: the trials that run are served meanwhile."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from analysis.layout import study_paths
+from analysis.runs import read_study
+from study.config import StudyConfig
+from study.execution import ray_backend, ray_cluster
+from study.execution.ray_backend import _Searcher
+from study.execution.session import Session
+from study.launch import launch
+from study.resources.allotment import Share, allotment
+from study.search.searcher import Assignment, Search
+
+Tiny = Callable[..., StudyConfig]
+pytestmark = pytest.mark.usefixtures("studies")
+
+
+class _Thinking:
+    """A session whose next trial takes until it is allowed."""
+
+    allotment = allotment({"cf_amc_ssl": Share(cpus=1, gpus=0)}, cpus=1, gpus=0, at_most=None)
+
+    def __init__(self, paths: Any, config: StudyConfig) -> None:
+        self.paths, self.config, self.allowed, self.asked = paths, config, threading.Event(), 0
+
+    def next(self) -> Assignment:
+        self.asked += 1
+        self.allowed.wait()
+        return Assignment(7, "cf_amc_ssl")
+
+
+def test_a_suggestion_that_takes_long_is_asked_for_once_and_fetched_later(
+    studies: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_backend, "resources", lambda: {"CPU": 1.0})
+    session: Any = _Thinking(study_paths("tiny"), tiny())
+    searcher = _Searcher(session)
+    assert searcher.suggest("a") is None
+    assert searcher.suggest("a") is None
+    assert session.asked == 1
+    session.allowed.set()
+    assert searcher.suggest("a")["number"] == 7
+    searcher.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+def test_a_trial_runs_to_its_end_while_the_sampler_thinks(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second draw waits for the first trial's end, which a loop that waits for the draw would never hear of."""
+    ask, ended, first = Search.ask, Session.ended, threading.Event()
+    waited: list[bool] = []
+
+    def thinking(search: Search) -> Assignment | None:
+        if search.trials():
+            waited.append(first.wait(timeout=240))
+        return ask(search)
+
+    def noted(session: Session, number: int, *, lost: str | None = None) -> None:
+        ended(session, number, lost=lost)
+        first.set()
+
+    monkeypatch.setattr(Search, "ask", thinking)
+    monkeypatch.setattr(Session, "ended", noted)
+    config = tiny(budget={"trials": 2}, resources={"cpus_per_trial": 0.5, "max_concurrent": 2})
+    with ray_cluster.cluster(None):
+        paths = launch(config, backend="ray", console=Console(file=io.StringIO()))
+    assert waited
+    assert all(waited)
+    assert read_study(paths).trials["status"].tolist() == ["finished", "finished"]
