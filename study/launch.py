@@ -15,7 +15,7 @@ from search_spaces.space import SearchSpace
 from study.config import Budget, StudyConfig
 from study.config.confirmation import Confirmation
 from study.config.warm_start_source import public
-from study.early_stopping.scheduler import Known, Scheduler
+from study.early_stopping.scheduler import Scheduler, total_on
 from study.execution.executor import Backend, Executor, executor
 from study.execution.progress import Progress
 from study.execution.replay import Replay
@@ -231,8 +231,8 @@ def _scheduler(paths: StudyPaths, config: StudyConfig, space: SearchSpace, repla
     """What ends trials early, as the study's earlier drivers left it."""
     if config.scheduler.name == "none":
         return None
-    known = replay.known() if replay else Known.of_data(space)
-    return Scheduler.open(paths, config.scheduler.rule, config.objectives, known)
+    total = replay.total if replay else total_on(space)
+    return Scheduler.open(paths, config.scheduler.rule, config.objectives, total)
 
 
 def _run(session: Session, run: Run) -> None:

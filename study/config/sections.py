@@ -77,7 +77,9 @@ class EarlyStopping(Section):
     rungs: int = Field(default=Rule.rungs, gt=0)
     spread: float = Field(default=Rule.spread, gt=1, allow_inf_nan=False)
     minimum: int = Field(default=Rule.minimum, gt=1)
-    errors: float = Field(default=Rule.errors, ge=0, allow_inf_nan=False)
+    best: float = Field(default=Rule.best, ge=0, le=1)
+    finished: int = Field(default=Rule.finished, gt=0)
+    loss: float = Field(default=Rule.loss, ge=0, lt=1)
 
     @property
     def rule(self) -> Rule:

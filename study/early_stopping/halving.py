@@ -16,8 +16,12 @@ epochs are too long for the comparison, it leaves no record there and is not jud
 *Rank* is by fronts, then by crowding within a front, over the accuracies alone. With cost among them nearly every
 trial would be non-dominated; and within a bracket trials cost about the same.
 
-*Noise.* A trial counts as beaten only beyond a margin of standard errors, in every accuracy, and the margin is wider
-the earlier the rung: what is measured early is not only noisy but foretells less, since some start slowly and win.
+*Chance.* What is measured early is noisy, and some start slowly and win; how far a rung foretells the end differs from
+study to study. It is learned from the study's own trials that have finished (``foretelling``): they give the ends at
+which the members of a rung may arrive, and so each one's chance to be on the frontier of these ends and of all that
+schedules no longer than theirs have reached. A trial is ended only where all that are as hopeless as it is hold
+together no more of the expected frontier than the rule may lose. Where early accuracies foretell little, every chance
+is fair and nobody is ended; nor is anybody until enough have finished.
 """
 
 from __future__ import annotations
@@ -27,29 +31,38 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from study.early_stopping.ranking import beaten, fronts, ranking
+import numpy as np
+
+from study.early_stopping.foretelling import Foretelling
+from study.early_stopping.ranking import Floats, chances, fronts, ranking
+
+Scores = tuple[float, ...]
+"""Accuracies of one trial."""
+DRAWS = 256
+"""Of the ends of a rung's members."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """How trials are compared and how many go on.
 
-    The defaults were chosen on ``families.TUNING``, to gain hypervolume while ending at most 5 % of the frontier;
-    ``errors`` was then raised from 1.75, since 20 % of a frontier of slow starters were still ended. ``DRAWN`` were
-    drawn after that choice. More errors spare more and save less.
+    The defaults were chosen on ``families.TUNING``, to gain hypervolume while ending at most 5 % of the frontier.
     """
 
     eta: float = 2.0
-    """A rung lets the best 1/eta go on; neighbouring rungs lie this factor apart."""
+    """Neighbouring rungs lie this factor of work apart."""
     rungs: int = 3
     """Rungs in a bracket at most."""
     spread: float = 2.0
     """Most that the totals within a bracket may differ, as a factor."""
     minimum: int = 4
     """Records at a rung before it ends anybody."""
-    errors: float = 2.5
-    """Standard errors by which one must be worse to count as beaten at a bracket's last rung; at the rung before it
-    twice as many, at the one before that three times."""
+    best: float = 0.25
+    """Share of a rung's members that go on whatever their chances."""
+    finished: int = 12
+    """Trials of the study that must have finished after such a rung before it ends anybody."""
+    loss: float = 0.03
+    """Of the expected frontier, what ending trials may cost: an equal part of it at each of a bracket's rungs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +71,7 @@ class Point:
 
     epoch: int
     work: float
-    scores: tuple[float, ...]
+    scores: Scores
 
     @property
     def measured(self) -> bool:
@@ -75,6 +88,8 @@ class Decision:
     """The report that was judged."""
     rank: int
     of: int
+    chance: float | None
+    """To end on the frontier; ``None`` while too few have finished to tell."""
     stop: bool
 
 
@@ -99,21 +114,45 @@ class Bracket:
         return first if first is not None and first.work < rung * eta and first.measured else None
 
 
-class Halving:
-    """The records of all rungs, and the decisions that follow from them.
+@dataclass(frozen=True)
+class Features:
+    """What is known of a trial at a rung: its accuracies, and the share of its work that is done."""
 
-    A decision depends on which records a rung holds, never on the order in which they came.
-    """
-
-    def __init__(self, rule: Rule, images: Sequence[int]) -> None:
-        """``images``: on how many each of the accuracies is measured."""
-        self._rule, self._images = rule, tuple(images)
-        self._records: dict[tuple[float, float], dict[int, tuple[float, ...]]] = defaultdict(dict)
+    scores: Scores
+    done: float
 
     @property
-    def records(self) -> Mapping[tuple[float, float], Mapping[int, tuple[float, ...]]]:
+    def row(self) -> tuple[float, ...]:
+        """As a regression takes it, a constant first."""
+        return (1.0, *self.scores, math.log(self.done))
+
+
+class Halving:
+    """The records of all rungs, what finished trials reached, and the decisions that follow from them.
+
+    A decision depends on what is recorded, never on the order in which it came.
+    """
+
+    def __init__(self, rule: Rule, own: Sequence[int]) -> None:
+        """``own``: for each final accuracy, which of a report's accuracies is its early one."""
+        self._rule, self._own = rule, tuple(own)
+        self._records: dict[tuple[float, float], dict[int, Features]] = defaultdict(dict)
+        self._finals: dict[int, Scores] = {}
+        self._lowers: dict[int, float] = {}
+
+    @property
+    def records(self) -> Mapping[tuple[float, float], Mapping[int, Scores]]:
         """Accuracies by trial, for each (bracket's lower edge, rung)."""
-        return {key: dict(sorted(found.items())) for key, found in sorted(self._records.items())}
+        return {
+            key: {number: found[number].scores for number in sorted(found)}
+            for key, found in sorted(self._records.items())
+            if found
+        }
+
+    @property
+    def finals(self) -> Mapping[int, Scores]:
+        """What the finished trials reached."""
+        return dict(sorted(self._finals.items()))
 
     def due(self, number: int, total: float, points: Sequence[Point]) -> list[tuple[float, Point]]:
         """The rungs that the trial has reached and that hold no record of it yet, with the reports to be judged."""
@@ -127,22 +166,66 @@ class Halving:
 
     def record(self, number: int, total: float, rung: float, point: Point) -> None:
         """Take a trial into a rung without judging it: it was judged before."""
-        self._records[Bracket.of(total, self._rule).lower, rung][number] = point.scores
+        self._records[Bracket.of(total, self._rule).lower, rung][number] = Features(point.scores, point.work / total)
+
+    def finish(self, number: int, total: float, final: Scores) -> None:
+        """A trial has run to its end and reached these accuracies."""
+        if all(map(math.isfinite, final)):
+            self._finals[number] = final
+            self._lowers[number] = Bracket.of(total, self._rule).lower
 
     def judge(self, number: int, total: float, rung: float, point: Point) -> Decision:
         """Record a trial at a rung and say whether it goes on.
 
-        It ends if the rung holds enough records, others beat it beyond the margin, and it is not among the best
-        1/eta. Nobody is ended by its last report: all that would save is the evaluation that it trained for.
+        It ends if the rung holds enough records, it is neither among the best nor on the rung's own frontier, and its
+        chance is small enough. Nobody is ended by its last report: all that would save is the evaluation that it
+        trained for.
         """
         self.record(number, total, rung, point)
         bracket = Bracket.of(total, self._rule)
-        found = self._records[bracket.lower, rung]
-        numbers = sorted(found)
-        scores, place = [found[other] for other in numbers], numbers.index(number)
-        errors = self._rule.errors * (len(bracket.rungs) - bracket.rungs.index(rung))
-        front = fronts(beaten(scores, self._images, errors))
-        rank = int(ranking(scores, front)[place])
-        enough = len(numbers) >= self._rule.minimum and point.work < total
-        stop = enough and front[place] > 0 and rank > math.ceil(len(numbers) / self._rule.eta)
-        return Decision(rung=rung, epoch=point.epoch, rank=rank, of=len(numbers), stop=bool(stop))
+        found = dict(sorted(self._records[bracket.lower, rung].items()))
+        scores, place = [features.scores for features in found.values()], list(found).index(number)
+        rank = int(ranking(scores)[place])
+        beaten = fronts(scores)[place] > 0 and rank > math.ceil(len(found) * self._rule.best)
+        chance = self._chances(found, bracket, rung)
+        judged = len(found) >= self._rule.minimum and point.work < total
+        return Decision(
+            rung=rung,
+            epoch=point.epoch,
+            rank=rank,
+            of=len(found),
+            chance=None if chance is None else float(chance[place]),
+            stop=bool(judged and beaten and chance is not None and self._hopeless(chance, place)),
+        )
+
+    def _hopeless(self, chance: Floats, place: int) -> bool:
+        lost = chance[chance <= chance[place]].sum()
+        return bool(lost <= self._rule.loss / self._rule.rungs * chance.sum())
+
+    def _chances(self, members: Mapping[int, Features], bracket: Bracket, rung: float) -> Floats | None:
+        """Of each member of a rung, to end on the frontier."""
+        known = self._finished_after(bracket.rungs.index(rung))
+        if len(known) < self._rule.finished:
+            return None
+        random = np.random.default_rng(0)  # the same draws for the same records
+        early, final = [found.row for found in known.values()], [self._finals[number] for number in known]
+        foretelling = Foretelling.learn(early, final, [1 + place for place in self._own])
+        ends = foretelling.draw([found.row for found in members.values()], DRAWS, random)
+        for place, number in enumerate(members):
+            if number in self._finals:
+                ends[:, place] = self._finals[number]
+        reached = [
+            end
+            for number, end in self.finals.items()
+            if number not in members and self._lowers[number] <= bracket.lower
+        ]
+        return chances(ends, np.reshape(reached, (-1, ends.shape[2])))
+
+    def _finished_after(self, step: int) -> Mapping[int, Features]:
+        """The finished trials that left a record at this step of their brackets, and what it says."""
+        rungs = (found for (lower, rung), found in self._records.items() if self._step(lower, rung) == step)
+        known = {number: features for found in rungs for number, features in found.items() if number in self._finals}
+        return dict(sorted(known.items()))
+
+    def _step(self, lower: float, rung: float) -> int:
+        return self._rule.rungs - round(math.log(lower / rung, self._rule.eta))

@@ -7,17 +7,18 @@ takes over knows who was compared with whom, asks no rung twice, and decides as 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Self
 
 from analysis import labels
-from analysis.layout import EPOCH, StudyPaths, TrialPaths, read_events, write_json
+from analysis.layout import ENDED, EPOCH, StudyPaths, TrialPaths, read_events, write_json
+from analysis.schema import TrialStatus
 from search_spaces.space import SearchSpace
 from study.early_stopping.halving import Decision, Halving, Point, Rule
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig, from_dict
-from trainables.evaluation.neighbours import QUERIES
+from trainables.data import load
 from trainables.metrics import (
     AUTO_ATTACK_ACCURACY,
     CLEAN_ACCURACY,
@@ -26,7 +27,6 @@ from trainables.metrics import (
     PROBE_PGD_ACCURACY,
     TRAIN_FORWARD_EQUIVALENTS,
 )
-from trainables.trial import evaluation_images, load_all
 
 _PROBES = {
     CLEAN_ACCURACY: PROBE_ACCURACY,
@@ -36,46 +36,35 @@ _PROBES = {
 """What foretells an objective while a trial trains."""
 
 
-@dataclass(frozen=True)
-class Known:
-    """What can be said of a study's trials before they run."""
-
-    total: Callable[[TrialConfig], float]
-    """Pre-training work of a configuration, in forward-equivalents."""
-    images: Mapping[str, int]
-    """On how many images each probe is measured."""
-
-    @classmethod
-    def of_data(cls, space: SearchSpace) -> Known:
-        """From the study's images, which are read for it; they are the same for all its trainables."""
-        base = space.parts[0].base
-        splits, measured_on = load_all(base)
-        images, evaluated = len(splits.train), len(evaluation_images(measured_on, base.evaluation))
-        return cls(lambda config: pretrain_forward_equivalents(config, images), probe_images(evaluated))
+Total = Callable[[TrialConfig], float]
+"""Pre-training work of a configuration, in forward-equivalents, known before it is spent."""
 
 
-def probe_images(evaluated: int) -> dict[str, int]:
-    """On how many images each probe is measured where ``evaluated`` images can be had."""
-    return dict.fromkeys((PROBE_ACCURACY, PROBE_PGD_ACCURACY), min(QUERIES, evaluated))
+def total_on(space: SearchSpace) -> Total:
+    """For the study's images, which are read for it; they are the same for all its trainables."""
+    images = len(load(space.parts[0].base.data).train)
+    return lambda config: pretrain_forward_equivalents(config, images)
 
 
 class Scheduler:
     """Hears of each report and writes into the trial's folder whether it is to end there."""
 
-    def __init__(self, paths: StudyPaths, rule: Rule, objectives: Sequence[str], known: Known) -> None:
+    def __init__(self, paths: StudyPaths, rule: Rule, objectives: Sequence[str], total: Total) -> None:
         """Use ``open``. ``objectives``: those of the study; trials are compared by the accuracies among them."""
-        self._paths, self._total = paths, known.total
-        self._probes = tuple(dict.fromkeys(_PROBES[name] for name in objectives if name in _PROBES))
-        self.halving = Halving(rule, [known.images[probe] for probe in self._probes])
+        self._paths, self._total = paths, total
+        self._accuracies = tuple(name for name in objectives if name in _PROBES)
+        self._probes = tuple(dict.fromkeys(_PROBES[name] for name in self._accuracies))
+        self.halving = Halving(rule, [self._probes.index(_PROBES[name]) for name in self._accuracies])
         self._decisions: dict[int, list[Decision]] = {}
         self._totals: dict[int, float] = {}
 
     @classmethod
-    def open(cls, paths: StudyPaths, rule: Rule, objectives: Sequence[str], known: Known) -> Self:
+    def open(cls, paths: StudyPaths, rule: Rule, objectives: Sequence[str], total: Total) -> Self:
         """The scheduler as the decisions in the trials' folders left it."""
-        scheduler = cls(paths, rule, objectives, known)
+        scheduler = cls(paths, rule, objectives, total)
         for trial in paths.each_trial():
             scheduler._recall(trial)
+            scheduler.ended(trial.number)
         return scheduler
 
     def reported(self, number: int) -> None:
@@ -90,6 +79,16 @@ class Scheduler:
         ending = next((decision for decision in decided if decision.stop), None)
         if ending is not None:
             write_json(trial.stop, {"reason": _reason(ending)})
+
+    def ended(self, number: int) -> None:
+        """Learn from a trial that has finished how far its rungs foretold its end."""
+        end = next(
+            (event for event in reversed(read_events(self._paths.trial(number))) if event["kind"] == ENDED), None
+        )
+        if end is not None and end["status"] == TrialStatus.FINISHED:
+            self.halving.finish(
+                number, self._total_of(self._paths.trial(number)), _figures(end["metrics"], self._accuracies)
+            )
 
     def _recall(self, trial: TrialPaths) -> None:
         try:
@@ -110,17 +109,24 @@ class Scheduler:
         return self._totals[trial.number]
 
     def _points(self, trial: TrialPaths) -> list[Point]:
-        return [_point(event, self._probes) for event in read_events(trial) if event["kind"] == EPOCH]
+        return [
+            Point(
+                epoch=event["epoch"],
+                work=float(event["metrics"][TRAIN_FORWARD_EQUIVALENTS]),
+                scores=_figures(event["metrics"], self._probes),
+            )
+            for event in read_events(trial)
+            if event["kind"] == EPOCH
+        ]
 
 
-def _point(event: Mapping[str, Any], probes: Sequence[str]) -> Point:
-    metrics = event["metrics"]
-    return Point(
-        epoch=event["epoch"],
-        work=float(metrics[TRAIN_FORWARD_EQUIVALENTS]),
-        scores=tuple(float(metrics.get(probe, "NaN")) for probe in probes),
-    )
+def _figures(metrics: Mapping[str, Any], names: Iterable[str]) -> tuple[float, ...]:
+    return tuple(float(metrics.get(name, "NaN")) for name in names)
 
 
 def _reason(decision: Decision) -> str:
-    return f"halving: rank {decision.rank} of {decision.of} at {labels.cost(decision.rung)} forward-equivalents"
+    work = labels.cost(decision.rung)
+    return (
+        f"halving: rank {decision.rank} of {decision.of} at {work} forward-equivalents, "
+        f"with a chance of {decision.chance:.1%} to end on the frontier"
+    )

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.space import SearchSpace
-from study.early_stopping.scheduler import Known, probe_images
-from study.simulation.curves import EVALUATION_IMAGES, Curve, CurvesError, Nearest, parameters, read
+from study.simulation.curves import Curve, CurvesError, Nearest, parameters, read
 from trainables.config import TrialConfig
 
 
@@ -53,10 +52,9 @@ class Replay:
                 raise CurvesError(f"{self.file} holds no trial of {trainable}; it has {recorded}")
         return f"replayed from {len(self._nearest.curves)} recorded trials in {self.file}"
 
-    def known(self) -> Known:
-        """What can be said of the trials before they run."""
-        counts = [curve.metrics[EVALUATION_IMAGES] for curve in self._nearest.curves]
-        return Known(lambda config: self._curve(config).total, probe_images(int(min(counts))))
+    def total(self, config: TrialConfig) -> float:
+        """Pre-training work of the trial that ``config`` takes, in forward-equivalents."""
+        return self._curve(config).total
 
     def run(
         self,

@@ -62,6 +62,8 @@ class Session:
         self._fetch(number)
         if self.search.settle(number, lost=None if self.over() else lost, fault=fault):
             self.progress.ended(self.search, number)
+            if self.scheduler is not None:
+                self.scheduler.ended(number)
         self._show(number)
 
     def lost(self, number: int, cause: str, *, excuse: str | None = None) -> bool:

@@ -6,18 +6,37 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Protocol
 
-from study.early_stopping.halving import Bracket, Halving, Point, Rule
+from study.early_stopping.halving import Bracket, Halving, Point, Rule, Scores
 
-Judge = Callable[[int, float, Sequence[Point]], bool]
-"""Trial's number, its total work and its reports so far -> whether it ends now."""
+
+class Judge(Protocol):
+    """Hears of one search's trials."""
+
+    def __call__(self, number: int, total: float, points: Sequence[Point]) -> bool:
+        """Whether the trial ends now; ``total`` is its work to come and done, ``points`` are its reports so far."""
+
+    def finish(self, number: int, total: float, final: Scores) -> None:
+        """The trial has run to its end and was measured."""
+
+
+class Nobody:
+    """Every trial runs to its end."""
+
+    def __call__(self, number: int, total: float, points: Sequence[Point]) -> bool:  # noqa: ARG002
+        return False
+
+    def finish(self, number: int, total: float, final: Scores) -> None: ...
+
+
 PUBLISHED_ETA = 4.0
 """Of the experiments in arXiv 1810.05934: three of four trials end at each rung."""
 CLEAN, PGD = 0, 1
 """Places of the probes in a point's scores."""
 
 
-class Asha:
+class Asha(Nobody):
     """Asynchronous successive halving on one figure (Li et al. 2020, arXiv 1810.05934, algorithm 2), ending trials.
 
     At a rung a trial goes on if it is among the best floor(n / eta) of the n that have reached it, or the best at
@@ -42,31 +61,25 @@ class Asha:
         return better >= max(1, int(len(found) / self._rule.eta))
 
 
-class MultiObjective:
-    """``study.early_stopping.halving`` over both probes."""
+class MultiObjective(Halving):
+    """``halving`` over both probes."""
 
-    def __init__(self, rule: Rule, images: Sequence[int]) -> None:
-        self._halving = Halving(rule, images)
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule, (CLEAN, PGD))
 
     def __call__(self, number: int, total: float, points: Sequence[Point]) -> bool:
-        due = self._halving.due(number, total, points)
-        decisions = [self._halving.judge(number, total, rung, point) for rung, point in due]
+        decisions = [self.judge(number, total, rung, point) for rung, point in self.due(number, total, points)]
         return any(decision.stop for decision in decisions)
 
 
-def nobody(_number: int, _total: float, _points: Sequence[Point]) -> bool:
-    """Every trial runs to its end."""
-    return False
-
-
-SCHEDULERS: Mapping[str, Callable[[Rule, Sequence[int]], Judge]] = MappingProxyType(
+SCHEDULERS: Mapping[str, Callable[[Rule], Judge]] = MappingProxyType(
     {
-        "none": lambda rule, images: nobody,  # noqa: ARG005
-        "asha_clean": lambda rule, images: Asha(rule, CLEAN),  # noqa: ARG005
-        "asha_pgd": lambda rule, images: Asha(rule, PGD),  # noqa: ARG005
-        "asha_clean_4": lambda rule, images: Asha(rule, CLEAN, PUBLISHED_ETA),  # noqa: ARG005
-        "asha_pgd_4": lambda rule, images: Asha(rule, PGD, PUBLISHED_ETA),  # noqa: ARG005
+        "none": lambda _: Nobody(),
+        "asha_clean": lambda rule: Asha(rule, CLEAN),
+        "asha_pgd": lambda rule: Asha(rule, PGD),
+        "asha_clean_4": lambda rule: Asha(rule, CLEAN, PUBLISHED_ETA),
+        "asha_pgd_4": lambda rule: Asha(rule, PGD, PUBLISHED_ETA),
         "halving": MultiObjective,
     }
 )
-"""By name, each made anew for a search; the images are those behind the probes, clean and PGD."""
+"""By name, each made anew for a search."""

@@ -51,7 +51,7 @@ def compare(
                 runs = [
                     simulate(
                         proposals(scenario, sampler, seed),
-                        SCHEDULERS[scheduler](rule, scenario.images),
+                        SCHEDULERS[scheduler](rule),
                         workers=workers,
                         minutes=minutes[scenario.name] / workers,
                     )

@@ -13,9 +13,8 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import Trial, TrialState
 
-from study.early_stopping.scheduler import probe_images
 from study.samplers.by_name import stock_sampler
-from study.simulation.curves import EVALUATION_IMAGES, Curve, CurvesError, Nearest, read
+from study.simulation.curves import Curve, CurvesError, Nearest, read
 from study.simulation.families import DIMENSIONS, DRAWN, REPORTED, TUNING, Family, Pair
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
 
@@ -37,10 +36,6 @@ class Scenario(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def images(self) -> tuple[int, ...]:
-        """Behind the probes, clean and PGD."""
-
-    @property
     def pool(self) -> int | None:
         """How many trials there are; ``None``: no end of them."""
 
@@ -55,7 +50,7 @@ class Synthetic:
     """A family of curves over the unit cube."""
 
     def __init__(self, family: Family) -> None:
-        self.name, self.images, self.pool = family.name, tuple(family.images), None
+        self.name, self.pool = family.name, None
         self._family = family
 
     def draw(self, trial: Trial, stream: int) -> Drawn:
@@ -76,7 +71,6 @@ class Recorded:
 
     def __init__(self, name: str, curves: Sequence[Curve]) -> None:
         self.name, self.pool = name, len(curves)
-        self.images = tuple(probe_images(int(min(curve.metrics[EVALUATION_IMAGES] for curve in curves))).values())
         self._nearest = Nearest(curves)
 
     def draw(self, trial: Trial, stream: int) -> Drawn:  # noqa: ARG002

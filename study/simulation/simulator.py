@@ -12,7 +12,15 @@ from study.early_stopping.halving import Point
 from study.simulation.baselines import Judge
 from study.simulation.curves import Curve
 from study.simulation.scenarios import Drawn, Proposals
-from trainables.metrics import GPU_MINUTES, PROBE_ACCURACY, PROBE_PGD_ACCURACY, TRAIN_FORWARD_EQUIVALENTS, Direction
+from trainables.metrics import (
+    CLEAN_ACCURACY,
+    GPU_MINUTES,
+    PGD_ACCURACY,
+    PROBE_ACCURACY,
+    PROBE_PGD_ACCURACY,
+    TRAIN_FORWARD_EQUIVALENTS,
+    Direction,
+)
 
 BOTH: tuple[Direction, Direction] = ("maximize", "maximize")
 
@@ -97,6 +105,10 @@ def simulate(proposals: Proposals, judge: Judge, *, workers: int, minutes: float
     def end(number: int, at: float, outcome: Outcome) -> None:
         trial = running.pop(number)
         lived[number] = trial.lived(at, outcome)
+        if outcome is Outcome.FINISHED:
+            judge.finish(
+                number, trial.curve.total, (trial.curve.metrics[CLEAN_ACCURACY], trial.curve.metrics[PGD_ACCURACY])
+            )
         proposals.tell(number, trial.curve if outcome is Outcome.FINISHED else None)
         begin(at)
 

@@ -65,7 +65,8 @@ def test_every_fault_of_a_scheduler_has_its_line(write):
         "5: scheduler.name is 'halfing'; choose one of 'none' or 'halving'",
         "6: scheduler.eta is 1; it must be greater than 1",
         "7: scheduler.rungs is 'two'; it must be a whole number",
-        "8: unknown key 'scheduler.rung'; did you mean rungs? Valid: name, eta, rungs, spread, minimum, errors",
+        "8: unknown key 'scheduler.rung'; did you mean rungs? Valid: name, eta, rungs, spread, minimum, "
+        "best, finished, loss",
     ]
     assert faults(write(MINIMAL + "scheduler: asha\n")) == [
         "4: scheduler.name is 'asha'; choose one of 'none' or 'halving'"

@@ -1,4 +1,4 @@
-"""Ranks under noise, against the definitions spelled out by hand."""
+"""Ranks, against the definitions spelled out by hand."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.pareto import dominates, non_dominated
-from study.early_stopping.ranking import beaten, crowding, fronts, margins, ranking
+from study.early_stopping.ranking import chances, crowding, fronts, ranking
 
-IMAGES = (500, 200)
 MAXIMISED = ("maximize", "maximize")
 share = st.integers(0, 20).map(lambda count: count / 20)
 figures = st.lists(st.tuples(share, share), min_size=1, max_size=12)
@@ -42,8 +41,8 @@ def brute_crowding(scores) -> list[float]:
 
 
 @given(figures)
-def test_without_a_margin_fronts_are_those_of_pareto_dominance(scores):
-    found = fronts(beaten(scores, IMAGES, 0.0))
+def test_fronts_are_those_of_pareto_dominance(scores):
+    found = fronts(scores)
     assert found.tolist() == brute_fronts(scores)
     assert ((found == 0) == non_dominated(scores, MAXIMISED)).all()
 
@@ -53,44 +52,22 @@ def test_crowding_is_the_distance_between_both_neighbours(scores):
     assert crowding(scores) == pytest.approx(brute_crowding(scores))
 
 
-@given(figures, st.floats(0, 4))
-def test_what_is_beaten_beyond_noise_is_dominated_and_beating_is_transitive(scores, errors):
-    beats = beaten(scores, IMAGES, errors)
-    plain = beaten(scores, IMAGES, 0.0)
-    assert (beats <= plain).all()
-    assert not (beats & beats.T).any()
-    assert ((beats.astype(int) @ beats.astype(int) > 0) <= beats).all()
-
-
-@given(figures, st.floats(0, 4))
-def test_ranks_are_a_permutation_that_respects_the_fronts(scores, errors):
-    front = fronts(beaten(scores, IMAGES, errors))
-    rank = ranking(scores, front)
+@given(figures)
+def test_ranks_are_a_permutation_that_respects_the_fronts(scores):
+    front, rank = fronts(scores), ranking(scores)
     assert sorted(rank) == list(range(1, len(scores) + 1))
     assert all(rank[i] < rank[j] for i in range(len(scores)) for j in range(len(scores)) if front[i] < front[j])
 
 
-def test_the_margin_is_the_standard_error_of_the_difference():
-    (_, (margin, _)) = margins([(0.5, 0.2), (0.4, 0.1)], (500, 200), 1.0)
-    assert margin == pytest.approx([math.sqrt((0.25 + 0.24) / 500), math.sqrt((0.16 + 0.09) / 200)])
-
-
-def test_a_lead_within_the_noise_beats_nobody():
-    scores = [(0.52, 0.22), (0.50, 0.20)]
-    assert beaten(scores, IMAGES, 0.0)[0, 1]
-    assert not beaten(scores, IMAGES, 1.0).any()
-    assert beaten(scores, (50_000, 50_000), 1.0)[0, 1]
-
-
-def test_one_figure_within_the_noise_saves_a_trial():
-    """It may be the better of the two there, and then it belongs on the frontier."""
-    assert not beaten([(0.9, 0.21), (0.5, 0.20)], IMAGES, 1.0).any()
-
-
-def test_where_nothing_survives_the_attack_clean_accuracy_decides():
-    assert beaten([(0.6, 0.0), (0.4, 0.0)], IMAGES, 2.0).tolist() == [[False, True], [False, False]]
-
-
 def test_within_a_front_the_less_crowded_rank_higher():
-    scores = np.array([(0.1, 0.9), (0.5, 0.5), (0.52, 0.48), (0.9, 0.1)])
-    assert ranking(scores, np.zeros(4, dtype=int)).tolist() == [1, 3, 4, 2]
+    assert ranking([(0.1, 0.9), (0.5, 0.5), (0.52, 0.48), (0.9, 0.1)]).tolist() == [1, 3, 4, 2]
+
+
+@given(st.lists(figures, min_size=1, max_size=6), st.lists(st.tuples(share, share), max_size=4))
+def test_a_chance_is_the_share_of_draws_in_which_none_dominates(draws, reached):
+    least = min(map(len, draws))
+    draws = [draw[:least] for draw in draws]
+    best = [
+        [not any(dominates(other, end, MAXIMISED) for other in (*draw, *reached)) for end in draw] for draw in draws
+    ]
+    assert chances(draws, np.reshape(reached, (-1, 2))) == pytest.approx(np.mean(best, axis=0))

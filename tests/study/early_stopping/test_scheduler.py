@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from rich.console import Console
 from analysis.layout import ENDED, EPOCH, StudyPaths, append_event, read_events, study_paths, write_json
 from study.config import StudyConfig
 from study.early_stopping.halving import Rule
-from study.early_stopping.scheduler import Known, Scheduler
+from study.early_stopping.scheduler import Scheduler, total_on
 from study.execution.session import Session
 from study.execution.worker import run_assignment
 from study.launch import launch, resume
 from trainables.config import to_dict
 from trainables.cost import batches_per_epoch
 from trainables.metrics import (
+    AUTO_ATTACK_ACCURACY,
     CLEAN_ACCURACY,
     PGD_ACCURACY,
     PROBE_ACCURACY,
@@ -37,11 +38,11 @@ Tiny = Callable[..., StudyConfig]
 pytestmark = pytest.mark.usefixtures("studies")
 CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
 BOTH = (CLEAN_ACCURACY, PGD_ACCURACY)
-RULE = Rule(eta=2, rungs=2, minimum=2, errors=0)
-EAGER = {"eta": 2, "rungs": 2, "minimum": 2, "errors": 0}
+EAGER = {"eta": 2.0, "rungs": 2, "minimum": 2, "best": 0.1, "finished": 1, "loss": 0.9}
+RULE = Rule(**EAGER)
 SPACE = {"unlisted": "fixed", "learning_rate": {"low": 0.001, "high": 2.0, "log": True}, "m": [1, 2]}
 EPOCHS, EPOCH_WORK = 8, 128.0
-KNOWN = Known(lambda config: EPOCHS * EPOCH_WORK, {PROBE_ACCURACY: 500, PROBE_PGD_ACCURACY: 200})
+TEACHERS = range(10, 16)
 
 
 def quiet() -> Console:
@@ -59,8 +60,26 @@ def report(paths: StudyPaths, number: int, epoch: int, clean: float, pgd: float 
     )
 
 
-def opened(paths: StudyPaths, rule: Rule = RULE) -> Scheduler:
-    return Scheduler.open(paths, rule, BOTH, KNOWN)
+def finish(paths: StudyPaths, number: int, clean: float, pgd: float) -> None:
+    metrics = {CLEAN_ACCURACY: clean, PGD_ACCURACY: pgd}
+    append_event(paths.trial(number), ENDED, 1, status="finished", reason=None, metrics=metrics)
+
+
+def opened(paths: StudyPaths, rule: Rule = RULE, objectives: Sequence[str] = BOTH) -> Scheduler:
+    return Scheduler.open(paths, rule, objectives, lambda config: EPOCHS * EPOCH_WORK)
+
+
+def teach(paths: StudyPaths, scheduler: Scheduler, config: Any) -> None:
+    """Poor trials whose early accuracies were their final ones."""
+    for number in TEACHERS:
+        poor = number / 1000
+        begin(paths, number, config)
+        for epoch in range(1, EPOCHS + 1):
+            report(paths, number, epoch, poor, poor / 2)
+            scheduler.reported(number)
+            paths.trial(number).stop.unlink(missing_ok=True)
+        finish(paths, number, poor, poor / 2)
+        scheduler.ended(number)
 
 
 def told(paths: StudyPaths) -> dict[int, str]:
@@ -85,6 +104,7 @@ def config(tiny: Tiny) -> Any:
 def test_a_beaten_trial_is_told_to_stop_with_its_rank(studies: Path, config: Any) -> None:
     paths = StudyPaths(studies / "tiny")
     scheduler = opened(paths)
+    teach(paths, scheduler, config)
     for number, accuracy in enumerate((0.6, 0.5, 0.4)):
         begin(paths, number, config)
         report(paths, number, 1, accuracy, accuracy / 2)
@@ -92,31 +112,37 @@ def test_a_beaten_trial_is_told_to_stop_with_its_rank(studies: Path, config: Any
         assert not paths.trial(number).rungs.exists(), "no rung is reached"
         report(paths, number, 2, accuracy, accuracy / 2)
         scheduler.reported(number)
+    last = {number: decisions(paths)[number]["rungs"][-1] for number in (1, 2)}
+    assert [last[number] | {"chance": None} for number in last] == [
+        {"rung": 256.0, "epoch": 2, "rank": number + 1, "of": number + 7, "chance": None, "stop": True}
+        for number in last
+    ]
+    assert 0 < last[2]["chance"] < last[1]["chance"] < 0.5
     assert told(paths) == {
-        1: "halving: rank 2 of 2 at 256 forward-equivalents",
-        2: "halving: rank 3 of 3 at 256 forward-equivalents",
+        number: f"halving: rank {number + 1} of {number + 7} at 256 forward-equivalents, "
+        f"with a chance of {last[number]['chance']:.1%} to end on the frontier"
+        for number in last
     }
-    assert decisions(paths)[2] == {
-        "total": 1024.0,
-        "rungs": [{"rung": 256.0, "epoch": 2, "rank": 3, "of": 3, "stop": True}],
-    }
+    assert decisions(paths)[2]["total"] == 1024.0
 
 
 def test_probes_that_are_missing_or_no_number_are_passed_over(studies: Path, config: Any) -> None:
     paths = StudyPaths(studies / "tiny")
     scheduler = opened(paths)
+    teach(paths, scheduler, config)
     for number, pgd in enumerate((0.3, None, float("nan"))):
         begin(paths, number, config)
         report(paths, number, 2, 0.5 - number / 10, pgd)
         scheduler.reported(number)
     assert told(paths) == {}
-    assert list(decisions(paths)) == [0]
+    assert list(decisions(paths)) == [0, *TEACHERS]
 
 
 def test_objectives_decide_what_is_compared(studies: Path, config: Any) -> None:
     """One accuracy alone is a plain ranking; a cost among the objectives changes nothing."""
     paths = StudyPaths(studies / "tiny")
-    scheduler = Scheduler.open(paths, RULE, [CLEAN_ACCURACY, "forward_equivalents"], KNOWN)
+    scheduler = opened(paths, objectives=[CLEAN_ACCURACY, "forward_equivalents"])
+    teach(paths, scheduler, config)
     for number, (clean, pgd) in enumerate(((0.6, 0.1), (0.5, 0.4))):
         begin(paths, number, config)
         report(paths, number, 2, clean, pgd)
@@ -127,6 +153,7 @@ def test_objectives_decide_what_is_compared(studies: Path, config: Any) -> None:
 def test_a_decision_that_reached_one_file_only_is_carried_out(studies: Path, config: Any) -> None:
     paths = StudyPaths(studies / "tiny")
     scheduler = opened(paths)
+    teach(paths, scheduler, config)
     for number, accuracy in enumerate((0.6, 0.4)):
         begin(paths, number, config)
         report(paths, number, 2, accuracy, accuracy / 2)
@@ -138,7 +165,7 @@ def test_a_decision_that_reached_one_file_only_is_carried_out(studies: Path, con
 
 
 share = st.integers(0, 20).map(lambda count: count / 20)
-reports = st.lists(st.tuples(st.integers(0, 4), share, share), min_size=1, max_size=25)
+reports = st.lists(st.tuples(st.integers(0, 4), share, share), min_size=1, max_size=40)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -160,17 +187,38 @@ def test_a_reopened_scheduler_is_the_one_that_died(reports: Any, data: st.DataOb
                 if paths is broken and step == dies_at:
                     live = opened(paths)
                 live.reported(number)
-            assert opened(paths).halving.records == {k: v for k, v in live.halving.records.items() if v}
+                if epochs[number] == EPOCHS:
+                    finish(paths, number, clean, pgd)
+                    live.ended(number)
+            assert opened(paths).halving.records == live.halving.records
+            assert opened(paths).halving.finals == live.halving.finals
         assert decisions(whole) == decisions(broken)
         assert told(whole) == told(broken)
 
 
 def test_the_work_ahead_is_known_before_it_is_spent(tiny: Tiny) -> None:
     space = tiny(settings={"optimiser.epochs": 5}).search_space()
-    known, config = Known.of_data(space), space.sample(0)
+    total, config = total_on(space), space.sample(0)
     images = batches_per_epoch(config, 200) * config.optimiser.batch_size
-    assert known.total(config) == 5 * images * config.views.number * 3 * config.adversary.replays
-    assert known.images == {PROBE_ACCURACY: 50, PROBE_PGD_ACCURACY: 50}
+    assert total(config) == 5 * images * config.views.number * 3 * config.adversary.replays
+
+
+def test_an_accuracy_under_attack_is_foretold_by_the_probe_under_attack(studies: Path, config: Any) -> None:
+    paths = StudyPaths(studies / "tiny")
+    begin(paths, 0, config)
+    report(paths, 0, 2, 0.6, 0.4)
+    append_event(
+        paths.trial(0),
+        ENDED,
+        1,
+        status="finished",
+        reason=None,
+        metrics={CLEAN_ACCURACY: 0.7, PGD_ACCURACY: 0.5, AUTO_ATTACK_ACCURACY: 0.45},
+    )
+    scheduler = opened(paths, objectives=[AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, PGD_ACCURACY])
+    scheduler.reported(0)
+    assert list(scheduler.halving.records.values()) == [{0: (0.4, 0.6)}]
+    assert scheduler.halving.finals == {0: (0.45, 0.7, 0.5)}
 
 
 def replayed(tiny: Tiny, **keys: Any) -> StudyConfig:

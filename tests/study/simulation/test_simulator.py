@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.pareto import hypervolume
 from study.early_stopping.halving import Point, Rule
-from study.simulation.baselines import SCHEDULERS, Asha, nobody
+from study.simulation.baselines import SCHEDULERS, Asha, Nobody
 from study.simulation.comparison import compare
 from study.simulation.curves import EVALUATION_IMAGES, Curve
 from study.simulation.families import DIMENSIONS, DRAWN, REPORTED, TUNING, Family
@@ -23,10 +23,11 @@ from trainables.metrics import GPU_MINUTES, PROBE_ACCURACY, TRAIN_FORWARD_EQUIVA
 CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
 FAMILIES = REPORTED | TUNING | DRAWN
 MIDDLE = dict.fromkeys(DIMENSIONS, 0.5)
-RULE = Rule(eta=2, rungs=2, minimum=4, errors=1)
+RULE = Rule(eta=2, rungs=2, minimum=4, finished=4, loss=0.2)
+NOBODY = Nobody()
 
 
-def search(name: str, judge: object = nobody, *, seed: int = 0, workers: int = 3, minutes: float = 100.0):
+def search(name: str, judge: object = NOBODY, *, seed: int = 0, workers: int = 3, minutes: float = 100.0):
     scenario = Synthetic(FAMILIES[name])
     return simulate(proposals(scenario, RANDOM, seed), judge, workers=workers, minutes=minutes)
 
@@ -35,7 +36,7 @@ def search(name: str, judge: object = nobody, *, seed: int = 0, workers: int = 3
 @given(st.integers(1, 6), st.floats(20, 300), st.integers(0, 99), st.sampled_from(list(SCHEDULERS)))
 def test_virtual_time_is_conserved(workers: int, minutes: float, seed: int, scheduler: str) -> None:
     """Every worker is busy all the time, with one trial at a time; equal GPU-minutes are equal for all schedulers."""
-    judge = SCHEDULERS[scheduler](RULE, (500, 200))
+    judge = SCHEDULERS[scheduler](RULE)
     run = search("power_law", judge, seed=seed, workers=workers, minutes=minutes)
     assert run.minutes == pytest.approx(workers * minutes)
     moments = sorted({trial.began for trial in run.trials})
@@ -51,7 +52,7 @@ def test_virtual_time_is_conserved(workers: int, minutes: float, seed: int, sche
 
 
 def test_who_stops_trials_begins_more_of_the_same() -> None:
-    whole, halved = search("power_law"), search("power_law", SCHEDULERS["halving"](RULE, (500, 200)))
+    whole, halved = search("power_law"), search("power_law", SCHEDULERS["halving"](RULE))
     assert len(halved.trials) > len(whole.trials)
     assert [trial.drawn for trial in halved.trials[: len(whole.trials)]] == [trial.drawn for trial in whole.trials]
     assert whole.count(Outcome.STOPPED) == 0 < halved.count(Outcome.STOPPED)
@@ -59,7 +60,7 @@ def test_who_stops_trials_begins_more_of_the_same() -> None:
 
 def test_a_recordings_trials_are_each_drawn_once_at_random() -> None:
     (scenario,) = scenarios(str(CURVES))
-    run = simulate(proposals(scenario, RANDOM, 0), nobody, workers=2, minutes=1e6)
+    run = simulate(proposals(scenario, RANDOM, 0), NOBODY, workers=2, minutes=1e6)
     assert sorted(trial.drawn.curve.id for trial in run.trials) == [f"tiny-digits/{number:04d}" for number in range(8)]
     assert run.count(Outcome.FINISHED) == 8
     assert run.minutes == pytest.approx(sum(trial.drawn.curve.metrics[GPU_MINUTES] for trial in run.trials))
@@ -70,7 +71,7 @@ def test_a_sampler_learns_in_memory(source: str, minutes: float) -> None:
     (scenario,) = scenarios(source)
 
     def run() -> Run:
-        judge = SCHEDULERS["halving"](RULE, scenario.images)
+        judge = SCHEDULERS["halving"](RULE)
         return simulate(proposals(scenario, "tpe", 1), judge, workers=2, minutes=minutes)
 
     assert run() == run()
@@ -154,7 +155,7 @@ def test_a_comparison_counts_what_it_claims() -> None:
     whole, halved = found.series
     minutes = found.minutes["tuning_plain"]
     for seed in range(3):
-        judge = SCHEDULERS["halving"](RULE, scenario.images)
+        judge = SCHEDULERS["halving"](RULE)
         run = simulate(proposals(scenario, RANDOM, seed), judge, workers=2, minutes=minutes[-1] / 2)
         truths = [drawn.truth for drawn in finished_by(run, minutes[-1] / 2)]
         assert halved.final[seed] == hypervolume(truths, BOTH, (0, 0))

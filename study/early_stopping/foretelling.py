@@ -1,0 +1,62 @@
+"""What early accuracies foretell of final ones, learned from the trials of one study that have finished.
+
+A linear regression of k final figures on p early features, final = weights' features + error. The errors of one trial
+are correlated across its figures: a slow start shows in all of them. Prior and posterior are conjugate: the errors'
+covariance is inverse Wishart, the weights are matrix normal given it (Box and Tiao 1973, chapter 8).
+
+Which trials have finished depends on what was early measured of them, and on nothing else: that leaves a regression
+on just these figures unbiased, however hard they were selected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import invwishart
+
+from study.early_stopping.ranking import Floats
+
+PRIOR_WEIGHT = 0.02
+"""Of what the prior says about the weights, as a share of one trial."""
+PRIOR_ERROR = 0.05
+"""Deviation of a final accuracy from what was foretold, before anything is known."""
+
+
+@dataclass(frozen=True)
+class Foretelling:
+    """The posterior: mean weights (p, k), their spread (p, p), scale (k, k) and degrees of freedom of the errors."""
+
+    weights: Floats
+    spread: Floats
+    scale: Floats
+    freedom: int
+
+    @classmethod
+    def learn(cls, early: ArrayLike, final: ArrayLike, own: Sequence[int]) -> Self:
+        """From ``early`` (m, p) and ``final`` (m, k), m of 0 at least.
+
+        ``own`` (k,) says which feature is a final figure's own early one: the prior expects the one to equal the other.
+        """
+        features, figures = np.asarray(early, dtype=float), np.asarray(final, dtype=float)
+        prior = np.zeros((features.shape[1], figures.shape[1]))
+        prior[list(own), range(len(own))] = 1.0
+        held = PRIOR_WEIGHT * np.eye(len(prior))
+        spread = np.linalg.inv(held + features.T @ features)
+        weights = spread @ (held @ prior + features.T @ figures)
+        errors, moved = figures - features @ weights, weights - prior
+        freedom = figures.shape[1] + 1
+        scale = freedom * PRIOR_ERROR**2 * np.eye(figures.shape[1]) + errors.T @ errors + moved.T @ held @ moved
+        return cls(weights, spread, scale, freedom + len(features))
+
+    def draw(self, early: ArrayLike, draws: int, random: np.random.Generator) -> Floats:
+        """(draws, n, k): what trials of ``early`` features (n, p) may end at; one draw is of all of them together."""
+        features, (p, k) = np.asarray(early, dtype=float), self.weights.shape
+        covariance = invwishart.rvs(self.freedom, self.scale, size=draws, random_state=random).reshape(draws, k, k)
+        root = np.swapaxes(np.linalg.cholesky(covariance), 1, 2)
+        weights = self.weights + np.linalg.cholesky(self.spread) @ random.standard_normal((draws, p, k)) @ root
+        found: Floats = features @ weights + random.standard_normal((draws, len(features), k)) @ root
+        return found
