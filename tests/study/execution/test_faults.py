@@ -47,6 +47,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.usef
 
 LONG = {"optimiser.epochs": 40}
 PATIENCE_S = 120.0
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,18 @@ def wait_for_epoch(folder: TrialPaths, epoch: int) -> int:
             return pid
         time.sleep(0.02)
     raise AssertionError(f"{folder.root} has no epoch {epoch} after {PATIENCE_S:.0f} s")
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process ends within the time that a test has."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def killing(number: int, *, epoch: int) -> threading.Thread:
@@ -328,6 +341,31 @@ def test_the_time_limit_needs_no_report(tiny: Tiny, console: Console, monkeypatc
         assert read_events(folder)[-1] == end
 
 
+def test_a_second_signal_ends_the_study_at_once(tiny: Tiny, console: Console, studies: Path) -> None:
+    """The first waits for the trials' workers to end in order; one that does not is killed by the second."""
+    config = tiny(settings=LONG, budget={"trials": 2}, resources={"max_concurrent": 1})
+    paths = study_paths("tiny")
+    (studies / "study.yaml").write_text(config.to_yaml())
+    command = [sys.executable, "-m", "study", "launch", str(studies / "study.yaml"), "--no-supervise"]
+    driver = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        worker = wait_for_epoch(paths.trial(0), 2)
+        os.kill(worker, signal.SIGSTOP)
+        driver.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            driver.wait(2 * interrupts.ECHO_S)
+        driver.send_signal(signal.SIGINT)
+        assert driver.wait(PATIENCE_S) == 130
+    finally:
+        driver.kill()
+        driver.wait()
+    assert is_gone(worker)
+    assert of_kind(paths.trial(0), ENDED) == []
+    resume("tiny", console=console)
+    assert_whole(2)
+    assert resumed_epochs(paths.trial(0))[-1] >= 2
+
+
 def test_a_killed_driver_is_resumed_without_repetition(tiny: Tiny, console: Console, studies: Path) -> None:
     config = tiny(settings=LONG, budget={"trials": 3}, resources={"max_concurrent": 1})
     paths = study_paths("tiny")
@@ -336,8 +374,7 @@ def test_a_killed_driver_is_resumed_without_repetition(tiny: Tiny, console: Cons
         "from study.config import StudyConfig; from study.launch import launch;"
         f"launch(StudyConfig.load({str(studies / 'study.yaml')!r}))"
     )
-    root = Path(__file__).resolve().parents[3]
-    driver = subprocess.Popen([sys.executable, "-c", code], cwd=root, stderr=subprocess.DEVNULL)
+    driver = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, stderr=subprocess.DEVNULL)
     try:
         wait_for_epoch(paths.trial(1), 2)
     finally:

@@ -137,7 +137,7 @@ def test_a_tiny_search_by_hand() -> None:
     family = Family(name="plain", summary="", late=0.0, bias=0.0, images=(10**6, 10**6))
     good, poor = ({"strength": 0.5, "rate": rate, "weight": 0.4, "pace": 0, "length": 0} for rate in (0.6, 0.0))
     drawn = [Drawn(family.curve(point, 0), family.end(point)) for point in (good, good, poor)]
-    judge = SCHEDULERS["halving"](Rule(eta=2, rungs=1, minimum=3, errors=1), (10**6, 10**6))
+    judge = SCHEDULERS["halving"](Rule(eta=2, rungs=1, minimum=3, finished=2, loss=0.2))
     run = simulate(Given(drawn), judge, workers=1, minutes=1e6)
     each = drawn[0].curve.minutes(12) + 5
     assert [trial.outcome for trial in run.trials] == [Outcome.FINISHED, Outcome.FINISHED, Outcome.STOPPED]
