@@ -14,9 +14,9 @@ from study.resources.needs import gpus_per_trial, processes_per_trial
 from study.samplers.by_name import make_sampler
 from trainables.config import ConfigError, UserError
 from trainables.cost import batches_per_epoch
+from trainables.descent import check_world
 from trainables.metrics import AUTO_ATTACK_ACCURACY
 from trainables.parallel import World
-from trainables.pretrain import check_world
 from trainables.trial import check_fit, load_all
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -15,24 +15,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainables import adversaries, cost
-from trainables.adversaries import Attack, FreePerturbation
-from trainables.config import ConfigError, TrialConfig
-from trainables.config.checks import require
+from trainables import cost
+from trainables.config import TrialConfig
 from trainables.coresets import selects
-from trainables.data import ImageSet, divide, draw, generator, global_stream, make_views, place, stream
+from trainables.data import ImageSet, draw, generator, global_stream, make_views, place, stream
 from trainables.data import strength as augmentation_strength
+from trainables.descent import Descent
 from trainables.losses import Losses
 from trainables.metrics import EpochSummary
-from trainables.models import build, frozen_statistics
+from trainables.models import build
+from trainables.monitor import IMAGES, VIEWS, monitor
 from trainables.objectives import Loss, mean
-from trainables.optim import Lars, cosine_rate
 from trainables.pairing import Pairing
 from trainables.parallel import ALONE, World
-from trainables.selection import select_rows
-
-MONITOR_IMAGES, MONITOR_VIEWS, MONITOR_STEPS = 64, 4, 5
-"""Size of the fixed batch on which each epoch's clean, FGSM and PGD losses are measured, and PGD's steps there."""
+from trainables.selection import candidates_and_held_out, select_rows
 
 
 class DivergedError(RuntimeError):
@@ -55,7 +51,6 @@ class Pretraining:
         device: torch.device,
         world: World = ALONE,
     ) -> None:
-        check_world(config, world)
         self.config = config
         self._world = replace(world, groups=config.optimiser.micro_batches)
         self.device = device
@@ -66,25 +61,13 @@ class Pretraining:
         self.seconds = 0.0
         self._pairing = pairing
         self._losses = Losses(self.model, pairing, config.objective)
-        self._attack = adversaries.resolve(config.adversary, config.objective.name, config.faithful_to)
-        self._free = FreePerturbation(self._attack, projects_onto_new_images=config.faithful_to == "paper")
+        self._descent = Descent(config, self._losses, len(images), self._world)
         self._candidates, self._held_out = (
-            place(part, device, config.data.placement) for part in _candidates(config, images)
+            place(part, device, config.data.placement) for part in candidates_and_held_out(config, images)
         )
         self._chosen: Tensor | None = None
         self._images = len(images)
-        self._batches = cost.batches_per_epoch(config, len(images))
-        self._updates = 0
-        self._monitored = draw(images, MONITOR_IMAGES).to(device)
-        self._optimiser = Lars(
-            self.model.parameters(),
-            learning_rate=config.optimiser.learning_rate,
-            momentum=config.optimiser.momentum,
-            weight_decay=config.optimiser.weight_decay,
-            eta=config.optimiser.lars_eta,
-            form=config.optimiser.lars,
-            nesterov=config.optimiser.nesterov,
-        )
+        self._monitored = draw(images, IMAGES).to(device)
 
     @property
     def finished(self) -> bool:
@@ -129,27 +112,23 @@ class Pretraining:
 
         All ranks must call it.
         """
-        delta = self._free.delta
         return {
             "epoch": self.epoch,
             "seconds": self.seconds,
             "model": self.model.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "delta": None if delta is None else self._world.whole(delta, dim=1),
+            **self._descent.state_dict(),
             "chosen": self._chosen,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.epoch, self.seconds = state["epoch"], state["seconds"]
         self.model.load_state_dict(state["model"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        delta = state["delta"]
-        self._free.delta = None if delta is None else self._world.own(delta.to(self.device), dim=1)
+        self._descent.load_state_dict(state, self.device)
         self._chosen = state["chosen"]
 
     def _begin_epoch(self) -> None:
         self.epoch += 1
-        self._updates = 0
+        self._descent.begin(self.epoch)
         self._strength = augmentation_strength(self.config.views, self.epoch, self.config.optimiser.epochs)
         self._losses.follow(self._strength)
 
@@ -185,65 +164,7 @@ class Pretraining:
         return views.view(self.config.views.number, len(images), *views.shape[1:])
 
     def _train_on(self, views: Tensor, labels: Tensor, starts: torch.Generator) -> list[Loss]:
-        """All gradient passes of one batch of views; their losses, detached."""
-        self._optimiser.zero_grad()
-        if self.config.adversary.name == "none":
-            return [self._update(map(self._losses.clean, *self._groups(views, labels)))]
-        if self.config.adversary.name == "pgd":
-            start = adversaries.start(self._pairing.perturbed(views), self._attack, starts, self._world)
-            return [self._update(map(self._attacked, *self._groups(views, labels), self._cut(start)))]
-        return [self._replay(views, labels, first=replay == 0) for replay in range(self.config.adversary.replays)]
-
-    def _groups(self, views: Tensor, labels: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """The views of each micro-batch, and its labels."""
-        return self._cut(views), labels.chunk(self.config.optimiser.micro_batches)
-
-    def _cut(self, views: Tensor) -> tuple[Tensor, ...]:
-        return views.chunk(self.config.optimiser.micro_batches, dim=1)
-
-    def _attacked(self, views: Tensor, labels: Tensor, start: Tensor) -> Loss:
-        share = 1 / self.config.optimiser.micro_batches
-        adversarial = self._losses.perturb(views, labels, self._attack, start, share=share)
-        return self._losses.trained(views, adversarial, labels)
-
-    def _replay(self, views: Tensor, labels: Tensor, *, first: bool) -> Loss:
-        """One pass of free adversarial training: a single gradient moves the weights and the perturbation."""
-        clean = self._pairing.perturbed(views)
-        kept = self._free.onto(clean) if first else self._free.delta
-        assert kept is not None
-        deltas = [part.requires_grad_() for part in self._cut(kept.detach())]
-        loss = self._update(map(self._perturbed, *self._groups(views, labels), deltas))
-        self._free.ascend(torch.cat([_gradient(delta) for delta in deltas], dim=1), clean)
-        return loss
-
-    def _perturbed(self, views: Tensor, labels: Tensor, delta: Tensor) -> Loss:
-        return self._losses.trained(views, self._pairing.perturbed(views) + delta, labels)
-
-    def _update(self, losses: Iterable[Loss]) -> Loss:
-        """Descend the mean of the micro-batches' ``losses`` by one optimiser step of the schedule."""
-        self._optimiser.param_groups[0]["lr"] = self._rate()
-        found = [self._descended(loss) for loss in losses]
-        self._world.add_up([parameter.grad for parameter in self.model.parameters() if parameter.grad is not None])
-        self._optimiser.step()
-        self._optimiser.zero_grad()
-        self._updates += 1
-        return mean(found)
-
-    def _descended(self, loss: Loss) -> Loss:
-        """Its gradient added to the weights'; no graph is left, so that the next micro-batch has the memory."""
-        (loss.total / self.config.optimiser.micro_batches).backward()
-        return loss.detached()
-
-    def _rate(self) -> float:
-        """Of the next update. The schedule runs in epochs: where a coreset makes them short, each of their updates
-        goes further, as in ACL_RCS.py [R]. It counts updates [P], or batches, so that m replays run m times [C]."""
-        optimiser, replays = self.config.optimiser, cost.replays(self.config.adversary)
-        updates = self._batches * replays
-        batches = cost.batches_in_epoch(self.config, self._images, self.epoch)
-        step = (self.epoch - 1) * updates + self._updates * self._batches / batches
-        counted = updates if self.config.faithful_to == "paper" else self._batches
-        peak, warmup = optimiser.learning_rate, counted * optimiser.warmup_epochs
-        return cosine_rate(step, counted * optimiser.epochs, peak, warmup)
+        return self._descent.on(views, labels, starts)
 
     def _summarise(self, losses: list[Loss]) -> EpochSummary:
         epoch = mean(losses)
@@ -261,58 +182,13 @@ class Pretraining:
             epoch=self.epoch,
             loss=loss,
             terms={name: float(term) for name, term in epoch.terms.items()},
-            learning_rate=float(self._optimiser.param_groups[0]["lr"]),
+            learning_rate=self._descent.rate,
             loss_clean=clean,
             loss_fgsm=fgsm,
             loss_pgd=pgd,
         )
 
     def _monitor(self) -> tuple[float, float, float]:
-        """Loss of one fixed batch of views under no, one-step and several-step perturbation of every view."""
         randomness = generator(self.config.seed, "monitor", device=self.device)
-        views = self._views(self._monitored.images, randomness, 1.0)[:MONITOR_VIEWS]
-        epsilon = self.config.adversary.epsilon
-        fgsm = Attack(epsilon=epsilon, step_size=epsilon, steps=1)
-        pgd = replace(fgsm, step_size=2.5 * epsilon / MONITOR_STEPS, steps=MONITOR_STEPS, random_start=True)
-
-        def ascended(perturbed: Tensor) -> Tensor:
-            return self._losses.ascended(perturbed, self._monitored.labels)
-
-        with frozen_statistics(self.model):
-            perturbations = [torch.zeros_like(views)]
-            perturbations += [adversaries.pgd(ascended, views, attack, randomness) for attack in (fgsm, pgd)]
-            with torch.no_grad():
-                clean, one, several = (float(ascended(views + delta)) for delta in perturbations)
-        return clean, one, several
-
-
-def check_world(config: TrialConfig, world: World) -> None:
-    """``ConfigError`` where the ranks of ``world`` cannot divide a batch evenly."""
-    size, groups = config.optimiser.batch_size, config.optimiser.micro_batches
-    require(
-        size % (groups * world.size) == 0,
-        f"optimiser.batch_size is {size}, which {groups} micro-batches on {world.size} processes do not divide; "
-        f"make it a multiple of {groups * world.size}",
-    )
-
-
-def _gradient(leaf: Tensor) -> Tensor:
-    assert leaf.grad is not None
-    return leaf.grad
-
-
-def check_coreset(config: TrialConfig, images: int) -> None:
-    """``ConfigError`` where selection would have no image of its own."""
-    if config.coreset.name != "none" and cost.selection_images(config, images) == 0:
-        raise ConfigError(
-            f"coreset.validation_fraction is {config.coreset.validation_fraction} of {images} images, "
-            "which is none; make it larger"
-        )
-
-
-def _candidates(config: TrialConfig, images: ImageSet) -> tuple[ImageSet, ImageSet]:
-    """The images that may train, and those that coreset selection keeps to itself."""
-    check_coreset(config, len(images))
-    if config.coreset.name == "none":
-        return images, images.subset(torch.arange(0))
-    return divide(images, config.coreset.validation_fraction, "coreset")
+        views = self._views(self._monitored.images, randomness, 1.0)[:VIEWS]
+        return monitor(self._losses, views, self._monitored.labels, self.config.adversary.epsilon, randomness)

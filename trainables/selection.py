@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trainables import adversaries
+from trainables import adversaries, cost
 from trainables.adversaries import Attack
-from trainables.config import TrialConfig
+from trainables.config import ConfigError, TrialConfig
 from trainables.coresets import minibatches, random_subset, rcs
-from trainables.data import ImageSet, generator, make_views, pixels, strength
+from trainables.data import ImageSet, divide, generator, make_views, pixels, strength
 from trainables.losses import Losses
 
 STEP_SHARE = 1.25
@@ -72,3 +72,20 @@ class Candidates:
         if self._config.adversary.name == "none":
             return self._losses.clean(views, labels).total
         return self._losses.trained(views, self._losses.perturb(views, labels, self._attack, start), labels).total
+
+
+def check_coreset(config: TrialConfig, images: int) -> None:
+    """``ConfigError`` where selection would have no image of its own."""
+    if config.coreset.name != "none" and cost.selection_images(config, images) == 0:
+        raise ConfigError(
+            f"coreset.validation_fraction is {config.coreset.validation_fraction} of {images} images, "
+            "which is none; make it larger"
+        )
+
+
+def candidates_and_held_out(config: TrialConfig, images: ImageSet) -> tuple[ImageSet, ImageSet]:
+    """The images that may train, and those that coreset selection keeps to itself."""
+    check_coreset(config, len(images))
+    if config.coreset.name == "none":
+        return images, images.subset(torch.arange(0))
+    return divide(images, config.coreset.validation_fraction, "coreset")

@@ -22,7 +22,8 @@ from trainables.evaluation.work import evaluation_forward_equivalents
 from trainables.metrics import Cost, EpochReport, EpochSummary, TrialResult
 from trainables.models import build
 from trainables.parallel import ALONE, World
-from trainables.pretrain import Pretraining, check_coreset
+from trainables.pretrain import Pretraining
+from trainables.selection import check_coreset
 
 Report = Callable[[EpochReport], None]
 

@@ -38,8 +38,8 @@ def first_update(training: Pretraining, views: Tensor, labels: Tensor) -> tuple[
     def keep(*_ignored: object) -> None:
         found.append([p.grad.clone() for p in training.model.parameters() if p.grad is not None])
 
-    training._optimiser.register_step_pre_hook(keep)
-    training.epoch = 1
+    training._descent.optimiser.register_step_pre_hook(keep)
+    training._begin_epoch()
     training.model.train()
     losses = training._train_on(views, labels, torch.Generator().manual_seed(0))
     return found[0], float(losses[0].total)
@@ -48,7 +48,8 @@ def first_update(training: Pretraining, views: Tensor, labels: Tensor) -> tuple[
 def by_hand(training: Pretraining, views: Tensor, labels: Tensor) -> tuple[list[Tensor], float]:
     """Means over two halves of the batch, a copy of the network taking one after the other as a batch of its own."""
     losses = Losses(copy.deepcopy(training.model).train(), training._pairing, training.config.objective)
-    starts = adversaries.start(training._pairing.perturbed(views), training._attack, torch.Generator().manual_seed(0))
+    attack, random = training._descent.attack, torch.Generator().manual_seed(0)
+    starts = adversaries.start(training._pairing.perturbed(views), attack, random)
     gradients, totals = [], []
     for half in range(2):
         losses.model.zero_grad()
@@ -56,7 +57,7 @@ def by_hand(training: Pretraining, views: Tensor, labels: Tensor) -> tuple[list[
         if training.config.adversary.name == "none":
             total = losses.clean(part, names).total
         elif training.config.adversary.name == "pgd":
-            total = losses.trained(part, losses.perturb(part, names, training._attack, start), names).total
+            total = losses.trained(part, losses.perturb(part, names, attack, start), names).total
         else:
             total = losses.trained(part, training._pairing.perturbed(part), names).total
         total.backward()

@@ -40,7 +40,7 @@ def test_epochs_train_on_all_images_and_then_on_the_coreset(tiny_config, name):
     for _ in range(4):
         rates.append(training.run_epoch().learning_rate)
         chosen.append(training.state_dict()["chosen"])
-        updates.append(training._updates)
+        updates.append(training._descent.updates)
     assert updates == [10 * 3, 4 * 3, 4 * 3, 4 * 3]
     assert sum(updates) == cost.gradient_steps(training.config, 200)
     # The rate follows epochs, not updates: at the end of each, short or long, as far down as without a coreset.
