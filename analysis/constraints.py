@@ -6,13 +6,11 @@ import math
 from collections.abc import Mapping
 
 from analysis import labels
+from analysis.schema import TrialFault
 from trainables.metrics import BOUNDED, PEAK_MEMORY_GIB, TRUSTED
 
 Bounds = Mapping[str, float | bool]
 """Metric -> the most that it may be; ``trusted: true``: every sanity check must have held."""
-
-OUT_OF_MEMORY = "out_of_memory"
-"""The fault, in a trial's last event, of one that wanted more memory than it held."""
 
 
 def excess(bounds: Bounds, metrics: Mapping[str, float], fault: str | None = None) -> dict[str, float]:
@@ -22,7 +20,7 @@ def excess(bounds: Bounds, metrics: Mapping[str, float], fault: str | None = Non
     out of memory counts as if it had needed twice what it may, whether or not the study bounds its memory.
     """
     missed = {name: _excess(name, bound, metrics.get(name, math.nan)) for name, bound in bounds.items()}
-    if fault == OUT_OF_MEMORY:
+    if fault == TrialFault.OUT_OF_MEMORY:
         missed[PEAK_MEMORY_GIB] = max(1.0, missed.get(PEAK_MEMORY_GIB, 1.0))
     return missed
 

@@ -188,8 +188,9 @@ LOST = "lost"
 """+ reason, excuse: an attempt died with its process. With an excuse (a node went) it is not the trial's failure."""
 ENDED = "ended"
 """+ status (schema.TrialStatus), reason, metrics, fault (for a failed one): the last event of a trial."""
-# constraints.OUT_OF_MEMORY: + peak_memory_gib, limit_gib, recompute, micro_batches, reason: memory did not suffice,
-# activations recomputed or kept; the attempt may go on. The GPU's figures are null on the CPU.
+OUT_OF_MEMORY = "out_of_memory"
+"""+ peak_memory_gib, limit_gib, recompute, micro_batches, reason: memory did not suffice, activations recomputed or
+kept; the attempt may go on. The GPU's figures are null on the CPU."""
 
 
 def append_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -> None:

@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from analysis.constraints import OUT_OF_MEMORY
-from analysis.layout import TrialPaths, append_event, read_events
+from analysis.layout import OUT_OF_MEMORY, TrialPaths, append_event, read_events
 from study.resources.needs import is_out_of_memory, limit_gib, peak_gib
 from trainables.config import ConfigError, TrialConfig, override
 from trainables.metrics import PEAK_MEMORY_GIB

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from optuna.trial import FrozenTrial, TrialState
 
-from analysis.constraints import OUT_OF_MEMORY, Bounds, violation
+from analysis.constraints import Bounds, violation
 from analysis.pareto import non_dominated
-from analysis.schema import TrialStatus
+from analysis.schema import TrialFault, TrialStatus
 from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS, Direction
 
 REPEATS, OBSERVED, WITHDRAWN, OUTSIDE = "repeats", "observed", "withdrawn", "outside"
@@ -50,7 +50,7 @@ def state_of(status: TrialStatus, fault: str | None) -> TrialState:
 
     Of one that ran out of memory: pruned, so that its sampler learns from the constraint that it violates.
     """
-    return TrialState.PRUNED if fault == OUT_OF_MEMORY else _STATES[status]
+    return TrialState.PRUNED if fault == TrialFault.OUT_OF_MEMORY else _STATES[status]
 
 
 def begun(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:

@@ -17,7 +17,6 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analysis import constraints
-from analysis.constraints import OUT_OF_MEMORY
 from analysis.layout import StudyPaths, finite
 from analysis.schema import TrialFault, TrialStatus
 from search_spaces.space import SearchSpace
@@ -155,7 +154,7 @@ class Search:
         if ended is None:
             ended = record_end(trial, status, str(lost), fault)
         self._mark(self._frozen(number), gpu_share=share_of(trial))
-        if ended.get("fault") == OUT_OF_MEMORY:
+        if ended.get("fault") == TrialFault.OUT_OF_MEMORY:
             self._cut_batch(number)
         self.tell(number, TrialStatus(ended["status"]), ended.get("metrics"), ended.get("reason"), ended.get("fault"))
         return True

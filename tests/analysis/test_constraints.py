@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from analysis.constraints import OUT_OF_MEMORY, excess, readable, violation, words
+from analysis.constraints import excess, readable, violation, words
 from analysis.figures.pareto import compute
 from analysis.pareto import frontier, study_hypervolume
 from analysis.report import render
 from analysis.runs import read_study
+from analysis.schema import TrialFault
 from analysis.tables import frontier_table, trials_table
 
 BOUNDS = {"peak_memory_gib": 24.0, "trusted": True}
@@ -23,8 +24,8 @@ BOUNDS = {"peak_memory_gib": 24.0, "trusted": True}
         ({"peak_memory_gib": 36.0, "trusted": 0.0}, None, {"peak_memory_gib": 0.5, "trusted": 1.0}),
         ({}, None, {"peak_memory_gib": 0.0, "trusted": 0.0}),
         ({"peak_memory_gib": float("nan")}, "timeout", {"peak_memory_gib": 0.0, "trusted": 0.0}),
-        ({}, OUT_OF_MEMORY, {"peak_memory_gib": 1.0, "trusted": 0.0}),
-        ({"peak_memory_gib": 72.0}, OUT_OF_MEMORY, {"peak_memory_gib": 2.0, "trusted": 0.0}),
+        ({}, TrialFault.OUT_OF_MEMORY, {"peak_memory_gib": 1.0, "trusted": 0.0}),
+        ({"peak_memory_gib": 72.0}, TrialFault.OUT_OF_MEMORY, {"peak_memory_gib": 2.0, "trusted": 0.0}),
     ],
 )
 def test_excess_is_a_share_of_the_bound(
@@ -34,7 +35,7 @@ def test_excess_is_a_share_of_the_bound(
 
 
 def test_running_out_of_memory_counts_where_memory_is_not_bounded() -> None:
-    assert excess({}, {}, OUT_OF_MEMORY) == {"peak_memory_gib": 1.0}
+    assert excess({}, {}, TrialFault.OUT_OF_MEMORY) == {"peak_memory_gib": 1.0}
     assert excess({}, {}) == {}
 
 

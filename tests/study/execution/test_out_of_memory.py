@@ -16,8 +16,7 @@ import torch
 from optuna.trial import TrialState
 from rich.console import Console
 
-from analysis.constraints import OUT_OF_MEMORY
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, read_events, study_paths
+from analysis.layout import ATTEMPT, ENDED, EPOCH, OUT_OF_MEMORY, StudyPaths, read_events, study_paths
 from analysis.runs import read_study
 from study.config import StudyConfig
 from study.launch import launch, resume
