@@ -28,12 +28,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from study.early_stopping.foretelling import Foretelling
+from study.early_stopping.foretelling import Foretelling, NormalScores
 from study.early_stopping.ranking import Floats, chances, fronts, ranking
 
 Scores = tuple[float, ...]
@@ -121,10 +121,11 @@ class Features:
     scores: Scores
     done: float
 
-    @property
-    def row(self) -> tuple[float, ...]:
-        """As a regression takes it, a constant first."""
-        return (1.0, *self.scores, math.log(self.done))
+
+def rows(found: Collection[Features], scale: NormalScores) -> Floats:
+    """(n, 2 + accuracies) as a regression takes them: a constant, the accuracies' scores, how far a trial has come."""
+    constant, done = np.ones(len(found)), np.log([features.done for features in found])
+    return np.column_stack([constant, scale([features.scores for features in found]), done])
 
 
 class Halving:
@@ -207,19 +208,21 @@ class Halving:
         known = self._finished_after(bracket.rungs.index(rung))
         if len(known) < self._rule.finished:
             return None
+        finals = [self._finals[number] for number in known]
+        early, final = NormalScores([found.scores for found in known.values()]), NormalScores(finals)
+        own = [1 + place for place in self._own]
+        foretelling = Foretelling.learn(rows(known.values(), early), final(finals), own)
         random = np.random.default_rng(0)  # the same draws for the same records
-        early, final = [found.row for found in known.values()], [self._finals[number] for number in known]
-        foretelling = Foretelling.learn(early, final, [1 + place for place in self._own])
-        ends = foretelling.draw([found.row for found in members.values()], DRAWS, random)
+        ends = foretelling.draw(rows(members.values(), early), DRAWS, random)
         for place, number in enumerate(members):
             if number in self._finals:
-                ends[:, place] = self._finals[number]
-        reached = [
-            end
-            for number, end in self.finals.items()
-            if number not in members and self._lowers[number] <= bracket.lower
-        ]
-        return chances(ends, np.reshape(reached, (-1, ends.shape[2])))
+                ends[:, place] = final(self._finals[number])
+        return chances(ends, final(self._reached(bracket, members)))
+
+    def _reached(self, bracket: Bracket, members: Collection[int]) -> Sequence[Scores]:
+        """What others have reached whose schedules are no longer than those of the bracket."""
+        others = self.finals.keys() - members
+        return [self._finals[number] for number in sorted(others) if self._lowers[number] <= bracket.lower]
 
     def _finished_after(self, step: int) -> Mapping[int, Features]:
         """The finished trials that left a record at this step of their brackets, and what it says."""

@@ -117,7 +117,7 @@ def test_a_beaten_trial_is_told_to_stop_with_its_rank(studies: Path, config: Any
         {"rung": 256.0, "epoch": 2, "rank": number + 1, "of": number + 7, "chance": None, "stop": True}
         for number in last
     ]
-    assert 0 < last[2]["chance"] < last[1]["chance"] < 0.5
+    assert all(0 <= found["chance"] < 0.3 for found in last.values())
     assert told(paths) == {
         number: f"halving: rank {number + 1} of {number + 7} at 256 forward-equivalents, "
         f"with a chance of {last[number]['chance']:.1%} to end on the frontier"

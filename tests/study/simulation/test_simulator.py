@@ -133,19 +133,20 @@ class Given:
 
 
 def test_a_tiny_search_by_hand() -> None:
-    """Two good trials, then two of which the second is beaten at both rungs: 12 epochs of 2 minutes, 5 to evaluate."""
+    """Five that end, then one that stops at its rung: 12 epochs of 2 minutes, 5 to evaluate."""
     family = Family(name="plain", summary="", late=0.0, bias=0.0, images=(10**6, 10**6))
-    good, poor = ({"strength": 0.5, "rate": rate, "weight": 0.4, "pace": 0, "length": 0} for rate in (0.6, 0.0))
-    drawn = [Drawn(family.curve(point, 0), family.end(point)) for point in (good, good, poor)]
-    judge = SCHEDULERS["halving"](Rule(eta=2, rungs=1, minimum=3, finished=2, loss=0.2))
+    rates = (0.6, 0.5, 0.4, 0.3, 0.2, 0.0)
+    points = [{"strength": 0.5, "rate": rate, "weight": 0.4, "pace": 0, "length": 0} for rate in rates]
+    drawn = [Drawn(family.curve(point, 0), family.end(point)) for point in points]
+    judge = SCHEDULERS["halving"](Rule(eta=2, rungs=1, minimum=3, finished=5, loss=0.2))
     run = simulate(Given(drawn), judge, workers=1, minutes=1e6)
     each = drawn[0].curve.minutes(12) + 5
-    assert [trial.outcome for trial in run.trials] == [Outcome.FINISHED, Outcome.FINISHED, Outcome.STOPPED]
-    assert [trial.epochs for trial in run.trials] == [12, 12, 6]  # the rung lies at 2^20 / 2, above five epochs
+    assert [trial.outcome for trial in run.trials] == [*[Outcome.FINISHED] * 5, Outcome.STOPPED]
+    assert [trial.epochs for trial in run.trials] == [*[12] * 5, 6]  # the rung lies at 2^20 / 2, above five epochs
     assert [trial.ended for trial in run.trials] == pytest.approx(
-        [each, 2 * each, 2 * each + drawn[0].curve.minutes(6)]
+        [*(each * number for number in range(1, 6)), 5 * each + drawn[0].curve.minutes(6)]
     )
-    assert [trial.drawn for trial in run.frontier()] == drawn[:2]
+    assert [trial.drawn for trial in run.frontier()] == drawn[:1]
     assert len(finished_by(run, each)) == 1
 
 
