@@ -1,4 +1,4 @@
-"""Hypervolume against GPU-minutes, a panel a scenario, a line with its band a scheduler."""
+"""What schedulers gain in hypervolume over GPU-minutes, a panel a scenario, a line with its band a scheduler."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.comparison import Comparison, interval
+from analysis.comparison import REFERENCE, Comparison, Interval, Series, difference, interval
 from analysis.figures.style import QUALITATIVE, style
 from analysis.layout import write_atomically
 
 _COLUMNS = 2
 _PANEL = 320
 """Height in pixels."""
+_LEGEND = 40
 
 
 class Band(NamedTuple):
@@ -31,9 +32,13 @@ class Band(NamedTuple):
 
 
 def comparison_figure(comparison: Comparison) -> go.Figure:
-    """Mean over the seeds and Student's 95 % interval of it; the bands of paired seeds may overlap where the paired
-    differences, which the table has, are sure."""
-    return _draw(compute(comparison))
+    """Mean over the seeds and Student's 95 % interval of it.
+
+    Of the paired differences from the searches that stop nobody where there are such, for seeds differ more than
+    schedulers do; of the hypervolume itself where there are none.
+    """
+    paired = any(one.scheduler == REFERENCE for one in comparison.series)
+    return _draw(compute(comparison), "Hypervolume above none, %" if paired else "Hypervolume, %")
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
@@ -42,30 +47,41 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
 
 
 def compute(comparison: Comparison) -> tuple[Band, ...]:
-    """A band a series, in the comparison's order."""
+    """A band a series, in the comparison's order; none for the reference of the others."""
     bands = []
     for one in comparison.series:
-        found = np.array([interval(moment) for moment in zip(*one.hypervolume, strict=True)]).T
-        minutes = np.array(comparison.minutes[one.scenario])
-        bands.append(Band(f"{one.scenario}, {one.sampler}", one.scheduler, minutes, *found))
+        reference = comparison.rivals(one).get(REFERENCE)
+        if reference is not one:
+            found = 100 * np.array(_moments(one, reference)).T
+            minutes = np.array(comparison.minutes[one.scenario])
+            bands.append(Band(f"{one.scenario}, {one.sampler}", one.scheduler, minutes, *found))
     return tuple(bands)
 
 
-def _draw(bands: tuple[Band, ...]) -> go.Figure:
+def _moments(one: Series, reference: Series | None) -> list[Interval]:
+    found = list(zip(*one.hypervolume, strict=True))
+    if reference is None:
+        return [interval(moment) for moment in found]
+    return [difference(*pair) for pair in zip(found, zip(*reference.hypervolume, strict=True), strict=True)]
+
+
+def _draw(bands: tuple[Band, ...], title: str) -> go.Figure:
     panels = list(dict.fromkeys(band.panel for band in bands))
     names = list(dict.fromkeys(band.scheduler for band in bands))
     colours = {name: QUALITATIVE[index % len(QUALITATIVE)] for index, name in enumerate(names)}
-    rows = -(-len(panels) // _COLUMNS)
+    columns = min(_COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    height = _PANEL * rows + 2 * _LEGEND
     figure = make_subplots(
-        rows=rows, cols=_COLUMNS, subplot_titles=panels, vertical_spacing=0.3 / rows, horizontal_spacing=0.1
+        rows=rows, cols=columns, subplot_titles=panels, vertical_spacing=0.25 / rows, horizontal_spacing=0.1
     )
     for band in bands:
-        row, column = divmod(panels.index(band.panel), _COLUMNS)
+        row, column = divmod(panels.index(band.panel), columns)
         for trace in _traces(band, colours[band.scheduler], named=band.panel == panels[0]):
             figure.add_trace(trace, row=row + 1, col=column + 1)
     figure.update_xaxes(title_text="GPU-minutes")
-    figure.update_yaxes(title_text="Hypervolume", tickformat=".2f")
-    return style(figure, _PANEL * rows + 100, legend={"orientation": "h", "x": 0, "y": -0.12 / rows, "yanchor": "top"})
+    figure.update_yaxes(title_text=title, tickformat="+.1f", zeroline=True)
+    return style(figure, height, legend={"orientation": "h", "x": 0, "y": -2 * _LEGEND / height, "yanchor": "top"})
 
 
 def _traces(band: Band, colour: str, *, named: bool) -> tuple[go.Scatter, go.Scatter]:
@@ -87,6 +103,6 @@ def _traces(band: Band, colour: str, *, named: bool) -> tuple[go.Scatter, go.Sca
         legendgroup=band.scheduler,
         showlegend=named,
         line={"color": colour, "width": 2},
-        hovertemplate=f"{band.scheduler}<br>%{{x:.0f}} GPU-minutes: %{{y:.4f}}<extra></extra>",
+        hovertemplate=f"{band.scheduler}<br>%{{x:.0f}} GPU-minutes: %{{y:+.2f}}<extra></extra>",
     )
     return outline, line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,9 +77,17 @@ def test_json_has_every_figure(comparison):
 
 def test_the_figure_has_a_band_a_scheduler(comparison, tmp_path):
     bands = compute(comparison)
-    assert [band.scheduler for band in bands] == ["none", "asha_clean", "halving"]
-    assert bands[0].mean.tolist() == pytest.approx([0.15, 0.30])
-    assert (bands[0].low < bands[0].mean).all()
-    assert len(comparison_figure(comparison).data) == 6
+    assert [band.scheduler for band in bands] == ["asha_clean", "halving"], "that of none is the zero line"
+    assert bands[1].mean[-1] == pytest.approx(100 * comparison.gain(comparison.series[2], "none").mean)
+    assert (bands[1].low <= bands[1].mean).all()
+    assert len(comparison_figure(comparison).data) == 4
+
+
+def test_without_a_reference_the_figure_has_the_hypervolume_itself(comparison):
+    alone = compute(replace(comparison, series=comparison.series[2:]))
+    assert [band.mean[-1] for band in alone] == pytest.approx([100 * np.mean(comparison.series[2].final)])
+
+
+def test_the_figure_is_a_file(comparison, tmp_path):
     write_comparison(comparison, tmp_path / "figure.html")
     assert "hypervolume" in (tmp_path / "figure.html").read_text().lower()
