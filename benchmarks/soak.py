@@ -46,6 +46,7 @@ ONE_IN = {"worker": 16, "driver": 40, "server": 50}
 """So many trials for each kill."""
 AWAY = (4, 24)
 """For how many events a killed server stays away, least and most."""
+LOOK_S = 0.05
 SILENCE_S = 900.0
 """Without an event for so long the study hangs."""
 SETTINGS = {
@@ -168,19 +169,19 @@ class Soak:
         self._file.write_text(study(trials).to_yaml())
         events = Events(self.paths)
         self._start()
-        count, heard = 0, time.monotonic()
+        count, silence = 0, 0.0
         while (code := self.driver.poll()) != 0:
             if code == -signal.SIGKILL or (code and self._ray_was_late()):
                 self._start()
             elif code:
                 raise RuntimeError(f"the driver ended with {code}: {self._log.read_text()[-3000:]}")
             now = events.refresh()
-            heard = time.monotonic() if now > count else heard
+            silence = 0.0 if now > count else silence + LOOK_S  # a machine that was suspended was not silent
             count = now
             self._act(count, events)
-            if time.monotonic() - heard > SILENCE_S:
+            if silence > SILENCE_S:
                 raise RuntimeError(f"no event for {SILENCE_S:.0f} s after {count}")
-            time.sleep(0.05)
+            time.sleep(LOOK_S)
         events.refresh()
         return events
 
