@@ -215,6 +215,11 @@ def read_events(trial: TrialPaths) -> list[dict[str, Any]]:
     return [event for line in lines if (event := _parse(line)) is not None]
 
 
+def ending(trial: TrialPaths) -> dict[str, Any] | None:
+    """The event that ended the trial; ``None`` while it runs."""
+    return next((event for event in reversed(read_events(trial)) if event["kind"] == ENDED), None)
+
+
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         event = json.loads(line)

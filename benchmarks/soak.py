@@ -197,6 +197,7 @@ class Soak:
         self.starts += 1
         begun = self.paths.study_file.exists()
         command = [sys.executable, "-m", "study", *(("resume", NAME) if begun else ("launch", str(self._file)))]
+        command.append("--no-supervise")  # the driver itself is killed, and somebody resumes
         with open(self._log, "ab") as log:
             self.driver = subprocess.Popen([*command, "--tracking-uri", self.server.uri], stdout=log, stderr=log)  # noqa: S603
 

@@ -201,12 +201,12 @@ def _drive(
     console: Console,
     replay: Replay | None,
 ) -> None:
-    scheduler = _scheduler(paths, config, space, replay)
     storage = Storage(config.storage, paths.name) if config.storage else None
     if storage:
         storage.fetch_all(paths)
     search = Search.open(paths, config, space)
     try:
+        scheduler = _scheduler(paths, config, space, replay)
         tracker = Tracker.open(paths, uri=config.tracking.uri, offline=config.tracking.offline)
     except BaseException:
         search.close()
@@ -232,7 +232,7 @@ def _scheduler(paths: StudyPaths, config: StudyConfig, space: SearchSpace, repla
     if config.scheduler.name == "none":
         return None
     total = replay.total if replay else total_on(space)
-    return Scheduler.open(paths, config.scheduler.rule, config.objectives, total)
+    return Scheduler.open(paths, config.scheduler.rule, config.objectives, config.constraints, total)
 
 
 def _run(session: Session, run: Run) -> None:

@@ -26,7 +26,8 @@ OPT_OUT = "--no-supervise"
 PAUSES_S = (1.0, 10.0, 60.0, 300.0)
 """Before each start that follows on one without a new epoch or a trial's end; after the last the study is left."""
 
-_DESCRIPTOR = "STUDY_SUPERVISOR"
+_told: list[int] = []
+"""In a driver, the pipe to the process that stands by."""
 _FINAL = (0, 2, 130)
 """Exit codes after which there is nothing to go on with: done, the user's turn, interrupted."""
 Signals = Collection[int | signal.Signals]
@@ -42,17 +43,16 @@ class Continuation:
 
     @classmethod
     def read(cls, descriptor: int) -> Self | None:
-        """What a driver announced before it died; ``None`` if it did not come so far."""
+        """What a driver announced last before it died; ``None`` if it did not come so far."""
         with open(descriptor) as pipe:
-            told = pipe.read()
-        return cls(Path(json.loads(told)["root"]), json.loads(told)["arguments"]) if told else None
+            told = pipe.read().splitlines()
+        return cls(Path(json.loads(told[-1])["root"]), json.loads(told[-1])["arguments"]) if told else None
 
     def announce(self) -> None:
-        """In the driver, before it begins: tell the process that stands by, if one does."""
-        descriptor = os.environ.pop(_DESCRIPTOR, None)
-        if descriptor is not None:
-            with open(int(descriptor), "w") as pipe:
-                json.dump({"root": str(self.root), "arguments": self.arguments}, pipe)
+        """In the driver, before it begins: tell the process that stands by, if one does; before another study again."""
+        line = json.dumps({"root": str(self.root), "arguments": self.arguments})
+        for pipe in _told:
+            os.write(pipe, f"{line}\n".encode())
 
 
 def is_wanted(arguments: Sequence[str]) -> bool:
@@ -71,7 +71,7 @@ def stand_by(arguments: Sequence[str]) -> list[str]:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, *signals})
     reader, writer = os.pipe()
     if (driver := _fork(mask)) is None:
-        os.environ[_DESCRIPTOR] = str(writer)
+        _told.append(writer)
         os.close(reader)
         return list(arguments)
     os.close(writer)

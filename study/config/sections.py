@@ -73,9 +73,9 @@ class EarlyStopping(Section):
     """Which trials end before their schedule does; ``study.early_stopping.halving`` says what the numbers mean."""
 
     name: SchedulerName = "halving"
-    eta: float = Field(default=Rule.eta, gt=1, allow_inf_nan=False)
-    rungs: int = Field(default=Rule.rungs, gt=0)
-    spread: float = Field(default=Rule.spread, gt=1, allow_inf_nan=False)
+    eta: float = Field(default=Rule.eta, gt=1, le=100)
+    rungs: int = Field(default=Rule.rungs, gt=0, le=20)
+    spread: float = Field(default=Rule.spread, gt=1, le=100)
     minimum: int = Field(default=Rule.minimum, gt=1)
     best: float = Field(default=Rule.best, ge=0, le=1)
     finished: int = Field(default=Rule.finished, gt=0)

@@ -26,6 +26,9 @@ PRIOR_WEIGHT = 0.1
 PRIOR_ERROR = 0.5
 """Deviation of a final figure from what was foretold, before anything is known, in normal scores."""
 
+TAILS = 8
+"""Degrees of freedom of one trial's error, so that it may now and then be far off: some start slowly and win."""
+
 
 class NormalScores:
     """Puts figures on the scale on which known trials' are normally distributed; it keeps their order.
@@ -92,5 +95,7 @@ class Foretelling:
         covariance = invwishart.rvs(self.freedom, self.scale, size=draws, random_state=random).reshape(draws, k, k)
         root = np.swapaxes(np.linalg.cholesky(covariance), 1, 2)
         weights = self.weights + np.linalg.cholesky(self.spread) @ random.standard_normal((draws, p, k)) @ root
-        found: Floats = features @ weights + random.standard_normal((draws, len(features), k)) @ root
+        errors = random.standard_normal((draws, len(features), k)) @ root
+        far = np.sqrt(random.chisquare(TAILS, (draws, len(features), 1)) / TAILS)
+        found: Floats = features @ weights + errors / far
         return found

@@ -140,6 +140,7 @@ class Halving:
         self._records: dict[tuple[float, float], dict[int, Features]] = defaultdict(dict)
         self._finals: dict[int, Scores] = {}
         self._lowers: dict[int, float] = {}
+        self._ruled_out: set[int] = set()
 
     @property
     def records(self) -> Mapping[tuple[float, float], Mapping[int, Scores]]:
@@ -175,6 +176,10 @@ class Halving:
             self._finals[number] = final
             self._lowers[number] = Bracket.of(total, self._rule).lower
 
+    def rule_out(self, number: int) -> None:
+        """The trial failed or breaks a bound of its study: it stands on no frontier, and nobody is beaten by it."""
+        self._ruled_out.add(number)
+
     def judge(self, number: int, total: float, rung: float, point: Point) -> Decision:
         """Record a trial at a rung and say whether it goes on.
 
@@ -184,7 +189,7 @@ class Halving:
         """
         self.record(number, total, rung, point)
         bracket = Bracket.of(total, self._rule)
-        found = dict(sorted(self._records[bracket.lower, rung].items()))
+        found = self._members(bracket, rung)
         scores, place = [features.scores for features in found.values()], list(found).index(number)
         rank = int(ranking(scores)[place])
         beaten = fronts(scores)[place] > 0 and rank > math.ceil(len(found) * self._rule.best)
@@ -198,6 +203,10 @@ class Halving:
             chance=None if chance is None else float(chance[place]),
             stop=bool(judged and beaten and chance is not None and self._hopeless(chance, place)),
         )
+
+    def _members(self, bracket: Bracket, rung: float) -> Mapping[int, Features]:
+        found = self._records[bracket.lower, rung]
+        return {number: found[number] for number in sorted(found.keys() - self._ruled_out)}
 
     def _hopeless(self, chance: Floats, place: int) -> bool:
         lost = chance[chance <= chance[place]].sum()
@@ -221,7 +230,7 @@ class Halving:
 
     def _reached(self, bracket: Bracket, members: Collection[int]) -> Sequence[Scores]:
         """What others have reached whose schedules are no longer than those of the bracket."""
-        others = self.finals.keys() - members
+        others = self.finals.keys() - members - self._ruled_out
         return [self._finals[number] for number in sorted(others) if self._lowers[number] <= bracket.lower]
 
     def _finished_after(self, step: int) -> Mapping[int, Features]:

@@ -12,7 +12,8 @@ from dataclasses import asdict
 from typing import Any, Self
 
 from analysis import labels
-from analysis.layout import ENDED, EPOCH, StudyPaths, TrialPaths, read_events, write_json
+from analysis.constraints import Bounds, violation
+from analysis.layout import EPOCH, StudyPaths, TrialPaths, ending, read_events, write_json
 from analysis.schema import TrialStatus
 from search_spaces.space import SearchSpace
 from study.early_stopping.halving import Decision, Halving, Point, Rule
@@ -49,9 +50,13 @@ def total_on(space: SearchSpace) -> Total:
 class Scheduler:
     """Hears of each report and writes into the trial's folder whether it is to end there."""
 
-    def __init__(self, paths: StudyPaths, rule: Rule, objectives: Sequence[str], total: Total) -> None:
-        """Use ``open``. ``objectives``: those of the study; trials are compared by the accuracies among them."""
-        self._paths, self._total = paths, total
+    def __init__(self, paths: StudyPaths, rule: Rule, objectives: Sequence[str], bounds: Bounds, total: Total) -> None:
+        """Use ``open``. ``objectives``: those of the study; trials are compared by the accuracies among them.
+
+        ``bounds``: its constraints; a trial that breaks one stands on no frontier and beats nobody.
+        """
+        self._paths, self._bounds, self._total = paths, bounds, total
+        self._heard: set[int] = set()
         self._accuracies = tuple(name for name in objectives if name in _PROBES)
         self._probes = tuple(dict.fromkeys(_PROBES[name] for name in self._accuracies))
         self.halving = Halving(rule, [self._probes.index(_PROBES[name]) for name in self._accuracies])
@@ -59,12 +64,12 @@ class Scheduler:
         self._totals: dict[int, float] = {}
 
     @classmethod
-    def open(cls, paths: StudyPaths, rule: Rule, objectives: Sequence[str], total: Total) -> Self:
+    def open(cls, paths: StudyPaths, rule: Rule, objectives: Sequence[str], bounds: Bounds, total: Total) -> Self:
         """The scheduler as the decisions in the trials' folders left it."""
-        scheduler = cls(paths, rule, objectives, total)
+        scheduler = cls(paths, rule, objectives, bounds, total)
         for trial in paths.each_trial():
             scheduler._recall(trial)
-            scheduler.ended(trial.number)
+        scheduler.catch_up()
         return scheduler
 
     def reported(self, number: int) -> None:
@@ -80,15 +85,19 @@ class Scheduler:
         if ending is not None:
             write_json(trial.stop, {"reason": _reason(ending)})
 
-    def ended(self, number: int) -> None:
-        """Learn from a trial that has finished how far its rungs foretold its end."""
-        end = next(
-            (event for event in reversed(read_events(self._paths.trial(number))) if event["kind"] == ENDED), None
-        )
-        if end is not None and end["status"] == TrialStatus.FINISHED:
-            self.halving.finish(
-                number, self._total_of(self._paths.trial(number)), _figures(end["metrics"], self._accuracies)
-            )
+    def catch_up(self) -> None:
+        """Learn from the trials that have ended since it was last asked how far their rungs foretold their ends."""
+        for trial in self._paths.each_trial():
+            if trial.number not in self._heard and (end := ending(trial)) is not None:
+                self._heard.add(trial.number)
+                self._learn(trial, end)
+
+    def _learn(self, trial: TrialPaths, end: Mapping[str, Any]) -> None:
+        finished = end["status"] == TrialStatus.FINISHED
+        if finished:
+            self.halving.finish(trial.number, self._total_of(trial), _figures(end["metrics"], self._accuracies))
+        if end["status"] == TrialStatus.FAILED or (finished and violation(self._bounds, end["metrics"])):
+            self.halving.rule_out(trial.number)
 
     def _recall(self, trial: TrialPaths) -> None:
         try:

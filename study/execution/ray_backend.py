@@ -53,7 +53,7 @@ def run(session: Session) -> None:
                 if failures > session.config.resources.max_failures:
                     raise
                 _note(session, error)
-                session.search.reconcile()
+                session.reconcile()
 
 
 def _fit(session: Session) -> None:

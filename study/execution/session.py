@@ -61,10 +61,17 @@ class Session:
         """A trial has ended, or is ``lost`` for good; a loss while the study stops leaves it to be resumed."""
         self._fetch(number)
         if self.search.settle(number, lost=None if self.over() else lost, fault=fault):
+            self._publish(number, EVENTS)
             self.progress.ended(self.search, number)
             if self.scheduler is not None:
-                self.scheduler.ended(number)
+                self.scheduler.catch_up()
         self._show(number)
+
+    def reconcile(self) -> None:
+        """After the executor fell over: what has ended is settled, what has not is handed out again."""
+        self.search.reconcile()
+        if self.scheduler is not None:
+            self.scheduler.catch_up()
 
     def lost(self, number: int, cause: str, *, excuse: str | None = None) -> bool:
         """An attempt died with its process; whether the trial is given up. With an ``excuse`` the loss is not its own.

@@ -28,6 +28,7 @@ from analysis.layout import (
     StudyPaths,
     TrialPaths,
     append_event,
+    ending,
     read_events,
     write_atomically,
     write_json,
@@ -195,19 +196,24 @@ def resources_of(config: dict[str, Any]) -> PlacementGroupFactory:
 
 
 def _already_ended(paths: TrialPaths) -> Ended | None:
-    for event in reversed(read_events(paths)):
-        if event["kind"] == ENDED:
-            metrics = {name: float(value) for name, value in event["metrics"].items()}
-            return Ended(TrialStatus(event["status"]), event["reason"], metrics)
-    return None
+    if (event := ending(paths)) is None:
+        return None
+    metrics = {name: float(value) for name, value in event["metrics"].items()}
+    return Ended(TrialStatus(event["status"]), event["reason"], metrics)
 
 
 def _attempt(
     paths: TrialPaths, attempt: int, terms: Terms, on_report: Report, train: Train, watchdog: Watchdog
 ) -> Ended:
+    not_its_own: list[Exception] = []
+
     def waiting(epoch: Epoch) -> None:
-        with watchdog.paused():
-            on_report(epoch)
+        try:
+            with watchdog.paused():
+                on_report(epoch)
+        except Exception as error:
+            not_its_own.append(error)
+            raise
 
     try:
         config = from_dict(json.loads(paths.config.read_text())["config"])
@@ -227,6 +233,8 @@ def _attempt(
     except MACHINE_FAULTS:
         raise
     except Exception as error:
+        if error in not_its_own:
+            raise
         if words := full_disk(error):
             raise OSError(errno.ENOSPC, words) from error
         write_atomically(paths.root / "error.txt", traceback.format_exc())

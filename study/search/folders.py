@@ -11,11 +11,6 @@ from analysis.schema import TrialFault, TrialStatus
 from trainables.config import TrialConfig, from_dict, to_dict
 
 
-def ending(trial: TrialPaths) -> dict[str, Any] | None:
-    """The event that ended the trial; ``None`` while it runs."""
-    return next((event for event in reversed(read_events(trial)) if event["kind"] == ENDED), None)
-
-
 def share_of(trial: TrialPaths) -> float | None:
     """The share of a GPU that the last attempt held."""
     events = reversed(read_events(trial))

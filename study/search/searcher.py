@@ -17,7 +17,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analysis import constraints
-from analysis.layout import StudyPaths, finite
+from analysis.layout import StudyPaths, ending, finite
 from analysis.schema import TrialFault, TrialStatus
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
@@ -36,7 +36,7 @@ from study.samplers.trials import (
     status_of,
 )
 from study.search.budget import Spent, no_more_trials, out_of_time
-from study.search.folders import config_of, ending, record_end, share_of, trainable_of, write_config
+from study.search.folders import config_of, record_end, share_of, trainable_of, write_config
 from study.search.losses import judge
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
 from study.search.observed import generation, join_generation, observed
@@ -153,7 +153,10 @@ class Search:
             return False
         if ended is None:
             ended = record_end(trial, status, str(lost), fault)
-        self._mark(self._frozen(number), gpu_share=share_of(trial))
+        frozen = self._frozen(number)
+        if frozen.state.is_finished():
+            return True  # an attempt that ended after its trial was given up
+        self._mark(frozen, gpu_share=share_of(trial))
         if ended.get("fault") == TrialFault.OUT_OF_MEMORY:
             self._cut_batch(number)
         self.tell(number, TrialStatus(ended["status"]), ended.get("metrics"), ended.get("reason"), ended.get("fault"))

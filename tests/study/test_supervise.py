@@ -98,6 +98,14 @@ def test_a_driver_that_dies_is_gone_on_with(start: Start, tmp_path: Path) -> Non
     assert errors.count("the driver of tiny died (SIGKILL); going on in") == 2
 
 
+def test_who_drives_several_studies_goes_on_with_the_last(start: Start, tmp_path: Path) -> None:
+    """As the demo does, which confirms what it has found."""
+    second = 'supervise.Continuation(paths.root, ["resume", "tiny-confirmed"]).announce()'
+    process = start(f"{second} if number == 1 else None; die() if number == 1 else sys.exit(0)")
+    process.communicate(timeout=PATIENCE_S)
+    assert [driver["arguments"] for driver in drivers(tmp_path)][1:] == [["resume", "tiny-confirmed"]]
+
+
 def test_starts_in_vain_are_bounded(start: Start, tmp_path: Path) -> None:
     process = start("sys.exit(1) if number == 1 else die()")
     _, errors = process.communicate(timeout=PATIENCE_S)

@@ -68,6 +68,10 @@ def test_every_fault_of_a_scheduler_has_its_line(write):
         "8: unknown key 'scheduler.rung'; did you mean rungs? Valid: name, eta, rungs, spread, minimum, "
         "best, finished, loss",
     ]
+    assert faults(write(MINIMAL + "scheduler: {name: halving, eta: 1e200, rungs: 1025}\n")) == [
+        "4: scheduler.eta is 1e+200; it must be less than or equal to 100",
+        "4: scheduler.rungs is 1025; it must be less than or equal to 20",
+    ]
     assert faults(write(MINIMAL + "scheduler: asha\n")) == [
         "4: scheduler.name is 'asha'; choose one of 'none' or 'halving'"
     ]

@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import optuna
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 from rich.console import Console
 
+from analysis.constraints import Bounds
 from analysis.layout import ENDED, EPOCH, StudyPaths, append_event, read_events, study_paths, write_json
 from study.config import StudyConfig
 from study.early_stopping.halving import Rule
@@ -32,6 +34,7 @@ from trainables.metrics import (
     PROBE_ACCURACY,
     PROBE_PGD_ACCURACY,
     TRAIN_FORWARD_EQUIVALENTS,
+    TRUSTED,
 )
 
 Tiny = Callable[..., StudyConfig]
@@ -60,13 +63,15 @@ def report(paths: StudyPaths, number: int, epoch: int, clean: float, pgd: float 
     )
 
 
-def finish(paths: StudyPaths, number: int, clean: float, pgd: float) -> None:
-    metrics = {CLEAN_ACCURACY: clean, PGD_ACCURACY: pgd}
-    append_event(paths.trial(number), ENDED, 1, status="finished", reason=None, metrics=metrics)
+def finish(paths: StudyPaths, number: int, clean: float, pgd: float, status: str = "finished", **more: float) -> None:
+    metrics = {CLEAN_ACCURACY: clean, PGD_ACCURACY: pgd} | more
+    append_event(paths.trial(number), ENDED, 1, status=status, reason=None, metrics=metrics)
 
 
-def opened(paths: StudyPaths, rule: Rule = RULE, objectives: Sequence[str] = BOTH) -> Scheduler:
-    return Scheduler.open(paths, rule, objectives, lambda config: EPOCHS * EPOCH_WORK)
+def opened(
+    paths: StudyPaths, rule: Rule = RULE, objectives: Sequence[str] = BOTH, bounds: Bounds = MappingProxyType({})
+) -> Scheduler:
+    return Scheduler.open(paths, rule, objectives, bounds, lambda config: EPOCHS * EPOCH_WORK)
 
 
 def teach(paths: StudyPaths, scheduler: Scheduler, config: Any) -> None:
@@ -79,7 +84,7 @@ def teach(paths: StudyPaths, scheduler: Scheduler, config: Any) -> None:
             scheduler.reported(number)
             paths.trial(number).stop.unlink(missing_ok=True)
         finish(paths, number, poor, poor / 2)
-        scheduler.ended(number)
+        scheduler.catch_up()
 
 
 def told(paths: StudyPaths) -> dict[int, str]:
@@ -150,6 +155,26 @@ def test_objectives_decide_what_is_compared(studies: Path, config: Any) -> None:
     assert list(told(paths)) == [1]
 
 
+@pytest.mark.parametrize(("status", "trusted"), [("failed", 1.0), ("finished", 0.0)])
+def test_what_failed_or_breaks_a_bound_beats_nobody(studies: Path, config: Any, status: str, trusted: float) -> None:
+    """An untrusted figure is often a high one; nobody is to be ended for it."""
+    for name, bounds in (("bound", {TRUSTED: True}), ("free", {})):
+        paths = StudyPaths(studies / name)
+        scheduler = opened(paths, bounds=bounds)
+        teach(paths, scheduler, config)
+        for number, accuracy in ((0, 0.9), (1, 0.4)):
+            begin(paths, number, config)
+            report(paths, number, 2, accuracy, accuracy / 2)
+            scheduler.reported(number)
+            if number == 0:
+                finish(paths, 0, accuracy, accuracy / 2, status, **{TRUSTED: trusted})
+                scheduler.catch_up()
+        second = decisions(paths)[1]["rungs"][0]
+        beats = name == "free" and status == "finished"
+        assert list(told(paths)) == [1] * beats
+        assert (second["rank"], second["of"]) == ((2, 8) if beats else (1, 7))
+
+
 def test_a_decision_that_reached_one_file_only_is_carried_out(studies: Path, config: Any) -> None:
     paths = StudyPaths(studies / "tiny")
     scheduler = opened(paths)
@@ -189,7 +214,7 @@ def test_a_reopened_scheduler_is_the_one_that_died(reports: Any, data: st.DataOb
                 live.reported(number)
                 if epochs[number] == EPOCHS:
                     finish(paths, number, clean, pgd)
-                    live.ended(number)
+                    live.catch_up()
             assert opened(paths).halving.records == live.halving.records
             assert opened(paths).halving.finals == live.halving.finals
         assert decisions(whole) == decisions(broken)
