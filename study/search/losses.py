@@ -38,7 +38,8 @@ def judge(trial: TrialPaths, max_failures: int) -> Verdict | None:
     losses = [event["reason"] for event in read_events(trial) if event["kind"] == LOST and not event["excuse"]]
     if len(losses) <= max_failures:
         return None
-    return Verdict(reason=f"lost {len(losses)} times: {losses[-1]}", fault=TrialFault.LOST)
+    times = "once" if len(losses) == 1 else f"{len(losses)} times"
+    return Verdict(reason=f"lost {times}: {losses[-1]}", fault=TrialFault.LOST)
 
 
 def _hung(trial: TrialPaths) -> str | None:

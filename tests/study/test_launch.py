@@ -111,6 +111,18 @@ def test_a_trial_that_fails_is_a_result_and_the_study_goes_on(tiny: Tiny) -> Non
     assert not paths.trial(failed).result.exists()
 
 
+def test_a_fault_of_the_driver_is_not_the_trial_s(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(session: Session, number: int) -> None:
+        raise OverflowError("of the driver")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "reported", broken)
+        with pytest.raises(OverflowError, match="of the driver"):
+            launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
+    paths = resume("tiny", backend="inline", console=quiet())
+    assert [end["status"] for end in ends(paths).values()] == ["finished"]
+
+
 def test_resuming_trains_nothing_twice(tiny: Tiny) -> None:
     launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
     paths = study_paths("tiny")

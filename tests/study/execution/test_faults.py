@@ -211,6 +211,7 @@ def test_what_a_trial_does_to_itself_is_its_result_and_the_study_goes_on(
     assert ends[3]["reason"].startswith("lost 2 times: The actor is dead because its worker process has died")
     assert ends[4]["reason"] == "lost 2 times: ImportError: sabotaged"
     assert [len(of_kind(paths.trial(number), ATTEMPT)) for number in ends] == [1, 1, 1, 2, 0, 1]
+    assert "starting it again" not in console.file.getvalue(), "Tune stands though trials are given up"
 
 
 @pytest.mark.usefixtures("cluster")
@@ -225,6 +226,7 @@ def test_a_trial_that_hangs_is_ended_and_frees_its_slot(
         assert end["reason"].startswith("hung: no epoch and no progress for 0:00:01")
         assert len(of_kind(paths.trial(number), ATTEMPT)) == 1, "a hang is not tried again"
         assert "in faulty" in paths.trial(number).hang.read_text(), "where it hung"
+    assert "starting it again" not in console.file.getvalue()
 
 
 @pytest.mark.usefixtures("cluster")

@@ -6,6 +6,7 @@ import io
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,28 @@ import fsspec
 import pytest
 from rich.console import Console
 
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, append_event, read_events, write_json
+from analysis.layout import (
+    ATTEMPT,
+    ENDED,
+    EPOCH,
+    LOST,
+    StudyPaths,
+    TrialPaths,
+    append_event,
+    read_events,
+    study_paths,
+    write_json,
+)
 from study.config import StudyConfig
+from study.execution.progress import Progress
+from study.execution.session import Session
 from study.execution.worker import Terms, run_assignment
 from study.files import storage as storages
 from study.files.storage import Storage, StorageError, check_storage
 from study.launch import launch
+from study.resources.allotment import Allotment
+from study.search.searcher import Search
+from study.tracking.tracker import Tracker
 from trainables import trial
 from trainables.config import TrialConfig, UserError, to_dict
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
@@ -133,6 +150,34 @@ def test_a_decision_to_stop_reaches_the_machine_that_trains(
     driver.push(here, ["stop.json", "events.jsonl"])
     worker.pull(there, "stop.json")
     assert json.loads(there.stop.read_text()) == {"reason": "hopeless"}
+
+
+@pytest.mark.usefixtures("studies")
+def test_a_trial_that_is_given_up_is_so_on_every_machine(tiny: Tiny, tmp_path: Path, uri: str) -> None:
+    """Ray begins another attempt of it all the same, perhaps on another machine; that must not train it."""
+    config = tiny(storage=uri, budget={"trials": 1}, resources={"max_failures": 0})
+    paths, console = study_paths("tiny"), Console(file=io.StringIO())
+    paths.root.mkdir()
+    search = Search.open(paths, config, config.search_space())
+    tracker = Tracker.open(paths, offline=True)
+    with closing(search), closing(tracker), Progress(console, config) as progress:
+        session = Session(
+            paths=paths,
+            config=config,
+            allotment=Allotment(shares={}, concurrent=1, at_most=None, cpus=1, gpus=0),
+            search=search,
+            tracker=tracker,
+            progress=progress,
+            console=console,
+            storage=Storage(uri, "tiny"),
+        )
+        assert session.next() is not None
+        assert session.lost(0, "SIGKILL")
+    there = node(tmp_path / "there")
+    there.trial(0).root.mkdir(parents=True)
+    ended = run_assignment(there.root, 0, Terms(storage=uri))
+    assert (str(ended.status), ended.reason) == ("failed", "lost once: SIGKILL")
+    assert [event["kind"] for event in read_events(there.trial(0))] == [LOST, ENDED]
 
 
 def test_storage_writes_inside_the_trial_s_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, read_events
-from analysis.schema import TrialStatus
+from analysis.schema import TrialFault, TrialStatus
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.samplers.trials import status_of
@@ -111,6 +111,16 @@ def test_a_late_second_ending_changes_nothing(paths: StudyPaths, tiny: Tiny) -> 
         search.tell(number, TrialStatus.FAILED, {}, "ValueError: no")
         search.tell(number, TrialStatus.FINISHED, GOOD)
         assert states(search) == [TrialState.FAIL]
+
+
+def test_a_trial_that_was_given_up_is_settled_once(paths: StudyPaths, tiny: Tiny) -> None:
+    """Its process may have been slow and not dead, and end all the same."""
+    with opened(paths, tiny()) as search:
+        number = ask(search)
+        assert search.settle(number, lost="lost 4 times", fault=TrialFault.LOST)
+        assert search.settle(number)
+        assert states(search) == [TrialState.FAIL]
+        assert [event["kind"] for event in read_events(paths.trial(number))] == [ENDED]
 
 
 def test_the_budget_of_trials_counts_those_that_run(paths: StudyPaths, tiny: Tiny) -> None:
