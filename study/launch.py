@@ -112,15 +112,29 @@ def resume(
     paths = study_paths(name)
     if not paths.study_file.exists():
         raise NoSuchStudyError(f"there is no study {name!r} in {paths.root.parent}; launch it first")
-    if paths.extension.exists():
-        with sole_driver(paths):
-            extension.complete(paths)
-    _check_total(paths, trials)
-    asked = {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
     elsewhere = {} if tracking_uri is None else {"tracking.uri": tracking_uri, "tracking.offline": False}
-    stored = StudyConfig.load(paths.study_file, elsewhere)
-    config = _with_budget(stored, {key: value for key, value in asked.items() if value})
-    config = config.model_copy(update={"confirms": confirms or config.confirms})
+    asked = {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
+    with sole_driver(paths):
+        if paths.extension.exists():
+            extension.complete(paths)
+        _check_total(paths, trials)
+        stored = StudyConfig.load(paths.study_file, elsewhere)
+        config = _with_budget(stored, {key: value for key, value in asked.items() if value})
+        config = config.model_copy(update={"confirms": confirms or config.confirms})
+        _go_on(paths, config, backend, address, curves, console, restarted=restarted)
+    return paths
+
+
+def _go_on(
+    paths: StudyPaths,
+    config: StudyConfig,
+    backend: Backend,
+    address: str | None,
+    curves: Path | None,
+    console: Console,
+    *,
+    restarted: bool,
+) -> None:
     space = config.search_space()
     replay = _replay(backend, curves)
     _check_kind(paths, replay)
@@ -128,13 +142,12 @@ def resume(
         replay.check(space)
     else:
         check_data(space, progress=console.is_terminal)
-    with executor(backend, address, replay, patient=restarted) as running, sole_driver(paths):
+    with executor(backend, address, replay, patient=restarted) as running:
         if not restarted:
             stop.forget(paths)
         allotment = _allot(paths, config, space, running, console)
         _record(paths, config, allotment)
         _drive(paths, config, space, allotment, running.run, console, replay)
-    return paths
 
 
 def _replay(backend: Backend, curves: Path | None) -> Replay | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from analysis.layout import StudyPaths, default_tracking_uri
 from study.tracking.ledger import Ledger
@@ -31,16 +32,18 @@ def check_store(uri: str, studies: Path) -> None:
         raise TrackingError(f"nothing is tracked in {studies} yet; run `study demo` or `study launch FILE` first")
 
 
-def tables_of_trials(studies: list[StudyPaths]) -> list[tuple[str, str]]:
-    """Each tracked study's name and where its table of trials stands on the server."""
-    ids = {paths.name: Ledger(paths).experiment_id for paths in studies}
+def tables_of_trials(studies: list[StudyPaths], uri: str) -> list[tuple[str, str]]:
+    """Name and page of each study that is tracked at ``uri``: where its table of trials stands on the server."""
+    ledgers = {paths.name: Ledger(paths) for paths in studies}
+    ids = {name: ledger.experiment_id for name, ledger in ledgers.items() if ledger.is_at(uri)}
     return [(name, trials_page(experiment)) for name, experiment in ids.items() if experiment]
 
 
-def serve(uri: str, studies: Path, port: int) -> NoReturn:
-    """Become an MLflow server on the loopback interface; the store's address may hold a password, so it is no argument.
+def serve(uri: str, studies: Path, port: int) -> int:
+    """Run an MLflow server on the loopback interface until it ends or this process is interrupted; its exit code.
 
-    One worker: with several, each answer takes MLflow's server some 0.05 s longer.
+    The store's address may hold a password, so it is no argument. One worker: with several, each answer takes MLflow's
+    server some 0.05 s longer. It is in a session of its own, so that Ctrl-C reaches it as an orderly end.
     """
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     artifacts = (studies / "mlflow-artifacts").as_uri()
@@ -51,4 +54,11 @@ def serve(uri: str, studies: Path, port: int) -> NoReturn:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight more processes, for judging language models
     }
     sys.stdout.flush()
-    os.execve(sys.executable, command, environment)  # noqa: S606
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    server = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
+    try:
+        return server.wait()
+    except KeyboardInterrupt:
+        server.terminate()
+        server.wait()
+        return 0

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from analysis.layout import studies_folder
 from study.commands.app import app
 from study.commands.options import Name, Studies, TrackingUri
 from study.commands.show import paths_of
+from trainables.config import UserError
 
 
 @app.command(epilog="Example: study sync demo --tracking-uri http://127.0.0.1:5000")
@@ -69,5 +71,7 @@ def record(
     """Write a study's finished trials, epoch by epoch, to one small file that searches can be replayed from."""
     from study.simulation import curves
 
+    if not paths_of(name).study_file.exists():
+        raise UserError(f"there is no study {name!r} in {studies_folder()}; `study status` lists them")
     recorded, left_out = curves.record(paths_of(name), output)
     typer.echo(f"{recorded} finished trials of {name} are in {output}; {left_out} others are not")

@@ -40,9 +40,13 @@ def simulate(
     from study.simulation.baselines import SCHEDULERS
     from study.simulation.scenarios import scenarios
 
+    worlds = scenarios(source)
+    for world in worlds:
+        if (whole := comparison.whole_trials(world, trials)) < trials:
+            typer.echo(f"{world.name} holds {world.pool} trials; a search may spend the minutes of {whole:g}", err=True)
     with Console(stderr=True).status("simulating") as status:
         found = comparison.compare(
-            scenarios(source),
+            worlds,
             samplers=samplers.split(","),
             schedulers=schedulers.split(",") if schedulers else tuple(SCHEDULERS),
             seeds=seeds,

@@ -35,9 +35,9 @@ def ui(
     pages.check_port(port)
     address = f"http://{pages.HOST}:{port}"
     typer.echo(f"MLflow: {address}   (answers once the server is up, in some seconds)")
-    for study, table in pages.tables_of_trials(list(all_studies())):
+    for study, table in pages.tables_of_trials(list(all_studies()), uri):
         typer.echo(f"  trials of {study}: {address}/{table}")
-    pages.serve(uri, studies_folder(), port)
+    raise SystemExit(pages.serve(uri, studies_folder(), port))
 
 
 def _tracking_uri(name: str | None) -> str:

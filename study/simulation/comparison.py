@@ -62,11 +62,15 @@ def compare(
     return Comparison(workers=workers, minutes=moments, rule=asdict(rule), series=tuple(series))
 
 
+def whole_trials(scenario: Scenario, trials: float) -> float:
+    """So many trials' minutes each search may spend: of a recording at most half of what it holds."""
+    return trials if scenario.pool is None else min(trials, scenario.pool / 2)
+
+
 def _minutes(scenario: Scenario, trials: float) -> float:
-    """GPU-minutes that ``trials`` trials need on average."""
+    """GPU-minutes that so many trials need on average."""
     costs = [drawn.curve.metrics[GPU_MINUTES] for drawn in itertools.islice(scenario.at_random(0), _PILOT)]
-    most = trials if scenario.pool is None else min(trials, scenario.pool / 2)
-    return statistics.fmean(costs) * most
+    return statistics.fmean(costs) * whole_trials(scenario, trials)
 
 
 def _series(key: tuple[str, str, str], runs: Sequence[Run], minutes: float) -> Series:

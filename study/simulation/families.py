@@ -242,6 +242,6 @@ def _drawn(number: int) -> Family:
     )
 
 
-DRAWN_SEED = 2026
+DRAWN_SEED = 2027
 DRAWN = {family.name: family for family in map(_drawn, range(10))}
 """Held out: drawn after every default was chosen, and not looked at before."""

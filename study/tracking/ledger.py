@@ -27,6 +27,10 @@ class Ledger:
         found = self._values.get("experiment_id")
         return None if found is None else str(found)
 
+    def is_at(self, uri: str) -> bool:
+        """Whether what was delivered last went to ``uri``: numbers of experiments mean nothing elsewhere."""
+        return bool(self._values.get("uri") == redact(uri))
+
     def point_to(self, uri: str, experiment_id: str) -> None:
         """What was delivered to any other place does not count here."""
         place = {"uri": redact(uri), "experiment_id": experiment_id}

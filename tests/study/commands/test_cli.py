@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -349,8 +351,14 @@ def test_the_demo_ends_with_a_confirmation_on_test_images(study, studies):
 
 def test_the_pages_are_for_this_machine_and_no_secret_is_an_argument(monkeypatch, tmp_path):
     started: list[tuple[list[str], dict[str, str]]] = []
-    monkeypatch.setattr(os, "execve", lambda _, command, environment: started.append((command, environment)))
-    ui.serve("postgresql://me:secret@host/db", tmp_path, 5001)
+
+    def start(command: list[str], env: dict[str, str], **_: Any) -> subprocess.Popen[bytes]:
+        started.append((command, env))
+        return real([sys.executable, "-c", "raise SystemExit(3)"])
+
+    real = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", start)
+    assert ui.serve("postgresql://me:secret@host/db", tmp_path, 5001) == 3
     command, environment = started[0]
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert not any("secret" in word for word in command)
@@ -382,5 +390,8 @@ def test_the_pages_show_a_synchronised_study(study, studies, tiny_file):
             address = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=tiny"
             with urllib.request.urlopen(address, timeout=30) as answer:
                 assert json.load(answer)["experiment"]["name"] == "tiny"
+            server.send_signal(signal.SIGINT)
+            assert server.wait(60) == 0
+            assert not any("Traceback" in line for line in lines)
         finally:
             server.terminate()
