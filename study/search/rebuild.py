@@ -21,6 +21,7 @@ from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.config.start import start_params
 from study.samplers.trials import OBSERVED, OUTSIDE, REPEATS, WITHDRAWN, metrics_of, state_of, status_of
+from study.search.micro_batches import INSTEAD_OF
 from study.search.storage import SPACE, release
 from study.search.warm_start import accepted
 from trainables.config import ConfigError, TrialConfig, from_dict
@@ -63,22 +64,20 @@ class _Removal:
     def into(self, study: optuna.Study) -> list[Outside]:
         outside = []
         for trial in self._trials:
-            reason = self._withdrawn(trial, study) if trial.state is TrialState.WAITING else self._moved(trial, study)
+            reason = self._queued(trial, study) if trial.state is TrialState.WAITING else self._moved(trial, study)
             if reason is not None and REPEATS not in trial.user_attrs:
                 name = trial.user_attrs.get(OBSERVED) or trial.user_attrs.get("recipe") or f"{trial.number:04d}"
                 outside.append(Outside(name, reason))
         return outside
 
-    def _withdrawn(self, trial: FrozenTrial, study: optuna.Study) -> str | None:
-        """A recipe that waits for its turn; why it is taken back."""
-        name = trial.user_attrs["recipe"]
-        try:
-            study.enqueue_trial(start_params(self._space, name), user_attrs={"recipe": name})
-        except ConfigError as error:
-            attributes = {"recipe": name, WITHDRAWN: str(error)}
-            study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=attributes))
-            return str(error)
-        return None
+    def _queued(self, trial: FrozenTrial, study: optuna.Study) -> str | None:
+        """A trial that waits for its turn; why it is taken back, unless that is said of the one that it replaces."""
+        params, reason = self._place(trial)
+        if params is None:
+            study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=trial.user_attrs | {WITHDRAWN: reason}))
+        else:
+            study.enqueue_trial(params, user_attrs=trial.user_attrs)
+        return None if INSTEAD_OF in trial.user_attrs else reason
 
     def _moved(self, trial: FrozenTrial, study: optuna.Study) -> str | None:
         """A trial that was begun; why it lies outside."""
@@ -103,11 +102,11 @@ class _Removal:
 
     def _place(self, trial: FrozenTrial) -> tuple[dict[str, Any] | None, str | None]:
         """The trial's parameters in the new space, or why it has none; neither for a draw that was never valid."""
-        config = self._config_of(trial)
-        if config is None:
-            return None, None
         try:
-            return place(self._space, config), None
+            if trial.state is TrialState.WAITING and "recipe" in trial.user_attrs:
+                return start_params(self._space, trial.user_attrs["recipe"]), None
+            config = self._config_of(trial)
+            return (place(self._space, config) if config else None), None
         except ConfigError as error:
             return None, str(error)
 
@@ -116,6 +115,8 @@ class _Removal:
             return self._observed[trial.user_attrs[OBSERVED]]
         if WITHDRAWN in trial.user_attrs:
             return None
+        if INSTEAD_OF in trial.user_attrs:  # its parameters are the same, and how its batch is cut lies in no space
+            return self._config_of(self._trials[trial.user_attrs[INSTEAD_OF]])
         number = trial.user_attrs.get(REPEATS, trial.number)
         written = json.loads(self._paths.trial(number).config.read_text())["config"]
         return from_dict(written) if written else None

@@ -19,8 +19,9 @@ from analysis.schema import TrialStatus
 from study.config import StudyConfig
 from study.extend import ExtensionError, _extended, extend
 from study.launch import launch, resume
-from study.samplers.trials import OUTSIDE, is_own
+from study.samplers.trials import OUTSIDE, WITHDRAWN, is_own
 from study.search.extension import complete, extend_folder
+from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES
 from study.search.searcher import Search
 from trainables.config import UserError
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
@@ -178,6 +179,83 @@ def test_recipes_that_wait_come_in_the_new_ranges_or_are_withdrawn(tiny: Tiny, s
     search = reopened(paths)
     assert [trial.number for trial in search.trials()] == [0]
     search.close()
+
+
+def runs_out_of_memory(search: Search, paths: StudyPaths, number: int) -> None:
+    append_event(paths.trial(number), ATTEMPT, 1)
+    end = {"status": "failed", "reason": "out of memory", "metrics": {}, "fault": "out_of_memory"}
+    append_event(paths.trial(number), ENDED, 1, **end)
+    search.settle(number)
+
+
+@pytest.fixture
+def short_of_memory(studied: Callable[..., StudyPaths]) -> StudyPaths:
+    """Trial 0 ran out of memory; another, with its batch cut in two, waits."""
+    paths = studied(trials=1)
+    search = reopened(paths)
+    runs_out_of_memory(search, paths, 0)
+    assert [trial.state for trial in search.trials()] == [TrialState.PRUNED, TrialState.WAITING]
+    search.close()
+    return paths
+
+
+def further(paths: StudyPaths, trials: int) -> Search:
+    config = StudyConfig.load(paths.study_file, {"budget.trials": trials})
+    return Search.open(paths, config, config.search_space())
+
+
+def around(paths: StudyPaths, *, inside: bool) -> dict[str, Any]:
+    """Ranges that hold trial 0, or do not."""
+    rate = json.loads(paths.trial(0).config.read_text())["params"]["learning_rate"]
+    return {"space.learning_rate": [1.6, rate] if inside else [1.6, 3.2]}
+
+
+def test_a_trial_with_its_batch_cut_that_waits_is_still_begun(short_of_memory: StudyPaths) -> None:
+    assert extended(short_of_memory, around(short_of_memory, inside=True)) == []
+    search = further(short_of_memory, 2)
+    assert search.ask() is not None
+    first, second = (json.loads(short_of_memory.trial(number).config.read_text()) for number in (0, 1))
+    assert second["params"] == first["params"] | {MICRO_BATCHES: 2}
+    assert second[INSTEAD_OF] == 0
+    assert second["config"]["optimiser"]["micro_batches"] == 2
+    search.close()
+
+
+def test_a_trial_with_its_batch_cut_that_waits_is_withdrawn_with_the_one_that_it_replaces(
+    short_of_memory: StudyPaths,
+) -> None:
+    outside = extended(short_of_memory, around(short_of_memory, inside=False))
+    assert [left.trial for left in outside] == ["0000"], "the one that waits was never a trial"
+    search = further(short_of_memory, 2)
+    assert WITHDRAWN in search._frozen(1).user_attrs
+    assignment = search.ask()
+    assert assignment is not None
+    assert assignment.number == 2
+    assert INSTEAD_OF not in json.loads(short_of_memory.trial(2).config.read_text())
+    search.close()
+    extended(short_of_memory, {"space.learning_rate": RATES})
+    assert WITHDRAWN in reopened(short_of_memory)._frozen(1).user_attrs
+
+
+def test_a_trial_with_its_batch_cut_lies_where_the_one_that_it_replaces_does(short_of_memory: StudyPaths) -> None:
+    paths = short_of_memory
+    search = further(paths, 3)
+    for number in (1, 2):
+        assert search.ask() is not None
+        if number == 1:
+            runs_out_of_memory(search, paths, 1)
+    on_disk(paths, 2, "finished", metrics(0.4))
+    search.settle(2)
+    before = [(trial.state, trial.values, trial.params) for trial in search.trials()]
+    marks = [trial.user_attrs.get(MICRO_BATCHES) for trial in search.trials()]
+    assert marks == [None, 2, 4]
+    search.close()
+    assert extended(paths, around(paths, inside=True)) == []
+    search = reopened(paths)
+    assert [(trial.state, trial.values, trial.params) for trial in search.trials()] == before
+    assert [trial.user_attrs.get(MICRO_BATCHES) for trial in search.trials()] == marks
+    search.close()
+    assert [left.trial for left in extended(paths, around(paths, inside=False))] == ["0000", "0001", "0002"]
 
 
 def _crashing(monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool) -> None:
