@@ -315,7 +315,8 @@ class Search:
     def _cut_batch(self, number: int) -> None:
         """Enqueue a trial with the parameters of one that ran out of memory, its batch cut smaller."""
         known = any(trial.user_attrs.get(INSTEAD_OF) == number for trial in self.trials())
-        if known or "micro_batches" not in self._config.resources.on_out_of_memory:
+        outside = OUTSIDE in self._frozen(number).user_attrs  # where it was, no trial is drawn any more
+        if known or outside or "micro_batches" not in self._config.resources.on_out_of_memory:
             return
         if (smaller := cut_smaller(config_of(self._paths.trial(number)))) is not None:
             marks = {INSTEAD_OF: number, MICRO_BATCHES: smaller.optimiser.micro_batches}

@@ -258,6 +258,17 @@ def test_a_trial_with_its_batch_cut_lies_where_the_one_that_it_replaces_does(sho
     assert [left.trial for left in extended(paths, around(paths, inside=False))] == ["0000", "0001", "0002"]
 
 
+def test_a_trial_outside_that_runs_out_of_memory_is_not_begun_again(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(trials=1)
+    assert [left.trial for left in extended(paths, around(paths, inside=False))] == ["0000"]
+    search = further(paths, 2)
+    assert search.ask() is not None
+    runs_out_of_memory(search, paths, 0)
+    assert search.ask() is not None
+    assert INSTEAD_OF not in json.loads(paths.trial(1).config.read_text())
+    search.close()
+
+
 def _crashing(monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool) -> None:
     """The ``at``-th change of the folder kills: just before it, or just after."""
     changes = 0
