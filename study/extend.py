@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -40,12 +40,13 @@ def extend(
     backend: Backend = "ray",
     address: str | None = None,
     console: Console | None = None,
+    extended: Callable[[], None] = lambda: None,
 ) -> StudyPaths:
     """Add to a study's budget, let it search other ``ranges`` (``{"space.crops.high": 40}``), and go on with it.
 
     What the study has tried stays its own: trials outside the new ranges keep folder, number and place on the
-    frontier, and no longer steer the sampler. Raises ``ExtensionError`` for what may not change, and as ``resume``
-    does.
+    frontier, and no longer steer the sampler. ``extended`` is called in between: from there on ``resume`` is all that
+    is left to do. Raises ``ExtensionError`` for what may not change, and as ``resume`` does.
     """
     console = console or Console(stderr=True)
     paths, more = study_paths(name), {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
@@ -61,6 +62,7 @@ def extend(
         config = config.model_copy(update={"budget": _added(stored.budget, more, spent, minutes)})
         for line in _lines(extend_folder(paths, config, space), spent.trials):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
+    extended()
     return resume(name, tracking_uri=tracking_uri, backend=backend, address=address, console=console)
 
 

@@ -188,9 +188,9 @@ def extend(
     from study.config.file import parse_overrides
     from study.extend import extend as run
 
-    _drive(paths_of(name).name, *_where(backend, address, tracking_uri))
+    name = paths_of(name).name
     paths = run(
-        paths_of(name).name,
+        name,
         trials=trials,
         wall_minutes=wall_minutes,
         gpu_hours=gpu_hours,
@@ -198,6 +198,7 @@ def extend(
         tracking_uri=tracking_uri,
         backend=backend,
         address=address,
+        extended=lambda: _drive(name, *_where(backend, address, tracking_uri)),
     )
     print_outcome(paths)
 

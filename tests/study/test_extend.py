@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 from rich.console import Console
+from typer.testing import CliRunner, Result
 
 from analysis.layout import ATTEMPT, ENDED, StudyPaths, append_event, study_paths, write_atomically, write_json
 from analysis.pareto import frontier
 from analysis.runs import read_study
 from analysis.schema import TrialStatus
+from study.commands.main import app
 from study.config import StudyConfig
 from study.extend import ExtensionError, _extended, extend
 from study.launch import launch, resume
@@ -23,6 +26,7 @@ from study.samplers.trials import OUTSIDE, WITHDRAWN, is_own
 from study.search.extension import complete, extend_folder
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES
 from study.search.searcher import Search
+from study.supervise import Continuation
 from trainables.config import UserError
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
 
@@ -335,6 +339,35 @@ def test_resume_completes_an_extension_that_was_killed(
     resume("tiny", backend="inline", console=Console(file=io.StringIO()))
     assert not paths.extension.exists()
     assert StudyConfig.load(paths.study_file).space["learning_rate"] == [0.2, 0.4, 0.8, 1.6]
+
+
+def _announced(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[Result, Continuation | None]:
+    """How the command ended, and what a process that stood by would have heard of it."""
+    reader, writer = os.pipe()
+    monkeypatch.setenv("STUDY_SUPERVISOR", str(writer))
+    result = CliRunner().invoke(app, ["extend", "tiny", "--trials", "1", "--backend", "inline", *arguments])
+    if "STUDY_SUPERVISOR" in os.environ:
+        os.close(writer)
+    return result, Continuation.read(reader)
+
+
+def test_an_extension_that_failed_is_not_gone_on_with(
+    studied: Callable[..., StudyPaths], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stands by would resume the study as it was before, and call that success."""
+    paths = studied(trials=1)
+    manifest = paths.manifest.read_text()
+    paths.manifest.write_text(manifest[:-9])
+    result, continuation = _announced(monkeypatch)
+    assert isinstance(result.exception, json.JSONDecodeError)
+    assert continuation is None
+    paths.manifest.write_text(manifest)
+    result, continuation = _announced(monkeypatch)
+    assert result.exit_code == 0, result.output
+    assert continuation is not None
+    assert continuation.root == paths.root
+    assert continuation.arguments[:4] == ["resume", "tiny", "--backend", "inline"]
+    assert read_study(paths).trials["status"].tolist() == ["finished"] * 2
 
 
 @pytest.mark.parametrize(
