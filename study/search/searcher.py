@@ -45,7 +45,7 @@ from study.search.warm_start import accepted
 from trainables.config import ConfigError, TrialConfig
 
 FAILURES_IN_A_ROW = 20
-"""So many failed trials with none between that succeeded end a search: something is wrong with all of them."""
+"""So many failed trials of one driver with none between that succeeded end a search: something is wrong with all."""
 
 REPEATS_IN_A_ROW = 100
 """So many draws of configurations that are already measured end a search: its space holds nothing new."""
@@ -74,6 +74,7 @@ class Search:
         self._study = open_study(config, space, storage)
         self._unfinished: deque[int] = deque()
         self._handed_out: dict[int, Trial] = {}
+        self._ended_before: frozenset[int] = frozenset()
         self._opened = self._kept = time.monotonic()
         self._minutes_before = float(self._study.user_attrs.get("wall_minutes", 0.0))
 
@@ -87,6 +88,7 @@ class Search:
             search._observe()
             search._enqueue_points()
             search.reconcile()
+            search._ended_before = frozenset(trial.number for trial in search.trials() if trial.state.is_finished())
         except BaseException:
             release(storage)
             raise
@@ -204,11 +206,18 @@ class Search:
         return self.out_of_time() or (None if self._unfinished else self._no_more_trials())
 
     def hopeless(self) -> str | None:
-        """Why more trials would be wasted; ``None`` while some succeed."""
-        told = [trial for trial in self.trials() if trial.state.is_finished()][-FAILURES_IN_A_ROW:]
+        """Why more trials would be wasted, and what to do; ``None`` while some succeed.
+
+        What failed before the search was opened says nothing: its cause may be mended.
+        """
+        ended = (trial for trial in self.trials() if trial.state.is_finished())
+        told = [trial for trial in ended if trial.number not in self._ended_before][-FAILURES_IN_A_ROW:]
         if len(told) < FAILURES_IN_A_ROW or any(status_of(trial) is not TrialStatus.FAILED for trial in told):
             return None
-        return f"the last {FAILURES_IN_A_ROW} trials failed, the latest with: {told[-1].user_attrs.get('reason')}"
+        return (
+            f"the last {FAILURES_IN_A_ROW} trials failed, the latest with: {told[-1].user_attrs.get('reason')}; "
+            f"when the cause is mended: study resume {self._paths.name}"
+        )
 
     def out_of_time(self) -> str | None:
         """Why even running trials must stop now; ``None`` if they need not."""

@@ -473,6 +473,25 @@ def test_a_study_in_which_every_trial_fails_ends(paths: StudyPaths, tiny: Tiny) 
         assert "no luck" in str(search.hopeless())
 
 
+def test_a_study_in_which_every_trial_failed_goes_on_when_it_is_resumed(
+    paths: StudyPaths, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.search.searcher.FAILURES_IN_A_ROW", 3)
+    config = tiny(budget={"trials": 60})
+    with opened(paths, config) as search:
+        for number in [ask(search) for _ in range(3)]:
+            append_event(paths.trial(number), ENDED, 1, status="failed", reason="no disk", metrics={})
+            if number < 2:  # the driver dies before it hears of the last
+                search.settle(number)
+    for begun in (6, 9):
+        with opened(paths, config) as search:
+            assert search.hopeless() is None
+            while assignment := search.ask():
+                search.tell(assignment.number, TrialStatus.FAILED, {}, "still none")
+            assert search.spent().trials == begun
+            assert str(search.hopeless()).endswith("still none; when the cause is mended: study resume tiny")
+
+
 def test_one_success_in_between_is_hope(paths: StudyPaths, tiny: Tiny) -> None:
     with opened(paths, tiny(budget={"trials": 60})) as search:
         for begun in range(45):
