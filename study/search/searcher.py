@@ -48,7 +48,7 @@ FAILURES_IN_A_ROW = 20
 """So many failed trials of one driver with none between that succeeded end a search: something is wrong with all."""
 
 REPEATS_IN_A_ROW = 100
-"""So many draws of configurations that are already measured end a search: its space holds nothing new."""
+"""So many draws of configurations that need not run again end a search: its space holds nothing new."""
 
 KEEP_TIME_S = 60.0
 """A killed driver's clock is late by at most so much."""
@@ -280,18 +280,18 @@ class Search:
         return Assignment(trial.number, trainable, resumed=True)
 
     def _begin(self, trial: Trial) -> Assignment | None:
-        """Draw the trial's configuration; ``None`` if it is no valid one or already measured."""
+        """Draw the trial's configuration; ``None`` if it is no valid one or need not run again."""
         try:
             config = as_marked(self._space.suggest(trial), trial.user_attrs)
         except ConfigError as error:
             self._write_config(trial, None)
             self.settle(trial.number, lost=f"{type(error).__name__}: {error}", fault=TrialFault.ERROR)
             return None
-        if self._config.repeats == "new_seed":
-            config = replace(config, seed=config.seed + self._earlier(trial))
-        elif twin := self._twin(trial):
+        if twin := self._twin(trial):
             self._repeat(trial, twin)
             return None
+        if self._config.repeats == "new_seed":
+            config = replace(config, seed=config.seed + self._earlier(trial))
         join_generation(self._study, self._frozen(trial.number))
         self._write_config(trial, config)
         self._handed_out[trial.number] = trial
@@ -304,18 +304,25 @@ class Search:
         self._mark(self._frozen(trial.number), trial_id=self._paths.trial_id(trial.number), trainable=trainable)
 
     def _twin(self, trial: Trial) -> FrozenTrial | None:
-        """A finished trial with the same parameters: a trial is a function of its config, so it need not run again."""
+        """A trial with the same parameters that tells enough of them."""
         cut = mark(trial.user_attrs, MICRO_BATCHES)
         return next(
             (
                 other
                 for other in self.trials()
-                if other.state is TrialState.COMPLETE
-                and other.params == trial.params
+                if other.params == trial.params
                 and mark(other.user_attrs, MICRO_BATCHES) == cut
+                and self._tells_enough(other)
             ),
             None,
         )
+
+    def _tells_enough(self, trial: FrozenTrial) -> bool:
+        """It finished, and a trial is a function of its config; or early stopping ended it, whatever its seed."""
+        if trial.state is TrialState.COMPLETE:
+            return self._config.repeats == "redraw"
+        stopped = trial.state is TrialState.PRUNED and status_of(trial) is TrialStatus.STOPPED
+        return stopped and self._paths.trial(trial.number).stop.exists()  # which a time limit does not write
 
     def _earlier(self, trial: Trial) -> int:
         """How many trials before this one had its parameters: each needs a seed of its own."""
@@ -334,7 +341,7 @@ class Search:
     def _repeat(self, trial: Trial, twin: FrozenTrial) -> None:
         self._mark(self._frozen(trial.number), **{REPEATS: twin.number})
         self._constrain(trial.number, twin.constraints)
-        self._study.tell(trial.number, twin.values)
+        self._study.tell(trial.number, twin.values, state=twin.state)
 
     def _settle_or_give_up(self, number: int) -> bool:
         """Settle a trial that has ended, or that no attempt may follow."""

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, read_events
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, read_events, write_json
 from analysis.schema import TrialFault, TrialStatus
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
@@ -366,6 +366,32 @@ def test_a_repeated_draw_runs_again_with_a_new_seed_where_that_is_asked(paths: S
                 search.tell(number, status, GOOD)
     assert all(found == list(range(5, 5 + len(found))) for found in seeds.values())
     assert sum(map(len, seeds.values())) == 8
+
+
+@pytest.mark.parametrize("repeats", ["redraw", "new_seed"])
+def test_what_early_stopping_ended_is_not_run_again(
+    paths: StudyPaths, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, repeats: str
+) -> None:
+    monkeypatch.setattr("study.search.searcher.REPEATS_IN_A_ROW", 20)
+    config = tiny(space={"unlisted": "fixed", "m": [1, 2]}, budget={"trials": 9}, repeats=repeats, sampler="tpe")
+    with opened(paths, config) as search:
+        begun = []
+        while assignment := search.ask():
+            begun.append(assignment.number)
+            write_json(paths.trial(assignment.number).stop, {"reason": "halving: rank 9 of 9"})
+            search.tell(assignment.number, TrialStatus.STOPPED, {}, "halving: rank 9 of 9")
+        assert {trial.params["m"] for trial in search.trials()} == {1, 2}
+        assert search.spent().trials == len(begun) == 2
+        draws = search._study.get_trials()
+        assert len(draws) > 2
+        assert all(draw.state is TrialState.PRUNED for draw in draws)
+
+
+def test_what_a_time_limit_ended_is_drawn_again(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny(space={"unlisted": "fixed", "m": [1]}, budget={"trials": 2})) as search:
+        for _ in range(2):
+            search.tell(ask(search), TrialStatus.STOPPED, {}, "the time limit of 30 minutes is reached")
+        assert search.spent().trials == 2
 
 
 BOUNDS = {"peak_memory_gib": 24, "forward_equivalents": 5e6}
