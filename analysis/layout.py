@@ -7,10 +7,12 @@
         study.json                manifest: objectives, search space, evaluation, data, versions
         optuna.db                 the truth about the search
         optuna-before-1.db        what that was before the study's ranges were first changed
+        extension.json            an extension that is decided and not yet complete
         warm-start.json           trials of other studies that the search learns from, and those that were refused
         tracking.json             experiment and run ids, and what has been delivered
         probe.json                memory and speed of its trainables, where `auto` asked for them
         stop.json                 a request to end, for the driver
+        driver-errors.txt         tracebacks of what Ray Tune fell over, though the study went on
         .lock                     held by the driver
         report.html
         trials/0007/
@@ -22,6 +24,7 @@
           rungs.json              what early stopping made of the trial, rung by rung
           stop.json               {"reason": ...}: the trial is to end at its newest report
           hang.txt                where every thread was when the trial was ended because it had hung
+          error.txt               traceback of a trial that failed by its own fault
 
 Files that are replaced are written under a temporary name, flushed to disk, then renamed.
 """

@@ -49,12 +49,6 @@ def batches_in_epoch(config: TrialConfig, train_images: int, epoch: int) -> int:
     return minibatches(candidates(config, train_images), config.optimiser.batch_size, coreset.fraction)
 
 
-def gradient_steps(config: TrialConfig, train_images: int) -> int:
-    """Optimiser updates of the whole schedule."""
-    epochs = range(1, config.optimiser.epochs + 1)
-    return sum(batches_in_epoch(config, train_images, epoch) for epoch in epochs) * replays(config.adversary)
-
-
 def replays(adversary: AdversaryConfig) -> int:
     """Optimiser updates a batch."""
     return adversary.replays if adversary.name == "free" else 1

@@ -24,7 +24,7 @@ from analysis.schema import TrialStatus
 from search_spaces import ranges
 from search_spaces.dimension import Distribution
 from search_spaces.space import TRAINABLE, SearchSpace
-from study.samplers.trials import begun, is_own, minutes_of, status_of
+from study.samplers.trials import REPEATS, begun, is_own, minutes_of, status_of
 from trainables.config import ConfigError
 
 Params = dict[str, Any]
@@ -120,7 +120,7 @@ class Sequences(_ByTrainable):
             self._asked[trainable] = self._sequence(study, trainable), []
         memory, points = self._asked[trainable]
         distributions = self._space.parameters(trainable)
-        place = sum(is_own(member) or "repeats" in member.user_attrs for member in members)
+        place = sum(is_own(member) or REPEATS in member.user_attrs for member in members)
         while len(points) <= place:
             points.append(memory.ask(fixed_distributions={**distributions}).params)
         return points[place]

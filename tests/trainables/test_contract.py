@@ -122,7 +122,7 @@ def test_every_pass_is_in_the_mode_its_source_has(trainable, tiny_config, monkey
     passes = watched_epoch(training, monkeypatch)
     attacked, trained = passes_per_batch(config)
     in_eval = catalogue.find(trainable).pairing("paper").attacks_in_eval
-    updates = cost.gradient_steps(config, 200)
+    updates = cost.batches_per_epoch(config, 200) * cost.replays(config.adversary)
     assert passes.training == ([not in_eval] * attacked + [True] * trained) * updates
     assert passes.lowest >= -1e-6
     assert passes.highest <= 1 + 1e-6

@@ -36,8 +36,6 @@ def mean(losses: Sequence[Loss]) -> Loss:
 Objective = Callable[[Tensor, Tensor], Loss]
 """From embeddings (v, b, d), L2-normalised over d (logits for ``cross_entropy``), and labels to their loss."""
 
-READ_LABELS: frozenset[ObjectiveName] = frozenset(("cross_entropy", "sup_con"))
-
 
 def build(config: ObjectiveConfig, strength: float = 1.0) -> Objective:
     """The objective that ``config`` names, its weights bound as they are at augmentation ``strength``."""
