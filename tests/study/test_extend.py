@@ -18,6 +18,7 @@ from analysis.layout import ATTEMPT, ENDED, StudyPaths, append_event, study_path
 from analysis.pareto import frontier
 from analysis.runs import read_study
 from analysis.schema import TrialStatus
+from study import supervise
 from study.commands.main import app
 from study.config import StudyConfig
 from study.extend import ExtensionError, _extended, extend
@@ -344,10 +345,9 @@ def test_resume_completes_an_extension_that_was_killed(
 def _announced(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[Result, Continuation | None]:
     """How the command ended, and what a process that stood by would have heard of it."""
     reader, writer = os.pipe()
-    monkeypatch.setenv("STUDY_SUPERVISOR", str(writer))
+    monkeypatch.setattr(supervise, "_told", [writer])
     result = CliRunner().invoke(app, ["extend", "tiny", "--trials", "1", "--backend", "inline", *arguments])
-    if "STUDY_SUPERVISOR" in os.environ:
-        os.close(writer)
+    os.close(writer)
     return result, Continuation.read(reader)
 
 
