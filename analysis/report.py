@@ -18,7 +18,7 @@ from analysis.layout import write_atomically
 from analysis.pareto import frontier, study_hypervolume
 from analysis.runs import Study
 from analysis.schema import UI_ADDRESS, TrialStatus
-from analysis.shares import shares_table
+from analysis.shares import shares_table, with_costs
 from trainables.metrics import GPU_MINUTES, Direction
 
 
@@ -46,6 +46,7 @@ def render(study: Study) -> str:
         confirms=confirms(study),
         best_url=dict(zip(study.trials["number"].map(labels.trial_number), study.trials["mlflow_url"], strict=True)),
         frontier=tables.headline_table(study),
+        nothing_found=tables.why_nothing_found(study),
         shares=shares_table(study),
         trials=tables.trials_table(study),
         unfinished=tables.unfinished_table(study),
@@ -110,7 +111,7 @@ def _budget(budget: object) -> str:
 
 
 def _used(study: Study) -> str:
-    minutes = study.trials[GPU_MINUTES].sum()
+    minutes = with_costs(study)[GPU_MINUTES].sum()
     wall = study.trials["ended"].max() - study.trials["started"].min()
     parts = [f"{labels.duration(wall)} of wall time"] if wall == wall else []
     parts += [f"{minutes:.3g} GPU-minutes"] if minutes else []

@@ -55,7 +55,7 @@ def shares(study: Study) -> pd.DataFrame:
     four also as a share of all trainables' (``..._share``, NaN where there is none).
     """
     names = _trainables(study)
-    trials = _with_costs(study)
+    trials = with_costs(study)
     equal = replace(study, trials=_cut(trials, equal_minutes(study)))
     found = pd.DataFrame({"trainable": names})
     for status in TrialStatus:
@@ -71,7 +71,7 @@ def shares(study: Study) -> pd.DataFrame:
 
 def equal_minutes(study: Study) -> float:
     """The GPU-minutes of the trainable that had the fewest of those that had any; 0 if none had."""
-    used = _with_costs(study).groupby("trainable")[GPU_MINUTES].sum()
+    used = with_costs(study).groupby("trainable")[GPU_MINUTES].sum()
     return float(used[used > 0].min()) if (used > 0).any() else 0.0
 
 
@@ -81,7 +81,7 @@ def _trainables(study: Study) -> list[str]:
     return list(dict.fromkeys([*names, *study.trials["trainable"]]))
 
 
-def _with_costs(study: Study) -> pd.DataFrame:
+def with_costs(study: Study) -> pd.DataFrame:
     """The trials with what they cost, also where they did not finish."""
     trials = study.trials.copy()
     while_training = ((GPU_MINUTES, TRAIN_SECONDS, 60.0), (FORWARD_EQUIVALENTS, TRAIN_FORWARD_EQUIVALENTS, 1.0))

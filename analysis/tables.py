@@ -106,6 +106,21 @@ def headline_table(study: Study) -> Table:
     return confirmed_table(study) if confirms(study) else frontier_table(study)
 
 
+def why_nothing_found(study: Study) -> str:
+    """Why there is no frontier, in a sentence; "" if there is one."""
+    if headline_table(study).rows:
+        return ""
+    beyond = study.trials.set_index("number")["violation"]
+    beyond = beyond[beyond != ""]
+    if beyond.empty:
+        return "No trial has finished with all objectives measured, so there is no frontier yet."
+    first = beyond.index[0]
+    none = (
+        "the only finished trial does not keep" if len(beyond) == 1 else f"none of {len(beyond)} finished trials keeps"
+    )
+    return f"There is no frontier, for {none} the study's bounds; trial {int(first)}: {beyond[first]}."
+
+
 def trials_table(study: Study) -> Table:
     """Every trial with how it stands, what it found and what was searched."""
     columns = (

@@ -9,7 +9,7 @@ import typer
 
 from study.commands.app import app
 from study.commands.options import Name, Studies
-from study.commands.show import all_studies, counts, paths_of, print_rich, read, standing
+from study.commands.show import all_studies, counts, paths_of, print_front, print_rich, read, standing
 from trainables.config import UserError
 
 
@@ -55,7 +55,7 @@ def front(
     elif csv:
         typer.echo(table.csv(), nl=False)
     else:
-        print_rich(table.rich())
+        print_front(paths_of(name))
         for child in confirmations_of(paths_of(name)):
             typer.echo(f"Confirmed on test images: study front {child}")
 

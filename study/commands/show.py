@@ -58,9 +58,12 @@ def print_outcome(paths: StudyPaths) -> None:
 
 
 def print_front(paths: StudyPaths) -> None:
-    from analysis.tables import headline_table
+    from analysis.tables import headline_table, why_nothing_found
 
-    print_rich(headline_table(read(paths.name)).rich())
+    study = read(paths.name)
+    print_rich(headline_table(study).rich())
+    if nothing := why_nothing_found(study):
+        typer.echo(nothing)
 
 
 def print_rich(renderable: Any) -> None:
