@@ -177,7 +177,7 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["sync", "none"], "none"),
         (["ui"], "nothing is tracked"),
         (["ui", "none"], "'none'"),
-        (["record", "none", "-o", "none.jsonl"], "no trial of none"),
+        (["record", "none", "-o", "none.jsonl"], "there is no study 'none'"),
         (["simulate", "crosing"], "neither a file of recorded trials nor a family; choose synthetic, drawn, power_law"),
         (["simulate", "crossing", "--schedulers", "nobody"], "unknown scheduler 'nobody'"),
         (["simulate", "crossing", "--samplers", "nobody"], "sampler is 'nobody'"),
