@@ -366,6 +366,7 @@ def clean_and_attacked(row: Reproduced) -> tuple[float, float]:
     return head["clean"]["value"], head["attacks"][-1]["worst"]["value"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_all_rows_of_table_1_learn_at_tiny_scale(tmp_path):
     rows = reproduce(choose("table1", scale="tiny", device="cpu"), tmp_path, quiet())

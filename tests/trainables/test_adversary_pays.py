@@ -35,10 +35,7 @@ def test_twins_differ_in_their_adversary_alone(benchmark):
 
 @pytest.mark.parametrize(
     "trainable",
-    [
-        pytest.param("cf_amc_ssl", marks=pytest.mark.slow),
-        *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("pgd_emp_ssl", "robust_simclr")),
-    ],
+    [pytest.param(name, marks=pytest.mark.exhaustive) for name in ("cf_amc_ssl", "pgd_emp_ssl", "robust_simclr")],
 )
 def test_robustness_is_gained_at_equal_work(benchmark, trainable):
     found = benchmark.compare(trainable, 1, ("clean",))

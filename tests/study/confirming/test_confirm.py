@@ -304,6 +304,7 @@ def test_the_runs_of_a_confirmation_are_its_own(parent: StudyPaths, child: Study
     assert confirmed(read_mlflow(uri, "tiny-confirmed")).equals(confirmed(read_study(child)))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.xdist_group("ray")
 def test_autoattack_confirms_on_ray(parent: StudyPaths) -> None:

@@ -315,6 +315,7 @@ def test_a_trained_trial_ends_at_the_report_that_was_judged(tiny: Tiny) -> None:
     assert ended.metrics == read_events(begin_again.trial(0))[1]["metrics"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.xdist_group("ray")
 def test_on_ray_a_trial_waits_for_its_decision(tiny: Tiny) -> None:

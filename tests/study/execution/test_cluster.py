@@ -89,6 +89,7 @@ def test_each_trainable_holds_its_own_share(tiny: Tiny, nodes: set[str]) -> None
     assert beside, "trials ran side by side"
 
 
+@pytest.mark.exhaustive
 def test_auto_places_trials_as_it_has_measured(tiny: Tiny, nodes: set[str]) -> None:
     resources = {"gpus_per_trial": "auto", "cpus_per_trial": 0.5}
     paths = launch(tiny(SETTINGS, resources=resources, budget={"trials": 3}), console=console())

@@ -249,6 +249,7 @@ def test_when_tune_falls_over_it_is_started_again(
     assert "starting it again with the unfinished trials" in console.file.getvalue()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("cluster")
 def test_a_worker_that_rays_memory_monitor_kills_is_one_loss(
     tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch, assert_nothing_lost: Callable[..., Any]
@@ -273,7 +274,7 @@ def test_a_worker_that_rays_memory_monitor_kills_is_one_loss(
 
 
 @pytest.mark.usefixtures("cluster")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive), signal.SIGTERM])
 def test_a_signal_ends_the_study_in_order(
     tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
@@ -298,6 +299,7 @@ def test_a_signal_ends_the_study_in_order(
     assert resumed_epochs(paths.trial(0))[-1] >= 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("cluster")
 def test_a_disk_that_fills_up_under_a_worker_costs_no_attempt(
     tiny: Tiny,
@@ -329,6 +331,7 @@ def test_a_disk_that_fills_up_under_a_worker_costs_no_attempt(
     assert resumed_epochs(paths.trial(1))[-1] >= 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("cluster")
 def test_the_time_limit_needs_no_report(tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     def late(search: Search) -> float:
@@ -343,6 +346,7 @@ def test_the_time_limit_needs_no_report(tiny: Tiny, console: Console, monkeypatc
         assert read_events(folder)[-1] == end
 
 
+@pytest.mark.exhaustive
 def test_a_second_signal_ends_the_study_at_once(tiny: Tiny, console: Console, studies: Path) -> None:
     """The first waits for the trials' workers to end in order; one that does not is killed by the second."""
     config = tiny(settings=LONG, budget={"trials": 2}, resources={"max_concurrent": 1})
@@ -363,7 +367,7 @@ def test_a_second_signal_ends_the_study_at_once(tiny: Tiny, console: Console, st
         driver.wait()
     assert is_gone(worker)
     assert of_kind(paths.trial(0), ENDED) == []
-    resume("tiny", console=console)
+    resume("tiny", backend="inline", console=console)
     assert_whole(2)
     assert resumed_epochs(paths.trial(0))[-1] >= 2
 
@@ -383,7 +387,7 @@ def test_a_killed_driver_is_resumed_without_repetition(tiny: Tiny, console: Cons
         driver.kill()
         driver.wait()
     finished = paths.trial(0).events.read_bytes()
-    resume("tiny", console=console)
+    resume("tiny", backend="inline", console=console)
     assert_whole(3)
     assert paths.trial(0).events.read_bytes() == finished
     assert resumed_epochs(paths.trial(1))[-1] >= 2
