@@ -84,6 +84,7 @@ def epoch_report(epoch: int, quality: float) -> EpochReport:
         loss_pgd=3 * quality,
         epochs=REPORTS,
         probe_accuracy=0.5,
+        probe_pgd_accuracy=0.5 / 2,
         forward_equivalents=1000 * epoch,
         seconds=SLEEP_S * epoch,
     )
