@@ -38,6 +38,7 @@ def render(study: Study) -> str:
     )
     environment.filters |= {"href": _href}
     figures = {"pareto": pareto_figure(study), "parallel": parallel_figure(study), "curves": curves_figure(study)}
+    found = tables.headline_table(study)
     return environment.get_template("report.html.j2").render(
         study=study,
         facts=_facts(study),
@@ -45,8 +46,8 @@ def render(study: Study) -> str:
         best=_optimal(study),
         confirms=confirms(study),
         best_url=dict(zip(study.trials["number"].map(labels.trial_number), study.trials["mlflow_url"], strict=True)),
-        frontier=tables.headline_table(study),
-        nothing_found=tables.why_nothing_found(study),
+        frontier=found,
+        nothing_found=tables.why_nothing_found(study, found),
         shares=shares_table(study),
         trials=tables.trials_table(study),
         unfinished=tables.unfinished_table(study),

@@ -106,9 +106,9 @@ def headline_table(study: Study) -> Table:
     return confirmed_table(study) if confirms(study) else frontier_table(study)
 
 
-def why_nothing_found(study: Study) -> str:
-    """Why there is no frontier, in a sentence; "" if there is one."""
-    if headline_table(study).rows:
+def why_nothing_found(study: Study, found: Table) -> str:
+    """Why what was ``found``, the headline, is empty, in a sentence; "" if it is not."""
+    if found.rows:
         return ""
     beyond = study.trials.set_index("number")["violation"]
     beyond = beyond[beyond != ""]

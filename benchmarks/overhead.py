@@ -84,7 +84,7 @@ def epoch_report(epoch: int, quality: float) -> EpochReport:
         loss_pgd=3 * quality,
         epochs=REPORTS,
         probe_accuracy=0.5,
-        probe_pgd_accuracy=0.5 / 2,
+        probe_pgd_accuracy=0.25,
         forward_equivalents=1000 * epoch,
         seconds=SLEEP_S * epoch,
     )

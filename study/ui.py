@@ -54,7 +54,8 @@ def serve(uri: str, studies: Path, port: int) -> int:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight more processes, for judging language models
     }
     sys.stdout.flush()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     server = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
     try:
         return server.wait()

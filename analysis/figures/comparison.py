@@ -18,6 +18,7 @@ _COLUMNS = 2
 _PANEL = 320
 """Height in pixels."""
 _LEGEND = 40
+"""Likewise; there is as much room above it."""
 
 
 class Band(NamedTuple):
@@ -38,7 +39,8 @@ def comparison_figure(comparison: Comparison) -> go.Figure:
     schedulers do; of the hypervolume itself where there are none.
     """
     paired = any(one.scheduler == REFERENCE for one in comparison.series)
-    return _draw(compute(comparison), "Hypervolume above none, %" if paired else "Hypervolume, %")
+    title, sign = ("Hypervolume above none, %", "+") if paired else ("Hypervolume, %", "")
+    return _draw(compute(comparison), title, sign)
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
@@ -65,7 +67,7 @@ def _moments(one: Series, reference: Series | None) -> list[Interval]:
     return [difference(*pair) for pair in zip(found, zip(*reference.hypervolume, strict=True), strict=True)]
 
 
-def _draw(bands: tuple[Band, ...], title: str) -> go.Figure:
+def _draw(bands: tuple[Band, ...], title: str, sign: str) -> go.Figure:
     panels = list(dict.fromkeys(band.panel for band in bands))
     names = list(dict.fromkeys(band.scheduler for band in bands))
     colours = {name: QUALITATIVE[index % len(QUALITATIVE)] for index, name in enumerate(names)}
@@ -77,14 +79,14 @@ def _draw(bands: tuple[Band, ...], title: str) -> go.Figure:
     )
     for band in bands:
         row, column = divmod(panels.index(band.panel), columns)
-        for trace in _traces(band, colours[band.scheduler], named=band.panel == panels[0]):
+        for trace in _traces(band, colours[band.scheduler], sign, named=band.panel == panels[0]):
             figure.add_trace(trace, row=row + 1, col=column + 1)
     figure.update_xaxes(title_text="GPU-minutes")
-    figure.update_yaxes(title_text=title, tickformat="+.1f", zeroline=True)
+    figure.update_yaxes(title_text=title, tickformat=f"{sign}.1f", zeroline=True)
     return style(figure, height, legend={"orientation": "h", "x": 0, "y": -2 * _LEGEND / height, "yanchor": "top"})
 
 
-def _traces(band: Band, colour: str, *, named: bool) -> tuple[go.Scatter, go.Scatter]:
+def _traces(band: Band, colour: str, sign: str, *, named: bool) -> tuple[go.Scatter, go.Scatter]:
     outline = go.Scatter(
         x=np.concatenate([band.minutes, band.minutes[::-1]]),
         y=np.concatenate([band.high, band.low[::-1]]),
@@ -103,6 +105,6 @@ def _traces(band: Band, colour: str, *, named: bool) -> tuple[go.Scatter, go.Sca
         legendgroup=band.scheduler,
         showlegend=named,
         line={"color": colour, "width": 2},
-        hovertemplate=f"{band.scheduler}<br>%{{x:.0f}} GPU-minutes: %{{y:+.2f}}<extra></extra>",
+        hovertemplate=f"{band.scheduler}<br>%{{x:.0f}} GPU-minutes: %{{y:{sign}.2f}}<extra></extra>",
     )
     return outline, line

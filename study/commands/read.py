@@ -9,7 +9,7 @@ import typer
 
 from study.commands.app import app
 from study.commands.options import Name, Studies
-from study.commands.show import all_studies, counts, paths_of, print_front, print_rich, read, standing
+from study.commands.show import all_studies, counts, paths_of, print_headline, print_rich, read, standing
 from trainables.config import UserError
 
 
@@ -49,13 +49,14 @@ def front(
 
     if json and csv:
         raise UserError("--json and --csv exclude each other; choose one")
-    table = headline_table(read(name))
+    study = read(name)
+    table = headline_table(study)
     if json:
         typer.echo(table.values.to_json(orient="records", indent=2, double_precision=15))
     elif csv:
         typer.echo(table.csv(), nl=False)
     else:
-        print_front(paths_of(name))
+        print_headline(study, table)
         for child in confirmations_of(paths_of(name)):
             typer.echo(f"Confirmed on test images: study front {child}")
 

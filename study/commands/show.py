@@ -12,6 +12,7 @@ from trainables.config import UserError
 
 if TYPE_CHECKING:
     from analysis.runs import Study
+    from analysis.tables import Table
 
 _PIPED_WIDTH = 400
 """Columns where nobody's window limits them: tables are then whole."""
@@ -58,11 +59,17 @@ def print_outcome(paths: StudyPaths) -> None:
 
 
 def print_front(paths: StudyPaths) -> None:
-    from analysis.tables import headline_table, why_nothing_found
+    from analysis.tables import headline_table
 
     study = read(paths.name)
-    print_rich(headline_table(study).rich())
-    if nothing := why_nothing_found(study):
+    print_headline(study, headline_table(study))
+
+
+def print_headline(study: Study, found: Table) -> None:
+    from analysis.tables import why_nothing_found
+
+    print_rich(found.rich())
+    if nothing := why_nothing_found(study, found):
         typer.echo(nothing)
 
 

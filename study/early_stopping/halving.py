@@ -157,7 +157,12 @@ class Halving:
         return dict(sorted(self._finals.items()))
 
     def due(self, number: int, total: float, points: Sequence[Point]) -> list[tuple[float, Point]]:
-        """The rungs that the trial has reached and that hold no record of it yet, with the reports to be judged."""
+        """The rungs that the trial has reached and that hold no record of it yet, with the reports to be judged.
+
+        None for a trial that is ruled out: it was given up, and a process of it reports all the same.
+        """
+        if number in self._ruled_out:
+            return []
         bracket = Bracket.of(total, self._rule)
         reached = ((rung, bracket.rung(points, rung, self._rule.eta)) for rung in bracket.rungs)
         return [

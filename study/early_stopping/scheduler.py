@@ -81,9 +81,9 @@ class Scheduler:
         decided += [self.halving.judge(number, total, rung, point) for rung, point in due]
         if due:
             write_json(trial.rungs, {"total": total, "rungs": [asdict(decision) for decision in decided]})
-        ending = next((decision for decision in decided if decision.stop), None)
-        if ending is not None:
-            write_json(trial.stop, {"reason": _reason(ending)})
+        stopping = next((decision for decision in decided if decision.stop), None)
+        if stopping is not None:
+            write_json(trial.stop, {"reason": _reason(stopping)})
 
     def catch_up(self) -> None:
         """Learn from the trials that have ended since it was last asked how far their rungs foretold their ends."""

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from analysis import labels
 from analysis.runs import read_study
-from analysis.tables import frontier_table, trials_table, unfinished_table, why_nothing_found
+from analysis.tables import frontier_table, headline_table, trials_table, unfinished_table, why_nothing_found
 
 NewStudy = Callable[..., Any]
 
@@ -84,17 +84,22 @@ def test_tables_of_an_empty_study(new_study: NewStudy) -> None:
 
 def test_why_there_is_no_frontier(new_study: NewStudy) -> None:
     study = new_study(constraints={"trusted": True})
-    assert why_nothing_found(read_study(study.paths)).startswith("No trial has finished with all objectives measured")
+
+    def why() -> str:
+        read = read_study(study.paths)
+        return why_nothing_found(read, headline_table(read))
+
+    assert why().startswith("No trial has finished with all objectives measured")
     study.finished(0, 0.9, 0.5, trusted=0.0)
-    alone = why_nothing_found(read_study(study.paths))
+    alone = why()
     assert alone == (
         "There is no frontier, for the only finished trial does not keep the study's bounds; "
         "trial 0: its figures are not trusted."
     )
     study.finished(1, 0.9, 0.5, trusted=0.0)
-    assert "none of 2 finished trials keeps the study's bounds" in why_nothing_found(read_study(study.paths))
+    assert "none of 2 finished trials keeps the study's bounds" in why()
     study.finished(2, 0.8, 0.4, trusted=1.0)
-    assert why_nothing_found(read_study(study.paths)) == ""
+    assert why() == ""
 
 
 def test_trials_evaluated_on_different_numbers_of_images_are_told(new_study: NewStudy) -> None:

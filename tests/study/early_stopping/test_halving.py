@@ -79,6 +79,12 @@ def test_a_rung_asks_a_trial_once():
     assert halving.due(0, TOTAL, [point((0.1, 0.1), 300)]) == []
 
 
+def test_a_trial_that_was_given_up_and_still_reports_is_not_asked():
+    halving = taught()
+    halving.rule_out(0)
+    assert halving.due(0, TOTAL, [point((0.1, 0.1), LAST)]) == []
+
+
 @pytest.mark.parametrize("scores", [(math.nan, 0.2), (0.2, math.nan), (math.inf, 0.1)])
 def test_a_probe_that_is_no_number_is_neither_compared_nor_stopped(scores):
     halving = Halving(RULE, OWN)
