@@ -5,11 +5,12 @@ used again, report the same numbers, and log to the same kind of MLflow store: a
 ``platform`` is ``study launch`` but for its report; ``stock`` is Tune with its OptunaSearch, its own log files and its
 MLflowLoggerCallback. Repeats take turns. Unlike its neighbours this needs the whole platform, not torch alone.
 
-    python benchmarks/overhead.py --trials 40 --repeats 5 > results/overhead.json
+    python benchmarks/overhead.py --repeats 5 > results/overhead.json
 
 Slots are what a study pays for, so wall time is counted there: how long one stays without a trial or waits for a
-report to return. CPU time is of the driver, Ray and the workers together until MLflow has everything, without the
-server's own. The first trials of each run, which start the workers, do not count.
+report to return. Runs with few and with many reports a trial tell the two apart: what a further report costs is the
+report's, the rest the trial's. CPU time is of the driver, Ray and the workers together until MLflow has everything,
+without the server's own. The first trials of each run, which start the workers, do not count.
 """
 
 from __future__ import annotations
@@ -47,12 +48,14 @@ from study.samplers.by_name import make_sampler
 from trainables import trial as trials
 from trainables.metrics import Accuracy, AttackResult, Cost, EpochReport, HeadResult, TrialResult
 
-REPORTS = 10
-SLEEP_S = 0.005
-"""What stands for an epoch: short, so that all the rest is the platform's."""
+REPORTS = (10, 40)
+"""A trial's, in the two runs that are compared."""
+SLEEP_S = 0.05
+"""What stands for an epoch: short, but not so that two trials do nothing but wait for the driver's only thread."""
 CONCURRENT = 2
 WARM = 4
 """Trials of a run that are left out: they start the workers."""
+LOOK_S = 0.2
 SPACE = {
     "learning_rate": {"low": 0.05, "high": 1.0, "log": True},
     "crop_scale_min": {"low": 0.05, "high": 0.6},
@@ -67,7 +70,6 @@ SETTINGS = {
     "network.pre_feature": 32,
     "network.projector_hidden": 32,
     "network.embedding": 16,
-    "optimiser.epochs": REPORTS,
     "evaluation.check_images": 0,
 }
 
@@ -82,7 +84,7 @@ def epoch_report(epoch: int, quality: float) -> EpochReport:
         loss_clean=quality,
         loss_fgsm=2 * quality,
         loss_pgd=3 * quality,
-        epochs=REPORTS,
+        epochs=max(REPORTS),
         probe_accuracy=0.5,
         probe_pgd_accuracy=0.25,
         forward_equivalents=1000 * epoch,
@@ -113,29 +115,29 @@ def final_result(quality: float) -> TrialResult:
         classes=("0", "1"),
         image_size=8,
         device="CPU",
-        epochs=REPORTS,
+        epochs=max(REPORTS),
     )
 
 
-def idle_trial(quality: float, report: Callable[[EpochReport], None], marks: Path) -> TrialResult:
-    """Sleep and report, and leave in ``marks`` when it began and ended and how long its reports took."""
-    began, waited = time.time(), 0.0
-    for epoch in range(1, REPORTS + 1):
-        time.sleep(SLEEP_S)
+def idle_trial(quality: float, report: Callable[[EpochReport], None], marks: Path, reports: int) -> TrialResult:
+    """Sleep and report, and leave in ``marks`` when it ended and how long it slept."""
+    slept = 0.0
+    for epoch in range(1, reports + 1):
         before = time.monotonic()
+        time.sleep(SLEEP_S)
+        slept += time.monotonic() - before
         report(epoch_report(epoch, quality))
-        waited += time.monotonic() - before
     with open(marks, "a") as file:
-        file.write(json.dumps({"began": began, "ended": time.time(), "waited": waited}) + "\n")
+        file.write(json.dumps({"ended": time.time(), "slept": slept}) + "\n")
     return final_result(quality)
 
 
-def run_platform(folder: Path, marks: Path, uri: str, count: int) -> None:
+def run_platform(folder: Path, marks: Path, uri: str, count: int, reports: int) -> None:
     """``study launch``, its trials' training and its report left out."""
 
     def idle(config: dict[str, Any]) -> dict[str, Any]:
         def run(settings: Any, *, report: Callable[[EpochReport], None], **_: Any) -> TrialResult:
-            return idle_trial(min(1.0, settings.optimiser.learning_rate), report, marks)
+            return idle_trial(min(1.0, settings.optimiser.learning_rate), report, marks, reports)
 
         trials.run = run
         return run_on_ray(config)
@@ -144,7 +146,7 @@ def run_platform(folder: Path, marks: Path, uri: str, count: int) -> None:
         {
             "name": "overhead",
             "trainables": ["cf_amc_ssl"],
-            "settings": SETTINGS,
+            "settings": SETTINGS | {"optimiser.epochs": reports},
             "space": {"unlisted": "fixed", **SPACE},
             "budget": {"trials": count},
             "resources": {"max_concurrent": CONCURRENT, "gpus_per_trial": 0},
@@ -156,13 +158,13 @@ def run_platform(folder: Path, marks: Path, uri: str, count: int) -> None:
     launching.launch(config, console=Console(file=StringIO()))
 
 
-def run_stock(folder: Path, marks: Path, uri: str, count: int) -> None:
+def run_stock(folder: Path, marks: Path, uri: str, count: int, reports: int) -> None:
     """Tune as its documentation puts the three together."""
 
     def idle(config: dict[str, Any]) -> None:
         quality = config["learning_rate"]
         objectives = {"clean_accuracy": quality, "pgd_accuracy": quality / 3}  # Tune wants them in every report
-        result = idle_trial(quality, lambda report: tune.report(report.metrics() | objectives), marks)
+        result = idle_trial(quality, lambda report: tune.report(report.metrics() | objectives), marks, reports)
         tune.report(result.metrics())
 
     space = {
@@ -195,38 +197,61 @@ def run_stock(folder: Path, marks: Path, uri: str, count: int) -> None:
     ).fit()
 
 
-PLATFORMS: dict[str, Callable[[Path, Path, str, int], None]] = {"platform": run_platform, "stock": run_stock}
+PLATFORMS: dict[str, Callable[[Path, Path, str, int, int], None]] = {"platform": run_platform, "stock": run_stock}
 
 
-def cpu_seconds(root: int) -> float:
-    """User and system time of a process and its descendants, those that have ended included."""
-    parents, used = {}, {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:  # it ended just now
-                continue
-            parents[int(entry.name)] = int(fields[1])
-            used[int(entry.name)] = sum(map(int, fields[11:15]))
-    family = {root}
-    while grown := {pid for pid, parent in parents.items() if parent in family} - family:
-        family |= grown
-    return sum(used.get(pid, 0) for pid in family) / os.sysconf("SC_CLK_TCK")
+class Usage:
+    """CPU time of processes and their descendants, as long as somebody looks: some end and nobody adds them up."""
+
+    def __init__(self) -> None:
+        self._parents: dict[int, int] = {}
+        self._ticks: dict[int, int] = {}
+
+    def look(self) -> None:
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                except OSError:  # it ended just now
+                    continue
+                self._parents[int(entry.name)] = int(fields[1])
+                self._ticks[int(entry.name)] = sum(map(int, fields[11:13]))
+
+    def seconds(self, root: int) -> float:
+        """User and system time of ``root`` and what it has started, as it was when last looked at."""
+        family = {root}
+        while grown := {pid for pid, parent in self._parents.items() if parent in family} - family:
+            family |= grown
+        return sum(self._ticks.get(pid, 0) for pid in family) / os.sysconf("SC_CLK_TCK")
 
 
-class Warming(threading.Thread):
-    """Notes the CPU time used when the first ``WARM`` trials have ended."""
+class Meter(threading.Thread):
+    """Looks at the CPU time used, of all and of the MLflow server, once the first ``WARM`` trials have ended."""
 
-    def __init__(self, marks: Path, used: Callable[[], float], serving: Callable[[], float]) -> None:
+    def __init__(self, marks: Path, server: int | None) -> None:
         super().__init__(daemon=True)
-        self.used_before = self.server_before = float("nan")
-        self._marks, self._used, self._serving = marks, used, serving
+        self._marks, self._server = marks, server
+        self._usage, self._over = Usage(), threading.Event()
+        self._before: tuple[float, float] | None = None
 
     def run(self) -> None:
-        while len(read_marks(self._marks)) < WARM:
-            time.sleep(0.02)
-        self.used_before, self.server_before = self._used(), self._serving()
+        while not self._over.wait(LOOK_S):
+            self._usage.look()
+            if self._before is None and len(read_marks(self._marks)) >= WARM:
+                self._before = self._used()
+
+    def stop(self) -> tuple[float, float]:
+        """Seconds since then: of all but the server, and of the server."""
+        self._over.set()
+        self.join()
+        self._usage.look()
+        assert self._before is not None, f"fewer than {WARM} trials have ended"
+        ours, serving = (after - before for after, before in zip(self._used(), self._before, strict=True))
+        return ours, serving
+
+    def _used(self) -> tuple[float, float]:
+        serving = 0.0 if self._server is None else self._usage.seconds(self._server)
+        return self._usage.seconds(os.getpid()) - serving, serving
 
 
 def read_marks(marks: Path) -> list[dict[str, float]]:
@@ -241,9 +266,6 @@ class Store:
 
     uri: str
     pid: int | None = None
-
-    def cpu_seconds(self) -> float:
-        return 0.0 if self.pid is None else cpu_seconds(self.pid)
 
 
 @contextmanager
@@ -266,47 +288,48 @@ def server(folder: Path) -> Iterator[Store]:
 STORES = {"sqlite": sqlite_file, "server": server}
 
 
-def measure(name: str, store_name: str, count: int) -> dict[str, float]:
-    """One run of ``count`` trials; seconds but for ``report_ms``."""
+def measure(name: str, store_name: str, count: int, reports: int) -> dict[str, float]:
+    """One run of ``count`` trials; seconds, of slots, CPU and wall."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         os.chdir(folder)
         marks = folder / "marks.jsonl"
         with STORES[store_name](folder) as store:
-
-            def used() -> float:
-                return cpu_seconds(os.getpid()) - store.cpu_seconds()
-
-            warming = Warming(marks, used, store.cpu_seconds)
-            warming.start()
+            meter = Meter(marks, store.pid)
+            meter.start()
             load_before = os.getloadavg()[0]
-            PLATFORMS[name](folder, marks, store.uri, count)
-            returned, cpu = time.time(), used()
-            warming.join()
-            serving = store.cpu_seconds() - warming.server_before
-            check_stored(store.uri, count)
+            PLATFORMS[name](folder, marks, store.uri, count, reports)
+            returned = time.time()
+            cpu, serving = meter.stop()
+            check_stored(store.uri, count, reports)
         os.chdir("/")
-        return figures(read_marks(marks), cpu - warming.used_before) | {
-            "drain_s": returned - read_marks(marks)[-1]["ended"],
-            "server_trial_cpu_s": serving / (count - WARM),
+        ended = read_marks(marks)
+        return {
+            "slot_s": slot_seconds(ended),
+            "cpu_s": cpu / (count - WARM),
+            "server_cpu_s": serving / (count - WARM),
+            "drain_s": returned - ended[-1]["ended"],
             "load": (load_before + os.getloadavg()[0]) / 2,
         }
 
 
-def figures(marks: list[dict[str, float]], cpu: float) -> dict[str, float]:
-    """Of the trials after the first ``WARM``, by the slots that they share."""
+def slot_seconds(marks: list[dict[str, float]]) -> float:
+    """How long slots did not train, for each of the trials after the first ``WARM``."""
     counted = marks[WARM:]
     slots = CONCURRENT * (marks[-1]["ended"] - marks[WARM - 1]["ended"])
-    working = sum(mark["ended"] - mark["began"] - mark["waited"] for mark in counted)
-    waited = sum(mark["waited"] for mark in counted)
-    return {
-        "trial_s": (slots - working) / len(counted),
-        "report_ms": 1000 * waited / (len(counted) * REPORTS),
-        "trial_cpu_s": cpu / len(counted),
-    }
+    return (slots - sum(mark["slept"] for mark in counted)) / len(counted)
 
 
-def check_stored(uri: str, count: int) -> None:
+def costs(few: dict[str, float], many: dict[str, float]) -> dict[str, float]:
+    """What a trial and what a report costs, from a run with few and one with many reports a trial."""
+    found = {}
+    for name in ("slot_s", "cpu_s", "server_cpu_s"):
+        report = (many[name] - few[name]) / (REPORTS[1] - REPORTS[0])
+        found |= {f"trial_{name}": few[name] - REPORTS[0] * report, f"report_{name}": report}
+    return found | {name: (few[name] + many[name]) / 2 for name in ("drain_s", "load")}
+
+
+def check_stored(uri: str, count: int, reports: int) -> None:
     """MLflow has every number of every trial."""
     client = MlflowClient(uri, uri)
     experiment = client.get_experiment_by_name("overhead")
@@ -314,7 +337,7 @@ def check_stored(uri: str, count: int) -> None:
     assert len(runs) == count, f"{len(runs)} of {count} runs"
     for run in runs:
         steps = {metric.step for metric in client.get_metric_history(run.info.run_id, "train/loss")}
-        assert len(steps) >= REPORTS, f"{len(steps)} of {REPORTS} reports"
+        assert len(steps) >= reports, f"{len(steps)} of {reports} reports"
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -338,7 +361,7 @@ def spread(values: list[float]) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--stores", nargs="+", choices=STORES, default=list(STORES))
     options = parser.parse_args()
@@ -347,7 +370,8 @@ def main() -> None:
         for repeat in range(options.repeats):
             for store in options.stores:
                 for name in PLATFORMS if repeat % 2 else reversed(PLATFORMS):
-                    runs.append({"platform": name, "store": store, "figures": measure(name, store, options.trials)})
+                    few, many = (measure(name, store, options.trials, reports) for reports in REPORTS)
+                    runs.append({"platform": name, "store": store, "figures": costs(few, many)})
                     print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
     settings = {name: getattr(options, name) for name in ("trials", "repeats")}
     settings |= {"reports": REPORTS, "concurrent": CONCURRENT, "sleep_s": SLEEP_S, "cores": os.cpu_count()}

@@ -7,6 +7,7 @@ takes over knows who was compared with whom, asks no rung twice, and decides as 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
@@ -48,7 +49,10 @@ def total_on(space: SearchSpace) -> Total:
 
 
 class Scheduler:
-    """Hears of each report and writes into the trial's folder whether it is to end there."""
+    """Hears of each report and writes into the trial's folder whether it is to end there.
+
+    Reports and ends may come from different threads.
+    """
 
     def __init__(self, paths: StudyPaths, rule: Rule, objectives: Sequence[str], bounds: Bounds, total: Total) -> None:
         """Use ``open``. ``objectives``: those of the study; trials are compared by the accuracies among them.
@@ -56,6 +60,7 @@ class Scheduler:
         ``bounds``: its constraints; a trial that breaks one stands on no frontier and beats nobody.
         """
         self._paths, self._bounds, self._total = paths, bounds, total
+        self._lock = threading.Lock()
         self._heard: set[int] = set()
         self._accuracies = tuple(name for name in objectives if name in _PROBES)
         self._probes = tuple(dict.fromkeys(_PROBES[name] for name in self._accuracies))
@@ -74,23 +79,27 @@ class Scheduler:
 
     def reported(self, number: int) -> None:
         """Judge trial ``number`` at the rungs that it has reached; to be called before it goes on."""
-        trial = self._paths.trial(number)
+        with self._lock:
+            self._judge(self._paths.trial(number))
+
+    def catch_up(self) -> None:
+        """Learn from the trials that have ended since it was last asked how far their rungs foretold their ends."""
+        with self._lock:
+            for trial in self._paths.each_trial():
+                if trial.number not in self._heard and (end := ending(trial)) is not None:
+                    self._heard.add(trial.number)
+                    self._learn(trial, end)
+
+    def _judge(self, trial: TrialPaths) -> None:
         total = self._total_of(trial)
-        decided = self._decisions.setdefault(number, [])
-        due = self.halving.due(number, total, self._points(trial))
-        decided += [self.halving.judge(number, total, rung, point) for rung, point in due]
+        decided = self._decisions.setdefault(trial.number, [])
+        due = self.halving.due(trial.number, total, self._points(trial))
+        decided += [self.halving.judge(trial.number, total, rung, point) for rung, point in due]
         if due:
             write_json(trial.rungs, {"total": total, "rungs": [asdict(decision) for decision in decided]})
         stopping = next((decision for decision in decided if decision.stop), None)
         if stopping is not None:
             write_json(trial.stop, {"reason": _reason(stopping)})
-
-    def catch_up(self) -> None:
-        """Learn from the trials that have ended since it was last asked how far their rungs foretold their ends."""
-        for trial in self._paths.each_trial():
-            if trial.number not in self._heard and (end := ending(trial)) is not None:
-                self._heard.add(trial.number)
-                self._learn(trial, end)
 
     def _learn(self, trial: TrialPaths, end: Mapping[str, Any]) -> None:
         finished = end["status"] == TrialStatus.FINISHED

@@ -68,8 +68,9 @@ class Progress:
         if self._live:
             self._draw(search)
             return
-        trial = next(trial for trial in search.trials() if trial.number == number)
-        optimal = number in {best.number for best in search.frontier()}
+        trials = search.trials()
+        trial = next(trial for trial in trials if trial.number == number)
+        optimal = number in {best.number for best in search.frontier(trials)}
         beyond = violation(self._config.constraints, metrics_of(trial))
         self._console.print(trial_line(trial, optimal, beyond), highlight=False, soft_wrap=True)
 

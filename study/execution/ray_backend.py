@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 import traceback
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -20,14 +21,15 @@ from ray.tune.search import Searcher
 from study.execution.interrupts import interruptible
 from study.execution.ray_cluster import resources
 from study.execution.ray_losses import cause_of, excuse_of, memory_kills_are_losses, out_of_room, read_error
+from study.execution.ray_workers import idle_workers_are_kept
 from study.execution.session import Session
 from study.execution.worker import resources_of, run_on_ray
 from study.files.disk import full_disk
 from study.search.losses import newest_attempt
 from study.search.searcher import Assignment
 
-PATIENCE_S = 0.5
-"""How long Tune's loop waits for a suggestion; a sampler that thinks longer does so beside the running trials."""
+IDLE_PATIENCE_S = 0.5
+"""How long Tune's loop waits for the sampler while no trial runs: it would sleep longer. Running trials need it."""
 
 _ASKED_AHEAD = 10_000
 """Tune takes as many trials as it is given, whether or not the first has started; the searcher knows when to stop."""
@@ -40,7 +42,7 @@ def run(session: Session) -> None:
     """
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     failures, ended = 0, _ended(session)
-    with interruptible(session.interrupt), memory_kills_are_losses():
+    with interruptible(session.interrupt), memory_kills_are_losses(), idle_workers_are_kept():
         while not session.over():
             try:
                 _fit(session)
@@ -57,12 +59,12 @@ def run(session: Session) -> None:
 
 
 def _fit(session: Session) -> None:
-    searcher = _Searcher(session)
+    books = Books()
     try:
         tune.Tuner(
             tune.with_resources(run_on_ray, resources_of),
             tune_config=tune.TuneConfig(
-                search_alg=searcher,
+                search_alg=_Searcher(session, books),
                 num_samples=-1,
                 max_concurrent_trials=_ASKED_AHEAD,
                 reuse_actors=True,
@@ -70,15 +72,58 @@ def _fit(session: Session) -> None:
             run_config=tune.RunConfig(
                 name="ray",
                 storage_path=str(session.paths.root),
-                stop=_Stopper(session),
-                callbacks=[_Callback(session)],
+                stop=_Stopper(session, books),
+                callbacks=[_Callback(session, books)],
                 failure_config=tune.FailureConfig(max_failures=-1),  # losses are counted in the trial's folder
                 verbose=0,
             ),
         ).fit()
+        books.close()
     finally:
-        searcher.shutdown()
+        books.shutdown()
         shutil.rmtree(session.paths.root / "ray", ignore_errors=True)
+
+
+class Books:
+    """Asks for trials and enters their ends beside Tune's loop, on which the running trials wait.
+
+    Either takes longer than all else that the driver does between two reports. Ends are entered one after the other,
+    and a trial is asked for when those before it are entered; a sampler that thinks holds up no end.
+    """
+
+    def __init__(self) -> None:
+        self._asks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask")
+        self._ends = ThreadPoolExecutor(max_workers=1, thread_name_prefix="end")
+        self._entries: list[Future[None]] = []
+
+    def ask(self, draw: Callable[[], Assignment | None]) -> Future[Assignment | None]:
+        """What ``draw`` returns or raises."""
+        entries = tuple(self._entries)
+
+        def informed() -> Assignment | None:
+            wait(entries)
+            return draw()
+
+        return self._asks.submit(informed)
+
+    def enter(self, end: Callable[[], None]) -> None:
+        """Call ``end``; what it raises ``check`` raises."""
+        self._entries.append(self._ends.submit(end))
+
+    def check(self) -> None:
+        """Raise what an end raised that is entered."""
+        while self._entries and self._entries[0].done():
+            self._entries.pop(0).result()
+
+    def close(self) -> None:
+        """Return when everything is entered; raise what was raised."""
+        self.shutdown()
+        self.check()
+
+    def shutdown(self) -> None:
+        """Return when everything is entered, whatever was raised."""
+        self._asks.shutdown()
+        self._ends.shutdown()
 
 
 class _Unpickled:
@@ -89,12 +134,11 @@ class _Unpickled:
 
 
 class _Searcher(_Unpickled, Searcher):
-    """Hands the session's trials to Tune; slow samplers think in a thread of their own."""
+    """Hands the session's trials to Tune; the sampler thinks beside the running trials."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, books: Books) -> None:
         super().__init__(metric=None, mode=None)
-        self._session = session
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask")
+        self._session, self._books = session, books
         self._asked: Future[Assignment | None] | None = None
         self._running: dict[str, str] = {}
 
@@ -105,8 +149,8 @@ class _Searcher(_Unpickled, Searcher):
             now = here.get("CPU", 0.0), here.get("GPU", 0.0)
             if not self._session.allotment.has_room(self._running.values(), now):
                 return None
-            self._asked = self._thread.submit(self._session.next)
-        if not wait([self._asked], timeout=PATIENCE_S).done:
+            self._asked = self._books.ask(self._session.next)
+        if not wait([self._asked], timeout=0 if self._running else IDLE_PATIENCE_S).done:
             return None
         asked, self._asked = self._asked, None
         assignment = asked.result()
@@ -121,9 +165,6 @@ class _Searcher(_Unpickled, Searcher):
 
     def save(self, checkpoint_path: str) -> None:
         """Optuna's storage has it all."""
-
-    def shutdown(self) -> None:
-        self._thread.shutdown()
 
     def _config(self, assignment: Assignment) -> dict[str, Any]:
         share = self._session.allotment.of(assignment.trainable)
@@ -144,17 +185,17 @@ class _Searcher(_Unpickled, Searcher):
 class _Callback(_Unpickled, tune.Callback):
     """Tells the session what Tune hears."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, books: Books) -> None:
+        self._session, self._books = session, books
 
     def on_trial_result(self, trial: Trial, **_info: Any) -> None:  # type: ignore[override]
         self._session.reported(trial.config["number"])
 
     def on_trial_complete(self, trial: Trial, **_info: Any) -> None:  # type: ignore[override]
-        self._session.ended(trial.config["number"], lost="the worker ended without a result")
+        self._ended(trial, "the worker ended without a result")
 
     def on_trial_error(self, trial: Trial, **_info: Any) -> None:  # type: ignore[override]
-        self._session.ended(trial.config["number"], lost=cause_of(read_error(trial)))
+        self._ended(trial, cause_of(read_error(trial)))
 
     def on_trial_recover(self, trial: Trial, **_info: Any) -> None:  # type: ignore[override]
         number, error = trial.config["number"], read_error(trial)
@@ -165,17 +206,22 @@ class _Callback(_Unpickled, tune.Callback):
         if self._session.lost(number, cause_of(error), excuse=excuse_of(error, node)):
             trial.max_failures = 0  # Tune's next attempt finds the end in the folder, or cannot even begin
 
+    def _ended(self, trial: Trial, lost: str) -> None:
+        number = trial.config["number"]
+        self._books.enter(lambda: self._session.ended(number, lost=lost))
+
 
 class _Stopper(_Unpickled, tune.Stopper):
     """Ends all trials when the session is over, whether or not they report."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, books: Books) -> None:
+        self._session, self._books = session, books
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
         return False
 
     def stop_all(self) -> bool:
+        self._books.check()
         return self._session.over()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -240,9 +240,16 @@ class Search:
         """Every trial of this study in order; what only its sampler knows of is not among them."""
         return [trial for trial in self._study.get_trials(deepcopy=False) if is_own(trial)]
 
-    def frontier(self) -> list[FrozenTrial]:
-        """The finished trials within the study's bounds that no other dominates, in order, by what they measured."""
-        return frontier(self.trials(), self._config.objectives_with_directions, self._config.constraints)
+    def frontier(self, trials: Sequence[FrozenTrial] | None = None) -> list[FrozenTrial]:
+        """The finished ones within the study's bounds that no other dominates, in order, by what they measured.
+
+        Among ``trials``, if somebody has just read them.
+        """
+        return frontier(
+            self.trials() if trials is None else trials,
+            self._config.objectives_with_directions,
+            self._config.constraints,
+        )
 
     def _observe(self) -> None:
         """Let the sampler know what other studies found, once."""
@@ -367,7 +374,9 @@ class Search:
         return Trial(self._study, self._frozen(number)._trial_id)
 
     def _frozen(self, number: int) -> FrozenTrial:
-        return self._study.get_trials(deepcopy=False)[number]
+        """One trial; all of them would cost a query for each that has not ended."""
+        storage = self._study._storage  # which remembers ended trials, unlike the one beneath it
+        return storage.get_trial(storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number))
 
     def _mark(self, trial: FrozenTrial, **attributes: Any) -> None:
         for name, value in attributes.items():

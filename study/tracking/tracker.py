@@ -19,6 +19,8 @@ from study.tracking.view import read_manifest
 
 __all__ = ["SyncSummary", "Tracker", "TrackingError", "check_tracking", "redact", "run_url", "sync"]
 
+EVERY_S = 1.0
+"""MLflow hears of changes at most so often: to tell it costs more than most of them do."""
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 _log = logging.getLogger(__name__)
@@ -91,6 +93,7 @@ class Tracker:
                 if final:
                     self.complete = True
                     return
+                self._closed.wait(EVERY_S)
             elif final and self._given_up:
                 return
             else:

@@ -14,7 +14,7 @@ from analysis.layout import study_paths
 from analysis.runs import read_study
 from study.config import StudyConfig
 from study.execution import ray_backend, ray_cluster
-from study.execution.ray_backend import _Searcher
+from study.execution.ray_backend import Books, _Searcher
 from study.execution.session import Session
 from study.launch import launch
 from study.resources.allotment import Share, allotment
@@ -43,13 +43,44 @@ def test_a_suggestion_that_takes_long_is_asked_for_once_and_fetched_later(
 ) -> None:
     monkeypatch.setattr(ray_backend, "resources", lambda: {"CPU": 1.0})
     session: Any = _Thinking(study_paths("tiny"), tiny())
-    searcher = _Searcher(session)
+    books = Books()
+    searcher = _Searcher(session, books)
     assert searcher.suggest("a") is None
     assert searcher.suggest("a") is None
     assert session.asked == 1
     session.allowed.set()
+    books.close()
     assert searcher.suggest("a")["number"] == 7
-    searcher.shutdown()
+
+
+def test_a_trial_is_asked_for_when_the_ends_before_it_are_entered() -> None:
+    books, allowed, order = Books(), threading.Event(), []
+
+    def end(number: int) -> None:
+        allowed.wait()
+        order.append(number)
+
+    def draw() -> None:
+        order.append("asked")
+
+    books.enter(lambda: end(1))
+    books.enter(lambda: end(2))
+    books.ask(draw)
+    allowed.set()
+    books.close()
+    assert order == [1, 2, "asked"]
+
+
+def test_what_an_end_raises_is_raised_beside_it() -> None:
+    def raises() -> None:
+        raise OSError("no space left")
+
+    books = Books()
+    books.enter(raises)
+    books.shutdown()
+    with pytest.raises(OSError, match="no space"):
+        books.check()
+    books.close()  # once
 
 
 @pytest.mark.slow
