@@ -13,8 +13,9 @@ from torch import Tensor
 
 GOLDEN = Path(__file__).parent / "golden"
 
-# A shell's background jobs ignore Ctrl-C, and so would all that the tests start and then interrupt.
+# A shell's background jobs ignore Ctrl-C or a closed terminal, and so would all that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
