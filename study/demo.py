@@ -13,7 +13,7 @@ from study.execution.executor import Backend
 from study.launch import launch
 
 SEEDS = 2
-CONFIGURATIONS = 3
+CONFIGURATIONS = 2
 AUTO_ATTACK_IMAGES = 40
 """Of the 359 test images, a stratified draw, four a digit: on all of them it would take longer than the search."""
 
