@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -30,6 +31,9 @@ from study.search.searcher import Assignment
 
 IDLE_PATIENCE_S = 0.5
 """How long Tune's loop waits for the sampler while no trial runs: it would sleep longer. Running trials need it."""
+
+LOOK_S = 1.0
+"""So often the cluster is asked what it has: nodes come and go."""
 
 _ASKED_AHEAD = 10_000
 """Tune takes as many trials as it is given, whether or not the first has started; the searcher knows when to stop."""
@@ -141,13 +145,12 @@ class _Searcher(_Unpickled, Searcher):
         self._session, self._books = session, books
         self._asked: Future[Assignment | None] | None = None
         self._running: dict[str, str] = {}
+        self._room, self._look_again = (0.0, 0.0), 0.0
 
     def suggest(self, trial_id: str) -> Any:
         """A trial's config, ``FINISHED``, or ``None`` while the sampler thinks or no trial would find room."""
         if self._asked is None:
-            here = resources()
-            now = here.get("CPU", 0.0), here.get("GPU", 0.0)
-            if not self._session.allotment.has_room(self._running.values(), now):
+            if not self._session.allotment.has_room(self._running.values(), self._cluster()):
                 return None
             self._asked = self._books.ask(self._session.next)
         if not wait([self._asked], timeout=0 if self._running else IDLE_PATIENCE_S).done:
@@ -165,6 +168,13 @@ class _Searcher(_Unpickled, Searcher):
 
     def save(self, checkpoint_path: str) -> None:
         """Optuna's storage has it all."""
+
+    def _cluster(self) -> tuple[float, float]:
+        """Its cores and GPUs, as they were ``LOOK_S`` ago at most: Tune wants a suggestion after every report."""
+        if time.monotonic() >= self._look_again:
+            here = resources()
+            self._room, self._look_again = (here.get("CPU", 0.0), here.get("GPU", 0.0)), time.monotonic() + LOOK_S
+        return self._room
 
     def _config(self, assignment: Assignment) -> dict[str, Any]:
         share = self._session.allotment.of(assignment.trainable)
