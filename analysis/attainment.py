@@ -38,13 +38,16 @@ class Attainment(NamedTuple):
     seeds: bool
     """Whether the runs are a confirmation's seeds; else they are resamples of a search's images."""
 
-    @property
-    def words(self) -> str:
-        """``attained by 25, 50, 75 % of 3 seeds``."""
-        levels = ", ".join(map(str, LEVELS))
-        runs = "seed" if self.seeds else "resample of the images"
-        many = runs.replace("seed", "seeds").replace("resample ", "resamples ")
-        return f"attained by {levels} % of {self.runs} {runs if self.runs == 1 else many}"
+    def words(self, level: int) -> str:
+        """``attained by 50 % of 3 seeds (at least 2)``."""
+        what = "seeds" if self.seeds else "resamples of the images"
+        least = f" (at least {needed(level, self.runs)})" if self.seeds else ""
+        return f"attained by {level} % of {self.runs} {what}{least}"
+
+
+def needed(percent: float, runs: int) -> int:
+    """How many of ``runs`` are ``percent`` of them, at least one."""
+    return max(1, math.ceil(percent / 100 * runs - _WHOLE))
 
 
 def attainment(study: Study, metrics: tuple[str, str]) -> Attainment | None:
@@ -74,12 +77,12 @@ def surface(runs: Sequence[ArrayLike], percent: float, directions: Sequence[Dire
     width = len(directions)
     sound = [rows[np.isfinite(rows).all(axis=1)] for rows in (_rows(run, width) for run in runs)]
     filled = [rows for rows in sound if len(rows)]
-    needed = max(1, math.ceil(percent / 100 * len(runs) - _WHOLE))
-    if len(filled) < needed:
+    least = needed(percent, len(runs))
+    if len(filled) < least:
         return np.empty((0, width))
     signs = np.where([direction == "maximize" for direction in directions], -1.0, 1.0)
     which = np.repeat(np.arange(len(filled)), [len(rows) for rows in filled])
-    levels = [100 * needed / len(filled)]
+    levels = [100 * least / len(filled)]
     found = moocore.eaf(np.concatenate(filled) * signs, which, percentiles=levels)[:, :-1] * signs
     return np.asarray(found[np.lexsort(found.T[::-1])])
 

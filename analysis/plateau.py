@@ -40,7 +40,7 @@ LIKELY, UNLIKELY = 0.5, 0.1
 """Chances from which more budget is likely, and up to which it is unlikely, to pay."""
 FEWEST = 25
 """With fewer trials the shuffled half is too short to tell anything."""
-_ORDERS = 1000
+_ORDERS = 400
 _SEED = 0
 _TIE = 1e-12
 
@@ -74,7 +74,7 @@ class Plateau:
     def sentence(self) -> str:
         """For people, with the figures it rests on."""
         more = f"{self.trials // 4} more trials"
-        worth = f"{WORTH:.0%} or more to the hypervolume"
+        worth = f"{WORTH * 100:g} % or more to the hypervolume"
         recent = f"the last {self.trials // 5} added {labels.percent(self.recent_gain)} %"
         if self.climbing:
             return f"The search is still climbing: {recent}, more than by chance, so {more} are likely to pay."
@@ -106,9 +106,10 @@ def plateau(values: NDArray[np.float64]) -> Plateau:
     before, recent = _frontier(values[:-half]), values[-half:]
     rng = np.random.default_rng(_SEED)
     total = _volume(before, recent)
-    gained = 1 - _volume(before, recent[:-fifth]) / total
+    unit = total or 1.0
+    gained = (total - _volume(before, recent[:-fifth])) / unit
     orders = (rng.permutation(half)[fifth:] for _ in range(_ORDERS))
-    shuffled = np.array([1 - _volume(before, recent[kept]) / total for kept in orders])
+    shuffled = np.array([(total - _volume(before, recent[kept])) / unit for kept in orders])
     return Plateau(
         trials=len(values),
         recent_gain=float(gained),

@@ -88,7 +88,10 @@ def with_costs(study: Study) -> pd.DataFrame:
     """
     trials = study.trials.copy()
     minutes_a_second = trials["gpu_share"].fillna(1.0) / 60.0
-    while_training = ((GPU_MINUTES, TRAIN_SECONDS, minutes_a_second), (FORWARD_EQUIVALENTS, TRAIN_FORWARD_EQUIVALENTS, 1))
+    while_training = (
+        (GPU_MINUTES, TRAIN_SECONDS, minutes_a_second),
+        (FORWARD_EQUIVALENTS, TRAIN_FORWARD_EQUIVALENTS, 1),
+    )
     for cost, trained, factor in while_training:
         if trained in trials:
             trials[cost] = trials[cost].fillna(trials[trained] * factor)

@@ -66,8 +66,9 @@ def pareto_figure(study: Study) -> go.Figure | None:
     return None if plot.points.empty else _draw(plot)
 
 
-def compute(study: Study) -> ParetoPlot:
-    x, y = plane(study)
+def compute(study: Study, axes: tuple[Axis, Axis] | None = None) -> ParetoPlot:
+    """Over ``axes``, or ``plane``'s."""
+    x, y = axes or plane(study)
     trials = study.finished
     trials = trials[np.isfinite(trials[[x.metric, y.metric]].to_numpy(dtype=float)).all(axis=1)]
     colour = _colour(study, trials, (x.metric, y.metric))
