@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import moocore
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.confirmed import confirms
@@ -106,7 +105,6 @@ def _resamples(study: Study, metrics: tuple[str, str], directions: Sequence[Dire
     found = candidates(study, metrics)
     if not found:
         return []
-    trials = pd.concat(found.values())
-    best = trials["id"][non_dominated(trials[list(metrics)].to_numpy(dtype=float), directions)]
-    chosen = {name: found[name] for name in best}
-    return list(resample(chosen, metrics, RESAMPLES).values)
+    best = non_dominated(np.concatenate([candidate.values for candidate in found]), directions)
+    chosen = [candidate for candidate, kept in zip(found, best, strict=True) if kept]
+    return list(resample(chosen, metrics, RESAMPLES))

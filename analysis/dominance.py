@@ -25,9 +25,9 @@ def chances(study: Study, metrics: Sequence[str] = ()) -> dict[str, float]:
     with one seed, so its probability is of the network that it trained, not of its configuration.
     """
     names = list(metrics or study.objectives)
-    drawn = resample(candidates(study, names), names)
-    shares = share_non_dominated(drawn.values, [OBJECTIVES[name] for name in names])
-    return dict(zip(drawn.names, shares.tolist(), strict=True))
+    found = candidates(study, names)
+    shares = share_non_dominated(resample(found, names), [OBJECTIVES[name] for name in names])
+    return dict(zip([candidate.name for candidate in found], shares.tolist(), strict=True))
 
 
 def share_non_dominated(values: NDArray[np.float64], directions: Sequence[Direction]) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from analysis import labels
 from analysis.confirmed import EVALUATION_IMAGES, confirms
-from analysis.runs import PARAM, Study, number_or_nan
+from analysis.runs import PARAM, Study
 from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, AUTO_ATTACK_IMAGES
 
 DRAWS = 2000
@@ -35,57 +35,60 @@ SEED = 0
 _JEFFREYS = 0.5
 
 
-class Resampled(NamedTuple):
-    """``values`` (draws, candidates, metrics), in the order of ``names`` and of the metrics asked for."""
+class Candidate(NamedTuple):
+    """``values`` (seeds, metrics); ``images`` (metrics,): the fewest that a seed was measured on, NaN if unknown."""
 
-    names: tuple[str, ...]
+    name: str
     values: NDArray[np.float64]
+    images: NDArray[np.float64]
 
 
-def candidates(study: Study, metrics: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Rows of ``Study.trials`` by candidate: a configuration's seeds, or one trial by its id.
+def candidates(study: Study, metrics: Sequence[str]) -> list[Candidate]:
+    """A search's trials by their ids, or a confirmation's configurations by the ids of the trials it confirms.
 
     Only trials within the study's bounds that are not flagged and have every metric; a configuration with a flagged
     seed is no candidate.
     """
     rows = study.feasible[np.isfinite(study.feasible[list(metrics)].to_numpy(dtype=float)).all(axis=1)]
-    flagged = rows["verdict"].map(labels.is_flagged).astype(bool)
-    if not confirms(study):
-        return {str(name): found for name, found in rows[~flagged].groupby("id")}
-    if f"{PARAM}configuration" not in rows:
-        return {}
-    doubted = set(rows.loc[flagged, f"{PARAM}configuration"])
-    seeds = {int(number): found for number, found in rows.groupby(f"{PARAM}configuration") if number not in doubted}
-    told = confirms(study)
-    numbers = [int(configuration["trial"]) for configuration in told.get("configurations", [])]
-    return {f"{told.get('study')}/{labels.trial_number(n)}": seeds[n] for n in numbers if n in seeds}
+    doubted = rows["verdict"].map(labels.is_flagged).astype(bool)
+    names = _configurations(study, rows) if confirms(study) else rows["id"]
+    names = names[~names.isin(names[doubted])]
+    values = rows[list(metrics)].to_numpy(dtype=float)
+    images = np.column_stack([_images(rows, metric) for metric in metrics])
+    places = {name: rows.index.get_indexer(found.index) for name, found in names.groupby(names, sort=False)}
+    return [Candidate(str(name), values[own], images[own].min(axis=0)) for name, own in places.items()]
 
 
-def resample(found: dict[str, pd.DataFrame], metrics: Sequence[str], draws: int = DRAWS) -> Resampled:
-    """``metrics`` of each of ``candidates``, drawn anew ``draws`` times; always the same draws for the same study."""
+def _configurations(study: Study, rows: pd.DataFrame) -> pd.Series[str]:
+    """Of each row; without those whose configuration is not known."""
+    column = f"{PARAM}configuration"
+    known = rows[column].dropna() if column in rows else pd.Series(dtype=float)
+    return known.map(lambda number: f"{confirms(study)['study']}/{labels.trial_number(int(number))}").astype(str)
+
+
+def _images(rows: pd.DataFrame, metric: str) -> NDArray[np.float64]:
+    column = AUTO_ATTACK_IMAGES if metric == AUTO_ATTACK_ACCURACY else EVALUATION_IMAGES
+    known = labels.is_accuracy(metric) and column in rows
+    return rows[column].to_numpy(dtype=float) if known else np.full(len(rows), np.nan)
+
+
+def resample(found: Sequence[Candidate], metrics: Sequence[str], draws: int = DRAWS) -> NDArray[np.float64]:
+    """(draws, candidates, metrics): ``metrics`` of each candidate, drawn anew; the same draws for the same study."""
     rng = np.random.default_rng(SEED)
     values = np.empty((draws, len(found), len(metrics)))
-    for place, rows in enumerate(found.values()):
-        values[:, place] = _one(rng, rows, metrics, draws)
-    return Resampled(tuple(found), values)
-
-
-def _one(rng: np.random.Generator, rows: pd.DataFrame, metrics: Sequence[str], draws: int) -> NDArray[np.float64]:
-    """(draws, metrics) of one candidate."""
-    measured = rows[list(metrics)].to_numpy(dtype=float)
-    chosen = rng.integers(len(measured), size=(draws, max(len(measured) - 1, 1)))
-    values: NDArray[np.float64] = measured[chosen].mean(axis=1)
     nested = [metrics.index(name) for name in ACCURACIES if name in metrics]
-    images = [_images(rows, metrics[place]) for place in nested]
-    if nested and np.isfinite(images).all():
-        values[:, nested] = _accuracies(rng, values[:, nested], [int(number) for number in images])
+    for place, candidate in enumerate(found):
+        values[:, place] = _over_seeds(rng, candidate.values, draws)
+        images = candidate.images[nested]
+        if nested and np.isfinite(images).all():
+            values[:, place, nested] = _accuracies(rng, values[:, place, nested], [int(number) for number in images])
     return values
 
 
-def _images(rows: pd.DataFrame, metric: str) -> float:
-    """The fewest that any seed was measured on; NaN if unknown."""
-    column = AUTO_ATTACK_IMAGES if metric == AUTO_ATTACK_ACCURACY else EVALUATION_IMAGES
-    return number_or_nan(rows[column].min()) if column in rows else float("nan")
+def _over_seeds(rng: np.random.Generator, values: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
+    chosen = rng.integers(len(values), size=(draws, max(len(values) - 1, 1)))
+    means: NDArray[np.float64] = values[chosen].mean(axis=1)
+    return means
 
 
 def _accuracies(rng: np.random.Generator, shares: NDArray[np.float64], images: Sequence[int]) -> NDArray[np.float64]:

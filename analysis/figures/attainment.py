@@ -11,22 +11,20 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 from analysis import labels
-from analysis.attainment import LEVELS, Attainment, attainment
+from analysis.attainment import Attainment, attainment
 from analysis.confirmed import confirmed, confirms
 from analysis.dominance import chances
 from analysis.figures import pareto
 from analysis.figures.pareto import Axis
-from analysis.figures.style import GREY, INK, QUALITATIVE, SYMBOLS, inked, menu, spans_a_decade, style
+from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, menu, spans_a_decade, style
+from analysis.figures.surfaces import MARGIN, draw_surfaces, edges
 from analysis.runs import Study
 from trainables.metrics import ACCURACIES
 
 _LEAST, _MOST = 6.0, 20.0
 """Diameters in pixels of what is never and of what is always on the frontier; areas go with the chance."""
-_MARGIN = 0.06
 _NEAR = 0.01
 """The least chance that makes a point worth showing near the frontier."""
-_BAND = "rgba(128, 134, 145, 0.22)"
-_DASHES = dict(zip(LEVELS, ("dot", "solid", "dash"), strict=True))
 
 
 class AttainmentPlot(NamedTuple):
@@ -65,7 +63,7 @@ def compute(study: Study, metrics: tuple[str, str] | None = None) -> AttainmentP
         points=points,
         seeds=trials if confirms(study) else trials[:0],
         attained=found,
-        edges=_edges(found, points, x, y) if found else {},
+        edges=edges(found, points, x, y) if found else {},
     )
 
 
@@ -116,40 +114,10 @@ def _odds(chance: float, where: str) -> str:
     return f"<br>on the frontier {where}: {labels.percent(chance)} % of draws"
 
 
-def _edges(found: Attainment, points: pd.DataFrame, x: Axis, y: Axis) -> dict[int, NDArray[np.float64]]:
-    factors = np.array([x.factor, y.factor])
-    corners = {level: rows * factors for level, rows in found.surfaces.items() if len(rows)}
-    shown = np.concatenate([points[["x", "y"]].to_numpy(dtype=float), *corners.values()])
-    worst = np.array([_worst(values, axis) for values, axis in zip(shown.T, (x, y), strict=True)])
-    return {level: _staircase(rows, worst, _signs(x, y)) for level, rows in corners.items()}
-
-
-def _worst(values: NDArray[np.float64], axis: Axis) -> float:
-    """A little worse than all that is shown, and nothing impossible."""
-    margin = _MARGIN * (float(np.ptp(values)) or abs(float(values[0])) or 1.0)
-    return max(0.0, float(values.min()) - margin) if axis.direction == "maximize" else float(values.max()) + margin
-
-
-def _signs(x: Axis, y: Axis) -> NDArray[np.float64]:
-    return np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in (x, y)])
-
-
-def _staircase(
-    corners: NDArray[np.float64], worst: NDArray[np.float64], signs: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The edge (2n + 1, 2) of what is no better than any of ``corners`` (n, 2), from the worst x to the worst y."""
-    gains = corners * signs
-    gains = gains[np.argsort(gains[:, 0])]
-    far, low = worst * signs
-    across = np.concatenate([[far], np.repeat(gains[:, 0], 2)])
-    down = np.concatenate([np.repeat(gains[:, 1], 2), [low]])
-    return np.asarray(np.column_stack([across, down]) * signs)
-
-
 def _draw(plot: AttainmentPlot) -> go.Figure:
     figure = go.Figure()
     if plot.attained:
-        _draw_surfaces(figure, plot, plot.attained)
+        draw_surfaces(figure, plot.attained, plot.edges)
     for index, name in enumerate(sorted(set(plot.points["trainable"]) | set(plot.seeds["trainable"]))):
         _draw_trainable(figure, plot, str(name), index)
     _explain(figure, plot)
@@ -169,35 +137,6 @@ def _with_views(figure: go.Figure, plot: AttainmentPlot) -> go.Figure:
             button |= {"method": "relayout", "args": [layout]}
         figure.update_layout(updatemenus=menus, **{name.replace(".", "_"): span for name, span in views[0][1].items()})
     return figure
-
-
-def _draw_surfaces(figure: go.Figure, plot: AttainmentPlot, attained: Attainment) -> None:
-    outer, inner = (plot.edges.get(level) for level in (min(LEVELS), max(LEVELS)))
-    if outer is not None and inner is not None:
-        band = np.concatenate([outer, inner[::-1]])
-        figure.add_scatter(
-            showlegend=False,
-            legendgroup="surfaces",
-            mode="lines",
-            x=band[:, 0],
-            y=band[:, 1],
-            fill="toself",
-            fillcolor=_BAND,
-            line={"width": 0},
-            hoverinfo="skip",
-        )
-    for level, edge in plot.edges.items():
-        middle = level == LEVELS[1]
-        figure.add_scatter(
-            name=attained.words(level),
-            legendgroup="surfaces",
-            mode="lines",
-            x=edge[:, 0],
-            y=edge[:, 1],
-            line={"color": INK if middle else GREY, "width": 2 if middle else 1.2, "dash": _DASHES[level]},
-            meta=inked("line.color") if middle else None,
-            hoverinfo="skip",
-        )
 
 
 def _draw_trainable(figure: go.Figure, plot: AttainmentPlot, name: str, index: int) -> None:
@@ -260,7 +199,7 @@ def _views(plot: AttainmentPlot) -> list[tuple[str, dict[str, Any]]]:
 
 def _range(values: NDArray[np.float64], *, log: bool) -> list[float]:
     places = np.log10(values) if log else values
-    margin = _MARGIN * float(np.ptp(places)) or _MARGIN
+    margin = MARGIN * float(np.ptp(places)) or MARGIN
     return [float(places.min()) - margin, float(places.max()) + margin]
 
 

@@ -25,7 +25,7 @@ ERROR = 4 * math.sqrt(0.25 / DRAWS)
 
 
 def drawn(study: Study, *metrics: str) -> np.ndarray:
-    return resample(candidates(study, metrics), metrics).values
+    return resample(candidates(study, metrics), metrics)
 
 
 def test_two_normal_points_have_the_closed_form() -> None:

@@ -47,15 +47,15 @@ def gain(values: Values, trials: int) -> float:
     return whole / had - 1
 
 
-@pytest.mark.parametrize("trials", [30, 100])
+@pytest.mark.parametrize("trials", [40, 100])
 def test_who_only_has_luck_left_is_seldom_said_to_pay(trials: int) -> None:
     rng = np.random.default_rng(0)
     outlooks = [plateau(fixed(rng, trials)).outlook for _ in range(SEARCHES)]
     assert outlooks.count("likely") <= 0.1 * SEARCHES
-    assert outlooks.count("unlikely") >= 0.5 * SEARCHES
+    assert outlooks.count("unlikely") >= 0.4 * SEARCHES
 
 
-@pytest.mark.parametrize("trials", [30, 100])
+@pytest.mark.parametrize("trials", [40, 100])
 def test_who_climbs_is_never_said_to_be_done(trials: int) -> None:
     rng = np.random.default_rng(1)
     outlooks = [plateau(climbing(rng, trials)).outlook for _ in range(SEARCHES)]
@@ -110,9 +110,11 @@ def test_sentences(new_study: Callable[..., Any]) -> None:
     assert plateau_sentence(read_study(costs.paths)).startswith("Whether more budget would pay is told from accuracies")
     assert plateau_sentence(read_study(new_study("child", confirms=told).paths)) == ""
     assert plateau_sentence(read_study(done.paths)) == (
-        "6 more trials are not likely to pay: a chance of about 0 % to add 2 % or more to the hypervolume; "
-        "the last 5 added 0.0 %."
+        "10 more trials are not likely to pay: in 0 % of random orders of the recent trials the last 8 would have "
+        "added 2 % or more to the hypervolume; in fact they added 0.0 %."
     )
     climb = np.full((40, 2), 0.5)
     climb[30:] += np.linspace(0.02, 0.2, 10)[:, None]
-    assert plateau(climb).sentence.startswith("The search is still climbing: the last 8 added ")
+    assert plateau(climb).sentence.startswith(
+        "The search is still climbing, so 10 more trials are likely to pay: the last 8"
+    )
