@@ -93,7 +93,7 @@ def _trace(line: Line, axis: str, *, shown: bool) -> go.Scatter:
         x=line.rows[axis],
         y=line.rows[HYPERVOLUME],
         line={"shape": "hv", "color": line.colour or INK, "width": 1.5 if line.colour else 2.5},
-        marker={"size": gained, "opacity": 1},
+        marker={"size": gained, "opacity": 1, "line": {"width": 0}},
         meta=None if line.colour else inked("line.color"),
         hovertext=line.rows["text"],
         hovertemplate="%{hovertext}<br>%{y:.2f} % at %{x:.4g}<extra></extra>",
