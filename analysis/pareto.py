@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import moocore
 import numpy as np
@@ -15,6 +15,17 @@ if TYPE_CHECKING:  # the live progress needs non_dominated alone, without pandas
     import pandas as pd
 
     from analysis.runs import Study
+
+
+class Reference(NamedTuple):
+    """The point down to which a hypervolume is measured; figures under different versions do not compare."""
+
+    version: int
+    accuracy: float
+    """The worst that each accuracy counts from."""
+
+
+REFERENCE = Reference(version=1, accuracy=0.0)
 
 
 def dominates(one: ArrayLike, other: ArrayLike, directions: Sequence[Direction]) -> bool:
@@ -66,7 +77,7 @@ def study_hypervolume(study: Study) -> float | None:
     if any(OBJECTIVES.get(name) != "maximize" for name in study.objectives):
         return None
     values = study.feasible[list(study.objectives)].to_numpy(dtype=float)
-    return hypervolume(values, list(study.objectives.values()), [0.0] * len(study.objectives))
+    return hypervolume(values, list(study.objectives.values()), [REFERENCE.accuracy] * len(study.objectives))
 
 
 def _rows(values: ArrayLike, directions: Sequence[Direction]) -> NDArray[np.float64]:

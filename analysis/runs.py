@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import constraints
+from analysis import constraints, labels
 from analysis.download import RunLink, StudyNotFoundError, download_study, run_link
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, read_events, read_json
 from analysis.schema import TrialStatus
@@ -26,7 +26,7 @@ _BASE: dict[str, str] = {
     **dict.fromkeys(("number", "attempts", "epochs"), "int64"),
     **dict.fromkeys(("id", "trainable", "status", "reason", "verdict"), "str"),
     **dict.fromkeys(("violation", "mlflow_run_id", "mlflow_url"), "str"),
-    **dict.fromkeys(("seed", "started", "ended"), "float64"),
+    **dict.fromkeys(("seed", "started", "ended", "gpu_share"), "float64"),
 }
 _ALWAYS = (*_BASE, *OBJECTIVES)
 
@@ -38,7 +38,8 @@ class Study:
     ``trials``: one row a trial, by number. ``number``, ``id``, ``trainable``, ``status`` (``TrialStatus`` values),
     ``reason``, ``verdict`` (of the sanity checks, "" if none ran), ``violation`` (the study's bounds that a finished
     trial exceeds, "" if none),
-    ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN),
+    ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN), ``gpu_share`` (that
+    the last attempt held, NaN if unknown),
     ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>``, the trial's
     settings as ``config.<dotted path>``, and metrics under their own names (``trainables.metrics``).
     ``curves``: one row an epoch: ``trial``, ``epoch`` and the metrics of an ``EpochReport``.
@@ -67,6 +68,11 @@ class Study:
     def feasible(self) -> pd.DataFrame:
         """The finished trials that keep the study's bounds."""
         return self.finished[self.finished["violation"] == ""]
+
+    @property
+    def credible(self) -> pd.DataFrame:
+        """The feasible trials that no sanity check flagged: what a frontier of accuracies can be built on."""
+        return self.feasible[~self.feasible["verdict"].map(labels.is_flagged).astype(bool)]
 
     @property
     def evaluation(self) -> dict[str, Any]:
@@ -133,6 +139,7 @@ def _trial_row(
         "seed": number_or_nan(settings.get("seed")),
         "started": min((number_or_nan(event.get("time")) for event in events), default=float("nan")),
         "ended": number_or_nan(ending.get("time")),
+        "gpu_share": _gpu_share(events),
         "mlflow_run_id": link.run_id,
         "mlflow_url": link.url,
         **{PARAM + name: value for name, value in _leaves(_mapping(config.get("params"))).items()},
@@ -145,6 +152,11 @@ def _ending(events: list[dict[str, Any]]) -> dict[str, Any]:
     """The event that ended the trial; empty while it runs, also when it was taken up again after an end."""
     marks = [event for event in events if event["kind"] in (ATTEMPT, ENDED)]
     return marks[-1] if marks and marks[-1]["kind"] == ENDED else {}
+
+
+def _gpu_share(events: list[dict[str, Any]]) -> float:
+    shares = [number_or_nan(event.get("gpu_share")) for event in events if event["kind"] == ATTEMPT]
+    return shares[-1] if shares else float("nan")
 
 
 def _status(ending: Mapping[str, Any]) -> str:

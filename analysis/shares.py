@@ -82,12 +82,19 @@ def _trainables(study: Study) -> list[str]:
 
 
 def with_costs(study: Study) -> pd.DataFrame:
-    """The trials with what they cost, also where they did not finish."""
+    """The trials with what they cost, also where they did not finish: their training on the share of a GPU they held.
+
+    A share that no event tells counts as a whole GPU. What a failed trial spent after its last epoch is not known.
+    """
     trials = study.trials.copy()
-    while_training = ((GPU_MINUTES, TRAIN_SECONDS, 60.0), (FORWARD_EQUIVALENTS, TRAIN_FORWARD_EQUIVALENTS, 1.0))
-    for cost, trained, unit in while_training:
+    minutes_a_second = trials["gpu_share"].fillna(1.0) / 60.0
+    while_training = (
+        (GPU_MINUTES, TRAIN_SECONDS, minutes_a_second),
+        (FORWARD_EQUIVALENTS, TRAIN_FORWARD_EQUIVALENTS, 1),
+    )
+    for cost, trained, factor in while_training:
         if trained in trials:
-            trials[cost] = trials[cost].fillna(trials[trained] / unit)
+            trials[cost] = trials[cost].fillna(trials[trained] * factor)
     return trials.fillna({GPU_MINUTES: 0.0, FORWARD_EQUIVALENTS: 0.0})
 
 

@@ -35,6 +35,10 @@ class Axis(NamedTuple):
     title: str
     direction: Direction
 
+    @classmethod
+    def of(cls, study: Study, name: str) -> Axis:
+        return cls(name, labels.metric_title(name, study), OBJECTIVES[name])
+
     @property
     def factor(self) -> float:
         return 100.0 if labels.is_accuracy(self.metric) else 1.0
@@ -62,8 +66,9 @@ def pareto_figure(study: Study) -> go.Figure | None:
     return None if plot.points.empty else _draw(plot)
 
 
-def compute(study: Study) -> ParetoPlot:
-    x, y = _axes(study)
+def compute(study: Study, axes: tuple[Axis, Axis] | None = None) -> ParetoPlot:
+    """Over ``axes``, or ``plane``'s."""
+    x, y = axes or plane(study)
     trials = study.finished
     trials = trials[np.isfinite(trials[[x.metric, y.metric]].to_numpy(dtype=float)).all(axis=1)]
     colour = _colour(study, trials, (x.metric, y.metric))
@@ -76,23 +81,19 @@ def compute(study: Study) -> ParetoPlot:
     )
 
 
-def _axes(study: Study) -> tuple[Axis, Axis]:
+def plane(study: Study) -> tuple[Axis, Axis]:
     """The study's accuracies, then its costs, then what it did not optimise but measured."""
     ordered = sorted(study.objectives, key=lambda name: not labels.is_accuracy(name))
     names = list(dict.fromkeys([*ordered, CLEAN_ACCURACY, PGD_ACCURACY]))[:2]
-    first, second = (_axis(study, name) for name in names)
+    first, second = (Axis.of(study, name) for name in names)
     return first, second
-
-
-def _axis(study: Study, name: str) -> Axis:
-    return Axis(name, labels.metric_title(name, study), OBJECTIVES[name])
 
 
 def _colour(study: Study, trials: pd.DataFrame, taken: tuple[str, str]) -> Axis | None:
     """The cost, or what else the axes leave; ``None`` if no trial has any."""
     candidates = (FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY, CLEAN_ACCURACY)
     known = [name for name in candidates if name not in taken and np.isfinite(trials[name]).any()]
-    return _axis(study, known[0]) if known else None
+    return Axis.of(study, known[0]) if known else None
 
 
 def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis | None) -> pd.DataFrame:

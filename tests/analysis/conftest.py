@@ -143,3 +143,18 @@ def new_study(tmp_path: Path) -> Callable[..., StudyFolder]:
         return StudyFolder(StudyPaths(tmp_path / "studies" / name)).manifest(**changes)
 
     return make
+
+
+@pytest.fixture
+def new_confirmation(new_study: Callable[..., StudyFolder]) -> Callable[..., StudyFolder]:
+    """Makes a confirmation of clean accuracy, from what each configuration's seeds found."""
+
+    def make(results: Mapping[int, list[float]]) -> StudyFolder:
+        told = {"study": "tiny", "seeds": [1, 2, 3], "configurations": [{"trial": number} for number in results]}
+        child = new_study("tiny-confirmed", confirms=told, objectives=[{"metric": "clean_accuracy"}])
+        seeds = [(number, seed, clean) for number, found in results.items() for seed, clean in enumerate(found, 1)]
+        for place, (number, seed, clean) in enumerate(seeds):
+            child.finished(place, clean, 0.1, params={"configuration": number, "seed": seed})
+        return child
+
+    return make

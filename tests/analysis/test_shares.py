@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from analysis.layout import ENDED, append_event
+from analysis.layout import ATTEMPT, ENDED, append_event
 from analysis.report import render
 from analysis.runs import read_study
 from analysis.shares import equal_minutes, shares, shares_table
@@ -56,6 +56,17 @@ def test_trials_that_did_not_finish_are_paid_for(new_study: Callable) -> None:
     assert found.loc[OTHER, "gpu_minutes"] == 2.0
     assert found.loc[OTHER, "forward_equivalents"] == 5e5
     assert found["frontier_at_equal_minutes"].tolist() == [0, 0], "the first trial alone costs more than 2 minutes"
+
+
+@pytest.mark.parametrize(("share", "minutes"), [(0.25, 0.5), (None, 2.0)])
+def test_a_stopped_trial_is_paid_by_the_share_that_it_held_last(
+    new_study: Callable, share: float | None, minutes: float
+) -> None:
+    folder = new_study()
+    trial = folder.begin(0, {"m": 3}, OTHER)
+    append_event(trial, ATTEMPT, 2, gpu_share=share)
+    append_event(trial, ENDED, 2, status="stopped", reason="early", metrics={"train/seconds": 120.0})
+    assert shares(read_study(folder.paths)).set_index("trainable").loc[OTHER, "gpu_minutes"] == minutes
 
 
 def test_a_trainable_without_trials_has_its_row(new_study: Callable) -> None:

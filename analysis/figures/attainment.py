@@ -1,0 +1,207 @@
+"""The frontier with its uncertainty: attainment surfaces, and how surely each point stands on it."""
+
+from __future__ import annotations
+
+import html
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from plotly import graph_objects as go
+
+from analysis import labels
+from analysis.attainment import Attainment, attainment
+from analysis.confirmed import confirmed, confirms
+from analysis.dominance import chances
+from analysis.figures import pareto
+from analysis.figures.pareto import Axis
+from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, menu, spans_a_decade, style
+from analysis.figures.surfaces import MARGIN, draw_surfaces, edges
+from analysis.runs import Study
+from trainables.metrics import ACCURACIES
+
+_LEAST, _MOST = 6.0, 20.0
+"""Diameters in pixels of what is never and of what is always on the frontier; areas go with the chance."""
+_NEAR = 0.01
+"""The least chance that makes a point worth showing near the frontier."""
+
+
+class AttainmentPlot(NamedTuple):
+    """What is drawn.
+
+    ``points``: a row a finished trial, of a confirmation a row a configuration, with ``x`` and ``y`` (accuracies in
+    percent), ``trainable``, ``chance`` that no other dominates it in x and y (NaN where it does not compete),
+    ``hollow`` (flagged), ``text`` and ``url``. ``seeds``: ``x``, ``y`` and ``trainable`` of a confirmation's trials.
+    ``edges``: by level, the surface's staircase (n, 2) down to what is shown.
+    """
+
+    x: Axis
+    y: Axis
+    points: pd.DataFrame
+    seeds: pd.DataFrame
+    attained: Attainment | None
+    edges: dict[int, NDArray[np.float64]]
+
+
+def attainment_figure(study: Study, metrics: tuple[str, str] | None = None) -> go.Figure | None:
+    """Surfaces at ``LEVELS`` as a band, points by their chance; over ``metrics``, or the study's first two objectives,
+    accuracies first. ``None`` while nothing has finished."""
+    plot = compute(study, metrics)
+    return None if plot.points.empty else _draw(plot)
+
+
+def compute(study: Study, metrics: tuple[str, str] | None = None) -> AttainmentPlot:
+    x, y = (Axis.of(study, metrics[0]), Axis.of(study, metrics[1])) if metrics else pareto.plane(study)
+    trials = pareto.compute(study, (x, y)).points
+    points = _configurations(study, x, y) if confirms(study) else _trials(study, trials)
+    points = _with_chances(study, points, x, y)
+    found = attainment(study, (x.metric, y.metric))
+    return AttainmentPlot(
+        x=x,
+        y=y,
+        points=points,
+        seeds=trials if confirms(study) else trials[:0],
+        attained=found,
+        edges=edges(found, points, x, y) if found else {},
+    )
+
+
+def _trials(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
+    ids = study.trials.set_index("number")["id"]
+    return trials.assign(name=trials["number"].map(ids), hollow=trials["flagged"])
+
+
+def _configurations(study: Study, x: Axis, y: Axis) -> pd.DataFrame:
+    found = confirmed(study)
+    found = found[np.isfinite(found[[x.metric, y.metric]].to_numpy(dtype=float)).all(axis=1)]
+    return pd.DataFrame(
+        {
+            "name": found["configuration"],
+            "trainable": found["trainable"],
+            "hollow": found["verdict"].map(labels.is_flagged).astype(bool),
+            "x": found[x.metric] * x.factor,
+            "y": found[y.metric] * y.factor,
+            "text": [_hover(study, record) for record in found.to_dict("records")],
+            "url": "",
+        }
+    )
+
+
+def _hover(study: Study, record: dict[Any, Any]) -> str:
+    seeds = f"{record['seeds']} seed" + ("s" if record["seeds"] > 1 else "")
+    lines = [f"<b>{html.escape(record['configuration'])}</b>  {html.escape(record['trainable'])}, {seeds}"]
+    for name in ACCURACIES:
+        if np.isfinite(record[name]):
+            interval = labels.percent_interval(record[name], record[f"{name}_low"], record[f"{name}_high"])
+            lines.append(f"{labels.metric_title(name, study)}: {interval} %")
+    return "<br>".join([*lines, html.escape(record["verdict"])] if record["verdict"] else lines)
+
+
+def _with_chances(study: Study, points: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:
+    """The chance, and the same in words at the end of the text; over all objectives too where they are others."""
+    here = points["name"].map(chances(study, (x.metric, y.metric))).astype("float64")
+    texts = points["text"] + here.map(lambda chance: _odds(chance, "of these two"))
+    if set(study.objectives) != {x.metric, y.metric}:
+        everywhere = points["name"].map(chances(study)).astype("float64")
+        texts = texts + everywhere.map(lambda chance: _odds(chance, "of all objectives"))
+    return points.assign(chance=here, text=texts)
+
+
+def _odds(chance: float, where: str) -> str:
+    if not np.isfinite(chance):
+        return f"<br>not on the frontier {where}: flagged, beyond the study's bounds or not measured"
+    return f"<br>on the frontier {where}: {labels.percent(chance)} % of draws"
+
+
+def _draw(plot: AttainmentPlot) -> go.Figure:
+    figure = go.Figure()
+    if plot.attained:
+        draw_surfaces(figure, plot.attained, plot.edges)
+    for index, name in enumerate(sorted(set(plot.points["trainable"]) | set(plot.seeds["trainable"]))):
+        _draw_trainable(figure, plot, str(name), index)
+    _explain(figure, plot)
+    for axis, name in ((plot.x, "x"), (plot.y, "y")):
+        log = _is_log(axis, plot.points[name])
+        figure.update_layout({f"{name}axis": {"title": axis.label, "type": "log" if log else "linear"}})
+    legend = {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top", "tracegroupgap": 0}
+    margin = {"l": 70, "r": 20, "t": 70, "b": 150}
+    return style(_with_views(figure, plot), 680, legend=legend, margin=margin)
+
+
+def _with_views(figure: go.Figure, plot: AttainmentPlot) -> go.Figure:
+    views = _views(plot)
+    if len(views) > 1:
+        menus = menu([(text, []) for text, _ in views], above=10)
+        for button, (_, layout) in zip(menus[0]["buttons"], views, strict=True):
+            button |= {"method": "relayout", "args": [layout]}
+        figure.update_layout(updatemenus=menus, **{name.replace(".", "_"): span for name, span in views[0][1].items()})
+    return figure
+
+
+def _draw_trainable(figure: go.Figure, plot: AttainmentPlot, name: str, index: int) -> None:
+    colour, symbol = QUALITATIVE[index % len(QUALITATIVE)], SYMBOLS[index % len(SYMBOLS)]
+    title = html.escape(name) or "unknown trainable"
+    shared = {"legendgroup": title, "mode": "markers"}
+    figure.add_scatter(name=title, x=[None], y=[None], marker={"symbol": symbol, "color": colour, "size": 11}, **shared)
+    seeds = plot.seeds[plot.seeds["trainable"] == name]
+    if len(seeds):
+        mark = {"symbol": f"{symbol}-open", "color": colour, "size": 5, "opacity": 0.7}
+        texts = {"hovertext": seeds["text"], "hoverinfo": "text", "customdata": seeds["url"]}
+        figure.add_scatter(showlegend=False, x=seeds["x"], y=seeds["y"], marker=mark, **texts, **shared)
+    for hollow, group in plot.points[plot.points["trainable"] == name].groupby("hollow"):
+        figure.add_scatter(
+            showlegend=False,
+            x=group["x"],
+            y=group["y"],
+            marker={
+                "symbol": f"{symbol}-open" if hollow else symbol,
+                "color": colour,
+                "size": diameters(group["chance"].to_numpy(dtype=float)),
+                "opacity": 0.8,
+                "line": {"width": 1.5 if hollow else 0.5, "color": colour if hollow else GREY},
+            },
+            hovertext=group["text"],
+            hoverinfo="text",
+            customdata=group["url"],
+            **shared,
+        )
+
+
+def diameters(chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Areas grow with the chance; what does not compete is drawn as what has none."""
+    return np.asarray(np.sqrt(_LEAST**2 + (_MOST**2 - _LEAST**2) * np.nan_to_num(chance)))
+
+
+def _explain(figure: go.Figure, plot: AttainmentPlot) -> None:
+    texts = {"circle": "larger: more surely on the frontier"}
+    if plot.points["hollow"].any():
+        texts["circle-open"] = "hollow: flagged by its sanity checks"
+    for symbol, text in texts.items():
+        mark = {"symbol": symbol, "color": GREY, "size": 11}
+        figure.add_scatter(name=text, mode="markers", x=[None], y=[None], marker=mark)
+
+
+def _views(plot: AttainmentPlot) -> list[tuple[str, dict[str, Any]]]:
+    """The frontier with all that may stand on it, shown first, and everything."""
+    near = plot.points[plot.points["chance"] >= _NEAR]
+    corners = [edge[1:-1] for edge in plot.edges.values()]
+    shown = np.concatenate([near[["x", "y"]].to_numpy(dtype=float), *corners])
+    everything = ("all trials", {"xaxis.autorange": True, "yaxis.autorange": True})
+    if len(near) in (0, len(plot.points)):
+        return [everything]
+    ranges = {
+        f"{name}axis.range": _range(values, log=_is_log(axis, plot.points[name]))
+        for name, axis, values in zip("xy", (plot.x, plot.y), shown.T, strict=True)
+    }
+    return [("near the frontier", ranges), everything]
+
+
+def _range(values: NDArray[np.float64], *, log: bool) -> list[float]:
+    places = np.log10(values) if log else values
+    margin = MARGIN * float(np.ptp(places)) or MARGIN
+    return [float(places.min()) - margin, float(places.max()) + margin]
+
+
+def _is_log(axis: Axis, values: pd.Series[float]) -> bool:
+    return not labels.is_accuracy(axis.metric) and spans_a_decade(values)

@@ -1,0 +1,146 @@
+"""What a search had found at each moment of its budget, as hypervolume, and what each trainable added to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis import labels
+from analysis.confirmed import confirms
+from analysis.pareto import REFERENCE, hypervolume, non_dominated
+from analysis.runs import Study
+from analysis.schema import TrialStatus
+from analysis.shares import with_costs
+from analysis.tables import Column, Table
+from trainables.metrics import GPU_MINUTES, Direction
+
+GPU_HOURS, WALL_HOURS, HYPERVOLUME = "gpu_hours", "wall_hours", "hypervolume"
+ADDED, LOST, ALONE = "added", "lost_without", "alone"
+
+_COLUMNS = (
+    Column("Trainable", False, ("trainable",)),
+    Column("Trials ended", True, ("trials",)),
+    Column("GPU-hours", True, (GPU_HOURS,)),
+    Column("Alone, %", True, (ALONE,)),
+    Column("Added as they came, %", True, (ADDED,)),
+    Column("Lost without it, %", True, (LOST,)),
+)
+
+
+def measured(study: Study) -> list[str]:
+    """The objectives that hypervolume is measured in: the accuracies.
+
+    Costs have no natural worst value, so no reference point would make their hypervolume comparable.
+    """
+    return [name for name in study.objectives if labels.is_accuracy(name)]
+
+
+def words(study: Study) -> str:
+    """``Hypervolume of clean accuracy and PGD accuracy at 8/255, % of all that there could be; ...``."""
+    names = [labels.metric_title(name, study) for name in measured(study)]
+    titles = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    costs = "; costs do not enter" if len(names) < len(study.objectives) else ""
+    return (
+        f"Hypervolume of {titles}, % of what there could be; from accuracy {REFERENCE.accuracy:g} "
+        f"(reference point {REFERENCE.version}){costs}"
+    )
+
+
+def history(study: Study, trainable: str | None = None) -> pd.DataFrame:
+    """One row a trial that has ended, in order of their ends; of one ``trainable``, or of all.
+
+    ``number``, ``trainable``, ``status``; ``trials`` and ``gpu_hours``: how many had ended by then and what they had
+    cost (running ones not counted); ``wall_hours`` since the study's first trial began, pauses included, NaN if not
+    known; ``hypervolume`` of their ``measured`` accuracies from ``REFERENCE``, a share of what there could be; ``gain``
+    over the row before. Failed, stopped, flagged and infeasible trials use budget and gain nothing. Empty for a study
+    that has no accuracy among its objectives.
+    """
+    names = measured(study)
+    trials = with_costs(study)
+    begun = trials["started"].min()
+    ended = trials[(trials["status"] != TrialStatus.RUNNING) & (len(names) > 0)]
+    ended = ended[ended["trainable"] == trainable] if trainable is not None else ended
+    ended = ended.sort_values(["ended", "number"])
+    volumes = _volumes(_counted(study, ended, names))
+    return pd.DataFrame(
+        {
+            **{name: ended[name].to_numpy() for name in ("number", "trainable", "status")},
+            "trials": np.arange(1, len(ended) + 1),
+            GPU_HOURS: ended[GPU_MINUTES].cumsum().to_numpy() / 60,
+            WALL_HOURS: (ended["ended"] - begun).to_numpy() / 3600,
+            HYPERVOLUME: volumes,
+            "gain": np.diff(volumes, prepend=0.0),
+        }
+    )
+
+
+def accuracies(study: Study) -> NDArray[np.float64]:
+    """(n, k): the ``measured`` accuracies in the order of ``history``, NaN where a trial has none that counts."""
+    ended = study.trials.set_index("number").loc[history(study)["number"]].reset_index()
+    return _counted(study, ended, measured(study))
+
+
+def gains(study: Study) -> pd.DataFrame:
+    """One row a trainable that has ended trials, in order of appearance.
+
+    ``trials``, ``gpu_hours``; hypervolume as in ``history``: ``alone``, of its own trials; ``added``, the sum of what
+    its trials gained when they ended, which favours who came first and adds up to the study's; ``lost_without``, what
+    the study would lack without it, which counts only what no other trainable reached.
+    """
+    whole = history(study)
+    total = _final(whole)
+    rows = []
+    for name, own in whole.groupby("trainable", sort=False):
+        alone = history(study, str(name))
+        others = replace(study, trials=study.trials[study.trials["trainable"] != name])
+        rows.append(
+            {
+                "trainable": str(name),
+                "trials": len(own),
+                GPU_HOURS: float(alone[GPU_HOURS].iloc[-1]),
+                ALONE: _final(alone),
+                ADDED: float(own["gain"].sum()),
+                LOST: total - _final(history(others)),
+            }
+        )
+    return pd.DataFrame(rows, columns=[column.sources[0] for column in _COLUMNS])
+
+
+def gains_table(study: Study) -> Table | None:
+    """``gains`` for people; ``None`` for a confirmation, and while fewer than two trainables have ended trials."""
+    found = gains(study)
+    if confirms(study) or len(found) < 2:
+        return None
+    rows = tuple(tuple(_cell(name, value) for name, value in record.items()) for record in found.to_dict("records"))
+    return Table(caption=f"{study.name}, by trainable. {words(study)}", columns=_COLUMNS, rows=rows, values=found)
+
+
+def _counted(study: Study, trials: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
+    counts = trials["number"].isin(study.credible["number"])
+    values: NDArray[np.float64] = trials[names].astype("float64").where(counts, axis=0).to_numpy()
+    return values
+
+
+def _volumes(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) hypervolume of the first 1, 2, ... rows."""
+    directions: list[Direction] = ["maximize"] * values.shape[1]
+    reference = [REFERENCE.accuracy] * values.shape[1]
+    found, best = np.zeros(len(values)), values[:0]
+    for place, row in enumerate(values):
+        best = np.vstack([best, row])
+        best = best[non_dominated(best, directions)]
+        found[place] = hypervolume(best, directions, reference)
+    return found
+
+
+def _final(path: pd.DataFrame) -> float:
+    return float(path[HYPERVOLUME].iloc[-1]) if len(path) else 0.0
+
+
+def _cell(name: object, value: object) -> str:
+    if name in (ALONE, ADDED, LOST):
+        return f"{float(str(value)) * 100:.2f}"
+    return labels.cost(float(str(value))) if name == GPU_HOURS else str(value)

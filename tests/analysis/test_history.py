@@ -1,0 +1,103 @@
+"""Hypervolume over a study's budget against sums done by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from analysis.history import gains, gains_table, history, words
+from analysis.layout import write_json
+from analysis.pareto import study_hypervolume
+from analysis.runs import read_study
+
+OTHER = "pgd_emp_ssl"
+
+
+@pytest.fixture
+def study(new_study: Callable[..., Any]) -> Any:
+    folder = new_study()
+    folder.finished(0, 0.5, 0.5, gpu_minutes=6.0)
+    folder.failed(1)
+    folder.finished(2, 0.4, 0.4, gpu_minutes=6.0, trainable=OTHER)
+    folder.finished(3, 0.8, 0.25, gpu_minutes=12.0, trainable=OTHER)
+    folder.epochs(folder.begin(4, {"m": 3}), 2)
+    return folder
+
+
+def test_each_end_is_a_moment_with_what_was_found_by_then(study: Any) -> None:
+    path = history(read_study(study.paths))
+    assert path["number"].tolist() == [0, 1, 2, 3]
+    assert path["trials"].tolist() == [1, 2, 3, 4]
+    assert path["gpu_hours"].tolist() == pytest.approx([0.1, 0.1, 0.2, 0.4])
+    assert path["hypervolume"].tolist() == pytest.approx([0.25, 0.25, 0.25, 0.325])
+    assert path["gain"].tolist() == pytest.approx([0.25, 0, 0, 0.075])
+    assert path["wall_hours"].is_monotonic_increasing
+    assert 0 <= path["wall_hours"].iloc[0] < 0.1
+
+
+def test_it_ends_at_the_studys_hypervolume(study: Any) -> None:
+    read = read_study(study.paths)
+    assert history(read)["hypervolume"].iloc[-1] == pytest.approx(study_hypervolume(read))
+
+
+def test_moments_are_in_order_of_ends_not_of_numbers(new_study: Callable[..., Any]) -> None:
+    folder = new_study()
+    folder.finished(1, 0.5, 0.5)
+    folder.finished(0, 0.4, 0.4)
+    assert history(read_study(folder.paths))["number"].tolist() == [1, 0]
+
+
+def test_gains_by_trainable(study: Any) -> None:
+    found = gains(read_study(study.paths)).set_index("trainable")
+    assert found["trials"].tolist() == [2, 2]
+    assert found["gpu_hours"].tolist() == pytest.approx([0.1, 0.3])
+    assert found["alone"].tolist() == pytest.approx([0.5 * 0.5, 0.4 * 0.4 + 0.4 * 0.25])
+    assert found["added"].tolist() == pytest.approx([0.25, 0.075])
+    assert found["lost_without"].tolist() == pytest.approx([0.325 - 0.26, 0.325 - 0.25])
+    table = gains_table(read_study(study.paths))
+    assert table is not None
+    assert table.rows[1] == (OTHER, "2", "0.3", "26.00", "7.50", "7.50")
+
+
+def test_a_cost_among_the_objectives_does_not_enter_and_the_title_says_so(new_study: Callable[..., Any]) -> None:
+    names = ("clean_accuracy", "pgd_accuracy", "forward_equivalents")
+    folder = new_study(objectives=[{"metric": name} for name in names])
+    folder.finished(0, 0.5, 0.5)
+    read = read_study(folder.paths)
+    assert history(read)["hypervolume"].tolist() == pytest.approx([0.25])
+    assert words(read) == (
+        "Hypervolume of Clean accuracy and PGD accuracy at 8/255, % of what there could be; "
+        "from accuracy 0 (reference point 1); costs do not enter"
+    )
+
+
+def test_one_accuracy_counts_as_it_is_and_costs_alone_have_no_history(new_study: Callable[..., Any]) -> None:
+    one = new_study("one", objectives=[{"metric": "pgd_accuracy"}, {"metric": "gpu_minutes"}])
+    none = new_study("none", objectives=[{"metric": "gpu_minutes"}])
+    for folder in (one, none):
+        folder.finished(0, 0.9, 0.25)
+    assert history(read_study(one.paths))["hypervolume"].tolist() == pytest.approx([0.25])
+    assert history(read_study(none.paths)).empty
+    assert gains(read_study(none.paths)).empty
+
+
+def test_flagged_infeasible_and_unmeasured_trials_use_budget_and_gain_nothing(new_study: Callable[..., Any]) -> None:
+    folder = new_study(constraints={"peak_memory_gib": 5.0})
+    write_json(folder.finished(0, 0.9, 0.9).result, {"verdict": "flagged: noise breaks it"})
+    folder.finished(1, 0.9, 0.9, peak_memory_gib=9.0)
+    folder.finished(2, 0.9, 0.9, clean_accuracy=math.nan)
+    path = history(read_study(folder.paths))
+    assert path["hypervolume"].tolist() == [0, 0, 0]
+    assert path["gpu_hours"].iloc[-1] > 0
+    assert gains_table(read_study(folder.paths)) is None, "one trainable"
+
+
+def test_before_a_trial_has_ended(new_study: Callable[..., Any]) -> None:
+    folder = new_study()
+    assert history(read_study(folder.paths)).empty
+    folder.begin(0, {"m": 3})
+    assert history(read_study(folder.paths)).empty
+    assert gains_table(read_study(folder.paths)) is None
