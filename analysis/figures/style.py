@@ -86,6 +86,15 @@ def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     return figure
 
 
+def broken(title: str, fits: int = 24) -> str:
+    """``title`` over two lines, at the space nearest to its middle, where it has more than ``fits`` letters."""
+    spaces = [place for place, letter in enumerate(title) if letter == " "]
+    if len(title) <= fits or not spaces:
+        return title
+    middle = min(spaces, key=lambda place: abs(place - len(title) / 2))
+    return f"{title[:middle]}<br>{title[middle + 1 :]}"
+
+
 def inked(path: str) -> dict[str, str]:
     """A trace's ``meta`` that asks the page to draw ``path``, a colour, as it draws its text."""
     return {"ink": path}

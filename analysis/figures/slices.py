@@ -1,0 +1,151 @@
+"""Slices: each searched dimension against each objective, a mark a finished trial."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from analysis import labels
+from analysis.dimensions import dimensions, is_choice
+from analysis.figures.coordinates import Coordinate, metric, setting
+from analysis.figures.marks import colours, explain, marks
+from analysis.figures.style import INK, broken, inked, style
+from analysis.runs import Study
+
+_COLUMNS = 4
+_PANEL, _LEGEND, _TITLE = 190, 55, 65
+"""Heights in pixels."""
+_GAP, _GAP_WITH_TITLES = 20, 80
+
+
+class Axis(NamedTuple):
+    """A dimension or an objective over all finished trials that have it. ``places``: by the index of the trials."""
+
+    name: str
+    coordinate: Coordinate
+    places: pd.Series[float]
+    words: pd.Series[str]
+
+
+class Slice(NamedTuple):
+    """One panel. ``points``: ``marks`` with ``x``, ``y`` and, in words, ``value`` and ``figure``."""
+
+    x: Axis
+    y: Axis
+    points: pd.DataFrame
+
+
+def slices_figure(study: Study) -> go.Figure | None:
+    """A panel for each dimension that varies and each objective; ``None`` while no two trials can be compared."""
+    slices = compute(study)
+    return _draw(slices) if slices else None
+
+
+def compute(study: Study) -> tuple[Slice, ...]:
+    """Of the finished trials, hollow ones too; an objective's slices one after the other."""
+    shown, settings = marks(study), searched(study)
+    pairs = [(x, y) for y in measured(study) for x in settings]
+    slices = (Slice(x, y, placed(shown, x=x, y=y)) for x, y in pairs)
+    return tuple(one for one in slices if len(one.points) > 1)
+
+
+def searched(study: Study) -> list[Axis]:
+    """The dimensions that vary among the finished trials, as searched."""
+    values = dimensions(study).loc[study.finished.index]
+    found = []
+    for name in map(str, values):
+        known = values[name].dropna().infer_objects()
+        if known.nunique() > 1:
+            coordinate = setting(name, known, choices=is_choice(study, name))
+            found.append(_axis(name, coordinate, known.map(lambda value, name=name: labels.param(name, value))))
+    return found
+
+
+def measured(study: Study) -> list[Axis]:
+    """The objectives that finished trials have."""
+    found = []
+    for name in study.objectives:
+        known = study.finished[name][np.isfinite(study.finished[name])]
+        if len(known):
+            found.append(_axis(name, metric(study, name, known), known.map(lambda one, name=name: _figure(name, one))))
+    return found
+
+
+def placed(shown: pd.DataFrame, **axes: Axis) -> pd.DataFrame:
+    """The ``marks`` that all ``axes`` have a place for, as columns of the axes' keywords, words as ``KEY_words``."""
+    columns = {key: axis.places for key, axis in axes.items()} | {f"{key}_words": a.words for key, a in axes.items()}
+    return shown.join(pd.DataFrame(columns), how="inner").dropna(subset=list(axes))
+
+
+def _axis(name: str, coordinate: Coordinate, words: pd.Series[str]) -> Axis:
+    return Axis(name, coordinate, pd.Series(coordinate.values, index=words.index), words)
+
+
+def _figure(name: str, value: float) -> str:
+    return f"{labels.metric(name, value)} %" if labels.is_accuracy(name) else labels.metric(name, value)
+
+
+def _draw(slices: tuple[Slice, ...]) -> go.Figure:
+    names = list(dict.fromkeys(one.x.name for one in slices))
+    metrics = list(dict.fromkeys(one.y.name for one in slices))
+    bands = math.ceil(len(names) / _COLUMNS)
+    columns, rows = math.ceil(len(names) / bands), bands * len(metrics)
+    inner = rows * (_PANEL + _GAP) - _GAP + (bands - 1) * (_GAP_WITH_TITLES - _GAP)
+    figure = make_subplots(rows=rows, cols=columns, vertical_spacing=0, horizontal_spacing=0.025)
+    for row in range(rows):
+        top = row * (_PANEL + _GAP) + row // len(metrics) * (_GAP_WITH_TITLES - _GAP)
+        figure.update_yaxes(row=row + 1, domain=[max(0, 1 - (top + _PANEL) / inner), 1 - top / inner])
+    everything = pd.concat([one.points for one in slices])
+    explain(figure, everything, colours(everything))
+    for one in slices:
+        band, column = divmod(names.index(one.x.name), columns)
+        row = band * len(metrics) + metrics.index(one.y.name)
+        for trace in _traces(one, colours(everything)):
+            figure.add_trace(trace, row=row + 1, col=column + 1)
+        _label(figure, one, row + 1, column + 1, last=one.y.name == metrics[-1])
+    legend = {"orientation": "h", "x": 0, "y": 1 + 12 / inner, "yanchor": "bottom"}
+    margin = {"l": 75, "r": 20, "t": _LEGEND, "b": _TITLE}
+    return style(figure, inner + _LEGEND + _TITLE, legend=legend, margin=margin)
+
+
+def _label(figure: go.Figure, one: Slice, row: int, column: int, *, last: bool) -> None:
+    """An objective is named at the left, a dimension below its last panel."""
+    x, y, first = one.x.coordinate, one.y.coordinate, column == 1
+    figure.update_xaxes(row=row, col=column, range=x.range, showticklabels=last, **x.ticked)
+    figure.update_yaxes(row=row, col=column, range=y.range, showticklabels=first, **y.ticked)
+    if last:
+        figure.update_xaxes(row=row, col=column, title_text=html.escape(x.title))
+    if first:
+        figure.update_yaxes(row=row, col=column, title_text=broken(y.title))
+
+
+def _traces(one: Slice, colour: dict[str, str]) -> Iterator[go.Scatter]:
+    """The frontier's trials last, over the others and outlined."""
+    for (best, trainable), group in one.points.groupby(["best", "trainable"]):
+        yield go.Scatter(
+            mode="markers",
+            showlegend=False,
+            x=group["x"],
+            y=group["y"],
+            marker={
+                "symbol": group["symbol"],
+                "color": colour[str(trainable)],
+                "size": 10 if best else 7,
+                "opacity": 1.0 if best else 0.6,
+                "line": {"width": 1.5 if best else 0.5, "color": INK if best else colour[str(trainable)]},
+            },
+            hovertext=[
+                f"{row.text}<br>{html.escape(one.x.name)} = {html.escape(row.x_words)}<br>{row.y_words}"
+                for row in group.itertuples()
+            ],
+            hoverinfo="text",
+            customdata=group["url"],
+            meta=inked("marker.line.color") if best else None,
+        )
