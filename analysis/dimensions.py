@@ -29,7 +29,7 @@ def dimensions(study: Study) -> pd.DataFrame:
 
 
 def parameter(study: Study, trainable: str, dimension: str) -> str:
-    """What ``dimension`` of ``trainable`` is called in the search: ``cf_amc_ssl.crops`` where it has a range of its own."""
+    """What the search calls ``dimension`` of ``trainable``: ``cf_amc_ssl.crops`` where that has a range of its own."""
     own = f"{trainable}.{dimension}"
     return own if own in _parameters(study) else dimension
 

@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 
 from analysis.figures.coordinates import Coordinate
 from analysis.figures.marks import explain, marks
-from analysis.figures.slices import Axis, measured, placed, searched
+from analysis.figures.slices import Axis, hover, measured, placed, searched
 from analysis.figures.style import GREY, SCALE, Ticks, broken, menu, style
 from analysis.importance import ranking
 from analysis.runs import Study
@@ -57,41 +57,36 @@ def compute(study: Study) -> tuple[Interaction, ...]:
 
 
 def _draw(found: tuple[Interaction, ...]) -> go.Figure:
-    metrics = list({one.z.name: one.z for one in found}.values())
-    places = {axis.name: place + 1 for place, axis in enumerate(metrics)}
-    pairs = list({(one.x.name, one.y.name): one for one in found}.values())
+    metrics = {one.z.name: one.z for one in found}
+    pairs = list({_pair(one): one for one in found}.values())
     figure = make_subplots(cols=len(metrics), horizontal_spacing=0.07)
-    everything = pd.concat([one.points for one in found])
-    explain(figure, everything, {})
+    explain(figure, pd.concat([one.points for one in found]), {})
     owners = [""] * len(figure.data)
     for one in found:
-        figure.add_trace(_trace(one, places[one.z.name]), row=1, col=places[one.z.name])
-        figure.data[-1].visible = _pair(one) == _pair(pairs[0])
+        place = list(metrics).index(one.z.name) + 1
+        figure.add_trace(_trace(one, place), row=1, col=place)
         owners.append(_pair(one))
-    for axis in metrics:
-        figure.update_layout({f"coloraxis{places[axis.name]}": _colour_axis(figure, axis, places[axis.name])})
-    figure.update_layout(_axes(pairs[0], len(metrics)))
-    if len(pairs) > 1:
-        figure.update_layout(updatemenus=_menu(pairs, owners, len(metrics)))
+    for place, axis in enumerate(metrics.values(), start=1):
+        figure.update_layout({f"coloraxis{place}": _colour_axis(figure, axis, place)})
+    return _finish(figure, pairs, owners, len(metrics))
+
+
+def _finish(figure: go.Figure, pairs: list[Interaction], owners: list[str], panels: int) -> go.Figure:
+    """With the first pair shown, and a menu where there are several."""
+    choices = [(_pair(pair), [owner in ("", _pair(pair)) for owner in owners]) for pair in pairs]
+    layouts = [_axes(pair, panels) for pair in pairs]
+    for trace, visible in zip(figure.data, choices[0][1], strict=True):
+        trace.visible = visible
+    several = len(pairs) > 1
+    figure.update_layout(layouts[0], updatemenus=menu(choices, above=95, layouts=layouts) if several else [])
+    top = 165 if several else 110
     legend = {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"}
-    top = 165 if len(pairs) > 1 else 110
     style(figure, top + 400, legend=legend, margin={"l": 75, "r": 20, "t": top, "b": 110})
-    return figure.update_xaxes(
-        title_standoff=None
-    )  # with it plotly writes titles over ticks, once scales moved a margin
+    return figure.update_xaxes(title_standoff=None)  # with one, plotly writes titles over ticks where scales are above
 
 
 def _pair(one: Interaction) -> str:
     return html.escape(f"{one.x.name} and {one.y.name}")
-
-
-def _menu(pairs: list[Interaction], owners: list[str], panels: int) -> list[dict[str, Any]]:
-    """A pair's traces, and its axes."""
-    choices = [(_pair(pair), [owner in ("", _pair(pair)) for owner in owners]) for pair in pairs]
-    (found,) = menu(choices, above=95)
-    for button, pair in zip(found["buttons"], pairs, strict=True):
-        button |= {"method": "update", "args": [*button["args"], _axes(pair, panels)]}
-    return [found]
 
 
 def _axes(pair: Interaction, panels: int) -> dict[str, Any]:
@@ -121,8 +116,9 @@ def _colour_axis(figure: go.Figure, axis: Axis, place: int) -> dict[str, Any]:
 
 def _few(coordinate: Coordinate) -> Coordinate:
     """With every other tick left out, or more, until they fit."""
-    every = math.ceil(len(coordinate.ticks.values) / _TICKS) or 1
-    return coordinate._replace(ticks=Ticks(*(list(some[::every]) for some in coordinate.ticks)))
+    values, texts = coordinate.ticks
+    every = math.ceil(len(values) / _TICKS) or 1
+    return coordinate._replace(ticks=Ticks(values[::every], texts[::every]))
 
 
 def _trace(one: Interaction, place: int) -> go.Scatter:
@@ -137,13 +133,9 @@ def _trace(one: Interaction, place: int) -> go.Scatter:
             "size": 10,
             "color": rows["z"],
             "coloraxis": f"coloraxis{place}",
-            "line": {"width": 0.5, "color": GREY},
+            "line": {"width": rows["hollow"].map({True: 1.5, False: 0.5}), "color": GREY},
         },
-        hovertext=[
-            f"{row.text}<br>{html.escape(f'{one.x.name} = {row.x_words}')}<br>"
-            f"{html.escape(f'{one.y.name} = {row.y_words}')}<br>{row.z_words}"
-            for row in rows.itertuples()
-        ],
+        hovertext=hover(rows, x=one.x, y=one.y, z=one.z),
         hoverinfo="text",
         customdata=rows["url"],
     )

@@ -33,8 +33,7 @@ def marks(study: Study) -> pd.DataFrame:
             "url": trials["mlflow_url"],
         }
     )
-    found["text"] = [f"<b>Trial {row.number}</b>  {html.escape(row.trainable)}" for row in found.itertuples()]
-    return found
+    return found.assign(text="<b>Trial " + found["number"] + "</b>  " + found["trainable"].map(html.escape))
 
 
 def colours(shown: pd.DataFrame) -> dict[str, str]:
@@ -44,7 +43,7 @@ def colours(shown: pd.DataFrame) -> dict[str, str]:
 
 
 def explain(figure: go.Figure, shown: pd.DataFrame, colour: dict[str, str]) -> None:
-    """Name the symbols in the legend, and what hollow ones mean where there are any; grey where ``colour`` names no colour."""
+    """Name the symbols in the legend, and what hollow ones mean; grey where ``colour`` names none."""
     firm = shown.assign(symbol=shown["symbol"].str.removesuffix("-open")).drop_duplicates("trainable")
     for row in firm.sort_values("trainable").itertuples():
         name = html.escape(str(row.trainable)) or "unknown trainable"

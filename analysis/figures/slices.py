@@ -29,6 +29,8 @@ class Axis(NamedTuple):
     """A dimension or an objective over all finished trials that have it. ``places``: by the index of the trials."""
 
     name: str
+    title: str
+    """Without the unit, which ``words`` have."""
     coordinate: Coordinate
     places: pd.Series[float]
     words: pd.Series[str]
@@ -64,7 +66,7 @@ def searched(study: Study) -> list[Axis]:
         known = values[name].dropna().infer_objects()
         if known.nunique() > 1:
             coordinate = setting(name, known, choices=is_choice(study, name))
-            found.append(_axis(name, coordinate, known.map(lambda value, name=name: labels.param(name, value))))
+            found.append(_axis(name, name, coordinate, known.map(lambda one, name=name: labels.param(name, one))))
     return found
 
 
@@ -74,7 +76,8 @@ def measured(study: Study) -> list[Axis]:
     for name in study.objectives:
         known = study.finished[name][np.isfinite(study.finished[name])]
         if len(known):
-            found.append(_axis(name, metric(study, name, known), known.map(lambda one, name=name: _figure(name, one))))
+            words = known.map(lambda one, name=name: _figure(name, one))
+            found.append(_axis(name, labels.metric_title(name, study), metric(study, name, known), words))
     return found
 
 
@@ -84,8 +87,15 @@ def placed(shown: pd.DataFrame, **axes: Axis) -> pd.DataFrame:
     return shown.join(pd.DataFrame(columns), how="inner").dropna(subset=list(axes))
 
 
-def _axis(name: str, coordinate: Coordinate, words: pd.Series[str]) -> Axis:
-    return Axis(name, coordinate, pd.Series(coordinate.values, index=words.index), words)
+def hover(points: pd.DataFrame, **axes: Axis) -> list[str]:
+    """Who each of the ``placed`` points is and where it lies, escaped."""
+    lines = [points["text"]]
+    lines += [f"{html.escape(axis.title)}: " + points[f"{key}_words"].map(html.escape) for key, axis in axes.items()]
+    return ["<br>".join(parts) for parts in zip(*lines, strict=True)]
+
+
+def _axis(name: str, title: str, coordinate: Coordinate, words: pd.Series[str]) -> Axis:
+    return Axis(name, title, coordinate, pd.Series(coordinate.values, index=words.index), words)
 
 
 def _figure(name: str, value: float) -> str:
@@ -95,13 +105,7 @@ def _figure(name: str, value: float) -> str:
 def _draw(slices: tuple[Slice, ...]) -> go.Figure:
     names = list(dict.fromkeys(one.x.name for one in slices))
     metrics = list(dict.fromkeys(one.y.name for one in slices))
-    bands = math.ceil(len(names) / _COLUMNS)
-    columns, rows = math.ceil(len(names) / bands), bands * len(metrics)
-    inner = rows * (_PANEL + _GAP) - _GAP + (bands - 1) * (_GAP_WITH_TITLES - _GAP)
-    figure = make_subplots(rows=rows, cols=columns, vertical_spacing=0, horizontal_spacing=0.025)
-    for row in range(rows):
-        top = row * (_PANEL + _GAP) + row // len(metrics) * (_GAP_WITH_TITLES - _GAP)
-        figure.update_yaxes(row=row + 1, domain=[max(0, 1 - (top + _PANEL) / inner), 1 - top / inner])
+    figure, columns = _panels(len(names), len(metrics))
     everything = pd.concat([one.points for one in slices])
     explain(figure, everything, colours(everything))
     for one in slices:
@@ -110,9 +114,21 @@ def _draw(slices: tuple[Slice, ...]) -> go.Figure:
         for trace in _traces(one, colours(everything)):
             figure.add_trace(trace, row=row + 1, col=column + 1)
         _label(figure, one, row + 1, column + 1, last=one.y.name == metrics[-1])
+    return figure
+
+
+def _panels(dimensions: int, metrics: int) -> tuple[go.Figure, int]:
+    """Bands of as many dimensions, in each a row a metric; and how many dimensions there are in a band."""
+    bands = math.ceil(dimensions / _COLUMNS)
+    columns, rows = math.ceil(dimensions / bands), bands * metrics
+    tops = [row * (_PANEL + _GAP) + row // metrics * (_GAP_WITH_TITLES - _GAP) for row in range(rows)]
+    inner = tops[-1] + _PANEL
+    figure = make_subplots(rows=rows, cols=columns, vertical_spacing=0, horizontal_spacing=0.025)
+    for row, top in enumerate(tops, start=1):
+        figure.update_yaxes(row=row, domain=[1 - (top + _PANEL) / inner if row < rows else 0, 1 - top / inner])
     legend = {"orientation": "h", "x": 0, "y": 1 + 12 / inner, "yanchor": "bottom"}
     margin = {"l": 75, "r": 20, "t": _LEGEND, "b": _TITLE}
-    return style(figure, inner + _LEGEND + _TITLE, legend=legend, margin=margin)
+    return style(figure, inner + _LEGEND + _TITLE, legend=legend, margin=margin), columns
 
 
 def _label(figure: go.Figure, one: Slice, row: int, column: int, *, last: bool) -> None:
@@ -139,12 +155,12 @@ def _traces(one: Slice, colour: dict[str, str]) -> Iterator[go.Scatter]:
                 "color": colour[str(trainable)],
                 "size": 10 if best else 7,
                 "opacity": 1.0 if best else 0.6,
-                "line": {"width": 1.5 if best else 0.5, "color": INK if best else colour[str(trainable)]},
+                "line": {
+                    "width": (group["best"] | group["hollow"]).map({True: 1.5, False: 0.5}),
+                    "color": INK if best else colour[str(trainable)],
+                },
             },
-            hovertext=[
-                f"{row.text}<br>{html.escape(one.x.name)} = {html.escape(row.x_words)}<br>{row.y_words}"
-                for row in group.itertuples()
-            ],
+            hovertext=hover(group, x=one.x, y=one.y),
             hoverinfo="text",
             customdata=group["url"],
             meta=inked("marker.line.color") if best else None,

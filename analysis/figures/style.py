@@ -100,8 +100,16 @@ def inked(path: str) -> dict[str, str]:
     return {"ink": path}
 
 
-def menu(choices: Sequence[tuple[str, list[bool]]], above: int) -> list[dict[str, Any]]:
-    """A drop-down, ``above`` pixels over the plot, of (label, visibility of each trace)."""
-    buttons = [{"label": text, "method": "restyle", "args": [{"visible": shown}]} for text, shown in choices]
+def menu(
+    choices: Sequence[tuple[str, list[bool]]], above: int, layouts: Sequence[dict[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """A drop-down, ``above`` pixels over the plot, of (label, visibility of each trace).
+
+    ``layouts``: what each choice changes of the layout, if they change any.
+    """
+    buttons: list[dict[str, Any]] = [
+        {"label": text, "method": "update", "args": [{"visible": shown}, *layouts[place : place + 1]]}
+        for place, (text, shown) in enumerate(choices)
+    ]
     place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "pad": {"b": above}}
     return [{"buttons": buttons, "showactive": True, **place}]
