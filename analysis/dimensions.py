@@ -21,7 +21,7 @@ def dimensions(study: Study) -> pd.DataFrame:
     """
     found: dict[str, pd.Series[Any]] = {}
     for parameter in [] if confirms(study) else study.params:
-        values = study.trials[PARAM + parameter]
+        values = study.trials[PARAM + parameter].map(lambda value: str(value) if isinstance(value, tuple) else value)
         name = _dimension(study, parameter)
         found[name] = found[name].where(found[name].notna(), values) if name in found else values
     found.pop(TRAINABLE, None)

@@ -100,7 +100,8 @@ def distribution(stated: Mapping[str, Any], values: Sequence[Any]) -> BaseDistri
         return CategoricalDistribution(list(dict.fromkeys([*map(plain, choices), *map(plain, values)])))
     if isinstance(found, IntDistribution | FloatDistribution):
         return _widened(found, values)
-    return _spanned(min(values), max(values), whole=all(float(value).is_integer() for value in values))
+    low, high = min(values), max(values)
+    return _ranged(low, high, whole=_whole(values), log=low > 0 and high / low > _DECADE and _even_in_logs(values))
 
 
 def plain(value: Any) -> Any:
@@ -119,15 +120,26 @@ def _widened(found: IntDistribution | FloatDistribution, values: Sequence[Any]) 
     low, high = min(found.low, *values), max(found.high, *values)
     if (low, high) == (found.low, found.high):
         return found
-    return _ranged(low, high, whole=isinstance(found, IntDistribution), log=found.log and low > 0)
-
-
-def _spanned(low: float, high: float, *, whole: bool) -> BaseDistribution:
-    return _ranged(low, high, whole=whole, log=low > 0 and high / low > _DECADE)
+    return _ranged(low, high, whole=isinstance(found, IntDistribution) and _whole(values), log=found.log and low > 0)
 
 
 def _ranged(low: float, high: float, *, whole: bool, log: bool) -> BaseDistribution:
     return IntDistribution(int(low), int(high), log=log) if whole else FloatDistribution(low, high, log=log)
+
+
+def _whole(values: Sequence[Any]) -> bool:
+    return all(float(value).is_integer() for value in values)
+
+
+def _even_in_logs(values: Sequence[Any]) -> bool:
+    """Whether the middle one of positive ``values`` is nearer to the middle of their range in logarithms."""
+
+    def off(places: NDArray[np.float64]) -> float:
+        middle = (places.min() + places.max()) / 2
+        return float(abs(np.median(places) - middle) / (places.max() - places.min()))
+
+    places = np.asarray(values, dtype=float)
+    return off(np.log(places)) < off(places)
 
 
 def _is_number(value: Any) -> bool:
