@@ -25,7 +25,7 @@ def marks(study: Study) -> pd.DataFrame:
     hollow = trials["verdict"].map(labels.is_flagged).astype(bool) | (trials["violation"] != "")
     found = pd.DataFrame(
         {
-            "number": trials["number"].map(labels.trial_number),
+            "number": trials["number"].map(labels.trial_number).astype(str),
             "trainable": trials["trainable"],
             "symbol": trials["trainable"].map(symbols).astype(str) + hollow.map({True: "-open", False: ""}),
             "hollow": hollow,

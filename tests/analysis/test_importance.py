@@ -1,4 +1,4 @@
-"""Importances of functions whose answer is known, maximised and minimised; whom they compare and when there are none."""
+"""Importances of functions whose answer is known, maximised and minimised, and when there are none."""
 
 from __future__ import annotations
 
