@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 
 from analysis.figures.coordinates import Coordinate
 from analysis.figures.marks import explain, marks
-from analysis.figures.slices import Axis, hover, measured, placed, searched
+from analysis.figures.slices import Axis, measured, placed, searched
 from analysis.figures.style import GREY, SCALE, Ticks, broken, menu, style
 from analysis.importance import ranking
 from analysis.runs import Study
@@ -126,16 +126,23 @@ def _trace(one: Interaction, place: int) -> go.Scatter:
     return go.Scatter(
         mode="markers",
         showlegend=False,
-        x=rows["x"],
-        y=rows["y"],
+        x=rows["x"].astype("float32"),
+        y=rows["y"].astype("float32"),
         marker={
             "symbol": rows["symbol"],
             "size": 10,
-            "color": rows["z"],
+            "color": rows["z"].astype("float32"),
             "coloraxis": f"coloraxis{place}",
             "line": {"width": rows["hollow"].map({True: 1.5, False: 0.5}), "color": GREY},
         },
-        hovertext=hover(rows, x=one.x, y=one.y, z=one.z),
+        hovertext=_hover(one, rows),
         hoverinfo="text",
         customdata=rows["url"],
     )
+
+
+def _hover(one: Interaction, rows: pd.DataFrame) -> list[str]:
+    """Who each point is and where it lies, escaped."""
+    axes = {"x": one.x, "y": one.y, "z": one.z}
+    lines = [f"{html.escape(axis.title)}: " + rows[f"{key}_words"].map(html.escape) for key, axis in axes.items()]
+    return ["<br>".join(parts) for parts in zip(rows["text"], *lines, strict=True)]

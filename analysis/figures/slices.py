@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -87,13 +87,6 @@ def placed(shown: pd.DataFrame, **axes: Axis) -> pd.DataFrame:
     return shown.join(pd.DataFrame(columns), how="inner").dropna(subset=list(axes))
 
 
-def hover(points: pd.DataFrame, **axes: Axis) -> list[str]:
-    """Who each of the ``placed`` points is and where it lies, escaped."""
-    lines = [points["text"]]
-    lines += [f"{html.escape(axis.title)}: " + points[f"{key}_words"].map(html.escape) for key, axis in axes.items()]
-    return ["<br>".join(parts) for parts in zip(*lines, strict=True)]
-
-
 def _axis(name: str, title: str, coordinate: Coordinate, words: pd.Series[str]) -> Axis:
     return Axis(name, title, coordinate, pd.Series(coordinate.values, index=words.index), words)
 
@@ -144,24 +137,31 @@ def _label(figure: go.Figure, one: Slice, row: int, column: int, *, last: bool) 
 
 def _traces(one: Slice, colour: dict[str, str]) -> Iterator[go.Scatter]:
     """The frontier's trials last, over the others and outlined."""
-    for (best, trainable), group in one.points.groupby(["best", "trainable"]):
+    for (best, hollow, trainable), group in one.points.groupby(["best", "hollow", "trainable"]):
+        own = colour[str(trainable)]
         yield go.Scatter(
             mode="markers",
             showlegend=False,
-            x=group["x"],
-            y=group["y"],
+            x=group["x"].astype("float32"),
+            y=group["y"].astype("float32"),
             marker={
-                "symbol": group["symbol"],
-                "color": colour[str(trainable)],
+                "symbol": group["symbol"].iloc[0],
+                "color": own,
                 "size": 10 if best else 7,
                 "opacity": 1.0 if best else 0.6,
-                "line": {
-                    "width": (group["best"] | group["hollow"]).map({True: 1.5, False: 0.5}),
-                    "color": INK if best else colour[str(trainable)],
-                },
+                "line": {"width": 1.5 if best or hollow else 0.5, "color": INK if best else own},
             },
-            hovertext=hover(group, x=one.x, y=one.y),
-            hoverinfo="text",
+            **_hover(one, group),
             customdata=group["url"],
             meta=inked("marker.line.color") if best else None,
         )
+
+
+def _hover(one: Slice, group: pd.DataFrame) -> dict[str, Any]:
+    """Who a point is and where it lies; by a template as far as can be, for there may be tens of thousands."""
+    words, figure = group["x_words"].map(html.escape), f"<br>{one.y.title}: %{{y:.1f}} %"
+    if not labels.is_accuracy(one.y.name):
+        words, figure = words + f"<br>{one.y.title}: " + group["y_words"], ""
+    who = f"<b>Trial %{{text}}</b>  {html.escape(str(group['trainable'].iloc[0]))}"
+    line = f"{who}<br>{html.escape(one.x.title)}: %{{hovertext}}{figure}<extra></extra>"
+    return {"text": group["number"], "hovertext": words, "hovertemplate": line}

@@ -126,12 +126,36 @@ def test_slices_draw_the_frontier_outlined_and_the_others_hollow(study: Any) -> 
     assert figure is not None
     outlined = [trace for trace in figure.data if trace.meta and trace.meta["ink"] == "marker.line.color"]
     assert len(outlined) == 8, "a panel each: m, epsilon, batch size and learning rate, twice"
-    assert {symbol for trace in outlined for symbol in trace.marker.symbol} == {"circle"}
+    assert {trace.marker.symbol for trace in outlined} == {"circle"}
     assert [trace.name for trace in figure.data if trace.name] == [
         *("cf_amc_ssl", OTHER, "hollow: flagged, or beyond the study's bounds"),
     ]
-    hollow = next(trace for trace in figure.data if list(trace.marker.symbol) == ["square-open", "square"])
-    assert hollow.hovertext[0] == f"<b>Trial 0003</b>  {OTHER}<br>learning_rate: 0.1<br>Clean accuracy: 50.0 %"
+    hollow = next(trace for trace in figure.data if trace.marker.symbol == "square-open")
+    assert (hollow.text[0], hollow.hovertext[0]) == ("0003", "0.1")
+    who = f"<b>Trial %{{text}}</b>  {OTHER}"
+    assert (
+        hollow.hovertemplate == f"{who}<br>learning_rate: %{{hovertext}}<br>Clean accuracy: %{{y:.1f}} %<extra></extra>"
+    )
+
+
+def test_costs_are_told_in_words(new_study: NewStudy) -> None:
+    study = new_study(objectives=[{"metric": "clean_accuracy"}, {"metric": "forward_equivalents"}])
+    for number in range(2):
+        study.finished(
+            number, 0.9 - 0.1 * number, 0.3, work=10 ** (5 + 2 * number), params={"m": number, "crops": number}
+        )
+    read = read_study(study.paths)
+    costs = [one.y.coordinate for one in slices.compute(read) if one.y.name == "forward_equivalents"]
+    assert costs[0].values == pytest.approx([5, 7])
+    figure = slices_figure(read)
+    assert figure is not None
+    assert any("0<br>Cost (forward-equivalents): 100 k" in str(trace.hovertext) for trace in figure.data)
+    figure = interactions_figure(read)
+    assert figure is not None
+    drawn = [trace for trace in figure.data if trace.showlegend is False]
+    assert drawn[1].hovertext[0] == (
+        "<b>Trial 0000</b>  cf_amc_ssl<br>m: 0<br>crops: 0<br>Cost (forward-equivalents): 100 k"
+    )
 
 
 def test_panels_fill_the_height_without_overlap(study: Any) -> None:
