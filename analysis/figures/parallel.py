@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import itertools
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,19 +10,11 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from analysis import labels
-from analysis.figures.style import SCALE, Ticks, even_ticks, log_ticks, menu, spans_a_decade, style
+from analysis.figures.coordinates import Coordinate, metric, setting
+from analysis.figures.style import SCALE, menu, style
 from analysis.runs import PARAM, Study
 
-_FEW = 7
 _TILT_FROM = 7
-
-
-class Coordinate(NamedTuple):
-    """One vertical axis: where each trial crosses it, and its ticks."""
-
-    title: str
-    values: list[float]
-    ticks: Ticks
 
 
 class Panel(NamedTuple):
@@ -62,49 +52,14 @@ def _panel(study: Study, title: str, trials: pd.DataFrame) -> Panel:
     varied = [
         name for name in study.params if trials[PARAM + name].notna().all() and trials[PARAM + name].nunique() > 1
     ]
-    coordinates = [_setting(name, trials[PARAM + name]) for name in varied]
-    coordinates += [_objective(name, labels.metric_title(name, study), trials[name]) for name in study.objectives]
+    coordinates = [setting(name, trials[PARAM + name]) for name in varied]
+    coordinates += [metric(study, name, trials[name]) for name in study.objectives]
     colour = _colour(study)
     return Panel(title, tuple(coordinates), (trials[colour] * _factor(colour)).tolist())
 
 
 def _factor(metric: str) -> float:
     return 100.0 if labels.is_accuracy(metric) else 1.0
-
-
-def _objective(name: str, title: str, values: pd.Series[float]) -> Coordinate:
-    if labels.is_accuracy(name):
-        return Coordinate(f"{title} (%)", (values * 100).tolist(), Ticks([], []))
-    return _scaled(title, values)
-
-
-def _setting(name: str, values: pd.Series[Any]) -> Coordinate:
-    """Numbers to scale, radii in pixel levels, anything else as evenly spaced names."""
-    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        names = sorted(values.astype(str).unique())
-        places = values.astype(str).map(names.index)
-        return Coordinate(name, places.astype(float).tolist(), Ticks([*map(float, range(len(names)))], names))
-    if labels.is_length(name):
-        return _scaled(f"{name} (/255)", values * 255)
-    return _scaled(name, values)
-
-
-def _scaled(title: str, values: pd.Series[float]) -> Coordinate:
-    distinct = sorted(values.unique())
-    log = spans_a_decade(distinct)
-    places = values.map(math.log10) if log else values
-    marks = sorted(places.unique())
-    if _apart(marks):
-        ticks = Ticks(marks, [labels.cost(value) for value in distinct])
-    else:
-        ticks = log_ticks(distinct) if log else even_ticks(distinct)
-    return Coordinate(title, places.astype(float).tolist(), ticks)
-
-
-def _apart(marks: list[float]) -> bool:
-    """Whether there is room to write at every one of ``marks``."""
-    gaps = [after - before for before, after in itertools.pairwise(marks)]
-    return len(marks) <= _FEW and min(gaps, default=0.0) > 0.06 * (marks[-1] - marks[0])
 
 
 def _draw(panels: tuple[Panel, ...], colour_title: str) -> go.Figure:

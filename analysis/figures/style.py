@@ -86,13 +86,30 @@ def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     return figure
 
 
+def broken(title: str, fits: int = 24) -> str:
+    """``title`` over two lines, at the space nearest to its middle, where it has more than ``fits`` letters."""
+    spaces = [place for place, letter in enumerate(title) if letter == " "]
+    if len(title) <= fits or not spaces:
+        return title
+    middle = min(spaces, key=lambda place: abs(place - len(title) / 2))
+    return f"{title[:middle]}<br>{title[middle + 1 :]}"
+
+
 def inked(path: str) -> dict[str, str]:
     """A trace's ``meta`` that asks the page to draw ``path``, a colour, as it draws its text."""
     return {"ink": path}
 
 
-def menu(choices: Sequence[tuple[str, list[bool]]], above: int) -> list[dict[str, Any]]:
-    """A drop-down, ``above`` pixels over the plot, of (label, visibility of each trace)."""
-    buttons = [{"label": text, "method": "restyle", "args": [{"visible": shown}]} for text, shown in choices]
+def menu(
+    choices: Sequence[tuple[str, list[bool]]], above: int, layouts: Sequence[dict[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """A drop-down, ``above`` pixels over the plot, of (label, visibility of each trace).
+
+    ``layouts``: what each choice changes of the layout, if they change any.
+    """
+    buttons: list[dict[str, Any]] = [
+        {"label": text, "method": "update", "args": [{"visible": shown}, *layouts[place : place + 1]]}
+        for place, (text, shown) in enumerate(choices)
+    ]
     place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "pad": {"b": above}}
     return [{"buttons": buttons, "showactive": True, **place}]

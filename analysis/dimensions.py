@@ -1,0 +1,59 @@
+"""What a study searched: each dimension once, whatever name and range it has in each trainable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.confirmed import confirms
+from analysis.runs import PARAM, Study
+
+TRAINABLE = "trainable"
+_CHOICES = "CategoricalDistribution"
+
+
+def dimensions(study: Study) -> pd.DataFrame:
+    """A column a searched dimension, a row a trial of ``Study.trials``, by its index; missing where a trial has none.
+
+    ``crops`` and ``cf_amc_ssl.crops``, one dimension over two ranges, are one column. The trainable is none of them,
+    nor is anything in a confirmation, which searches nothing.
+    """
+    found: dict[str, pd.Series[Any]] = {}
+    for parameter in [] if confirms(study) else study.params:
+        values = study.trials[PARAM + parameter].map(lambda value: str(value) if isinstance(value, tuple) else value)
+        name = _dimension(study, parameter)
+        found[name] = found[name].where(found[name].notna(), values) if name in found else values
+    found.pop(TRAINABLE, None)
+    return pd.DataFrame(found, index=study.trials.index)
+
+
+def parameter(study: Study, trainable: str, dimension: str) -> str:
+    """What the search calls ``dimension`` of ``trainable``: ``cf_amc_ssl.crops`` where that has a range of its own."""
+    own = f"{trainable}.{dimension}"
+    return own if own in _parameters(study) else dimension
+
+
+def stated_range(study: Study, parameter: str) -> dict[str, Any]:
+    """What the manifest says of a parameter's range, in Optuna's JSON, parsed; empty if it says nothing."""
+    found = _parameters(study).get(parameter)
+    return found if isinstance(found, dict) else {}
+
+
+def is_choice(study: Study, dimension: str) -> bool:
+    """Whether ``dimension`` is a list of choices wherever the manifest tells its range."""
+    owners = map(str, study.trials["trainable"].unique())
+    ranges = [stated_range(study, parameter(study, owner, dimension)) for owner in owners]
+    return {found.get("name") for found in ranges if found} == {_CHOICES}
+
+
+def _parameters(study: Study) -> dict[str, Any]:
+    space = study.manifest.get("space")
+    found = space.get("parameters") if isinstance(space, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _dimension(study: Study, parameter: str) -> str:
+    """``crops`` of ``cf_amc_ssl.crops``, which it is called where trainables search different ranges."""
+    trainable, _, rest = parameter.partition(".")
+    return rest if rest and trainable in set(study.trials["trainable"]) else parameter

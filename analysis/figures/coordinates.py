@@ -1,0 +1,84 @@
+"""Searched settings and metrics as places along an axis, with what stands at its ticks."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import math
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from analysis import labels
+from analysis.figures.style import Ticks, even_ticks, log_ticks, spans_a_decade
+from analysis.runs import Study
+
+_FEW = 7
+
+
+class Coordinate(NamedTuple):
+    """An axis: where each trial lies on it, and its ticks."""
+
+    title: str
+    values: list[float]
+    ticks: Ticks
+
+    @property
+    def range(self) -> list[float]:
+        """With room for a mark at either end."""
+        low, high = min(self.values), max(self.values)
+        pad = (high - low) * 0.06 or 0.5
+        return [low - pad, high + pad]
+
+    @property
+    def ticked(self) -> dict[str, Any]:
+        """An axis's settings for its ticks, escaped; the plot's own choice where there are none."""
+        if not self.ticks.values:
+            return {"tickmode": "auto"}
+        texts = [html.escape(text) for text in self.ticks.texts]
+        return {"tickmode": "array", "tickvals": self.ticks.values, "ticktext": texts}
+
+
+def setting(name: str, values: pd.Series[Any], *, choices: bool = False) -> Coordinate:
+    """Numbers to scale, radii in pixel levels; names, and numbers that are ``choices``, evenly spaced in order."""
+    if choices or not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return _spaced(name, values)
+    if labels.is_length(name):
+        return scaled(f"{name} (/255)", values * 255)
+    return scaled(name, values)
+
+
+def metric(study: Study, name: str, values: pd.Series[float]) -> Coordinate:
+    """Accuracies in percent, costs to scale."""
+    title = labels.metric_title(name, study)
+    if labels.is_accuracy(name):
+        return Coordinate(f"{title} (%)", (values * 100).tolist(), Ticks([], []))
+    return scaled(title, values)
+
+
+def scaled(title: str, values: pd.Series[float]) -> Coordinate:
+    """Logarithms where the values span more than a decade."""
+    distinct = sorted(values.unique())
+    log = spans_a_decade(distinct)
+    places = values.map(math.log10) if log else values
+    marks = sorted(places.unique())
+    if _apart(marks):
+        ticks = Ticks(marks, [labels.cost(value) for value in distinct])
+    else:
+        ticks = log_ticks(distinct) if log else even_ticks(distinct)
+    return Coordinate(title, places.astype(float).tolist(), ticks)
+
+
+def _spaced(name: str, values: pd.Series[Any]) -> Coordinate:
+    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    shown = values if numeric else values.astype(str)
+    distinct = sorted(shown.unique())
+    places = shown.map(distinct.index)
+    ticks = Ticks([*map(float, range(len(distinct)))], [labels.param(name, value) for value in distinct])
+    return Coordinate(name, places.astype(float).tolist(), ticks)
+
+
+def _apart(marks: list[float]) -> bool:
+    """Whether there is room to write at every one of ``marks``."""
+    gaps = [after - before for before, after in itertools.pairwise(marks)]
+    return len(marks) <= _FEW and min(gaps, default=0.0) > 0.06 * (marks[-1] - marks[0])

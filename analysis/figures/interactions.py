@@ -1,0 +1,148 @@
+"""Interactions: two searched dimensions against each other, coloured by each objective."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import math
+from typing import Any, NamedTuple
+
+import pandas as pd
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from analysis.figures.coordinates import Coordinate
+from analysis.figures.marks import explain, marks
+from analysis.figures.slices import Axis, measured, placed, searched
+from analysis.figures.style import GREY, SCALE, Ticks, broken, menu, style
+from analysis.importance import ranking
+from analysis.runs import Study
+
+_CHOSEN = 4
+"""Dimensions whose pairs the menu offers."""
+_TICKS = 4
+"""That fit on an objective's scale."""
+
+
+class Interaction(NamedTuple):
+    """One panel of one pair. ``points``: ``marks`` with ``x``, ``y`` and ``z``, the objective, and their words."""
+
+    x: Axis
+    y: Axis
+    z: Axis
+    points: pd.DataFrame
+
+
+def interactions_figure(study: Study) -> go.Figure | None:
+    """A panel an objective for the two dimensions most important for the frontier, other pairs by a menu.
+
+    ``None`` while fewer than two trials have two dimensions that vary, and an objective.
+    """
+    found = compute(study)
+    return _draw(found) if found else None
+
+
+def compute(study: Study) -> tuple[Interaction, ...]:
+    """Pairs of the most important dimensions that trials share, the most important pair first; each with every
+    objective."""
+    shown, axes = marks(study), {axis.name: axis for axis in searched(study)}
+    ranked = [axes[name] for name in ranking(study) if name in axes]
+    pairs = sorted(itertools.combinations(range(len(ranked[:_CHOSEN])), 2), key=sum)
+    found = [
+        Interaction(ranked[first], ranked[second], z, placed(shown, x=ranked[first], y=ranked[second], z=z))
+        for first, second in pairs
+        for z in measured(study)
+    ]
+    return tuple(one for one in found if len(one.points) > 1)
+
+
+def _draw(found: tuple[Interaction, ...]) -> go.Figure:
+    metrics = {one.z.name: one.z for one in found}
+    pairs = list({_pair(one): one for one in found}.values())
+    figure = make_subplots(cols=len(metrics), horizontal_spacing=0.07)
+    explain(figure, pd.concat([one.points for one in found]), {})
+    owners = [""] * len(figure.data)
+    for one in found:
+        place = list(metrics).index(one.z.name) + 1
+        figure.add_trace(_trace(one, place), row=1, col=place)
+        owners.append(_pair(one))
+    for place, axis in enumerate(metrics.values(), start=1):
+        figure.update_layout({f"coloraxis{place}": _colour_axis(figure, axis, place)})
+    return _finish(figure, pairs, owners, len(metrics))
+
+
+def _finish(figure: go.Figure, pairs: list[Interaction], owners: list[str], panels: int) -> go.Figure:
+    """With the first pair shown, and a menu where there are several."""
+    choices = [(_pair(pair), [owner in ("", _pair(pair)) for owner in owners]) for pair in pairs]
+    layouts = [_axes(pair, panels) for pair in pairs]
+    for trace, visible in zip(figure.data, choices[0][1], strict=True):
+        trace.visible = visible
+    several = len(pairs) > 1
+    figure.update_layout(layouts[0], updatemenus=menu(choices, above=95, layouts=layouts) if several else [])
+    top = 165 if several else 110
+    legend = {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"}
+    style(figure, top + 400, legend=legend, margin={"l": 75, "r": 20, "t": top, "b": 110})
+    return figure.update_xaxes(title_standoff=None)  # with one, plotly writes titles over ticks where scales are above
+
+
+def _pair(one: Interaction) -> str:
+    return html.escape(f"{one.x.name} and {one.y.name}")
+
+
+def _axes(pair: Interaction, panels: int) -> dict[str, Any]:
+    """Every panel's axes for a pair, as changes of a layout."""
+    changes: dict[str, Any] = {}
+    for letter, axis in (("x", pair.x.coordinate), ("y", pair.y.coordinate)):
+        for panel in range(panels):
+            title = html.escape(axis.title) if letter == "x" or panel == 0 else ""
+            settings = {"title.text": title, "range": axis.range, **axis.ticked}
+            changes |= {f"{letter}axis{panel + 1 if panel else ''}.{key}": value for key, value in settings.items()}
+    return changes
+
+
+def _colour_axis(figure: go.Figure, axis: Axis, place: int) -> dict[str, Any]:
+    """The objective's scale as the panel's head."""
+    left, right = figure.layout[f"xaxis{place if place > 1 else ''}"].domain
+    bar = {
+        "title": {"text": broken(axis.coordinate.title), "side": "top"},
+        "orientation": "h",
+        **{"x": (left + right) / 2, "xanchor": "center", "len": right - left},
+        **{"y": 1.02, "yanchor": "bottom", "thickness": 12, "outlinewidth": 0},
+        **_few(axis.coordinate).ticked,
+    }
+    low, high = min(axis.coordinate.values), max(axis.coordinate.values)
+    return {"colorscale": SCALE, "colorbar": bar, "cmin": low, "cmax": high, "showscale": high > low}
+
+
+def _few(coordinate: Coordinate) -> Coordinate:
+    """With every other tick left out, or more, until they fit."""
+    values, texts = coordinate.ticks
+    every = math.ceil(len(values) / _TICKS) or 1
+    return coordinate._replace(ticks=Ticks(values[::every], texts[::every]))
+
+
+def _trace(one: Interaction, place: int) -> go.Scatter:
+    rows = one.points.sort_values("hollow", ascending=False)
+    return go.Scatter(
+        mode="markers",
+        showlegend=False,
+        x=rows["x"].astype("float32"),
+        y=rows["y"].astype("float32"),
+        marker={
+            "symbol": rows["symbol"],
+            "size": 10,
+            "color": rows["z"].astype("float32"),
+            "coloraxis": f"coloraxis{place}",
+            "line": {"width": rows["hollow"].map({True: 1.5, False: 0.5}), "color": GREY},
+        },
+        hovertext=_hover(one, rows),
+        hoverinfo="text",
+        customdata=rows["url"],
+    )
+
+
+def _hover(one: Interaction, rows: pd.DataFrame) -> list[str]:
+    """Who each point is and where it lies, escaped."""
+    axes = {"x": one.x, "y": one.y, "z": one.z}
+    lines = [f"{html.escape(axis.title)}: " + rows[f"{key}_words"].map(html.escape) for key, axis in axes.items()]
+    return ["<br>".join(parts) for parts in zip(rows["text"], *lines, strict=True)]

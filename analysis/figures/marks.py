@@ -1,0 +1,57 @@
+"""Finished trials as marks: a symbol a trainable, hollow where a trial stands on no frontier."""
+
+from __future__ import annotations
+
+import html
+
+import pandas as pd
+from plotly import graph_objects as go
+
+from analysis import labels
+from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS
+from analysis.pareto import frontier
+from analysis.runs import Study
+
+
+def marks(study: Study) -> pd.DataFrame:
+    """A row a finished trial, by the index of ``Study.trials``.
+
+    ``number`` (its text), ``trainable``, ``symbol``, ``hollow`` (flagged, or beyond the study's bounds), ``best`` (on
+    the frontier), ``url``, ``text`` (who it is, escaped).
+    """
+    trials = study.finished
+    trainables = sorted(trials["trainable"].unique())
+    symbols = {name: SYMBOLS[index % len(SYMBOLS)] for index, name in enumerate(trainables)}
+    hollow = trials["verdict"].map(labels.is_flagged).astype(bool) | (trials["violation"] != "")
+    found = pd.DataFrame(
+        {
+            "number": trials["number"].map(labels.trial_number).astype(str),
+            "trainable": trials["trainable"],
+            "symbol": trials["trainable"].map(symbols).astype(str) + hollow.map({True: "-open", False: ""}),
+            "hollow": hollow,
+            "best": trials["number"].isin(frontier(study)["number"]) & ~hollow,
+            "url": trials["mlflow_url"],
+        }
+    )
+    return found.assign(text="<b>Trial " + found["number"] + "</b>  " + found["trainable"].map(html.escape))
+
+
+def colours(shown: pd.DataFrame) -> dict[str, str]:
+    """By trainable."""
+    names = sorted(map(str, shown["trainable"].unique()))
+    return {name: QUALITATIVE[index % len(QUALITATIVE)] for index, name in enumerate(names)}
+
+
+def explain(figure: go.Figure, shown: pd.DataFrame, colour: dict[str, str]) -> None:
+    """Name the symbols in the legend, and what hollow ones mean; grey where ``colour`` names none."""
+    firm = shown.assign(symbol=shown["symbol"].str.removesuffix("-open")).drop_duplicates("trainable")
+    for row in firm.sort_values("trainable").itertuples():
+        name = html.escape(str(row.trainable)) or "unknown trainable"
+        _entry(figure, name, str(row.symbol), colour.get(str(row.trainable), GREY))
+    if shown["hollow"].any():
+        _entry(figure, "hollow: flagged, or beyond the study's bounds", "circle-open", GREY)
+
+
+def _entry(figure: go.Figure, name: str, symbol: str, colour: str) -> None:
+    marker = {"symbol": symbol, "color": colour, "size": 11}
+    figure.add_scatter(name=name, mode="markers", x=[None], y=[None], marker=marker)
