@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import version
 from io import StringIO
@@ -56,6 +56,7 @@ CONCURRENT = 2
 WARM = 4
 """Trials of a run that are left out: they start the workers."""
 LOOK_S = 0.2
+"""So often the CPU time used is looked at."""
 SPACE = {
     "learning_rate": {"low": 0.05, "high": 1.0, "log": True},
     "crop_scale_min": {"low": 0.05, "high": 0.6},
@@ -366,7 +367,7 @@ def main() -> None:
     parser.add_argument("--stores", nargs="+", choices=STORES, default=list(STORES))
     options = parser.parse_args()
     runs: list[dict[str, Any]] = []
-    with ray_cluster.cluster(None):
+    with redirect_stdout(sys.stderr), ray_cluster.cluster(None):  # stock Tune prints to stdout, which is the result's
         for repeat in range(options.repeats):
             for store in options.stores:
                 for name in PLATFORMS if repeat % 2 else reversed(PLATFORMS):

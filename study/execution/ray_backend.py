@@ -11,14 +11,14 @@ import logging
 import shutil
 import time
 import traceback
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from typing import Any
 
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
+from study.execution.books import Books
 from study.execution.interrupts import interruptible
 from study.execution.ray_cluster import resources
 from study.execution.ray_losses import cause_of, excuse_of, memory_kills_are_losses, out_of_room, read_error
@@ -88,48 +88,6 @@ def _fit(session: Session) -> None:
         shutil.rmtree(session.paths.root / "ray", ignore_errors=True)
 
 
-class Books:
-    """Asks for trials and enters their ends beside Tune's loop, on which the running trials wait.
-
-    Either takes longer than all else that the driver does between two reports. Ends are entered one after the other,
-    and a trial is asked for when those before it are entered; a sampler that thinks holds up no end.
-    """
-
-    def __init__(self) -> None:
-        self._asks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask")
-        self._ends = ThreadPoolExecutor(max_workers=1, thread_name_prefix="end")
-        self._entries: list[Future[None]] = []
-
-    def ask(self, draw: Callable[[], Assignment | None]) -> Future[Assignment | None]:
-        """What ``draw`` returns or raises."""
-        entries = tuple(self._entries)
-
-        def informed() -> Assignment | None:
-            wait(entries)
-            return draw()
-
-        return self._asks.submit(informed)
-
-    def enter(self, end: Callable[[], None]) -> None:
-        """Call ``end``; what it raises ``check`` raises."""
-        self._entries.append(self._ends.submit(end))
-
-    def check(self) -> None:
-        """Raise what an end raised that is entered."""
-        while self._entries and self._entries[0].done():
-            self._entries.pop(0).result()
-
-    def close(self) -> None:
-        """Return when everything is entered; raise what was raised."""
-        self.shutdown()
-        self.check()
-
-    def shutdown(self) -> None:
-        """Return when everything is entered, whatever was raised."""
-        self._asks.shutdown()
-        self._ends.shutdown()
-
-
 class _Unpickled:
     """Ray writes what it is given to its own files; these are never read, and a session cannot be written."""
 
@@ -145,7 +103,7 @@ class _Searcher(_Unpickled, Searcher):
         self._session, self._books = session, books
         self._asked: Future[Assignment | None] | None = None
         self._running: dict[str, str] = {}
-        self._room, self._look_again = (0.0, 0.0), 0.0
+        self._there, self._look_again = (0.0, 0.0), 0.0
 
     def suggest(self, trial_id: str) -> Any:
         """A trial's config, ``FINISHED``, or ``None`` while the sampler thinks or no trial would find room."""
@@ -173,8 +131,8 @@ class _Searcher(_Unpickled, Searcher):
         """Its cores and GPUs, as they were ``LOOK_S`` ago at most: Tune wants a suggestion after every report."""
         if time.monotonic() >= self._look_again:
             here = resources()
-            self._room, self._look_again = (here.get("CPU", 0.0), here.get("GPU", 0.0)), time.monotonic() + LOOK_S
-        return self._room
+            self._there, self._look_again = (here.get("CPU", 0.0), here.get("GPU", 0.0)), time.monotonic() + LOOK_S
+        return self._there
 
     def _config(self, assignment: Assignment) -> dict[str, Any]:
         share = self._session.allotment.of(assignment.trainable)

@@ -14,7 +14,8 @@ from analysis.layout import study_paths
 from analysis.runs import read_study
 from study.config import StudyConfig
 from study.execution import ray_backend, ray_cluster
-from study.execution.ray_backend import Books, _Searcher
+from study.execution.books import Books
+from study.execution.ray_backend import _Searcher
 from study.execution.session import Session
 from study.launch import launch
 from study.resources.allotment import Share, allotment
