@@ -252,6 +252,7 @@ def _run(session: Session, run: Run) -> None:
     """Run to the end or to an interruption. Whatever happens, what has ended is settled and delivered."""
     try:
         if (reason := session.search.exhausted()) is None:
+            session.progress.began(session.search)
             run(session)
         else:
             more = "a larger budget" if session.config.confirms is None else "more seeds to `study confirm`"

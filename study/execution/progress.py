@@ -58,6 +58,15 @@ class Progress:
         if self._live:
             self._live.stop()
 
+    def began(self, search: Search) -> None:
+        """The driver is ready; a first trial may take hours to end."""
+        if self._live:
+            self._draw(search)
+            return
+        name, told = self._config.name, counts(search, self._config).plain
+        how = f"study status {name} shows its trials, study stop {name} ends it in order"
+        self._console.print(f"{name} runs: {told}; {how}", highlight=False, soft_wrap=True)
+
     def update(self, search: Search) -> None:
         """Something changed; eyes need it a few times a second at most, and drawing it asks Optuna's database."""
         if self._live and time.monotonic() - self._drawn > REDRAW_S:
@@ -71,7 +80,8 @@ class Progress:
         trials = search.trials()
         trial = next(trial for trial in trials if trial.number == number)
         optimal = number in {best.number for best in search.frontier(trials)}
-        beyond = violation(self._config.constraints, metrics_of(trial))
+        stated = {name: bound for name, bound in self._config.constraints.items() if name != TRUSTED}  # flagged says it
+        beyond = violation(stated, metrics_of(trial))
         self._console.print(trial_line(trial, optimal, beyond), highlight=False, soft_wrap=True)
 
     def _draw(self, search: Search) -> None:
@@ -88,7 +98,7 @@ def trial_line(trial: FrozenTrial, optimal: bool, beyond: str = "") -> str:
         words += [f"{_SHOWN[name]} {_cell(name, metrics)}" for name in _columns(trial)]
         words += ["on the frontier"] if optimal else []
         words += [f"beyond its bounds: {beyond}"] if beyond else []
-        words += [] if metrics.get(TRUSTED, 1.0) else ["flagged: its robustness is not to be trusted"]
+        words += [] if metrics.get(TRUSTED, 1.0) else ["flagged by its sanity checks"]
     else:
         words += [f"{trial.user_attrs.get('status')}: {trial.user_attrs.get('reason')}"]
     return "  ".join(words)

@@ -62,7 +62,9 @@ def test_an_inline_study_runs_to_the_end_of_its_budget(tiny: Tiny) -> None:
         result = json.loads(paths.trial(number).result.read_text())
         assert ended["metrics"] == result["metrics"]
         assert {CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES} <= ended["metrics"].keys()
-    lines = [line for line in console.file.getvalue().splitlines() if line.startswith("trial ")]
+    first, *rest = console.file.getvalue().splitlines()
+    assert first.startswith("tiny runs: 0 finished; 0 of 2 trials")
+    lines = [line for line in rest if line.startswith("trial ")]
     assert [line.split()[1] for line in lines] == ["0000", "0001"]
     assert "on the frontier" in lines[0]
 

@@ -1,4 +1,5 @@
-"""A study on a Ray cluster that loses a node, then its head and with that its driver: real nodes as processes."""
+"""A study on a Ray cluster that loses a node, then its head and with that its driver, and one that is a job of its
+cluster: real nodes as processes."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from analysis.layout import ATTEMPT, EPOCH, LOST, TrialPaths, read_events, study_paths
+from analysis.layout import ATTEMPT, ENDED, EPOCH, LOST, TrialPaths, read_events, study_paths
 from study.config import StudyConfig
 
 Tiny = Callable[..., StudyConfig]
@@ -38,13 +39,13 @@ class Nodes:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder, self._environment = folder, environment
-        with socket.socket() as probe:
-            probe.bind((HEAD, 0))
-            self.address = f"{HEAD}:{probe.getsockname()[1]}"
+        self.address = f"{HEAD}:{free_port()}"
 
-    def start_head(self, *, cores: int) -> None:
+    def start_head(self, *options: str, cores: int) -> None:
+        """Without a dashboard, unless ``options`` want one."""
         port = self.address.partition(":")[2]
-        self._start(HEAD, "--head", f"--port={port}", "--include-dashboard=false", f"--num-cpus={cores}")
+        options = options or ("--include-dashboard=false",)
+        self._start(HEAD, "--head", f"--port={port}", f"--num-cpus={cores}", *options)
 
     def start(self, host: str) -> None:
         self._start(host, f"--address={self.address}", "--num-cpus=1")
@@ -64,6 +65,12 @@ class Nodes:
                 return
             self.kill(host)
         raise AssertionError(done.stdout[-2000:] + done.stderr[-2000:])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HEAD, 0))
+        return int(probe.getsockname()[1])
 
 
 def _processes() -> Iterator[tuple[int, str]]:
@@ -145,3 +152,47 @@ def test_a_study_outlives_its_node_and_the_head(
     assert [event["resumed_epoch"] >= 1 for event in of_kind(paths.trial(0), ATTEMPT)] == [False, True]
     assert of_kind(paths.trial(1), LOST) == []
     assert output.count("the driver of tiny died") == 1
+
+
+def test_a_study_is_submitted_stopped_and_resumed_as_a_job(
+    tiny: Tiny,
+    studies: Path,
+    nodes: Nodes,
+    environment: dict[str, str],
+    assert_nothing_lost: Callable[..., dict[int, dict[str, Any]]],
+) -> None:
+    config = tiny(settings={"optimiser.epochs": 20}, budget={"trials": 3}, resources={"max_concurrent": 1}, tracking={})
+    (studies / "study.yaml").write_text(config.to_yaml())
+    paths, port = study_paths("tiny"), free_port()
+    agent = f"--dashboard-agent-listen-port={free_port()}"
+    nodes.start_head("--dashboard-host=127.0.0.1", f"--dashboard-port={port}", agent, cores=1)
+
+    def job(*words: str) -> subprocess.CompletedProcess[str]:
+        """With ``ray job``'s own client; it is refused for as long as the head's agent is not there."""
+        command = [sys.executable, "-m", "ray.scripts.scripts", "job", words[0], f"--address=http://127.0.0.1:{port}"]
+        return subprocess.run(
+            [*command, *words[1:]], env=environment, capture_output=True, text=True, timeout=PATIENCE_S
+        )
+
+    def submitted(*words: str) -> str:
+        deadline, name = time.monotonic() + PATIENCE_S, words[1]
+        driver = [sys.executable, "-m", *words, "--address", "auto"]
+        while (done := job("submit", "--no-wait", f"--submission-id={name}", "--", *driver)).returncode:
+            assert time.monotonic() < deadline, done.stdout + done.stderr
+        return name
+
+    def until(what: str, condition: Callable[[], object], name: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline, what + job("logs", name).stdout
+            time.sleep(0.2)
+
+    first = submitted("study", "launch", str(studies / "study.yaml"))
+    until("a second trial", lambda: of_kind(paths.trial(1), EPOCH), first)
+    assert job("stop", first).returncode == 0
+    untouched = {0: paths.trial(0).events.read_bytes()}
+    second = submitted("study", "resume", "tiny")
+    until("the last trial's end", lambda: of_kind(paths.trial(2), ENDED), second)
+    until("the job's end", lambda: "succeeded" in (told := job("status", second)).stdout + told.stderr, second)
+    ends = assert_nothing_lost(paths, 3, untouched=untouched)
+    assert [end["status"] for end in ends.values()] == ["finished"] * 3
