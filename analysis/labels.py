@@ -18,6 +18,10 @@ from trainables.metrics import (
 if TYPE_CHECKING:
     from analysis.runs import Study
 
+ALL_TRAINABLES = "all trainables"
+"""What stands for them together, in menus and tables."""
+HOLLOW = "hollow: flagged, or beyond the study's bounds"
+"""What the legend says of marks that stand on no frontier."""
 ABSENT = "–"  # noqa: RUF001  a dash for a figure that there is not
 
 

@@ -16,7 +16,7 @@ from analysis.confirmed import confirmed, confirms
 from analysis.dominance import chances
 from analysis.figures import pareto
 from analysis.figures.pareto import Axis
-from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, menu, spans_a_decade, style
+from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry, menu, spans_a_decade, style
 from analysis.figures.surfaces import MARGIN, draw_surfaces, edges
 from analysis.runs import Study
 from trainables.metrics import ACCURACIES
@@ -32,8 +32,8 @@ class AttainmentPlot(NamedTuple):
 
     ``points``: a row a finished trial, of a confirmation a row a configuration, with ``x`` and ``y`` (accuracies in
     percent), ``trainable``, ``chance`` that no other dominates it in x and y (NaN where it does not compete),
-    ``hollow`` (flagged), ``text`` and ``url``. ``seeds``: ``x``, ``y`` and ``trainable`` of a confirmation's trials.
-    ``edges``: by level, the surface's staircase (n, 2) down to what is shown.
+    ``hollow`` (flagged, or beyond the study's bounds), ``text`` and ``url``. ``seeds``: ``x``, ``y`` and ``trainable``
+    of a confirmation's trials. ``edges``: by level, the surface's staircase (n, 2) down to what is shown.
     """
 
     x: Axis
@@ -69,7 +69,7 @@ def compute(study: Study, metrics: tuple[str, str] | None = None) -> AttainmentP
 
 def _trials(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
     ids = study.trials.set_index("number")["id"]
-    return trials.assign(name=trials["number"].map(ids), hollow=trials["flagged"])
+    return trials.assign(name=trials["number"].map(ids))
 
 
 def _configurations(study: Study, x: Axis, y: Axis) -> pd.DataFrame:
@@ -132,9 +132,7 @@ def _draw(plot: AttainmentPlot) -> go.Figure:
 def _with_views(figure: go.Figure, plot: AttainmentPlot) -> go.Figure:
     views = _views(plot)
     if len(views) > 1:
-        menus = menu([(text, []) for text, _ in views], above=10)
-        for button, (_, layout) in zip(menus[0]["buttons"], views, strict=True):
-            button |= {"method": "relayout", "args": [layout]}
+        menus = menu([(text, []) for text, _ in views], above=10, layouts=[layout for _, layout in views])
         figure.update_layout(updatemenus=menus, **{name.replace(".", "_"): span for name, span in views[0][1].items()})
     return figure
 
@@ -143,7 +141,7 @@ def _draw_trainable(figure: go.Figure, plot: AttainmentPlot, name: str, index: i
     colour, symbol = QUALITATIVE[index % len(QUALITATIVE)], SYMBOLS[index % len(SYMBOLS)]
     title = html.escape(name) or "unknown trainable"
     shared = {"legendgroup": title, "mode": "markers"}
-    figure.add_scatter(name=title, x=[None], y=[None], marker={"symbol": symbol, "color": colour, "size": 11}, **shared)
+    legend_entry(figure, title, symbol, colour, legendgroup=title)
     seeds = plot.seeds[plot.seeds["trainable"] == name]
     if len(seeds):
         mark = {"symbol": f"{symbol}-open", "color": colour, "size": 5, "opacity": 0.7}
@@ -174,12 +172,9 @@ def diameters(chance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _explain(figure: go.Figure, plot: AttainmentPlot) -> None:
-    texts = {"circle": "larger: more surely on the frontier"}
+    legend_entry(figure, "larger: more surely on the frontier", "circle", GREY)
     if plot.points["hollow"].any():
-        texts["circle-open"] = "hollow: flagged by its sanity checks"
-    for symbol, text in texts.items():
-        mark = {"symbol": symbol, "color": GREY, "size": 11}
-        figure.add_scatter(name=text, mode="markers", x=[None], y=[None], marker=mark)
+        legend_entry(figure, labels.HOLLOW, "circle-open", GREY)
 
 
 def _views(plot: AttainmentPlot) -> list[tuple[str, dict[str, Any]]]:

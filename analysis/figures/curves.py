@@ -108,7 +108,7 @@ def _draw(lines: tuple[Line, ...]) -> go.Figure:
 def _finish(figure: go.Figure, owners: list[str]) -> go.Figure:
     trainables = sorted(set(owners))
     if len(trainables) > 1:
-        choices = [("all trainables", [True] * len(owners))]
+        choices = [(labels.ALL_TRAINABLES, [True] * len(owners))]
         choices += [(html.escape(name) or "unknown", [owner == name for owner in owners]) for name in trainables]
         figure.update_layout(updatemenus=menu(choices, above=45))
     legend = {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top"}

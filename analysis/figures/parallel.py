@@ -38,7 +38,7 @@ def compute(study: Study) -> tuple[Panel, ...]:
     trials = trials[np.isfinite(trials[names].to_numpy(dtype=float)).all(axis=1)]
     groups = [(str(name), group) for name, group in trials.groupby("trainable")]
     if len(groups) != 1:
-        groups.insert(0, ("all trainables", trials))
+        groups.insert(0, (labels.ALL_TRAINABLES, trials))
     panels = (_panel(study, title, group) for title, group in groups if len(group) > 1)
     return tuple(panel for panel in panels if len(panel.coordinates) > len(names))
 

@@ -11,7 +11,7 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.figures.references import NO_REFERENCES, References, references
-from analysis.figures.style import GREY, INK, SYMBOLS, colour_axis, inked, spans_a_decade, style
+from analysis.figures.style import GREY, INK, SYMBOLS, colour_axis, inked, legend_entry, spans_a_decade, style
 from analysis.pareto import frontier, non_dominated
 from analysis.runs import PARAM, Study, number_or_nan
 from trainables.metrics import (
@@ -51,7 +51,8 @@ class Axis(NamedTuple):
 class ParetoPlot(NamedTuple):
     """What is drawn. ``points``: a row a finished trial with ``x``, ``y``, their distances ``x_minus``, ``x_plus``,
     ``y_minus``, ``y_plus`` to the ends of their intervals (NaN if unknown), ``colour``, ``trainable``, ``number``,
-    ``best`` (on the study's frontier), ``step`` (on the frontier of these two axes), ``text``, ``url``."""
+    ``hollow`` (flagged, or beyond the study's bounds), ``best`` (on the study's frontier), ``step`` (on the frontier of
+    these two axes), ``text``, ``url``."""
 
     x: Axis
     y: Axis
@@ -97,14 +98,14 @@ def _colour(study: Study, trials: pd.DataFrame, taken: tuple[str, str]) -> Axis 
 
 
 def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis | None) -> pd.DataFrame:
-    within = trials["violation"] == ""
-    plane = trials[[x.metric, y.metric]].where(within).to_numpy(dtype=float)
+    credible = trials["number"].isin(study.credible["number"])
+    plane = trials[[x.metric, y.metric]].where(credible).to_numpy(dtype=float)
     points = pd.DataFrame(
         {
             "number": trials["number"],
             "trainable": trials["trainable"],
             "colour": trials[colour.metric] * colour.factor if colour else np.nan,
-            "flagged": trials["verdict"].map(labels.is_flagged),
+            "hollow": ~credible,
             "best": trials["number"].isin(frontier(study)["number"]),
             "step": non_dominated(plane, [x.direction, y.direction]),
             "text": [_hover(study, record) for record in trials.to_dict("records")],
@@ -151,24 +152,14 @@ def _draw(plot: ParetoPlot) -> go.Figure:
     points = plot.points.assign(colour=colours)
     for index, trainable in enumerate(sorted(points["trainable"].unique())):
         _draw_trainable(figure, plot, points[points["trainable"] == trainable], SYMBOLS[index % len(SYMBOLS)])
-    if points["flagged"].any():
-        _explain_hollow(figure)
+    if points["hollow"].any():
+        legend_entry(figure, labels.HOLLOW, "circle-open", GREY)
     figure.update_layout(coloraxis=axis)
     for axis_of, name in ((plot.x, "x"), (plot.y, "y")):
         log = not labels.is_accuracy(axis_of.metric) and spans_a_decade(points[name])
         figure.update_layout({f"{name}axis": {"title": axis_of.label, "type": "log" if log else "linear"}})
     legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "tracegroupgap": 0}
     return style(figure, 620, legend=legend, margin={"l": 70, "r": 20, "t": 90, "b": 60})
-
-
-def _explain_hollow(figure: go.Figure) -> None:
-    figure.add_scatter(
-        name="hollow: flagged by its sanity checks",
-        mode="markers",
-        x=[None],
-        y=[None],
-        marker={"symbol": "circle-open", "color": GREY, "size": 11},
-    )
 
 
 def _draw_references(figure: go.Figure, references: References) -> None:
@@ -204,17 +195,10 @@ def _draw_step(figure: go.Figure, plot: ParetoPlot) -> None:
 
 def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, symbol: str) -> None:
     trainable = html.escape(str(points["trainable"].iloc[0]))
-    figure.add_scatter(
-        name=trainable or "unknown trainable",
-        legendgroup=trainable,
-        mode="markers",
-        x=[None],
-        y=[None],
-        marker={"symbol": symbol, "color": GREY, "size": 11},
-    )
+    legend_entry(figure, trainable or "unknown trainable", symbol, GREY, legendgroup=trainable)
     corner = f"{'top' if plot.y.direction == 'maximize' else 'bottom'} {_side(plot)}"
     labelled = int(plot.points["best"].sum()) <= _LABELLED
-    for (best, flagged), group in points.groupby(["best", "flagged"]):
+    for (best, hollow), group in points.groupby(["best", "hollow"]):
         figure.add_scatter(
             showlegend=False,
             legendgroup=trainable,
@@ -225,7 +209,7 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
             textposition=corner,
             textfont={"size": 12},
             marker={
-                "symbol": f"{symbol}-open" if flagged else symbol,
+                "symbol": f"{symbol}-open" if hollow else symbol,
                 "size": 13 if best else 9,
                 "opacity": 1.0 if best else 0.7,
                 "color": group["colour"],

@@ -17,7 +17,8 @@ from analysis.figures.importance import importance_figure
 from analysis.figures.interactions import interactions_figure
 from analysis.figures.slices import slices_figure
 from analysis.figures.style import broken
-from analysis.importance import ALL, FRONTIER
+from analysis.importance import FRONTIER
+from analysis.labels import ALL_TRAINABLES as ALL
 from analysis.runs import Study, read_study
 from analysis.schema import TrialStatus
 
