@@ -47,6 +47,13 @@ def confirmed(study: Study) -> pd.DataFrame:
     return table.assign(optimal=non_dominated(values, list(study.objectives.values())))
 
 
+def seeds_of(study: Study, configuration: str) -> list[int]:
+    """Numbers of the finished trials that trained the ``configuration`` of that id, one a seed."""
+    column, trials = f"{PARAM}configuration", study.finished
+    number = int(configuration.rpartition("/")[2])
+    return trials.loc[trials[column] == number, "number"].tolist() if column in trials else []
+
+
 def _row(study: Study, parent: str, configuration: Mapping[str, Any]) -> dict[str, Any]:
     number = int(configuration["trial"])
     trials = study.finished

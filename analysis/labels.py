@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from trainables.metrics import (
@@ -127,6 +128,11 @@ def param(name: str, value: object) -> str:
 
 def trial_number(number: int) -> str:
     return f"{number:04d}"
+
+
+def href(url: str) -> str:
+    """``url`` where it is a web address, else "": what is not one could be a script."""
+    return url if re.match(r"https?://", url) else ""
 
 
 def duration(seconds: float) -> str:

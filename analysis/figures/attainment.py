@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.attainment import Attainment, attainment
-from analysis.confirmed import confirmed, confirms
+from analysis.confirmed import confirmed, confirms, seeds_of
 from analysis.dominance import chances
 from analysis.figures import pareto
 from analysis.figures.pareto import Axis
@@ -32,8 +33,9 @@ class AttainmentPlot(NamedTuple):
 
     ``points``: a row a finished trial, of a confirmation a row a configuration, with ``x`` and ``y`` (accuracies in
     percent), ``trainable``, ``chance`` that no other dominates it in x and y (NaN where it does not compete),
-    ``hollow`` (flagged, or beyond the study's bounds), ``text`` and ``url``. ``seeds``: ``x``, ``y`` and ``trainable``
-    of a confirmation's trials. ``edges``: by level, the surface's staircase (n, 2) down to what is shown.
+    ``hollow`` (flagged, or beyond the study's bounds), ``text`` and ``trials``, the numbers that it stands for.
+    ``seeds``: the same of a confirmation's trials. ``edges``: by level, the surface's staircase (n, 2) down to what is
+    shown.
     """
 
     x: Axis
@@ -44,24 +46,31 @@ class AttainmentPlot(NamedTuple):
     edges: dict[int, NDArray[np.float64]]
 
 
-def attainment_figure(study: Study, metrics: tuple[str, str] | None = None) -> go.Figure | None:
+def attainment_figure(
+    study: Study, metrics: tuple[str, str] | None = None, chances: Mapping[str, float] | None = None
+) -> go.Figure | None:
     """Surfaces at ``LEVELS`` as a band, points by their chance; over ``metrics``, or the study's first two objectives,
-    accuracies first. ``None`` while nothing has finished."""
-    plot = compute(study, metrics)
+    accuracies first. ``None`` while nothing has finished.
+
+    ``chances``: ``dominance.chances(study)`` where that is known already.
+    """
+    plot = compute(study, metrics, chances)
     return None if plot.points.empty else _draw(plot)
 
 
-def compute(study: Study, metrics: tuple[str, str] | None = None) -> AttainmentPlot:
+def compute(
+    study: Study, metrics: tuple[str, str] | None = None, known: Mapping[str, float] | None = None
+) -> AttainmentPlot:
     x, y = (Axis.of(study, metrics[0]), Axis.of(study, metrics[1])) if metrics else pareto.plane(study)
     trials = pareto.compute(study, (x, y)).points
     points = _configurations(study, x, y) if confirms(study) else _trials(study, trials)
-    points = _with_chances(study, points, x, y)
+    points = _with_chances(study, points, (x.metric, y.metric), chances(study) if known is None else known)
     found = attainment(study, (x.metric, y.metric))
     return AttainmentPlot(
         x=x,
         y=y,
         points=points,
-        seeds=trials if confirms(study) else trials[:0],
+        seeds=_trials(study, trials if confirms(study) else trials[:0]),
         attained=found,
         edges=edges(found, points, x, y) if found else {},
     )
@@ -69,7 +78,7 @@ def compute(study: Study, metrics: tuple[str, str] | None = None) -> AttainmentP
 
 def _trials(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
     ids = study.trials.set_index("number")["id"]
-    return trials.assign(name=trials["number"].map(ids))
+    return trials.assign(name=trials["number"].map(ids), trials=trials["number"].map(labels.trial_number))
 
 
 def _configurations(study: Study, x: Axis, y: Axis) -> pd.DataFrame:
@@ -83,9 +92,13 @@ def _configurations(study: Study, x: Axis, y: Axis) -> pd.DataFrame:
             "x": found[x.metric] * x.factor,
             "y": found[y.metric] * y.factor,
             "text": [_hover(study, record) for record in found.to_dict("records")],
-            "url": "",
+            "trials": [_numbers(seeds_of(study, str(name))) for name in found["configuration"]],
         }
     )
+
+
+def _numbers(trials: Sequence[int]) -> str:
+    return " ".join(map(labels.trial_number, trials))
 
 
 def _hover(study: Study, record: dict[Any, Any]) -> str:
@@ -98,13 +111,16 @@ def _hover(study: Study, record: dict[Any, Any]) -> str:
     return "<br>".join([*lines, html.escape(record["verdict"])] if record["verdict"] else lines)
 
 
-def _with_chances(study: Study, points: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:
+def _with_chances(
+    study: Study, points: pd.DataFrame, metrics: tuple[str, str], everywhere: Mapping[str, float]
+) -> pd.DataFrame:
     """The chance, and the same in words at the end of the text; over all objectives too where they are others."""
-    here = points["name"].map(chances(study, (x.metric, y.metric))).astype("float64")
+    alike = set(study.objectives) == set(metrics)
+    here = points["name"].map(everywhere if alike else chances(study, metrics)).astype("float64")
     texts = points["text"] + here.map(lambda chance: _odds(chance, "of these two"))
-    if set(study.objectives) != {x.metric, y.metric}:
-        everywhere = points["name"].map(chances(study)).astype("float64")
-        texts = texts + everywhere.map(lambda chance: _odds(chance, "of all objectives"))
+    if not alike:
+        overall = points["name"].map(everywhere).astype("float64")
+        texts = texts + overall.map(lambda chance: _odds(chance, "of all objectives"))
     return points.assign(chance=here, text=texts)
 
 
@@ -145,7 +161,7 @@ def _draw_trainable(figure: go.Figure, plot: AttainmentPlot, name: str, index: i
     seeds = plot.seeds[plot.seeds["trainable"] == name]
     if len(seeds):
         mark = {"symbol": f"{symbol}-open", "color": colour, "size": 5, "opacity": 0.7}
-        texts = {"hovertext": seeds["text"], "hoverinfo": "text", "customdata": seeds["url"]}
+        texts = {"hovertext": seeds["text"], "hoverinfo": "text", "ids": seeds["trials"]}
         figure.add_scatter(showlegend=False, x=seeds["x"], y=seeds["y"], marker=mark, **texts, **shared)
     for hollow, group in plot.points[plot.points["trainable"] == name].groupby("hollow"):
         figure.add_scatter(
@@ -159,9 +175,9 @@ def _draw_trainable(figure: go.Figure, plot: AttainmentPlot, name: str, index: i
                 "opacity": 0.8,
                 "line": {"width": 1.5 if hollow else 0.5, "color": colour if hollow else GREY},
             },
+            ids=group["trials"],
             hovertext=group["text"],
             hoverinfo="text",
-            customdata=group["url"],
             **shared,
         )
 

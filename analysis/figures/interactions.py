@@ -137,7 +137,7 @@ def _trace(one: Interaction, place: int) -> go.Scatter:
         },
         hovertext=_hover(one, rows),
         hoverinfo="text",
-        customdata=rows["url"],
+        ids=rows["number"],
     )
 
 

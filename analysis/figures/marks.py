@@ -17,7 +17,7 @@ def marks(study: Study) -> pd.DataFrame:
     """A row a finished trial, by the index of ``Study.trials``.
 
     ``number`` (its text), ``trainable``, ``symbol``, ``hollow`` (flagged, or beyond the study's bounds), ``best`` (on
-    the frontier), ``url``, ``text`` (who it is, escaped).
+    the frontier), ``text`` (who it is, escaped).
     """
     trials = study.finished
     trainables = sorted(trials["trainable"].unique())
@@ -30,7 +30,6 @@ def marks(study: Study) -> pd.DataFrame:
             "symbol": trials["trainable"].map(symbols).astype(str) + hollow.map({True: "-open", False: ""}),
             "hollow": hollow,
             "best": trials["number"].isin(frontier(study)["number"]),
-            "url": trials["mlflow_url"],
         }
     )
     return found.assign(text="<b>Trial " + found["number"] + "</b>  " + found["trainable"].map(html.escape))

@@ -11,7 +11,7 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.figures.references import NO_REFERENCES, References, references
-from analysis.figures.style import GREY, INK, SYMBOLS, colour_axis, inked, legend_entry, spans_a_decade, style
+from analysis.figures.style import GREY, INK, SYMBOLS, broken, colour_axis, inked, legend_entry, spans_a_decade, style
 from analysis.pareto import frontier, non_dominated
 from analysis.runs import PARAM, Study, number_or_nan
 from trainables.metrics import (
@@ -26,6 +26,8 @@ from trainables.metrics import (
 
 _LABELLED = 12
 _HOVER_PARAMS = 12
+_TITLE = 40
+"""Letters of an axis's title that fit on a line."""
 
 
 class Axis(NamedTuple):
@@ -52,7 +54,7 @@ class ParetoPlot(NamedTuple):
     """What is drawn. ``points``: a row a finished trial with ``x``, ``y``, their distances ``x_minus``, ``x_plus``,
     ``y_minus``, ``y_plus`` to the ends of their intervals (NaN if unknown), ``colour``, ``trainable``, ``number``,
     ``hollow`` (flagged, or beyond the study's bounds), ``best`` (on the study's frontier), ``step`` (on the frontier of
-    these two axes), ``text``, ``url``."""
+    these two axes), ``text``."""
 
     x: Axis
     y: Axis
@@ -61,10 +63,11 @@ class ParetoPlot(NamedTuple):
     references: References
 
 
-def pareto_figure(study: Study) -> go.Figure | None:
-    """Scatter of the finished trials over the first two objectives, accuracies first, with the frontier."""
-    plot = compute(study)
-    return None if plot.points.empty else _draw(plot)
+def pareto_figure(study: Study, metrics: tuple[str, str] | None = None, height: int = 620) -> go.Figure | None:
+    """Scatter of the finished trials with the frontier; over ``metrics``, or the first two objectives, accuracies
+    first. ``height`` in pixels."""
+    plot = compute(study, (Axis.of(study, metrics[0]), Axis.of(study, metrics[1])) if metrics else None)
+    return None if plot.points.empty else _draw(plot, height)
 
 
 def compute(study: Study, axes: tuple[Axis, Axis] | None = None) -> ParetoPlot:
@@ -78,8 +81,14 @@ def compute(study: Study, axes: tuple[Axis, Axis] | None = None) -> ParetoPlot:
         y=y,
         points=_points(study, trials, x, y, colour),
         colour=colour,
-        references=references(study) if (x.metric, y.metric) == (CLEAN_ACCURACY, PGD_ACCURACY) else NO_REFERENCES,
+        references=_references(study, x, y),
     )
+
+
+def _references(study: Study, x: Axis, y: Axis) -> References:
+    """Published points are test figures: none is drawn among a validation split's."""
+    beside = (x.metric, y.metric) == (CLEAN_ACCURACY, PGD_ACCURACY) and study.evaluation.get("split") == "test"
+    return references(study) if beside else NO_REFERENCES
 
 
 def plane(study: Study) -> tuple[Axis, Axis]:
@@ -91,8 +100,9 @@ def plane(study: Study) -> tuple[Axis, Axis]:
 
 
 def _colour(study: Study, trials: pd.DataFrame, taken: tuple[str, str]) -> Axis | None:
-    """The cost, or what else the axes leave; ``None`` if no trial has any."""
-    candidates = (FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY, CLEAN_ACCURACY)
+    """The cost, or where that is an axis an accuracy that is none; ``None`` if no trial has any."""
+    costs, accuracies = (FORWARD_EQUIVALENTS, GPU_MINUTES), (PGD_ACCURACY, CLEAN_ACCURACY)
+    candidates = (*accuracies, *costs) if set(costs) & set(taken) else (*costs, *accuracies)
     known = [name for name in candidates if name not in taken and np.isfinite(trials[name]).any()]
     return Axis.of(study, known[0]) if known else None
 
@@ -109,7 +119,6 @@ def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis |
             "best": trials["number"].isin(frontier(study)["number"]),
             "step": non_dominated(plane, [x.direction, y.direction]),
             "text": [_hover(study, record) for record in trials.to_dict("records")],
-            "url": trials["mlflow_url"],
         }
     )
     for name, axis in (("x", x), ("y", y)):
@@ -121,6 +130,12 @@ def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis |
 
 def _bound(trials: pd.DataFrame, column: str) -> pd.Series[float]:
     return trials[column] if column in trials else pd.Series(np.nan, index=trials.index)
+
+
+def hovers(study: Study) -> dict[str, str]:
+    """What each finished trial's mark says, by its number as written."""
+    records = study.finished.to_dict("records")
+    return {labels.trial_number(record["number"]): _hover(study, record) for record in records}
 
 
 def _hover(study: Study, trial: dict[Any, Any]) -> str:
@@ -140,15 +155,16 @@ def _hover(study: Study, trial: dict[Any, Any]) -> str:
         text = labels.param(name, trial[PARAM + name])
         if name != "trainable" and text not in (labels.ABSENT, "nan"):
             lines.append(f"{html.escape(name)} = {html.escape(text)}")
-    return "<br>".join([*lines, "<i>Click: open the run in MLflow</i>"] if trial["mlflow_url"] else lines)
+    return "<br>".join([*lines, "<i>Ctrl-click: open the run in MLflow</i>"] if trial["mlflow_url"] else lines)
 
 
-def _draw(plot: ParetoPlot) -> go.Figure:
+def _draw(plot: ParetoPlot, height: int) -> go.Figure:
     figure = go.Figure()
     _draw_references(figure, plot.references)
     _draw_step(figure, plot)
     title = plot.colour.label if plot.colour else ""
-    colours, axis = colour_axis(plot.points["colour"].to_numpy(dtype=float), title)
+    linear = plot.colour is not None and labels.is_accuracy(plot.colour.metric)
+    colours, axis = colour_axis(plot.points["colour"].to_numpy(dtype=float), title, linear=linear)
     points = plot.points.assign(colour=colours)
     for index, trainable in enumerate(sorted(points["trainable"].unique())):
         _draw_trainable(figure, plot, points[points["trainable"] == trainable], SYMBOLS[index % len(SYMBOLS)])
@@ -157,9 +173,10 @@ def _draw(plot: ParetoPlot) -> go.Figure:
     figure.update_layout(coloraxis=axis)
     for axis_of, name in ((plot.x, "x"), (plot.y, "y")):
         log = not labels.is_accuracy(axis_of.metric) and spans_a_decade(points[name])
-        figure.update_layout({f"{name}axis": {"title": axis_of.label, "type": "log" if log else "linear"}})
+        scale = {"type": "log", "dtick": "D2"} if log else {"type": "linear"}
+        figure.update_layout({f"{name}axis": {"title": broken(axis_of.label, _TITLE), **scale}})
     legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "tracegroupgap": 0}
-    return style(figure, 620, legend=legend, margin={"l": 70, "r": 20, "t": 90, "b": 60})
+    return style(figure, height, legend=legend, margin={"l": 70, "r": 20, "t": 90, "b": 60})
 
 
 def _draw_references(figure: go.Figure, references: References) -> None:
@@ -205,6 +222,7 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
             mode="markers+text" if best and labelled else "markers",
             x=group["x"],
             y=group["y"],
+            ids=group["number"].map(labels.trial_number),
             text=group["number"].map(labels.trial_number),
             textposition=corner,
             textfont={"size": 12},
@@ -218,7 +236,6 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
             },
             hovertext=group["text"],
             hoverinfo="text",
-            customdata=group["url"],
             meta=inked("marker.line.color") if best else None,
             **({f"error_{name}": _interval(group, name) for name in ("x", "y")} if best else {}),
         )

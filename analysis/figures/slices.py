@@ -153,7 +153,7 @@ def _traces(one: Slice, colour: dict[str, str]) -> Iterator[go.Scatter]:
                 "line": {"width": 1.5 if best or hollow else 0.5, "color": INK if best else own},
             },
             **_hover(one, group),
-            customdata=group["url"],
+            ids=group["number"],
             meta=inked("marker.line.color") if best else None,
         )
 

@@ -60,9 +60,12 @@ def even_ticks(values: Iterable[float]) -> Ticks:
     return Ticks(marks, [labels.cost(mark) for mark in marks])
 
 
-def colour_axis(values: NDArray[np.float64], title: str) -> tuple[NDArray[np.float64], dict[str, Any]]:
-    """``values`` as they are to be coloured, and their colour axis; logarithmic over more than a decade."""
-    log = spans_a_decade(values)
+def colour_axis(
+    values: NDArray[np.float64], title: str, *, linear: bool = False
+) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    """``values`` as they are to be coloured, and their colour axis; logarithmic over more than a decade, unless
+    ``linear``."""
+    log = spans_a_decade(values) and not linear
     ticks = log_ticks(values) if log else even_ticks(values)
     bar: dict[str, Any] = {"title": {"text": title, "side": "right"}, "thickness": 14, "outlinewidth": 0, "len": 0.9}
     if ticks.values:
