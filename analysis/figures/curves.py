@@ -32,7 +32,7 @@ _MARKS = {OVERFITTING: ("x", "#D55E00", (_GAP, PROBE_PGD_ACCURACY)), COLLAPSE: (
 """Symbol, colour and panels of each breakdown."""
 _COLUMNS = 4
 _MARKED_UP_TO = 20
-_POINTS = 30_000
+_POINTS = 20_000
 """Of a panel, as far as that leaves each trial ``_FEWEST`` epochs: screens show no more."""
 _FEWEST = 12
 
@@ -154,9 +154,9 @@ def _trace(line: Line, column: str, *, marked: bool, named: bool) -> go.Scatter:
         legendgroup=html.escape(line.title),
         showlegend=named,
         mode="lines+markers" if marked else "lines",
-        x=line.rows["epoch"].to_numpy(dtype="float32"),
+        x=line.rows["epoch"].fillna(0).to_numpy(dtype="uint16"),
         y=line.rows[column].to_numpy(dtype="float32"),
-        customdata=line.rows["trial"].to_numpy(dtype="int32"),
+        customdata=line.rows["trial"].to_numpy(dtype="uint16"),
         meta={"lines": True},
         opacity=1.0 if line.colour else 0.45,
         line={"color": line.colour or GREY, "width": 2 if line.colour else 1},

@@ -8,6 +8,7 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from analysis import labels
+from analysis.figures.pareto import hovers
 from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry
 from analysis.pareto import frontier
 from analysis.runs import Study
@@ -17,7 +18,7 @@ def marks(study: Study) -> pd.DataFrame:
     """A row a finished trial, by the index of ``Study.trials``.
 
     ``number`` (its text), ``trainable``, ``symbol``, ``hollow`` (flagged, or beyond the study's bounds), ``best`` (on
-    the frontier), ``text`` (who it is, escaped).
+    the frontier), ``text`` (what its mark says).
     """
     trials = study.finished
     trainables = sorted(trials["trainable"].unique())
@@ -32,7 +33,7 @@ def marks(study: Study) -> pd.DataFrame:
             "best": trials["number"].isin(frontier(study)["number"]),
         }
     )
-    return found.assign(text="<b>Trial " + found["number"] + "</b>  " + found["trainable"].map(html.escape))
+    return found.assign(text=found["number"].map(hovers(study)))
 
 
 def colours(shown: pd.DataFrame) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,7 +119,7 @@ def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis |
             "hollow": ~credible,
             "best": trials["number"].isin(frontier(study)["number"]),
             "step": non_dominated(plane, [x.direction, y.direction]),
-            "text": [_hover(study, record) for record in trials.to_dict("records")],
+            "text": trials["number"].map(labels.trial_number).map(hovers(study)),
         }
     )
     for name, axis in (("x", x), ("y", y)):
@@ -134,26 +135,27 @@ def _bound(trials: pd.DataFrame, column: str) -> pd.Series[float]:
 
 def hovers(study: Study) -> dict[str, str]:
     """What each finished trial's mark says, by its number as written."""
+    titles = {name: labels.metric_title(name, study) for name in OBJECTIVES}
+    params = [name for name in study.params[:_HOVER_PARAMS] if name != "trainable"]
     records = study.finished.to_dict("records")
-    return {labels.trial_number(record["number"]): _hover(study, record) for record in records}
+    return {labels.trial_number(record["number"]): _hover(record, titles, params) for record in records}
 
 
-def _hover(study: Study, trial: dict[Any, Any]) -> str:
+def _hover(trial: dict[Any, Any], titles: Mapping[str, str], params: Sequence[str]) -> str:
     """Everything that identifies the point, escaped: plots read a subset of HTML."""
     lines = [f"<b>Trial {labels.trial_number(trial['number'])}</b>  {html.escape(trial['trainable'])}"]
     for name in ACCURACIES:
         value, low, high = (number_or_nan(trial.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
         if np.isfinite(value):
-            lines.append(f"{labels.metric_title(name, study)}: {labels.percent_interval(value, low, high)} %")
+            lines.append(f"{titles[name]}: {labels.percent_interval(value, low, high)} %")
     if trial["verdict"]:
         lines.append(html.escape(trial["verdict"]))
     if trial["violation"]:
         lines.append(f"not on the frontier: {html.escape(trial['violation'])}")
-    costs = (FORWARD_EQUIVALENTS, GPU_MINUTES)
-    lines += [f"{labels.metric_title(name, study)}: {labels.cost(trial[name])}" for name in costs]
-    for name in study.params[:_HOVER_PARAMS]:
+    lines += [f"{titles[name]}: {labels.cost(trial[name])}" for name in (FORWARD_EQUIVALENTS, GPU_MINUTES)]
+    for name in params:
         text = labels.param(name, trial[PARAM + name])
-        if name != "trainable" and text not in (labels.ABSENT, "nan"):
+        if text not in (labels.ABSENT, "nan"):
             lines.append(f"{html.escape(name)} = {html.escape(text)}")
     return "<br>".join([*lines, "<i>Ctrl-click: open the run in MLflow</i>"] if trial["mlflow_url"] else lines)
 
