@@ -41,7 +41,7 @@ def confirmed(study: Study) -> pd.DataFrame:
     """
     told = confirms(study)
     rows = [_row(study, str(told.get("study")), configuration) for configuration in told.get("configurations", [])]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows or [_row(study, "", {"trial": -1})])[: len(rows)]
     doubted = table["verdict"].map(labels.is_flagged).astype(bool)
     values = table[list(study.objectives)].mask(doubted).to_numpy(dtype=float)
     return table.assign(optimal=non_dominated(values, list(study.objectives.values())))

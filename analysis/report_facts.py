@@ -67,7 +67,7 @@ def _used(study: Study) -> str:
     minutes = with_costs(study)[GPU_MINUTES].sum()
     wall = study.trials["ended"].max() - study.trials["started"].min()
     parts = [f"{labels.duration(wall)} of wall time"] if wall == wall else []
-    parts += [f"{minutes:.3g} GPU-minutes"] if minutes else []
+    parts += [f"{labels.cost(minutes)} GPU-minutes"] if minutes else []
     return ", ".join(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -117,10 +118,10 @@ def _with_chances(
     """The chance, and the same in words at the end of the text; over all objectives too where they are others."""
     alike = set(study.objectives) == set(metrics)
     here = points["name"].map(everywhere if alike else chances(study, metrics)).astype("float64")
-    texts = points["text"] + here.map(lambda chance: _odds(chance, "of these two"))
+    texts = [text + _odds(chance, "of these two") for text, chance in zip(points["text"], here, strict=True)]
     if not alike:
-        overall = points["name"].map(everywhere).astype("float64")
-        texts = texts + overall.map(lambda chance: _odds(chance, "of all objectives"))
+        overall = [everywhere.get(name, math.nan) for name in points["name"]]
+        texts = [text + _odds(chance, "of all objectives") for text, chance in zip(texts, overall, strict=True)]
     return points.assign(chance=here, text=texts)
 
 

@@ -178,7 +178,7 @@ def _draw(plot: ParetoPlot, height: int) -> go.Figure:
         scale = {"type": "log", "dtick": "D2"} if log else {"type": "linear"}
         figure.update_layout({f"{name}axis": {"title": broken(axis_of.label, _TITLE), **scale}})
     legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "tracegroupgap": 0}
-    return style(figure, height, legend=legend, margin={"l": 70, "r": 20, "t": 90, "b": 60})
+    return style(figure, height, legend=legend, margin={"l": 70, "r": 20, "t": 60, "b": 60})
 
 
 def _draw_references(figure: go.Figure, references: References) -> None:

@@ -74,6 +74,16 @@ function withSelectionAxis(trace, owners) {
   return {...trace, dimensions: [axis, ...trace.dimensions]};
 }
 
+function distinguished(trace, chosen) {
+  const firm = new Set(chosen);
+  let result = {...trace, selectedpoints: chosen, selected: FIRM, unselected: FAINT};
+  for (const path of PER_POINT.filter(([first]) => first.startsWith("error_"))) {
+    const ends = at(trace, path);
+    if (ends) result = having(result, path, ends.map((value, place) => (firm.has(place) ? value : null)));
+  }
+  return result;
+}
+
 // [[trace, owners], ...]: the trace with what is shown, the selection marked in it or laid over it.
 function followed(trace, owners, base, own) {
   if (!owners) return [[trace, null]];
@@ -86,7 +96,7 @@ function followed(trace, owners, base, own) {
   const chosen = places(owners, model.isSelected);
   if (!model.selection().length) return [[trace, owners]];
   if (trace.type === "parcoords") return [[own ? trace : withSelectionAxis(trace, owners), owners]];
-  if (!trace.meta?.lines) return [[{...trace, selectedpoints: chosen, selected: FIRM, unselected: FAINT}, owners]];
+  if (!trace.meta?.lines) return [[distinguished(trace, chosen), owners]];
   const over = {...sliced(trace, chosen), showlegend: false, opacity: 1};
   over.line = {...trace.line, width: 2.5, color: trace.opacity < 1 ? colour("--mark") : trace.line.color};
   return [[{...trace, opacity: 0.12}, owners], [over, chosen.map((place) => owners[place])]];
