@@ -66,6 +66,7 @@ def _frontier(study: Study, odds: Mapping[str, float]) -> dict[str, Any]:
         "frontier": with_chances(study, found, odds),
         "nothing_found": tables.why_nothing_found(study, found),
         "protocol": labels.protocol(study),
+        "intervals": bool(study.finished.filter(like="_accuracy_low").notna().to_numpy().any()),
         "attained": attainment_sentence(study),
         "plateau": plateau_sentence(study),
         "gains": gains_table(study),

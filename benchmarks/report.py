@@ -1,8 +1,8 @@
 """How long a report of a large study takes from an MLflow server, how much memory, and how soon a browser shows it.
 
 `python -m benchmarks.report [TRIALS [EPOCHS]]` prints JSON; 1,000 trials of 100 epochs by default. The study is written
-as workers would leave it and put into a real server, a run a trial with its three files as the tracker leaves them; it is
-read back and drawn in a process of its own, and opened in Debian's chromium where that is.
+as workers would leave it and put into a real server, a run a trial with the three files that the tracker leaves; it is
+read back and drawn in a process of its own, and opened in chromium where there is one.
 """
 
 from __future__ import annotations

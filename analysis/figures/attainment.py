@@ -18,8 +18,9 @@ from analysis.confirmed import confirmed, confirms, seeds_of
 from analysis.dominance import chances
 from analysis.figures import pareto
 from analysis.figures.pareto import Axis
-from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry, menu, spans_a_decade, style
-from analysis.figures.surfaces import MARGIN, draw_surfaces, edges
+from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry, spans_a_decade, style
+from analysis.figures.surfaces import draw_surfaces, edges
+from analysis.figures.views import EVERYTHING, ranges, with_views
 from analysis.runs import Study
 from trainables.metrics import ACCURACIES
 
@@ -143,15 +144,7 @@ def _draw(plot: AttainmentPlot) -> go.Figure:
         figure.update_layout({f"{name}axis": {"title": axis.label, "type": "log" if log else "linear"}})
     legend = {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top", "tracegroupgap": 0}
     margin = {"l": 70, "r": 20, "t": 70, "b": 150}
-    return style(_with_views(figure, plot), 680, legend=legend, margin=margin)
-
-
-def _with_views(figure: go.Figure, plot: AttainmentPlot) -> go.Figure:
-    views = _views(plot)
-    if len(views) > 1:
-        menus = menu([(text, []) for text, _ in views], above=10, layouts=[layout for _, layout in views])
-        figure.update_layout(updatemenus=menus, **{name.replace(".", "_"): span for name, span in views[0][1].items()})
-    return figure
+    return style(with_views(figure, _views(plot)), 680, legend=legend, margin=margin)
 
 
 def _draw_trainable(figure: go.Figure, plot: AttainmentPlot, name: str, index: int) -> None:
@@ -199,20 +192,10 @@ def _views(plot: AttainmentPlot) -> list[tuple[str, dict[str, Any]]]:
     near = plot.points[plot.points["chance"] >= _NEAR]
     corners = [edge[1:-1] for edge in plot.edges.values()]
     shown = np.concatenate([near[["x", "y"]].to_numpy(dtype=float), *corners])
-    everything = ("all trials", {"xaxis.autorange": True, "yaxis.autorange": True})
     if len(near) in (0, len(plot.points)):
-        return [everything]
-    ranges = {
-        f"{name}axis.range": _range(values, log=_is_log(axis, plot.points[name]))
-        for name, axis, values in zip("xy", (plot.x, plot.y), shown.T, strict=True)
-    }
-    return [("near the frontier", ranges), everything]
-
-
-def _range(values: NDArray[np.float64], *, log: bool) -> list[float]:
-    places = np.log10(values) if log else values
-    margin = MARGIN * float(np.ptp(places)) or MARGIN
-    return [float(places.min()) - margin, float(places.max()) + margin]
+        return [EVERYTHING]
+    logs = [_is_log(axis, plot.points[name]) for name, axis in zip("xy", (plot.x, plot.y), strict=True)]
+    return [("near the frontier", ranges(shown, logs)), EVERYTHING]
 
 
 def _is_log(axis: Axis, values: pd.Series[float]) -> bool:

@@ -13,6 +13,7 @@ from plotly import graph_objects as go
 from analysis import labels
 from analysis.figures.references import NO_REFERENCES, References, references
 from analysis.figures.style import GREY, INK, SYMBOLS, broken, colour_axis, inked, legend_entry, spans_a_decade, style
+from analysis.figures.views import EVERYTHING, outliers, ranges, with_views
 from analysis.pareto import frontier, non_dominated
 from analysis.runs import PARAM, Study, number_or_nan
 from trainables.metrics import (
@@ -174,11 +175,30 @@ def _draw(plot: ParetoPlot, height: int) -> go.Figure:
         legend_entry(figure, labels.HOLLOW, "circle-open", GREY)
     figure.update_layout(coloraxis=axis)
     for axis_of, name in ((plot.x, "x"), (plot.y, "y")):
-        log = not labels.is_accuracy(axis_of.metric) and spans_a_decade(points[name])
+        log = _is_log(axis_of, points[name])
         scale = {"type": "log", "dtick": "D2"} if log else {"type": "linear"}
         figure.update_layout({f"{name}axis": {"title": broken(axis_of.label, _TITLE), **scale}})
-    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "tracegroupgap": 0}
-    return style(figure, height, legend=legend, margin={"l": 70, "r": 20, "t": 60, "b": 60})
+    legend = {"orientation": "h", "x": 0, "y": -70 / (height - 170), "yanchor": "top", "tracegroupgap": 0}
+    margin = {"l": 70, "r": 20, "t": 60, "b": 110}
+    return style(with_views(figure, _views(plot)), height, legend=legend, margin=margin)
+
+
+def _views(plot: ParetoPlot) -> list[tuple[str, dict[str, Any]]]:
+    """First without the trials that are far worse than the others, for they press the frontier into a corner."""
+    axes = (plot.x, plot.y)
+    values = plot.points[["x", "y"]].to_numpy(dtype=float)
+    signs = np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in axes])
+    logs = [_is_log(axis, plot.points[name]) for name, axis in zip("xy", axes, strict=True)]
+    far = outliers(np.where(logs, np.log10(np.where(logs, values, 1.0)), values), signs)
+    far &= ~plot.points["best"].to_numpy(dtype=bool)
+    if not far.any():
+        return [EVERYTHING]
+    text = "without 1 outlier" if far.sum() == 1 else f"without {far.sum()} outliers"
+    return [(text, ranges(values[~far], logs)), EVERYTHING]
+
+
+def _is_log(axis: Axis, values: pd.Series[float]) -> bool:
+    return not labels.is_accuracy(axis.metric) and spans_a_decade(values)
 
 
 def _draw_references(figure: go.Figure, references: References) -> None:

@@ -45,10 +45,17 @@ def _pairs(study: Study) -> list[tuple[tuple[str, str], tuple[str, str]]]:
 
 def _drawn(study: Study, metrics: tuple[tuple[str, str], tuple[str, str]]) -> tuple[Plane | None, Plane | None]:
     first, second = (_plane(study, pair) for pair in metrics)
-    if first and second and metrics[0][0] == metrics[1][0] == CLEAN_ACCURACY:
-        second.figure.update_yaxes(range=_range(study))
-        first.figure.update_yaxes(range=_range(study))
+    if first and second and metrics[0][0] == CLEAN_ACCURACY:
+        _share_scale(study, first.figure, second.figure)
     return first, second
+
+
+def _share_scale(study: Study, first: go.Figure, second: go.Figure) -> None:
+    """Of their y axes, as far as both views reach."""
+    spans = [figure.layout.yaxis.range or _range(study) for figure in (first, second)]
+    span = [min(low for low, _ in spans), max(high for _, high in spans)]
+    for figure in (first, second):
+        figure.update_yaxes(range=span)
 
 
 def _plane(study: Study, metrics: tuple[str, str]) -> Plane | None:
