@@ -10,6 +10,7 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from analysis import labels
+from analysis.confirmed import confirms
 from analysis.figures import attainment_figure, curves_figure, hypervolume_figure, parallel_figure, pareto_figure
 from analysis.figures.importance import importance_figure
 from analysis.figures.interactions import interactions_figure
@@ -38,7 +39,7 @@ def embedded(
         "attainment": attainment_figure(study, chances=chances),
         **{plane.name: plane.figure for pair in pairs for plane in pair},
         "hypervolume": hypervolume_figure(study),
-        "parallel": parallel_figure(study),
+        "parallel": None if confirms(study) else parallel_figure(study),
         "importance": importance_figure(study, importances),
         "slices": slices_figure(study),
         "interactions": interactions_figure(study),
