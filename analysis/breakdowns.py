@@ -24,8 +24,8 @@ SOUND = 0.1
 FALLEN_BEHIND, LEVEL_WITH = 3.0, 1.5
 """How many times as much as FGSM PGD must raise the loss, and what it must have been at most before."""
 RULES = (
-    f"{OVERFITTING.capitalize()}: the probe's accuracy under PGD falls to half its best or less while the clean one keeps nine "
-    "tenths, or PGD comes to raise the loss three times as much as FGSM; "
+    f"{OVERFITTING.capitalize()}: the probe's accuracy under PGD falls to half its best or less while the clean one "
+    "keeps nine tenths, or PGD comes to raise the loss three times as much as FGSM; "
     f"{COLLAPSE}: the clean one falls to half its best or less, or the loss is no number any more"
 )
 """What ``breakdowns`` finds, in a caption's words."""
