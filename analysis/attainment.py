@@ -44,6 +44,17 @@ class Attainment(NamedTuple):
         return f"attained by {level} % of {self.runs} {what}{least}"
 
 
+def attainment_sentence(study: Study) -> str:
+    """What the surfaces of a study are of, and what they leave out."""
+    if confirms(study):
+        return "The band holds what 25 to 75 % of the confirmation's seeds attain, the line within it what half do."
+    return (
+        "The band holds what 25 to 75 % of redraws of the evaluation's images attain with the frontier's trials, the "
+        "line within it what half do. Trials were chosen by the images that measured them, so the surfaces flatter "
+        "the search as the frontier does; a confirmation's, over seeds on test images, do not."
+    )
+
+
 def needed(percent: float, runs: int) -> int:
     """How many of ``runs`` are ``percent`` of them, at least one."""
     return max(1, math.ceil(percent / 100 * runs - _WHOLE))

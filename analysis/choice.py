@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import labels
-from analysis.pareto import frontier
+from analysis.pareto import best, frontier
 from analysis.runs import CONFIG, Study, number_or_nan
 
 SPREAD = (
@@ -19,35 +18,34 @@ SPREAD = (
 """The rule of ``spread`` in words."""
 
 
-def trusted_frontier(study: Study) -> pd.DataFrame:
-    """The frontier of the trials that their sanity checks did not flag, each configuration once.
+def configurations(study: Study) -> pd.DataFrame:
+    """The frontier, each configuration once: of trials that differ in the seed alone the first stands for all.
 
-    A flagged figure is not believed, so it neither stands for a candidate nor hides one. Trials that differ in the
-    seed alone are one configuration, which the first of them stands for. Columns and order as ``pareto.frontier`` has.
+    Columns and order as ``pareto.frontier`` has.
     """
-    best = frontier(replace(study, trials=study.trials[~study.trials["verdict"].map(labels.is_flagged)]))
-    settings = [name for name in map(str, best) if name.startswith(CONFIG) and name != f"{CONFIG}seed"]
-    return best[~best[settings].astype(str).duplicated()].reset_index(drop=True)
+    found = frontier(study)
+    settings = [name for name in map(str, found) if name.startswith(CONFIG) and name != f"{CONFIG}seed"]
+    return found[~found[settings].astype(str).duplicated()].reset_index(drop=True)
 
 
 def flagged_on_frontier(study: Study) -> list[tuple[int, str]]:
     """Numbers and verdicts of the flagged trials that would be on the frontier if they were believed."""
-    best = frontier(study)
-    flagged = best[best["verdict"].map(labels.is_flagged)]
+    believed = best(study, study.feasible)
+    flagged = believed[believed["verdict"].map(labels.is_flagged)]
     return list(zip(map(int, flagged["number"]), map(str, flagged["verdict"]), strict=True))
 
 
-def spread(best: pd.DataFrame, objectives: Sequence[str], directions: Sequence[str], count: int) -> pd.DataFrame:
-    """``count`` rows of a frontier ``best``, chosen by the rule ``SPREAD``, in the order of ``best``."""
-    if count >= len(best):
-        return best
-    scaled = _scaled(best[list(objectives)].to_numpy(dtype=float), directions)
+def spread(found: pd.DataFrame, objectives: Sequence[str], directions: Sequence[str], count: int) -> pd.DataFrame:
+    """``count`` rows of a frontier ``found``, chosen by the rule ``SPREAD``, in its order."""
+    if count >= len(found):
+        return found
+    scaled = _scaled(found[list(objectives)].to_numpy(dtype=float), directions)
     taken = list(dict.fromkeys(int(scaled[:, column].argmax()) for column in range(len(objectives))))[:count]
     while len(taken) < count:
         distances = np.linalg.norm(scaled[:, None] - scaled[taken], axis=2).min(axis=1)
         distances[taken] = -1.0
         taken.append(int(distances.argmax()))
-    return best.iloc[sorted(taken)].reset_index(drop=True)
+    return found.iloc[sorted(taken)].reset_index(drop=True)
 
 
 def largest_seed(study: Study) -> int:

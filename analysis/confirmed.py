@@ -36,14 +36,22 @@ def confirmed(study: Study) -> pd.DataFrame:
 
     ``configuration`` (the id of the trial that is confirmed), ``trainable``, ``seeds`` (that have finished), the mean
     of each accuracy with its interval as ``NAME_low`` and ``NAME_high`` (``uncertainty.over_seeds``), mean costs,
-    ``verdict`` (trusted only if every seed is), ``optimal`` (no other configuration's means are better in all
-    objectives), and what was searched as ``param.NAME``. Figures are NaN while no seed has finished.
+    ``verdict`` (trusted only if every seed is), ``optimal`` (not flagged, and no other such configuration's means are
+    better in all objectives), and what was searched as ``param.NAME``. Figures are NaN while no seed has finished.
     """
     told = confirms(study)
     rows = [_row(study, str(told.get("study")), configuration) for configuration in told.get("configurations", [])]
-    table = pd.DataFrame(rows)
-    values = table[list(study.objectives)].to_numpy(dtype=float)
+    table = pd.DataFrame(rows or [_row(study, "", {"trial": -1})])[: len(rows)]
+    doubted = table["verdict"].map(labels.is_flagged).astype(bool)
+    values = table[list(study.objectives)].mask(doubted).to_numpy(dtype=float)
     return table.assign(optimal=non_dominated(values, list(study.objectives.values())))
+
+
+def seeds_of(study: Study, configuration: str) -> list[int]:
+    """Numbers of the finished trials that trained the ``configuration`` of that id, one a seed."""
+    column, trials = f"{PARAM}configuration", study.finished
+    number = int(configuration.rpartition("/")[2])
+    return trials.loc[trials[column] == number, "number"].tolist() if column in trials else []
 
 
 def _row(study: Study, parent: str, configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,11 +66,11 @@ def download_study(tracking_uri: str, name: str, paths: StudyPaths) -> dict[int,
     for run in _runs(client, experiment):
         role, number = run.data.tags.get(schema.ROLE), run.data.tags.get(schema.TRIAL_NUMBER, "")
         if role == "study":
-            _download(client, run, _STUDY_FILES, paths.root)
+            _download(tracking_uri, run, _STUDY_FILES, paths.root)
         elif role == "trial" and number.isdigit():
             trials[int(number)] = run
     with ThreadPoolExecutor(max_workers=8) as pool:
-        jobs = [pool.submit(_download_trial, client, run, paths.trial(number)) for number, run in trials.items()]
+        jobs = [pool.submit(_download_trial, tracking_uri, run, paths.trial(number)) for number, run in trials.items()]
         for job in jobs:
             job.result()
     return {number: run_link(tracking_uri, experiment.experiment_id, run.info.run_id) for number, run in trials.items()}
@@ -116,16 +116,20 @@ def _runs(client: MlflowClient, experiment: Experiment) -> Iterator[Run]:
             return
 
 
-def _download(client: MlflowClient, run: Run, wanted: tuple[str, ...], folder: Path) -> None:
+def _download(tracking_uri: str, run: Run, wanted: tuple[str, ...], folder: Path) -> None:
+    """One listing and a request a file; the client's own method asks for the run and lists anew for each file."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
     folder.mkdir(parents=True, exist_ok=True)
-    for artifact in client.list_artifacts(run.info.run_id):
+    repository = get_artifact_repository(run.info.artifact_uri, tracking_uri)
+    for artifact in repository.list_artifacts():
         if artifact.path in wanted:
-            client.download_artifacts(run.info.run_id, artifact.path, str(folder))
+            repository._download_file(artifact.path, str(folder / artifact.path))  # type: ignore[no-untyped-call]
 
 
-def _download_trial(client: MlflowClient, run: Run, trial: TrialPaths) -> None:
+def _download_trial(tracking_uri: str, run: Run, trial: TrialPaths) -> None:
     """The trial's files; while it runs they may not be there yet, and its tags and parameters must do."""
-    _download(client, run, _TRIAL_FILES, trial.root)
+    _download(tracking_uri, run, _TRIAL_FILES, trial.root)
     if not trial.config.exists():
         params = {name: _parsed(value) for name, value in run.data.params.items()}
         seed = params.pop("seed", None)

@@ -58,19 +58,15 @@ def history(study: Study, trainable: str | None = None) -> pd.DataFrame:
     over the row before. Failed, stopped, flagged and infeasible trials use budget and gain nothing. Empty for a study
     that has no accuracy among its objectives.
     """
-    names = measured(study)
-    trials = with_costs(study)
-    begun = trials["started"].min()
-    ended = trials[(trials["status"] != TrialStatus.RUNNING) & (len(names) > 0)]
+    ended = _ended(study)
     ended = ended[ended["trainable"] == trainable] if trainable is not None else ended
-    ended = ended.sort_values(["ended", "number"])
-    volumes = _volumes(_counted(study, ended, names))
+    volumes = _volumes(_counted(study, ended))
     return pd.DataFrame(
         {
             **{name: ended[name].to_numpy() for name in ("number", "trainable", "status")},
             "trials": np.arange(1, len(ended) + 1),
             GPU_HOURS: ended[GPU_MINUTES].cumsum().to_numpy() / 60,
-            WALL_HOURS: (ended["ended"] - begun).to_numpy() / 3600,
+            WALL_HOURS: (ended["ended"] - study.trials["started"].min()).to_numpy() / 3600,
             HYPERVOLUME: volumes,
             "gain": np.diff(volumes, prepend=0.0),
         }
@@ -79,8 +75,14 @@ def history(study: Study, trainable: str | None = None) -> pd.DataFrame:
 
 def accuracies(study: Study) -> NDArray[np.float64]:
     """(n, k): the ``measured`` accuracies in the order of ``history``, NaN where a trial has none that counts."""
-    ended = study.trials.set_index("number").loc[history(study)["number"]].reset_index()
-    return _counted(study, ended, measured(study))
+    return _counted(study, _ended(study))
+
+
+def _ended(study: Study) -> pd.DataFrame:
+    """The trials that have ended, with their costs, in order of their ends; none where nothing is ``measured``."""
+    trials = with_costs(study)
+    trials = trials[(trials["status"] != TrialStatus.RUNNING) & bool(measured(study))]
+    return trials.sort_values(["ended", "number"])
 
 
 def gains(study: Study) -> pd.DataFrame:
@@ -118,9 +120,9 @@ def gains_table(study: Study) -> Table | None:
     return Table(caption=f"{study.name}, by trainable. {words(study)}", columns=_COLUMNS, rows=rows, values=found)
 
 
-def _counted(study: Study, trials: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
+def _counted(study: Study, trials: pd.DataFrame) -> NDArray[np.float64]:
     counts = trials["number"].isin(study.credible["number"])
-    values: NDArray[np.float64] = trials[names].astype("float64").where(counts, axis=0).to_numpy()
+    values: NDArray[np.float64] = trials[measured(study)].astype("float64").where(counts, axis=0).to_numpy()
     return values
 
 

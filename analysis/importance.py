@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 FRONTIER = "frontier"
 """What stands for all objectives at once."""
-ALL = "all trainables"
 BEST = 0.1
 """The share of best trials that importances are about."""
 FEWEST_BEST = 5
@@ -56,8 +55,8 @@ class _Case(NamedTuple):
 def importances(study: Study) -> pd.DataFrame:
     """A row a trainable, objective and dimension, the most important first.
 
-    ``trainable`` (``ALL`` first where there are several), ``objective`` (``FRONTIER``, absent with one objective, then
-    the objectives), ``dimension``, ``share``, ``low``, ``high``, ``trials`` (compared).
+    ``trainable`` (``labels.ALL_TRAINABLES`` first where there are several), ``objective`` (``FRONTIER``, absent with
+    one objective, then the objectives), ``dimension``, ``share``, ``low``, ``high``, ``trials`` (compared).
 
     A dimension's importance is PED-ANOVA's: how much its distribution among the best trials departs from that among
     all. The best are a share ``BEST`` of them, at least ``FEWEST_BEST``, in the objective's own direction; for the
@@ -99,12 +98,12 @@ def objective_title(name: str, study: Study) -> str:
 
 def _groups(study: Study) -> list[_Group]:
     """All trials and those of each trainable, or of the only trainable; flagged ones stand on no frontier."""
-    counted = study.feasible[~study.feasible["verdict"].map(labels.is_flagged).astype(bool)]
+    counted = study.credible
     searched = dimensions(study).loc[counted.index]
     chosen = [(str(name), rows.index) for name, rows in counted.groupby("trainable")]
     groups = [_group(name, counted.loc[index], searched.loc[index]) for name, index in chosen]
     if len(groups) > 1:
-        groups.insert(0, _group(ALL, counted, searched.assign(**{TRAINABLE: counted["trainable"]})))
+        groups.insert(0, _group(labels.ALL_TRAINABLES, counted, searched.assign(**{TRAINABLE: counted["trainable"]})))
     return groups
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from trainables.metrics import (
@@ -18,6 +19,10 @@ from trainables.metrics import (
 if TYPE_CHECKING:
     from analysis.runs import Study
 
+ALL_TRAINABLES = "all trainables"
+"""What stands for them together, in menus and tables."""
+HOLLOW = "hollow: flagged, or beyond the study's bounds"
+"""What the legend says of marks that stand on no frontier."""
 ABSENT = "–"  # noqa: RUF001  a dash for a figure that there is not
 
 
@@ -123,6 +128,11 @@ def param(name: str, value: object) -> str:
 
 def trial_number(number: int) -> str:
     return f"{number:04d}"
+
+
+def href(url: str) -> str:
+    """``url`` where it is a web address, else "": what is not one could be a script."""
+    return url if re.match(r"https?://", url) else ""
 
 
 def duration(seconds: float) -> str:

@@ -58,15 +58,19 @@ def hypervolume(values: ArrayLike, directions: Sequence[Direction], reference: S
 
 
 def frontier(study: Study) -> pd.DataFrame:
-    """Finished trials within the study's bounds, every objective finite, that no other such trial dominates.
+    """``best`` of the study's credible trials: finished, within its bounds, and not flagged."""
+    return best(study, study.credible)
+
+
+def best(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
+    """Those of ``trials`` with every objective finite that no other of them dominates.
 
     Best first objective first. Columns as in ``Study.trials``; trials with equal objectives are all kept.
     """
-    feasible = study.feasible
     names = list(study.objectives)
-    best = feasible[non_dominated(feasible[names].to_numpy(dtype=float), list(study.objectives.values()))]
+    found = trials[non_dominated(trials[names].to_numpy(dtype=float), list(study.objectives.values()))]
     ascending = [direction == "minimize" for direction in study.objectives.values()]
-    return best.sort_values([*names, "number"], ascending=[*ascending, True]).reset_index(drop=True)
+    return found.sort_values([*names, "number"], ascending=[*ascending, True]).reset_index(drop=True)
 
 
 def study_hypervolume(study: Study) -> float | None:
@@ -76,7 +80,7 @@ def study_hypervolume(study: Study) -> float | None:
     """
     if any(OBJECTIVES.get(name) != "maximize" for name in study.objectives):
         return None
-    values = study.feasible[list(study.objectives)].to_numpy(dtype=float)
+    values = study.credible[list(study.objectives)].to_numpy(dtype=float)
     return hypervolume(values, list(study.objectives.values()), [REFERENCE.accuracy] * len(study.objectives))
 
 

@@ -18,7 +18,7 @@ from analysis import constraints, labels
 from analysis.download import RunLink, StudyNotFoundError, download_study, run_link
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, read_events, read_json
 from analysis.schema import TrialStatus
-from trainables.metrics import CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
+from trainables.metrics import CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, TRUSTED, Direction
 
 PARAM = "param."
 CONFIG = "config."
@@ -132,7 +132,7 @@ def _trial_row(
         "trainable": str(config.get("trainable") or settings.get("trainable", "")),
         "status": status,
         "reason": str(ending.get("reason") or ""),
-        "verdict": str(result.get("verdict") or ""),
+        "verdict": str(result.get("verdict") or _verdict(metrics)),
         "violation": constraints.violation(bounds, metrics) if status == TrialStatus.FINISHED else "",
         "attempts": max((event["attempt"] for event in events if isinstance(event.get("attempt"), int)), default=0),
         "epochs": max((event["epoch"] for event in events if _is_epoch(event)), default=0),
@@ -152,6 +152,11 @@ def _ending(events: list[dict[str, Any]]) -> dict[str, Any]:
     """The event that ended the trial; empty while it runs, also when it was taken up again after an end."""
     marks = [event for event in events if event["kind"] in (ATTEMPT, ENDED)]
     return marks[-1] if marks and marks[-1]["kind"] == ENDED else {}
+
+
+def _verdict(metrics: Mapping[str, float]) -> str:
+    """In words, where the trial left its figures alone."""
+    return "flagged: its figures are not trusted" if metrics.get(TRUSTED) == 0 else ""
 
 
 def _gpu_share(events: list[dict[str, Any]]) -> float:

@@ -112,6 +112,8 @@ def why_nothing_found(study: Study, found: Table) -> str:
         return ""
     beyond = study.trials.set_index("number")["violation"]
     beyond = beyond[beyond != ""]
+    if beyond.empty and (flagged := study.feasible["verdict"].map(labels.is_flagged)).any():
+        return f"There is no frontier, for {int(flagged.sum())} of {len(flagged)} finished trials are flagged."
     if beyond.empty:
         return "No trial has finished with all objectives measured, so there is no frontier yet."
     first = beyond.index[0]

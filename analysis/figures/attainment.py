@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,12 +14,13 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.attainment import Attainment, attainment
-from analysis.confirmed import confirmed, confirms
+from analysis.confirmed import confirmed, confirms, seeds_of
 from analysis.dominance import chances
 from analysis.figures import pareto
 from analysis.figures.pareto import Axis
-from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, menu, spans_a_decade, style
-from analysis.figures.surfaces import MARGIN, draw_surfaces, edges
+from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry, spans_a_decade, style
+from analysis.figures.surfaces import draw_surfaces, edges
+from analysis.figures.views import EVERYTHING, ranges, with_views
 from analysis.runs import Study
 from trainables.metrics import ACCURACIES
 
@@ -32,8 +35,9 @@ class AttainmentPlot(NamedTuple):
 
     ``points``: a row a finished trial, of a confirmation a row a configuration, with ``x`` and ``y`` (accuracies in
     percent), ``trainable``, ``chance`` that no other dominates it in x and y (NaN where it does not compete),
-    ``hollow`` (flagged), ``text`` and ``url``. ``seeds``: ``x``, ``y`` and ``trainable`` of a confirmation's trials.
-    ``edges``: by level, the surface's staircase (n, 2) down to what is shown.
+    ``hollow`` (flagged, or beyond the study's bounds), ``text`` and ``trials``, the numbers that it stands for.
+    ``seeds``: the same of a confirmation's trials. ``edges``: by level, the surface's staircase (n, 2) down to what is
+    shown.
     """
 
     x: Axis
@@ -44,24 +48,31 @@ class AttainmentPlot(NamedTuple):
     edges: dict[int, NDArray[np.float64]]
 
 
-def attainment_figure(study: Study, metrics: tuple[str, str] | None = None) -> go.Figure | None:
+def attainment_figure(
+    study: Study, metrics: tuple[str, str] | None = None, chances: Mapping[str, float] | None = None
+) -> go.Figure | None:
     """Surfaces at ``LEVELS`` as a band, points by their chance; over ``metrics``, or the study's first two objectives,
-    accuracies first. ``None`` while nothing has finished."""
-    plot = compute(study, metrics)
+    accuracies first. ``None`` while nothing has finished.
+
+    ``chances``: ``dominance.chances(study)`` where that is known already.
+    """
+    plot = compute(study, metrics, chances)
     return None if plot.points.empty else _draw(plot)
 
 
-def compute(study: Study, metrics: tuple[str, str] | None = None) -> AttainmentPlot:
+def compute(
+    study: Study, metrics: tuple[str, str] | None = None, known: Mapping[str, float] | None = None
+) -> AttainmentPlot:
     x, y = (Axis.of(study, metrics[0]), Axis.of(study, metrics[1])) if metrics else pareto.plane(study)
     trials = pareto.compute(study, (x, y)).points
     points = _configurations(study, x, y) if confirms(study) else _trials(study, trials)
-    points = _with_chances(study, points, x, y)
+    points = _with_chances(study, points, (x.metric, y.metric), chances(study) if known is None else known)
     found = attainment(study, (x.metric, y.metric))
     return AttainmentPlot(
         x=x,
         y=y,
         points=points,
-        seeds=trials if confirms(study) else trials[:0],
+        seeds=_trials(study, trials if confirms(study) else trials[:0]),
         attained=found,
         edges=edges(found, points, x, y) if found else {},
     )
@@ -69,7 +80,7 @@ def compute(study: Study, metrics: tuple[str, str] | None = None) -> AttainmentP
 
 def _trials(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
     ids = study.trials.set_index("number")["id"]
-    return trials.assign(name=trials["number"].map(ids), hollow=trials["flagged"])
+    return trials.assign(name=trials["number"].map(ids), trials=trials["number"].map(labels.trial_number))
 
 
 def _configurations(study: Study, x: Axis, y: Axis) -> pd.DataFrame:
@@ -83,9 +94,13 @@ def _configurations(study: Study, x: Axis, y: Axis) -> pd.DataFrame:
             "x": found[x.metric] * x.factor,
             "y": found[y.metric] * y.factor,
             "text": [_hover(study, record) for record in found.to_dict("records")],
-            "url": "",
+            "trials": [_numbers(seeds_of(study, str(name))) for name in found["configuration"]],
         }
     )
+
+
+def _numbers(trials: Sequence[int]) -> str:
+    return " ".join(map(labels.trial_number, trials))
 
 
 def _hover(study: Study, record: dict[Any, Any]) -> str:
@@ -98,13 +113,16 @@ def _hover(study: Study, record: dict[Any, Any]) -> str:
     return "<br>".join([*lines, html.escape(record["verdict"])] if record["verdict"] else lines)
 
 
-def _with_chances(study: Study, points: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:
+def _with_chances(
+    study: Study, points: pd.DataFrame, metrics: tuple[str, str], everywhere: Mapping[str, float]
+) -> pd.DataFrame:
     """The chance, and the same in words at the end of the text; over all objectives too where they are others."""
-    here = points["name"].map(chances(study, (x.metric, y.metric))).astype("float64")
-    texts = points["text"] + here.map(lambda chance: _odds(chance, "of these two"))
-    if set(study.objectives) != {x.metric, y.metric}:
-        everywhere = points["name"].map(chances(study)).astype("float64")
-        texts = texts + everywhere.map(lambda chance: _odds(chance, "of all objectives"))
+    alike = set(study.objectives) == set(metrics)
+    here = points["name"].map(everywhere if alike else chances(study, metrics)).astype("float64")
+    texts = [text + _odds(chance, "of these two") for text, chance in zip(points["text"], here, strict=True)]
+    if not alike:
+        overall = [everywhere.get(name, math.nan) for name in points["name"]]
+        texts = [text + _odds(chance, "of all objectives") for text, chance in zip(texts, overall, strict=True)]
     return points.assign(chance=here, text=texts)
 
 
@@ -126,28 +144,18 @@ def _draw(plot: AttainmentPlot) -> go.Figure:
         figure.update_layout({f"{name}axis": {"title": axis.label, "type": "log" if log else "linear"}})
     legend = {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top", "tracegroupgap": 0}
     margin = {"l": 70, "r": 20, "t": 70, "b": 150}
-    return style(_with_views(figure, plot), 680, legend=legend, margin=margin)
-
-
-def _with_views(figure: go.Figure, plot: AttainmentPlot) -> go.Figure:
-    views = _views(plot)
-    if len(views) > 1:
-        menus = menu([(text, []) for text, _ in views], above=10)
-        for button, (_, layout) in zip(menus[0]["buttons"], views, strict=True):
-            button |= {"method": "relayout", "args": [layout]}
-        figure.update_layout(updatemenus=menus, **{name.replace(".", "_"): span for name, span in views[0][1].items()})
-    return figure
+    return style(with_views(figure, _views(plot)), 680, legend=legend, margin=margin)
 
 
 def _draw_trainable(figure: go.Figure, plot: AttainmentPlot, name: str, index: int) -> None:
     colour, symbol = QUALITATIVE[index % len(QUALITATIVE)], SYMBOLS[index % len(SYMBOLS)]
     title = html.escape(name) or "unknown trainable"
     shared = {"legendgroup": title, "mode": "markers"}
-    figure.add_scatter(name=title, x=[None], y=[None], marker={"symbol": symbol, "color": colour, "size": 11}, **shared)
+    legend_entry(figure, title, symbol, colour, legendgroup=title)
     seeds = plot.seeds[plot.seeds["trainable"] == name]
     if len(seeds):
         mark = {"symbol": f"{symbol}-open", "color": colour, "size": 5, "opacity": 0.7}
-        texts = {"hovertext": seeds["text"], "hoverinfo": "text", "customdata": seeds["url"]}
+        texts = {"hovertext": seeds["text"], "hoverinfo": "text", "ids": seeds["trials"]}
         figure.add_scatter(showlegend=False, x=seeds["x"], y=seeds["y"], marker=mark, **texts, **shared)
     for hollow, group in plot.points[plot.points["trainable"] == name].groupby("hollow"):
         figure.add_scatter(
@@ -161,9 +169,9 @@ def _draw_trainable(figure: go.Figure, plot: AttainmentPlot, name: str, index: i
                 "opacity": 0.8,
                 "line": {"width": 1.5 if hollow else 0.5, "color": colour if hollow else GREY},
             },
+            ids=group["trials"],
             hovertext=group["text"],
             hoverinfo="text",
-            customdata=group["url"],
             **shared,
         )
 
@@ -174,12 +182,9 @@ def diameters(chance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _explain(figure: go.Figure, plot: AttainmentPlot) -> None:
-    texts = {"circle": "larger: more surely on the frontier"}
+    legend_entry(figure, "larger: more surely on the frontier", "circle", GREY)
     if plot.points["hollow"].any():
-        texts["circle-open"] = "hollow: flagged by its sanity checks"
-    for symbol, text in texts.items():
-        mark = {"symbol": symbol, "color": GREY, "size": 11}
-        figure.add_scatter(name=text, mode="markers", x=[None], y=[None], marker=mark)
+        legend_entry(figure, labels.HOLLOW, "circle-open", GREY)
 
 
 def _views(plot: AttainmentPlot) -> list[tuple[str, dict[str, Any]]]:
@@ -187,20 +192,10 @@ def _views(plot: AttainmentPlot) -> list[tuple[str, dict[str, Any]]]:
     near = plot.points[plot.points["chance"] >= _NEAR]
     corners = [edge[1:-1] for edge in plot.edges.values()]
     shown = np.concatenate([near[["x", "y"]].to_numpy(dtype=float), *corners])
-    everything = ("all trials", {"xaxis.autorange": True, "yaxis.autorange": True})
     if len(near) in (0, len(plot.points)):
-        return [everything]
-    ranges = {
-        f"{name}axis.range": _range(values, log=_is_log(axis, plot.points[name]))
-        for name, axis, values in zip("xy", (plot.x, plot.y), shown.T, strict=True)
-    }
-    return [("near the frontier", ranges), everything]
-
-
-def _range(values: NDArray[np.float64], *, log: bool) -> list[float]:
-    places = np.log10(values) if log else values
-    margin = MARGIN * float(np.ptp(places)) or MARGIN
-    return [float(places.min()) - margin, float(places.max()) + margin]
+        return [EVERYTHING]
+    logs = [_is_log(axis, plot.points[name]) for name, axis in zip("xy", (plot.x, plot.y), strict=True)]
+    return [("near the frontier", ranges(shown, logs)), EVERYTHING]
 
 
 def _is_log(axis: Axis, values: pd.Series[float]) -> bool:

@@ -1,4 +1,4 @@
-"""Training curves: the frontier's trials in colour, the others behind them in grey."""
+"""Training curves: the frontier's trials in colour, the others behind them in grey, and where training broke down."""
 
 from __future__ import annotations
 
@@ -6,27 +6,35 @@ import html
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis import labels
-from analysis.figures.style import GREY, QUALITATIVE, menu, style
+from analysis.breakdowns import COLLAPSE, OVERFITTING, breakdowns
+from analysis.figures.style import GREY, QUALITATIVE, style
 from analysis.pareto import frontier
 from analysis.runs import Study
-from trainables.metrics import PROBE_ACCURACY
+from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY
 
 _GAP = "fgsm_pgd_gap"
+_LOSSES = ("train/loss_clean", "train/loss_fgsm", "train/loss_pgd")
 _PANELS = {
-    "train/loss_clean": "Loss on a fixed batch, clean",
-    "train/loss_fgsm": "… under FGSM",
-    "train/loss_pgd": "… under PGD",
-    _GAP: "PGD above FGSM: a jump marks<br>catastrophic overfitting",
+    "train/loss": "Training loss",
+    **dict(zip(_LOSSES, ("Loss on a fixed batch, clean", "… under FGSM", "… under PGD"), strict=True)),
+    _GAP: "PGD above FGSM",
     PROBE_ACCURACY: "Probe accuracy (%)",
+    PROBE_PGD_ACCURACY: "Probe accuracy under PGD (%)",
     "train/learning_rate": "Learning rate",
 }
-_COLUMNS = 3
+_MARKS = {OVERFITTING: ("x", "#D55E00", (_GAP, PROBE_PGD_ACCURACY)), COLLAPSE: ("cross", "#882255", (PROBE_ACCURACY,))}
+"""Symbol, colour and panels of each breakdown."""
+_COLUMNS = 4
 _MARKED_UP_TO = 20
+_POINTS = 20_000
+"""Of a panel, as far as that leaves each trial ``_FEWEST`` epochs: screens show no more."""
+_FEWEST = 12
 
 
 class Line(NamedTuple):
@@ -40,15 +48,23 @@ class Line(NamedTuple):
     """Columns ``trial``, ``epoch`` and the panels'."""
 
 
+class Breakdown(NamedTuple):
+    """Where trials broke down. ``rows``: as ``Line``'s, one a trial."""
+
+    kind: str
+    rows: pd.DataFrame
+
+
 def curves_figure(study: Study) -> go.Figure | None:
-    """Losses, probe accuracy and learning rate against epochs, one line a trial."""
+    """Losses, probe accuracies and learning rate against epochs, one line a trial; panels that no trial has are left
+    out."""
     lines = compute(study)
-    return _draw(lines) if lines else None
+    return _draw(lines, broken_down(study)) if lines else None
 
 
 def compute(study: Study) -> tuple[Line, ...]:
-    """The trials that finished an epoch; those behind first, so that the frontier is drawn over them."""
-    curves = _with_gap(study.curves)
+    """The trials that finished an epoch, thinned; those behind first, so that the frontier is drawn over them."""
+    curves = _thinned(_with_gap(study.curves))
     trainables = study.trials.set_index("number")["trainable"]
     colours = _colours(study)
     behind = curves[~curves["trial"].isin(list(colours))]
@@ -62,6 +78,21 @@ def compute(study: Study) -> tuple[Line, ...]:
     return (*others, *chosen)
 
 
+def broken_down(study: Study) -> tuple[Breakdown, ...]:
+    """By kind, with what the panels show at that epoch."""
+    found = breakdowns(study).merge(_with_gap(study.curves), on=["trial", "epoch"])
+    return tuple(Breakdown(str(kind), rows) for kind, rows in found.groupby("kind"))
+
+
+def _thinned(curves: pd.DataFrame) -> pd.DataFrame:
+    """Evenly, the first and the last epoch of each trial kept."""
+    most = max(_FEWEST, _POINTS // max(1, curves["trial"].nunique()))
+    place, count = (curves.groupby("trial")["epoch"].transform(how) for how in ("cumcount", "size"))
+    step = np.ceil(count / most)
+    found: pd.DataFrame = curves[(place % step == 0) | (place == count - 1)]
+    return found
+
+
 def _with_breaks(rows: pd.DataFrame) -> pd.DataFrame:
     """An empty row after each trial, where a line through all of them breaks."""
     ends = rows.drop_duplicates("trial", keep="last")[["trial"]]
@@ -70,12 +101,8 @@ def _with_breaks(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _with_gap(curves: pd.DataFrame) -> pd.DataFrame:
     wanted = curves.reindex(columns=["trial", "epoch", *_PANELS])
-    return wanted.assign(
-        **{
-            _GAP: wanted["train/loss_pgd"] - wanted["train/loss_fgsm"],
-            PROBE_ACCURACY: wanted[PROBE_ACCURACY] * 100,
-        }
-    )
+    percent = {name: wanted[name] * 100 for name in (PROBE_ACCURACY, PROBE_PGD_ACCURACY)}
+    return wanted.assign(**{_GAP: wanted["train/loss_pgd"] - wanted["train/loss_fgsm"]}, **percent)
 
 
 def _colours(study: Study) -> dict[int, str]:
@@ -85,52 +112,75 @@ def _colours(study: Study) -> dict[int, str]:
     return dict(zip(chosen.tolist(), QUALITATIVE, strict=False))
 
 
-def _draw(lines: tuple[Line, ...]) -> go.Figure:
+def _draw(lines: tuple[Line, ...], broken: tuple[Breakdown, ...]) -> go.Figure:
+    shown = [name for name in _PANELS if any(np.isfinite(line.rows[name]).any() for line in lines)] or [PROBE_ACCURACY]
+    places = {name: divmod(place, _COLUMNS) for place, name in enumerate(shown)}
+    bands = -(-len(shown) // _COLUMNS)
+    titles = [_PANELS[name] for name in shown]
     figure = make_subplots(
-        rows=2, cols=_COLUMNS, subplot_titles=list(_PANELS.values()), vertical_spacing=0.17, horizontal_spacing=0.07
+        rows=bands, cols=min(_COLUMNS, len(shown)), subplot_titles=titles, vertical_spacing=0.2, horizontal_spacing=0.06
     )
     marked = max(line.rows["epoch"].max() for line in lines) <= _MARKED_UP_TO
-    owners: list[str] = []
-    titles: set[str] = set()
-    for line in lines:
-        for place, trace in enumerate(_traces(line, marked, named=line.title not in titles)):
-            figure.add_trace(trace, row=place // _COLUMNS + 1, col=place % _COLUMNS + 1)
-            owners.append(line.trainable)
-        titles.add(line.title)
+    for index, line in enumerate(lines):
+        named = line.title not in {other.title for other in lines[:index]}
+        for name, (row, column) in places.items():
+            first = named and name == shown[0]
+            figure.add_trace(_trace(line, name, marked=marked, named=first), row=row + 1, col=column + 1)
+    for breakdown in broken:
+        for number, mark in enumerate(_marks(breakdown, places)):
+            mark[0].showlegend = number == 0
+            figure.add_trace(mark[0], row=mark[1] + 1, col=mark[2] + 1)
+    _scale(figure, places)
+    legend = {"orientation": "h", "x": 0, "y": -0.28 / bands, "yanchor": "top"}
+    return style(figure, 320 * bands + 90, legend=legend, margin={"l": 55, "r": 20, "t": 50, "b": 100})
+
+
+def _scale(figure: go.Figure, places: dict[str, tuple[int, int]]) -> None:
+    """The fixed batch's losses share their scale."""
     figure.update_annotations(font_size=14)
-    figure.update_xaxes(title_text="Epoch", row=2)
     figure.update_yaxes(tickformat="~g")
-    figure.update_yaxes(matches="y", col=2, row=1)
-    figure.update_yaxes(matches="y", col=3, row=1)
-    return _finish(figure, owners)
+    columns = max(column for _, column in places.values()) + 1
+    losses = [f"y{row * columns + column + 1}" for name, (row, column) in places.items() if name in _LOSSES]
+    for name, (row, column) in places.items():
+        figure.update_xaxes(title_text="Epoch", row=row + 1, col=column + 1)
+        if name in _LOSSES[1:]:
+            figure.update_yaxes(matches=losses[0].removesuffix("1"), row=row + 1, col=column + 1)
 
 
-def _finish(figure: go.Figure, owners: list[str]) -> go.Figure:
-    trainables = sorted(set(owners))
-    if len(trainables) > 1:
-        choices = [("all trainables", [True] * len(owners))]
-        choices += [(html.escape(name) or "unknown", [owner == name for owner in owners]) for name in trainables]
-        figure.update_layout(updatemenus=menu(choices, above=45))
-    legend = {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top"}
-    return style(
-        figure, 680, legend=legend, margin={"l": 60, "r": 20, "t": 110 if len(trainables) > 1 else 60, "b": 90}
+def _trace(line: Line, column: str, *, marked: bool, named: bool) -> go.Scatter:
+    """``meta.lines`` tells the page that ``customdata`` names the trial of each point."""
+    return go.Scatter(
+        name=html.escape(line.title),
+        legendgroup=html.escape(line.title),
+        showlegend=named,
+        mode="lines+markers" if marked else "lines",
+        x=line.rows["epoch"].fillna(0).to_numpy(dtype="uint16"),
+        y=line.rows[column].to_numpy(dtype="float32"),
+        customdata=line.rows["trial"].to_numpy(dtype="uint16"),
+        meta={"lines": True},
+        opacity=1.0 if line.colour else 0.45,
+        line={"color": line.colour or GREY, "width": 2 if line.colour else 1},
+        marker={"size": 5 if line.colour else 3},
+        hovertemplate=f"Trial %{{customdata:04d}} {html.escape(line.trainable)}"
+        "<br>epoch %{x}: %{y:.4g}<extra></extra>",
     )
 
 
-def _traces(line: Line, marked: bool, named: bool) -> Iterator[go.Scatter]:
-    """A trace a panel; the legend names each title once."""
-    who = f"Trial %{{customdata}} {html.escape(line.trainable)}"
-    for column in _PANELS:
-        yield go.Scatter(
-            name=html.escape(line.title),
-            legendgroup=html.escape(line.title),
-            showlegend=named and column == next(iter(_PANELS)),
-            mode="lines+markers" if marked else "lines",
-            x=line.rows["epoch"],
-            y=line.rows[column],
-            customdata=line.rows["trial"].map(labels.trial_number),
-            opacity=1.0 if line.colour else 0.45,
-            line={"color": line.colour or GREY, "width": 2 if line.colour else 1},
-            marker={"size": 5 if line.colour else 3},
-            hovertemplate=who + "<br>epoch %{x}: %{y:.4g}<extra></extra>",
-        )
+def _marks(breakdown: Breakdown, places: dict[str, tuple[int, int]]) -> Iterator[tuple[go.Scatter, int, int]]:
+    """A trace a panel, and where that is."""
+    symbol, colour, panels = _MARKS[breakdown.kind]
+    numbers = breakdown.rows["trial"].map(labels.trial_number)
+    for name in panels:
+        if name in places:
+            mark = go.Scatter(
+                name=breakdown.kind,
+                legendgroup=breakdown.kind,
+                mode="markers",
+                x=breakdown.rows["epoch"],
+                y=breakdown.rows[name],
+                ids=numbers,
+                marker={"symbol": symbol, "size": 10, "color": colour},
+                hovertext="Trial " + numbers + f"<br>{breakdown.kind}",
+                hoverinfo="text",
+            )
+            yield mark, *places[name]

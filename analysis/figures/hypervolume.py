@@ -70,10 +70,7 @@ def _draw(lines: tuple[Line, ...], title: str) -> go.Figure:
     for line, axis in owners:
         figure.add_trace(_trace(line, axis, shown=axis == next(iter(_AXES))))
     choices = [(text, [axis == chosen for _, axis in owners]) for chosen, (text, _) in _AXES.items()]
-    menus = menu(choices, above=10)
-    for button, (_, label) in zip(menus[0]["buttons"], _AXES.values(), strict=True):
-        button["method"] = "update"
-        button["args"].append({"xaxis.title.text": label})
+    menus = menu(choices, above=10, layouts=[{"xaxis.title.text": label} for _, label in _AXES.values()])
     figure.update_xaxes(title_text=next(iter(_AXES.values()))[1], rangemode="tozero")
     figure.update_yaxes(title_text="Hypervolume (%)")
     text = ";<br>".join(map(html.escape, title.split("; ", 1)))

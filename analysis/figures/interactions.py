@@ -135,14 +135,7 @@ def _trace(one: Interaction, place: int) -> go.Scatter:
             "coloraxis": f"coloraxis{place}",
             "line": {"width": rows["hollow"].map({True: 1.5, False: 0.5}), "color": GREY},
         },
-        hovertext=_hover(one, rows),
+        hovertext=rows["text"],
         hoverinfo="text",
-        customdata=rows["url"],
+        ids=rows["number"],
     )
-
-
-def _hover(one: Interaction, rows: pd.DataFrame) -> list[str]:
-    """Who each point is and where it lies, escaped."""
-    axes = {"x": one.x, "y": one.y, "z": one.z}
-    lines = [f"{html.escape(axis.title)}: " + rows[f"{key}_words"].map(html.escape) for key, axis in axes.items()]
-    return ["<br>".join(parts) for parts in zip(rows["text"], *lines, strict=True)]

@@ -8,7 +8,8 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from analysis import labels
-from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS
+from analysis.figures.pareto import hovers
+from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry
 from analysis.pareto import frontier
 from analysis.runs import Study
 
@@ -17,23 +18,22 @@ def marks(study: Study) -> pd.DataFrame:
     """A row a finished trial, by the index of ``Study.trials``.
 
     ``number`` (its text), ``trainable``, ``symbol``, ``hollow`` (flagged, or beyond the study's bounds), ``best`` (on
-    the frontier), ``url``, ``text`` (who it is, escaped).
+    the frontier), ``text`` (what its mark says).
     """
     trials = study.finished
     trainables = sorted(trials["trainable"].unique())
     symbols = {name: SYMBOLS[index % len(SYMBOLS)] for index, name in enumerate(trainables)}
-    hollow = trials["verdict"].map(labels.is_flagged).astype(bool) | (trials["violation"] != "")
+    hollow = ~trials["number"].isin(study.credible["number"])
     found = pd.DataFrame(
         {
             "number": trials["number"].map(labels.trial_number).astype(str),
             "trainable": trials["trainable"],
             "symbol": trials["trainable"].map(symbols).astype(str) + hollow.map({True: "-open", False: ""}),
             "hollow": hollow,
-            "best": trials["number"].isin(frontier(study)["number"]) & ~hollow,
-            "url": trials["mlflow_url"],
+            "best": trials["number"].isin(frontier(study)["number"]),
         }
     )
-    return found.assign(text="<b>Trial " + found["number"] + "</b>  " + found["trainable"].map(html.escape))
+    return found.assign(text=found["number"].map(hovers(study)))
 
 
 def colours(shown: pd.DataFrame) -> dict[str, str]:
@@ -47,11 +47,6 @@ def explain(figure: go.Figure, shown: pd.DataFrame, colour: dict[str, str]) -> N
     firm = shown.assign(symbol=shown["symbol"].str.removesuffix("-open")).drop_duplicates("trainable")
     for row in firm.sort_values("trainable").itertuples():
         name = html.escape(str(row.trainable)) or "unknown trainable"
-        _entry(figure, name, str(row.symbol), colour.get(str(row.trainable), GREY))
+        legend_entry(figure, name, str(row.symbol), colour.get(str(row.trainable), GREY))
     if shown["hollow"].any():
-        _entry(figure, "hollow: flagged, or beyond the study's bounds", "circle-open", GREY)
-
-
-def _entry(figure: go.Figure, name: str, symbol: str, colour: str) -> None:
-    marker = {"symbol": symbol, "color": colour, "size": 11}
-    figure.add_scatter(name=name, mode="markers", x=[None], y=[None], marker=marker)
+        legend_entry(figure, labels.HOLLOW, "circle-open", GREY)

@@ -11,7 +11,7 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.figures.coordinates import Coordinate, metric, setting
-from analysis.figures.style import SCALE, menu, style
+from analysis.figures.style import SCALE, style
 from analysis.runs import PARAM, Study
 
 _TILT_FROM = 7
@@ -21,12 +21,13 @@ class Panel(NamedTuple):
     """The trials of one trainable, or of all with the settings that they share."""
 
     title: str
+    numbers: list[str]
     coordinates: tuple[Coordinate, ...]
     colour: list[float]
 
 
 def parallel_figure(study: Study) -> go.Figure | None:
-    """Searched settings and objectives of the finished trials; a menu of trainables where there are several."""
+    """Searched settings and objectives of the finished trials; panels of single trainables are drawn hidden."""
     panels = compute(study)
     return _draw(panels, labels.metric_title(_colour(study), study)) if panels else None
 
@@ -38,7 +39,7 @@ def compute(study: Study) -> tuple[Panel, ...]:
     trials = trials[np.isfinite(trials[names].to_numpy(dtype=float)).all(axis=1)]
     groups = [(str(name), group) for name, group in trials.groupby("trainable")]
     if len(groups) != 1:
-        groups.insert(0, ("all trainables", trials))
+        groups.insert(0, (labels.ALL_TRAINABLES, trials))
     panels = (_panel(study, title, group) for title, group in groups if len(group) > 1)
     return tuple(panel for panel in panels if len(panel.coordinates) > len(names))
 
@@ -55,7 +56,8 @@ def _panel(study: Study, title: str, trials: pd.DataFrame) -> Panel:
     coordinates = [setting(name, trials[PARAM + name]) for name in varied]
     coordinates += [metric(study, name, trials[name]) for name in study.objectives]
     colour = _colour(study)
-    return Panel(title, tuple(coordinates), (trials[colour] * _factor(colour)).tolist())
+    numbers = trials["number"].map(labels.trial_number).tolist()
+    return Panel(title, numbers, tuple(coordinates), (trials[colour] * _factor(colour)).tolist())
 
 
 def _factor(metric: str) -> float:
@@ -64,17 +66,16 @@ def _factor(metric: str) -> float:
 
 def _draw(panels: tuple[Panel, ...], colour_title: str) -> go.Figure:
     figure = go.Figure([_trace(panel, colour_title, first=panel is panels[0]) for panel in panels])
-    if len(panels) > 1:
-        shown = [(html.escape(panel.title), [other is panel for other in panels]) for panel in panels]
-        figure.update_layout(updatemenus=menu(shown, above=80))
     left = 30 + 8 * max(len(text) for panel in panels for text in (*panel.coordinates[0].ticks.texts, "0.0000"))
-    return style(figure, 480, margin={"l": left, "r": 40, "t": 150 if len(panels) > 1 else 90, "b": 30})
+    return style(figure, 480, margin={"l": left, "r": 40, "t": 90, "b": 30})
 
 
 def _trace(panel: Panel, colour_title: str, first: bool) -> go.Parcoords:
     bar = {"title": {"text": colour_title, "side": "right"}, "thickness": 14, "outlinewidth": 0}
     return go.Parcoords(
         visible=first,
+        ids=panel.numbers,
+        meta={"panel": html.escape(panel.title)},
         dimensions=[_dimension(coordinate) for coordinate in panel.coordinates],
         line={"color": panel.colour, "colorscale": SCALE, "showscale": True, "colorbar": bar},
         labelangle=-20 if len(panel.coordinates) >= _TILT_FROM else 0,

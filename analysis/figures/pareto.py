@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.figures.references import NO_REFERENCES, References, references
-from analysis.figures.style import GREY, INK, SYMBOLS, colour_axis, inked, spans_a_decade, style
+from analysis.figures.style import GREY, INK, SYMBOLS, broken, colour_axis, inked, legend_entry, spans_a_decade, style
+from analysis.figures.views import EVERYTHING, outliers, ranges, with_views
 from analysis.pareto import frontier, non_dominated
 from analysis.runs import PARAM, Study, number_or_nan
 from trainables.metrics import (
@@ -26,6 +28,8 @@ from trainables.metrics import (
 
 _LABELLED = 12
 _HOVER_PARAMS = 12
+_TITLE = 40
+"""Letters of an axis's title that fit on a line."""
 
 
 class Axis(NamedTuple):
@@ -51,7 +55,8 @@ class Axis(NamedTuple):
 class ParetoPlot(NamedTuple):
     """What is drawn. ``points``: a row a finished trial with ``x``, ``y``, their distances ``x_minus``, ``x_plus``,
     ``y_minus``, ``y_plus`` to the ends of their intervals (NaN if unknown), ``colour``, ``trainable``, ``number``,
-    ``best`` (on the study's frontier), ``step`` (on the frontier of these two axes), ``text``, ``url``."""
+    ``hollow`` (flagged, or beyond the study's bounds), ``best`` (on the study's frontier), ``step`` (on the frontier of
+    these two axes), ``text``."""
 
     x: Axis
     y: Axis
@@ -60,10 +65,11 @@ class ParetoPlot(NamedTuple):
     references: References
 
 
-def pareto_figure(study: Study) -> go.Figure | None:
-    """Scatter of the finished trials over the first two objectives, accuracies first, with the frontier."""
-    plot = compute(study)
-    return None if plot.points.empty else _draw(plot)
+def pareto_figure(study: Study, metrics: tuple[str, str] | None = None, height: int = 620) -> go.Figure | None:
+    """Scatter of the finished trials with the frontier; over ``metrics``, or the first two objectives, accuracies
+    first. ``height`` in pixels."""
+    plot = compute(study, (Axis.of(study, metrics[0]), Axis.of(study, metrics[1])) if metrics else None)
+    return None if plot.points.empty else _draw(plot, height)
 
 
 def compute(study: Study, axes: tuple[Axis, Axis] | None = None) -> ParetoPlot:
@@ -77,8 +83,14 @@ def compute(study: Study, axes: tuple[Axis, Axis] | None = None) -> ParetoPlot:
         y=y,
         points=_points(study, trials, x, y, colour),
         colour=colour,
-        references=references(study) if (x.metric, y.metric) == (CLEAN_ACCURACY, PGD_ACCURACY) else NO_REFERENCES,
+        references=_references(study, x, y),
     )
+
+
+def _references(study: Study, x: Axis, y: Axis) -> References:
+    """Published points are test figures: none is drawn among a validation split's."""
+    beside = (x.metric, y.metric) == (CLEAN_ACCURACY, PGD_ACCURACY) and study.evaluation.get("split") == "test"
+    return references(study) if beside else NO_REFERENCES
 
 
 def plane(study: Study) -> tuple[Axis, Axis]:
@@ -90,25 +102,25 @@ def plane(study: Study) -> tuple[Axis, Axis]:
 
 
 def _colour(study: Study, trials: pd.DataFrame, taken: tuple[str, str]) -> Axis | None:
-    """The cost, or what else the axes leave; ``None`` if no trial has any."""
-    candidates = (FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY, CLEAN_ACCURACY)
+    """The cost, or where that is an axis an accuracy that is none; ``None`` if no trial has any."""
+    costs, accuracies = (FORWARD_EQUIVALENTS, GPU_MINUTES), (PGD_ACCURACY, CLEAN_ACCURACY)
+    candidates = (*accuracies, *costs) if set(costs) & set(taken) else (*costs, *accuracies)
     known = [name for name in candidates if name not in taken and np.isfinite(trials[name]).any()]
     return Axis.of(study, known[0]) if known else None
 
 
 def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis | None) -> pd.DataFrame:
-    within = trials["violation"] == ""
-    plane = trials[[x.metric, y.metric]].where(within).to_numpy(dtype=float)
+    credible = trials["number"].isin(study.credible["number"])
+    plane = trials[[x.metric, y.metric]].where(credible).to_numpy(dtype=float)
     points = pd.DataFrame(
         {
             "number": trials["number"],
             "trainable": trials["trainable"],
             "colour": trials[colour.metric] * colour.factor if colour else np.nan,
-            "flagged": trials["verdict"].map(labels.is_flagged),
+            "hollow": ~credible,
             "best": trials["number"].isin(frontier(study)["number"]),
             "step": non_dominated(plane, [x.direction, y.direction]),
-            "text": [_hover(study, record) for record in trials.to_dict("records")],
-            "url": trials["mlflow_url"],
+            "text": trials["number"].map(labels.trial_number).map(hovers(study)),
         }
     )
     for name, axis in (("x", x), ("y", y)):
@@ -122,53 +134,71 @@ def _bound(trials: pd.DataFrame, column: str) -> pd.Series[float]:
     return trials[column] if column in trials else pd.Series(np.nan, index=trials.index)
 
 
-def _hover(study: Study, trial: dict[Any, Any]) -> str:
+def hovers(study: Study) -> dict[str, str]:
+    """What each finished trial's mark says, by its number as written."""
+    titles = {name: labels.metric_title(name, study) for name in OBJECTIVES}
+    params = [name for name in study.params[:_HOVER_PARAMS] if name != "trainable"]
+    records = study.finished.to_dict("records")
+    return {labels.trial_number(record["number"]): _hover(record, titles, params) for record in records}
+
+
+def _hover(trial: dict[Any, Any], titles: Mapping[str, str], params: Sequence[str]) -> str:
     """Everything that identifies the point, escaped: plots read a subset of HTML."""
     lines = [f"<b>Trial {labels.trial_number(trial['number'])}</b>  {html.escape(trial['trainable'])}"]
     for name in ACCURACIES:
         value, low, high = (number_or_nan(trial.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
         if np.isfinite(value):
-            lines.append(f"{labels.metric_title(name, study)}: {labels.percent_interval(value, low, high)} %")
+            lines.append(f"{titles[name]}: {labels.percent_interval(value, low, high)} %")
     if trial["verdict"]:
         lines.append(html.escape(trial["verdict"]))
     if trial["violation"]:
         lines.append(f"not on the frontier: {html.escape(trial['violation'])}")
-    costs = (FORWARD_EQUIVALENTS, GPU_MINUTES)
-    lines += [f"{labels.metric_title(name, study)}: {labels.cost(trial[name])}" for name in costs]
-    for name in study.params[:_HOVER_PARAMS]:
+    lines += [f"{titles[name]}: {labels.cost(trial[name])}" for name in (FORWARD_EQUIVALENTS, GPU_MINUTES)]
+    for name in params:
         text = labels.param(name, trial[PARAM + name])
-        if name != "trainable" and text not in (labels.ABSENT, "nan"):
+        if text not in (labels.ABSENT, "nan"):
             lines.append(f"{html.escape(name)} = {html.escape(text)}")
-    return "<br>".join([*lines, "<i>Click: open the run in MLflow</i>"] if trial["mlflow_url"] else lines)
+    return "<br>".join([*lines, "<i>Ctrl-click: open the run in MLflow</i>"] if trial["mlflow_url"] else lines)
 
 
-def _draw(plot: ParetoPlot) -> go.Figure:
+def _draw(plot: ParetoPlot, height: int) -> go.Figure:
     figure = go.Figure()
     _draw_references(figure, plot.references)
     _draw_step(figure, plot)
     title = plot.colour.label if plot.colour else ""
-    colours, axis = colour_axis(plot.points["colour"].to_numpy(dtype=float), title)
+    linear = plot.colour is not None and labels.is_accuracy(plot.colour.metric)
+    colours, axis = colour_axis(plot.points["colour"].to_numpy(dtype=float), title, linear=linear)
     points = plot.points.assign(colour=colours)
     for index, trainable in enumerate(sorted(points["trainable"].unique())):
         _draw_trainable(figure, plot, points[points["trainable"] == trainable], SYMBOLS[index % len(SYMBOLS)])
-    if points["flagged"].any():
-        _explain_hollow(figure)
+    if points["hollow"].any():
+        legend_entry(figure, labels.HOLLOW, "circle-open", GREY)
     figure.update_layout(coloraxis=axis)
     for axis_of, name in ((plot.x, "x"), (plot.y, "y")):
-        log = not labels.is_accuracy(axis_of.metric) and spans_a_decade(points[name])
-        figure.update_layout({f"{name}axis": {"title": axis_of.label, "type": "log" if log else "linear"}})
-    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "tracegroupgap": 0}
-    return style(figure, 620, legend=legend, margin={"l": 70, "r": 20, "t": 90, "b": 60})
+        log = _is_log(axis_of, points[name])
+        scale = {"type": "log", "dtick": "D2"} if log else {"type": "linear"}
+        figure.update_layout({f"{name}axis": {"title": broken(axis_of.label, _TITLE), **scale}})
+    legend = {"orientation": "h", "x": 0, "y": -70 / (height - 170), "yanchor": "top", "tracegroupgap": 0}
+    margin = {"l": 70, "r": 20, "t": 60, "b": 110}
+    return style(with_views(figure, _views(plot)), height, legend=legend, margin=margin)
 
 
-def _explain_hollow(figure: go.Figure) -> None:
-    figure.add_scatter(
-        name="hollow: flagged by its sanity checks",
-        mode="markers",
-        x=[None],
-        y=[None],
-        marker={"symbol": "circle-open", "color": GREY, "size": 11},
-    )
+def _views(plot: ParetoPlot) -> list[tuple[str, dict[str, Any]]]:
+    """First without the trials that are far worse than the others, for they press the frontier into a corner."""
+    axes = (plot.x, plot.y)
+    values = plot.points[["x", "y"]].to_numpy(dtype=float)
+    signs = np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in axes])
+    logs = [_is_log(axis, plot.points[name]) for name, axis in zip("xy", axes, strict=True)]
+    far = outliers(np.where(logs, np.log10(np.where(logs, values, 1.0)), values), signs)
+    far &= ~plot.points["best"].to_numpy(dtype=bool)
+    if not far.any():
+        return [EVERYTHING]
+    text = "without 1 outlier" if far.sum() == 1 else f"without {far.sum()} outliers"
+    return [(text, ranges(values[~far], logs)), EVERYTHING]
+
+
+def _is_log(axis: Axis, values: pd.Series[float]) -> bool:
+    return not labels.is_accuracy(axis.metric) and spans_a_decade(values)
 
 
 def _draw_references(figure: go.Figure, references: References) -> None:
@@ -204,28 +234,22 @@ def _draw_step(figure: go.Figure, plot: ParetoPlot) -> None:
 
 def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, symbol: str) -> None:
     trainable = html.escape(str(points["trainable"].iloc[0]))
-    figure.add_scatter(
-        name=trainable or "unknown trainable",
-        legendgroup=trainable,
-        mode="markers",
-        x=[None],
-        y=[None],
-        marker={"symbol": symbol, "color": GREY, "size": 11},
-    )
+    legend_entry(figure, trainable or "unknown trainable", symbol, GREY, legendgroup=trainable)
     corner = f"{'top' if plot.y.direction == 'maximize' else 'bottom'} {_side(plot)}"
     labelled = int(plot.points["best"].sum()) <= _LABELLED
-    for (best, flagged), group in points.groupby(["best", "flagged"]):
+    for (best, hollow), group in points.groupby(["best", "hollow"]):
         figure.add_scatter(
             showlegend=False,
             legendgroup=trainable,
             mode="markers+text" if best and labelled else "markers",
             x=group["x"],
             y=group["y"],
+            ids=group["number"].map(labels.trial_number),
             text=group["number"].map(labels.trial_number),
             textposition=corner,
             textfont={"size": 12},
             marker={
-                "symbol": f"{symbol}-open" if flagged else symbol,
+                "symbol": f"{symbol}-open" if hollow else symbol,
                 "size": 13 if best else 9,
                 "opacity": 1.0 if best else 0.7,
                 "color": group["colour"],
@@ -234,7 +258,6 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
             },
             hovertext=group["text"],
             hoverinfo="text",
-            customdata=group["url"],
             meta=inked("marker.line.color") if best else None,
             **({f"error_{name}": _interval(group, name) for name in ("x", "y")} if best else {}),
         )

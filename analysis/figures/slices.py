@@ -100,11 +100,12 @@ def _draw(slices: tuple[Slice, ...]) -> go.Figure:
     metrics = list(dict.fromkeys(one.y.name for one in slices))
     figure, columns = _panels(len(names), len(metrics))
     everything = pd.concat([one.points for one in slices])
-    explain(figure, everything, colours(everything))
+    colour = colours(everything)
+    explain(figure, everything, colour)
     for one in slices:
         band, column = divmod(names.index(one.x.name), columns)
         row = band * len(metrics) + metrics.index(one.y.name)
-        for trace in _traces(one, colours(everything)):
+        for trace in _traces(one, colour):
             figure.add_trace(trace, row=row + 1, col=column + 1)
         _label(figure, one, row + 1, column + 1, last=one.y.name == metrics[-1])
     return figure
@@ -152,7 +153,7 @@ def _traces(one: Slice, colour: dict[str, str]) -> Iterator[go.Scatter]:
                 "line": {"width": 1.5 if best or hollow else 0.5, "color": INK if best else own},
             },
             **_hover(one, group),
-            customdata=group["url"],
+            ids=group["number"],
             meta=inked("marker.line.color") if best else None,
         )
 

@@ -60,9 +60,12 @@ def even_ticks(values: Iterable[float]) -> Ticks:
     return Ticks(marks, [labels.cost(mark) for mark in marks])
 
 
-def colour_axis(values: NDArray[np.float64], title: str) -> tuple[NDArray[np.float64], dict[str, Any]]:
-    """``values`` as they are to be coloured, and their colour axis; logarithmic over more than a decade."""
-    log = spans_a_decade(values)
+def colour_axis(
+    values: NDArray[np.float64], title: str, *, linear: bool = False
+) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    """``values`` as they are to be coloured, and their colour axis; logarithmic over more than a decade, unless
+    ``linear``."""
+    log = spans_a_decade(values) and not linear
     ticks = log_ticks(values) if log else even_ticks(values)
     bar: dict[str, Any] = {"title": {"text": title, "side": "right"}, "thickness": 14, "outlinewidth": 0, "len": 0.9}
     if ticks.values:
@@ -103,13 +106,22 @@ def inked(path: str) -> dict[str, str]:
 def menu(
     choices: Sequence[tuple[str, list[bool]]], above: int, layouts: Sequence[dict[str, Any]] = ()
 ) -> list[dict[str, Any]]:
-    """A drop-down, ``above`` pixels over the plot, of (label, visibility of each trace).
+    """A drop-down, ``above`` pixels over the plot, of (label, visibility of each trace; empty: they stay as they are).
 
     ``layouts``: what each choice changes of the layout, if they change any.
     """
-    buttons: list[dict[str, Any]] = [
-        {"label": text, "method": "update", "args": [{"visible": shown}, *layouts[place : place + 1]]}
-        for place, (text, shown) in enumerate(choices)
-    ]
+    buttons = [_button(text, shown, layouts[place : place + 1]) for place, (text, shown) in enumerate(choices)]
     place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "pad": {"b": above}}
     return [{"buttons": buttons, "showactive": True, **place}]
+
+
+def legend_entry(figure: go.Figure, name: str, symbol: str, colour: str, **trace: Any) -> None:
+    """A mark that stands in the legend alone; ``name`` is escaped already."""
+    marker = {"symbol": symbol, "color": colour, "size": 11}
+    figure.add_scatter(name=name, mode="markers", x=[None], y=[None], marker=marker, **trace)
+
+
+def _button(text: str, shown: list[bool], layout: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    if not shown:
+        return {"label": text, "method": "relayout", "args": list(layout)}
+    return {"label": text, "method": "update", "args": [{"visible": shown}, *layout]}

@@ -10,9 +10,8 @@ from plotly import graph_objects as go
 from analysis.attainment import LEVELS, Attainment
 from analysis.figures.pareto import Axis
 from analysis.figures.style import GREY, INK, inked
+from analysis.figures.views import MARGIN
 
-MARGIN = 0.06
-"""Room beside what is shown, as a share of its range."""
 _BAND = "rgba(128, 134, 145, 0.22)"
 _DASHES = dict(zip(LEVELS, ("dot", "solid", "dash"), strict=True))
 

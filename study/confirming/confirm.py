@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import ValidationError
 from rich.console import Console
 
-from analysis.choice import SPREAD, flagged_on_frontier, largest_seed, spread, trusted_frontier
+from analysis.choice import SPREAD, configurations, flagged_on_frontier, largest_seed, spread
 from analysis.confirmed import confirms
 from analysis.labels import is_flagged, trial_number
 from analysis.layout import StudyPaths, study_paths
@@ -98,7 +98,7 @@ def _in_words(confirmation: Confirmation) -> str:
 def _choose(parent: Study, request: Request) -> tuple[list[int], list[str]]:
     if request.trials:
         return _named(parent, request.trials), []
-    best = trusted_frontier(parent)
+    best = configurations(parent)
     if best.empty:
         raise ConfirmError(
             f"{parent.name} has no frontier to confirm: no finished trial is trusted and has every objective"

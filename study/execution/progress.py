@@ -115,8 +115,7 @@ def frontier_table(search: Search, config: StudyConfig) -> Table:
         table.add_column(_SHOWN[name], justify="right")
     for trial in best:
         cells = [_cell(name, metrics_of(trial)) for name in columns]
-        mark = "" if metrics_of(trial).get(TRUSTED, 1.0) else " (flagged)"
-        table.add_row(f"{trial.number:04d}{mark}", str(trial.user_attrs.get("trainable", "")), *cells)
+        table.add_row(f"{trial.number:04d}", str(trial.user_attrs.get("trainable", "")), *cells)
     return table
 
 

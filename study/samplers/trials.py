@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from analysis.constraints import Bounds, violation
 from analysis.pareto import non_dominated
 from analysis.schema import TrialFault, TrialStatus
-from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS, Direction
+from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS, TRUSTED, Direction
 
 REPEATS, OBSERVED, WITHDRAWN, OUTSIDE = "repeats", "observed", "withdrawn", "outside"
 """Attributes of Optuna's trials: a draw that only repeated the trial of that number; a trial of another study, by its
@@ -68,9 +68,11 @@ def missing(objectives: Iterable[str], values: Mapping[str, float]) -> str | Non
 
 
 def frontier(trials: Iterable[FrozenTrial], objectives: Mapping[str, Direction], bounds: Bounds) -> list[FrozenTrial]:
-    """The finished ones within ``bounds`` that no other dominates, by what they measured, whatever Optuna was told."""
+    """The finished ones within ``bounds`` and not flagged that no other such dominates, by what they measured,
+    whatever Optuna was told."""
     finished = [trial for trial in trials if status_of(trial) is TrialStatus.FINISHED]
-    feasible = [trial for trial in finished if not violation(bounds, metrics_of(trial))]
-    values = [[metrics_of(trial)[name] for name in objectives] for trial in feasible]
+    wanted = {**bounds, TRUSTED: True}
+    credible = [trial for trial in finished if not violation(wanted, metrics_of(trial))]
+    values = [[metrics_of(trial)[name] for name in objectives] for trial in credible]
     best = non_dominated(values, list(objectives.values()))
-    return [trial for trial, optimal in zip(feasible, best, strict=True) if optimal]
+    return [trial for trial, optimal in zip(credible, best, strict=True) if optimal]

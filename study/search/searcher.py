@@ -241,7 +241,8 @@ class Search:
         return [trial for trial in self._study.get_trials(deepcopy=False) if is_own(trial)]
 
     def frontier(self, trials: Sequence[FrozenTrial] | None = None) -> list[FrozenTrial]:
-        """The finished ones within the study's bounds that no other dominates, in order, by what they measured.
+        """The finished ones within the study's bounds and not flagged that no other such dominates, in order, by what
+        they measured.
 
         Among ``trials``, if somebody has just read them.
         """

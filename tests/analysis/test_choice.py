@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.choice import flagged_on_frontier, largest_seed, spread, trusted_frontier
+from analysis.choice import configurations, flagged_on_frontier, largest_seed, spread
 from analysis.layout import TrialPaths, write_json
 from analysis.runs import read_study
 
@@ -40,7 +40,7 @@ def test_a_flagged_trial_is_no_candidate_and_hides_none(new_study: NewStudy) -> 
     study.finished(3, 0.4, 0.4, trainable="robust_simclr")
     study.failed(4)
     found = read_study(study.paths)
-    assert trusted_frontier(found)["number"].tolist() == [1, 2]
+    assert configurations(found)["number"].tolist() == [1, 2]
     assert flagged_on_frontier(found) == [(0, "flagged: noise breaks it")]
 
 
@@ -50,7 +50,7 @@ def test_trials_that_differ_in_the_seed_alone_are_one_configuration(new_study: N
     study.finished(1, 0.5, 0.8)
     study.finished(2, 0.4, 0.9, trainable="pgd_emp_ssl")
     found = read_study(study.paths)
-    assert trusted_frontier(found)["number"].tolist() == [0, 2]
+    assert configurations(found)["number"].tolist() == [0, 2]
     assert largest_seed(found) == 2
 
 

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from analysis.figures import curves, curves_figure, parallel, parallel_figure, pareto, pareto_figure
+from analysis.figures import curves, curves_figure, parallel, parallel_figure, pareto, pareto_figure, published
+from analysis.figures.planes import plane_pairs
+from analysis.figures.published import published_figure
 from analysis.figures.style import colour_axis, even_ticks, log_ticks, spans_a_decade
+from analysis.layout import EPOCH, append_event
 from analysis.runs import read_study
 
 NewStudy = Callable[..., Any]
@@ -52,9 +56,8 @@ def test_hover_names_the_trial_its_settings_and_its_run(study: Any) -> None:
         "m = 3",
         "kind = crops",
         "learning_rate = 0.3",
-        "<i>Click: open the run in MLflow</i>",
+        "<i>Ctrl-click: open the run in MLflow</i>",
     ]
-    assert plot.points["url"].tolist() == ["http://127.0.0.1:5000/#/experiments/1/runs/abc", "", ""]
 
 
 def test_texts_from_users_are_escaped(new_study: NewStudy) -> None:
@@ -73,7 +76,7 @@ def test_texts_from_users_are_escaped(new_study: NewStudy) -> None:
     ("objectives", "axes", "colour"),
     [
         (["pgd_accuracy", "clean_accuracy"], ("pgd_accuracy", "clean_accuracy"), "Cost (forward-equivalents)"),
-        (["forward_equivalents", "pgd_accuracy"], ("pgd_accuracy", "forward_equivalents"), "Cost (GPU-minutes)"),
+        (["forward_equivalents", "pgd_accuracy"], ("pgd_accuracy", "forward_equivalents"), "Clean accuracy (%)"),
         (["clean_accuracy"], ("clean_accuracy", "pgd_accuracy"), "Cost (forward-equivalents)"),
         (["forward_equivalents", "gpu_minutes"], ("forward_equivalents", "gpu_minutes"), "PGD accuracy at 8/255 (%)"),
     ],
@@ -128,7 +131,7 @@ def test_a_third_objective_keeps_its_trials_on_the_frontier_but_off_the_line(new
 def test_references_match_data_and_radius(
     new_study: NewStudy, source: str, epsilon: float, count: int, first: tuple[float, float] | None, apply: bool
 ) -> None:
-    study = new_study(evaluation={"head": "robust", "epsilon": epsilon, "split": "validation"})
+    study = new_study(evaluation={"head": "robust", "epsilon": epsilon, "split": "test"})
     trial = study.finished(0, 0.9, 0.3)
     trial.config.write_text(trial.config.read_text().replace('"digits"', f'"{source}"'))
     references = pareto.compute(read_study(study.paths)).references
@@ -138,10 +141,16 @@ def test_references_match_data_and_radius(
 
 
 def test_references_can_be_toggled_and_hide_where_they_do_not_apply(study: Any) -> None:
+    study.manifest(evaluation={"head": "robust", "epsilon": 8 / 255, "split": "test"})
     figure = pareto_figure(read_study(study.paths))
     (trace,) = [trace for trace in figure.data if trace.legendgroup == "paper"]
     assert trace.visible == "legendonly"
     assert "97 min on one A6000" in trace.hovertext[-1]
+
+
+def test_published_test_figures_are_in_no_plot_of_a_validation_split(study: Any) -> None:
+    figure = pareto_figure(read_study(study.paths))
+    assert [trace for trace in figure.data if trace.legendgroup == "paper"] == []
 
 
 def test_parallel_panels_hold_what_their_trials_share(study: Any) -> None:
@@ -211,6 +220,69 @@ def test_one_trial_is_a_point_but_no_comparison(new_study: NewStudy) -> None:
     read = read_study(study.paths)
     assert pareto_figure(read) is not None
     assert parallel_figure(read) is None
+
+
+def test_what_is_far_worse_than_the_others_is_out_of_the_first_view_alone(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(8):
+        study.finished(number, 0.9 - 0.01 * number, 0.3 + 0.01 * number)
+    assert not pareto_figure(read_study(study.paths)).layout.updatemenus
+    study.finished(8, 0.1, 0.0)
+    study.finished(9, 0.99, 0.01)
+    figure = pareto_figure(read_study(study.paths))
+    first, second = figure.layout.updatemenus[0].buttons
+    assert (first.label, second.label) == ("without 1 outlier", "all trials"), "the other is on the frontier"
+    low, high = figure.layout.xaxis.range
+    assert 70 < low < 83
+    assert high > 99
+    assert sum(len(trace.ids) for trace in figure.data if trace.ids is not None) == 10
+
+
+def test_attacks_share_their_scale_and_costs_are_coloured_by_the_other_accuracy(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(3):
+        study.finished(number, 0.9 - 0.1 * number, 0.3 + 0.1 * number, auto_attack_accuracy=0.2 + 0.1 * number)
+    attacks, costs = plane_pairs(read_study(study.paths))
+    assert [plane.name for plane in attacks] == [
+        "plane_clean_accuracy_pgd_accuracy",
+        "plane_clean_accuracy_auto_attack_accuracy",
+    ]
+    first, second = (plane.figure.layout.yaxis.range for plane in attacks)
+    assert first == second
+    assert first[0] < 20 < 50 < first[1]
+    assert [plane.figure.layout.coloraxis.colorbar.title.text for plane in costs] == [
+        "PGD accuracy at 8/255 (%)",
+        "Clean accuracy (%)",
+    ]
+
+
+def test_published_points_stand_by_themselves(study: Any) -> None:
+    groups = published.compute(read_study(study.paths))
+    assert {group.attack for group in groups} == {"PGD-20", "AutoAttack standard"}
+    assert {group.title for group in groups} >= {"Table 1, ResNet-18", "Table 5, ResNet-50", "RobustSSL leaderboard"}
+    assert {point.data for group in groups for point in group.points} == {"CIFAR-10"}
+    figure = published_figure(read_study(study.paths))
+    assert "97 min on one A6000" in " ".join(text for trace in figure.data for text in trace.hovertext)
+
+
+def test_curves_mark_where_training_broke_down_and_leave_out_panels_nobody_has(new_study: NewStudy) -> None:
+    study = new_study()
+    for number, robust in enumerate(([0.2, 0.4, 0.4], [0.2, 0.4, 0.01])):
+        trial = study.begin(number, {})
+        for epoch, share in enumerate(robust, start=1):
+            metrics = {"train/probe_accuracy": 0.3 * epoch, "train/probe_pgd_accuracy": share}
+            append_event(trial, EPOCH, 1, epoch=epoch, metrics=metrics)
+    figure = curves_figure(read_study(study.paths))
+    assert [note.text for note in figure.layout.annotations] == ["Probe accuracy (%)", "Probe accuracy under PGD (%)"]
+    (mark,) = [trace for trace in figure.data if trace.name == "catastrophic overfitting"]
+    assert (list(mark.ids), list(mark.x), list(mark.y)) == (["0001"], [3], [1.0])
+
+
+def test_long_curves_are_thinned_with_both_ends_kept() -> None:
+    rows = pd.DataFrame({"trial": np.repeat(np.arange(1000), 100), "epoch": np.tile(np.arange(1, 101), 1000)})
+    thinned = curves._thinned(rows)
+    assert len(thinned) < 25_000
+    assert thinned.groupby("trial")["epoch"].agg(["min", "max"]).drop_duplicates().to_numpy().tolist() == [[1, 100]]
 
 
 def test_colours_are_logarithmic_over_more_than_a_decade() -> None:

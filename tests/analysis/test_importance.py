@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from analysis import importance
-from analysis.importance import ALL, FRONTIER, importances, ranking, why_no_importances
+from analysis.importance import FRONTIER, importances, ranking, why_no_importances
 from analysis.importance_table import importance_table
+from analysis.labels import ALL_TRAINABLES as ALL
 from analysis.ped_anova import Pool, distribution
 from analysis.runs import PARAM, Study, read_study
 from search_spaces import build

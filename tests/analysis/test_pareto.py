@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.layout import write_json
 from analysis.pareto import dominates, frontier, hypervolume, non_dominated, study_hypervolume
 from analysis.runs import read_study
 from trainables.metrics import Direction
@@ -99,6 +100,16 @@ def test_frontier_takes_finished_trials_with_all_objectives(new_study: Callable[
     best = frontier(read_study(study.paths))
     assert best["number"].tolist() == [0, 1, 7]
     assert best["clean_accuracy"].tolist() == pytest.approx([0.9, 0.8, 0.8])
+
+
+def test_a_flagged_trial_is_on_no_frontier_and_adds_no_volume(new_study: Callable[..., Any]) -> None:
+    study = new_study()
+    write_json(study.finished(0, 0.9, 0.9).result, {"verdict": "flagged: noise breaks it"})
+    study.finished(1, 0.8, 0.5)
+    study.finished(2, 0.99, 0.99, trusted=0.0).result.unlink()
+    read = read_study(study.paths)
+    assert frontier(read)["number"].tolist() == [1]
+    assert study_hypervolume(read) == pytest.approx(0.8 * 0.5)
 
 
 def test_frontier_respects_a_cost(new_study: Callable[..., Any]) -> None:

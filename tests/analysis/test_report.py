@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from plotly import graph_objects as go
 
+from analysis.layout import write_json
 from analysis.report import render, write_report
 from analysis.runs import Study, read_study
 
 NewStudy = Callable[..., Any]
+FIRST = ("pareto", "attainment")
+COSTS = ("plane_forward_equivalents_clean_accuracy", "plane_forward_equivalents_pgd_accuracy")
 EVIL = "<script>alert('x')</script><img src=http://evil.example/x>\"&amp;"
 
 
@@ -28,7 +31,7 @@ class Page(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
         self._silent = False
-        self.feed(html)
+        self.feed(_without_plotly(html))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
@@ -51,7 +54,11 @@ def figures(page: str) -> dict[str, Any]:
 
 
 def scripts(page: str) -> int:
-    return len(re.findall(r"<script\b", re.sub(r"<script>/\*\*.*?</script>", "<script>", page, flags=re.DOTALL)))
+    return len(re.findall(r"<script\b", _without_plotly(page)))
+
+
+def _without_plotly(page: str) -> str:
+    return re.sub(r"<script>/\*\*.*?</script>", "<script></script>", page, flags=re.DOTALL)
 
 
 @pytest.fixture
@@ -68,16 +75,19 @@ def full(new_study: NewStudy) -> Study:
 def test_a_full_study_has_every_part(full: Study) -> None:
     html = render(full)
     page = Page(html)
-    assert set(figures(html)) == {"pareto", "parallel", "curves"}
+    assert set(figures(html)) == {*FIRST, *COSTS, "hypervolume", "parallel", "slices", "curves", "published"}
     for part in (
         *("Pareto frontier", "Settings and outcomes", "Training", "All trials", "Failed and stopped", "Reproduce"),
         *("3 finished", "1 failed", "2 on the frontier", "RuntimeError: loss is NaN"),
         *("robust head, validation split, n = 360 images", "12 trials", "digits, 32 x 32 pixels", "torch", "2.15.0"),
-        *("hand-picked ResNet-18 settings", "may not be compared with the validation figures of this study"),
+        *(
+            "hand-picked ResNet-18 and ResNet-50 settings",
+            "may not be compared with the validation",
+        ),
         "name: tiny",
     ):
         assert part in " ".join(page.text.split()), part
-    assert {"href": "http://127.0.0.1:5000/#/experiments/1/runs/abc"} in page.all("a")
+    assert "http://127.0.0.1:5000/#/experiments/1/runs/abc" in [link["href"] for link in page.all("a")]
 
 
 def test_the_page_is_accessible(full: Study) -> None:
@@ -126,7 +136,8 @@ def test_markup_from_users_stays_text(new_study: NewStudy, full: Study) -> None:
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//host/x", ""])
 def test_only_web_addresses_become_links(full: Study, url: str) -> None:
     trials = full.trials.assign(mlflow_url=url)
-    assert Page(render(Study(full.name, full.manifest, trials, full.curves))).all("a") == []
+    page = Page(render(Study(full.name, full.manifest, trials, full.curves)))
+    assert not any((link["href"] or "").startswith(url or "//") for link in page.all("a"))
 
 
 def test_a_figure_cannot_end_its_element() -> None:
@@ -155,13 +166,97 @@ def test_a_study_in_any_state_has_a_report(new_study: NewStudy) -> None:
     }
     assert drawn == {
         "empty": set(),
-        "failed": {"curves"},
-        "single": {"pareto", "curves"},
-        "broken": {"curves"},
+        "failed": {"hypervolume", "curves", "published"},
+        "single": {*FIRST, *COSTS, "hypervolume", "curves", "published"},
+        "broken": {"hypervolume", "curves", "published"},
         "bare": set(),
     }
     assert "No trial has begun" in render(read_study(empty.paths))
     assert "there is no frontier yet" in render(read_study(failed.paths))
+
+
+def spoilt(folder: Any, how: str) -> None:
+    """What can go wrong with a study's trials."""
+    trials = [folder.finished(number, 0.9 - 0.1 * number, 0.3 + 0.1 * number) for number in range(3)]
+    for number, trial in enumerate(trials):
+        if how == "flagged":
+            write_json(trial.result, {"verdict": "flagged: noise breaks it"})
+        elif how == "beyond":
+            folder.manifest(constraints={"gpu_minutes": 0.001})
+        elif how == "no events":
+            trial.events.unlink()
+        elif how == "torn":
+            for file in (trial.config, trial.events, trial.result):
+                file.write_bytes(file.read_bytes()[: 40 * number])
+        elif how == "only curves":
+            lines = trial.events.read_text().splitlines()
+            trial.events.write_text("\n".join(lines[:-1]) + "\n")
+        elif how == "NaN curves":
+            trial.events.write_text(re.sub(r'("train/[a-z_]+"): [-0-9.e]+', r'\1: "NaN"', trial.events.read_text()))
+        elif how == "no trainable":
+            trial.config.unlink()
+    if how == "not a manifest":
+        folder.paths.manifest.write_text(
+            '{"objectives": 3, "evaluation": [], "space": [1], "confirms": "x", "budget": 7}'
+        )
+
+
+@pytest.mark.parametrize(
+    ("how", "word"),
+    [
+        ("flagged", "3 of 3 finished trials are flagged"),
+        ("beyond", "none of 3 finished trials keeps the study's bounds"),
+        ("no events", "there is no frontier yet"),
+        ("torn", "there is no frontier yet"),
+        ("only curves", "there is no frontier yet"),
+        ("NaN curves", "No trial shows catastrophic overfitting or collapse"),
+        ("no trainable", "Pareto frontier"),
+        ("not a manifest", "Pareto frontier"),
+    ],
+)
+def test_a_spoilt_study_has_a_report_and_a_clear_word(new_study: NewStudy, how: str, word: str) -> None:
+    folder = new_study()
+    spoilt(folder, how)
+    assert word in " ".join(Page(render(read_study(folder.paths))).text.split())
+
+
+@pytest.mark.parametrize(
+    ("objectives", "word"),
+    [
+        (("auto_attack_accuracy",), "No trial has finished with all objectives measured"),
+        (("gpu_minutes", "forward_equivalents"), "none is an objective"),
+        (("nonsense",), "Clean accuracy, PGD accuracy at 8/255"),
+    ],
+)
+def test_other_objectives_have_a_report_too(new_study: NewStudy, objectives: tuple[str, ...], word: str) -> None:
+    folder = new_study(objectives=[{"metric": name} for name in objectives])
+    spoilt(folder, "sound")
+    assert word in " ".join(Page(render(read_study(folder.paths))).text.split())
+
+
+@pytest.mark.parametrize("results", [{}, {3: []}, {3: [0.5]}, {3: [0.5, 0.6], 4: [0.4]}])
+def test_a_confirmation_in_any_state_has_a_report(new_confirmation: NewStudy, results: dict[int, list[float]]) -> None:
+    assert "Confirmed on test images" in Page(render(read_study(new_confirmation(results).paths))).text
+
+
+def test_a_configurations_row_stands_for_its_seeds(new_confirmation: NewStudy) -> None:
+    page = Page(render(read_study(new_confirmation({3: [0.5, 0.6], 4: [0.8]}).paths)))
+    owners = [row["data-trials"] for row in page.all("tr") if "data-trials" in row]
+    assert owners[:2] == ["0000 0001", "0002"]
+    assert owners[2:] == ["0000", "0001", "0002"]
+
+
+def test_each_row_of_the_frontier_has_its_chance(full: Study) -> None:
+    text = " ".join(Page(render(full)).text.split())
+    assert "Chance of the frontier, %" in text
+    assert re.search(r"0000 ?cf_amc_ssl ?100\.0", text)
+
+
+def test_words_of_marks_stand_once_in_the_page(full: Study) -> None:
+    html = render(full)
+    marks = re.findall(r"u003cbr>m = 3|<br>m = 3", html)
+    assert len(marks) == 2, "in the page, and with their chances in the surfaces"
+    assert json.loads(re.findall(r'id="study-data">(.*?)</script>', html)[0])["0000"]["trainable"] == "cf_amc_ssl"
 
 
 def test_the_file_is_replaced_whole(full: Study, tmp_path: Path) -> None:
@@ -174,4 +269,5 @@ def test_the_file_is_replaced_whole(full: Study, tmp_path: Path) -> None:
 
 def test_table_1_is_there_in_words(full: Study) -> None:
     text = " ".join(Page(render(full)).text.split())
-    assert re.search(r"CF-AMC-SSL, 16 crops, m=3 ?CIFAR-10 ?75\.88 ?55\.97 ?33\.34 ?10 ?97", text)
+    row = r"CF-AMC-SSL, 16 crops, m=3 ?arXiv 2501\.03507, Table 1 ?CIFAR-10 ?75\.88 ?55\.97 ?33\.34 ?\S ?10 ?97"
+    assert re.search(row, text)

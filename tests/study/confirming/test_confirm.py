@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from analysis import schema
-from analysis.choice import trusted_frontier
+from analysis.choice import configurations
 from analysis.confirmed import confirmed
 from analysis.layout import ATTEMPT, ENDED, StudyPaths, default_tracking_uri, read_events, study_paths, write_json
 from analysis.runs import read_mlflow, read_study
@@ -131,7 +131,7 @@ def test_the_full_protocol_is_all_images_and_autoattack(parent: StudyPaths) -> N
 
 
 def test_without_names_the_frontier_is_confirmed(parent: StudyPaths) -> None:
-    best = trusted_frontier(read_study(parent))["number"].tolist()
+    best = configurations(read_study(parent))["number"].tolist()
     assert prepare(request(trials=())).config.confirms.trials == best
     one = prepare(request(trials=(), limit=1))
     assert one.config.confirms.trials == best[:1]

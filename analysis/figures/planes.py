@@ -1,0 +1,79 @@
+"""Further planes of a frontier: against AutoAttack beside against PGD, and what each accuracy costs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from plotly import graph_objects as go
+
+from analysis import labels
+from analysis.figures.pareto import pareto_figure
+from analysis.runs import Study
+from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+
+_HEIGHT = 480
+
+
+class Plane(NamedTuple):
+    """One of a pair that stands side by side."""
+
+    name: str
+    title: str
+    x: str
+    """Its first metric."""
+    figure: go.Figure
+
+
+def plane_pairs(study: Study) -> tuple[tuple[Plane, Plane], ...]:
+    """Clean accuracy against each attack where AutoAttack ran, and the cost of each accuracy where it is known.
+
+    The attacks share their scales, so that what AutoAttack takes off can be seen.
+    """
+    pairs = [_drawn(study, metrics) for metrics in _pairs(study)]
+    return tuple((first, second) for first, second in pairs if first and second)
+
+
+def _pairs(study: Study) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    attacks = ((CLEAN_ACCURACY, PGD_ACCURACY), (CLEAN_ACCURACY, AUTO_ATTACK_ACCURACY))
+    cost = next((name for name in study.objectives if not labels.is_accuracy(name)), None) or _known_cost(study)
+    robust = PGD_ACCURACY if _measured(study, PGD_ACCURACY) else AUTO_ATTACK_ACCURACY
+    costs = ((cost, CLEAN_ACCURACY), (cost, robust)) if cost else None
+    found = [attacks] if _measured(study, AUTO_ATTACK_ACCURACY) else []
+    return [*found, costs] if costs else found
+
+
+def _drawn(study: Study, metrics: tuple[tuple[str, str], tuple[str, str]]) -> tuple[Plane | None, Plane | None]:
+    first, second = (_plane(study, pair) for pair in metrics)
+    if first and second and metrics[0][0] == CLEAN_ACCURACY:
+        _share_scale(study, first.figure, second.figure)
+    return first, second
+
+
+def _share_scale(study: Study, first: go.Figure, second: go.Figure) -> None:
+    """Of their y axes, as far as both views reach."""
+    spans = [figure.layout.yaxis.range or _range(study) for figure in (first, second)]
+    span = [min(low for low, _ in spans), max(high for _, high in spans)]
+    for figure in (first, second):
+        figure.update_yaxes(range=span)
+
+
+def _plane(study: Study, metrics: tuple[str, str]) -> Plane | None:
+    figure = pareto_figure(study, metrics, _HEIGHT)
+    title = " against ".join(labels.metric_title(name, study).partition(",")[0] for name in reversed(metrics))
+    return Plane("plane_" + "_".join(metrics), title, metrics[0], figure) if figure else None
+
+
+def _range(study: Study) -> list[float]:
+    robust = study.finished[[PGD_ACCURACY, AUTO_ATTACK_ACCURACY]].to_numpy(dtype=float) * 100
+    low, high = float(np.nanmin(robust)), float(np.nanmax(robust))
+    margin = 0.08 * (high - low) or 1.0
+    return [low - margin, high + margin]
+
+
+def _measured(study: Study, metric: str) -> bool:
+    return bool(np.isfinite(study.finished[metric]).any())
+
+
+def _known_cost(study: Study) -> str | None:
+    return next((name for name in (FORWARD_EQUIVALENTS, GPU_MINUTES) if _measured(study, name)), None)

@@ -1,0 +1,96 @@
+"""What a report says of a study before its first figure, and where it came from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from analysis import constraints, labels
+from analysis.confirmed import confirmed, confirms
+from analysis.pareto import frontier, study_hypervolume
+from analysis.runs import Study
+from analysis.schema import TrialStatus
+from analysis.shares import with_costs
+from trainables.metrics import GPU_MINUTES, Direction
+
+
+def facts(study: Study) -> list[tuple[str, str]]:
+    """What a reader must know before the first figure; unknown facts are left out."""
+    manifest = study.manifest
+    search = [str(manifest.get("sampler", "")), f"seed {manifest['seed']}" if "seed" in manifest else ""]
+    facts = {
+        "To maximise": _objectives(study, "maximize"),
+        "To minimise": _objectives(study, "minimize"),
+        "Bounds": constraints.words(constraints.readable(manifest.get("constraints"))),
+        "Measured on": labels.protocol(study),
+        "Data": str(manifest.get("data") or ""),
+        "Trainables": ", ".join(map(str, _list(manifest.get("trainables")))),
+        "Search": ", ".join(part for part in search if part),
+        "Confirms": _confirmation(study),
+        "Budget": _budget(manifest.get("budget")),
+        "Used": _used(study),
+        "Hypervolume": _hypervolume(study),
+        "Started": when(manifest.get("created")),
+    }
+    return [(title, text) for title, text in facts.items() if text]
+
+
+def _confirmation(study: Study) -> str:
+    told = confirms(study)
+    if not told:
+        return ""
+    trials, seeds = ([configuration["trial"] for configuration in told["configurations"]], told["seeds"])
+    return f"trials {', '.join(map(str, trials))} of {told['study']}, each with seeds {', '.join(map(str, seeds))}"
+
+
+def optimal(study: Study) -> int:
+    """How many trials, or of a confirmation how many configurations, no other beats."""
+    return int(confirmed(study)["optimal"].sum()) if confirms(study) else len(frontier(study))
+
+
+def _objectives(study: Study, direction: Direction) -> str:
+    return ", ".join(labels.metric_title(name, study) for name, way in study.objectives.items() if way == direction)
+
+
+def _hypervolume(study: Study) -> str:
+    volume = study_hypervolume(study)
+    return f"{volume:.3f} of 1 (from accuracy 0)" if volume else ""
+
+
+def _budget(budget: object) -> str:
+    if not isinstance(budget, dict):
+        return ""
+    return ", ".join(f"{value:g} {str(name).replace('_', ' ')}" for name, value in budget.items() if _is_number(value))
+
+
+def _used(study: Study) -> str:
+    minutes = with_costs(study)[GPU_MINUTES].sum()
+    wall = study.trials["ended"].max() - study.trials["started"].min()
+    parts = [f"{labels.duration(wall)} of wall time"] if wall == wall else []
+    parts += [f"{labels.cost(minutes)} GPU-minutes"] if minutes else []
+    return ", ".join(parts)
+
+
+def counts(study: Study) -> list[tuple[str, int]]:
+    found = study.trials["status"].value_counts()
+    return [(status.value, int(found.get(status.value, 0))) for status in TrialStatus if status.value in found]
+
+
+def environment(study: Study) -> list[tuple[str, str]]:
+    environment = study.manifest.get("environment")
+    items = environment.items() if isinstance(environment, dict) else ()
+    return [(str(name).replace("_", " "), str(value)) for name, value in items if value is not None]
+
+
+def when(seconds: object) -> str:
+    if not _is_number(seconds):
+        return ""
+    return datetime.fromtimestamp(float(str(seconds)), UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

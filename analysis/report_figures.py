@@ -1,0 +1,85 @@
+"""The figures of a report as the page takes them: JSON, each text once, the trials that it links."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+from plotly import graph_objects as go
+
+from analysis import labels
+from analysis.confirmed import confirms
+from analysis.figures import attainment_figure, curves_figure, hypervolume_figure, parallel_figure, pareto_figure
+from analysis.figures.importance import importance_figure
+from analysis.figures.interactions import interactions_figure
+from analysis.figures.pareto import hovers
+from analysis.figures.planes import Plane
+from analysis.figures.published import published_figure
+from analysis.figures.slices import slices_figure
+from analysis.runs import CONFIG, Study
+
+_DATA = f"{CONFIG}data.source"
+
+
+class Embedded(NamedTuple):
+    """A figure in the page; ``height`` in pixels."""
+
+    json: str
+    height: int
+
+
+def embedded(
+    study: Study, importances: pd.DataFrame, chances: Mapping[str, float], pairs: tuple[tuple[Plane, Plane], ...]
+) -> dict[str, Embedded]:
+    """By name, those that there is anything to draw for."""
+    found = {
+        "pareto": pareto_figure(study),
+        "attainment": attainment_figure(study, chances=chances),
+        **{plane.name: plane.figure for pair in pairs for plane in pair},
+        "hypervolume": hypervolume_figure(study),
+        "parallel": None if confirms(study) else parallel_figure(study),
+        "importance": importance_figure(study, importances),
+        "slices": slices_figure(study),
+        "interactions": interactions_figure(study),
+        "curves": curves_figure(study),
+    }
+    drawn = {name: figure for name, figure in found.items() if figure is not None}
+    if drawn:
+        drawn["published"] = published_figure(study)
+    texts = hovers(study)
+    return {name: _embedded(figure, texts) for name, figure in drawn.items()}
+
+
+def linked(study: Study) -> str:
+    """What the page knows of every trial, by its number as written: ``trainable``, ``data``, ``url`` of its run, and
+    the ``text`` of its marks."""
+    texts = hovers(study)
+    sources = study.trials[_DATA] if _DATA in study.trials else pd.Series("", index=study.trials.index)
+    columns = (study.trials["number"], study.trials["trainable"], sources, study.trials["mlflow_url"])
+    known = {}
+    for number, trainable, source, url in zip(*columns, strict=True):
+        name = labels.trial_number(number)
+        data = source if isinstance(source, str) else ""
+        known[name] = {"trainable": trainable, "data": data, "url": labels.href(url), "text": texts.get(name, "")}
+    return _script(known)
+
+
+def filters(study: Study) -> dict[str, list[str]]:
+    """The values by which trials can be hidden."""
+    known = json.loads(linked(study)).values()
+    return {key: sorted({str(trial[key]) for trial in known}) for key in ("trainable", "data")}
+
+
+def _embedded(figure: go.Figure, texts: Mapping[str, str]) -> Embedded:
+    content = json.loads(figure.to_json())
+    for trace in content["data"]:
+        if "ids" in trace and trace.get("hovertext") == [texts.get(name) for name in trace["ids"]]:
+            del trace["hovertext"]  # the page has it once
+    return Embedded(_script(content), int(figure.layout.height))
+
+
+def _script(value: Any) -> str:
+    """JSON that cannot end the element it stands in."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")

@@ -1,0 +1,147 @@
+"use strict";
+// Draws figures when they come into sight, in the page's colours, and brings them up to date with the model.
+const NARROW = 700;
+const PRINTED = 960;
+const plots = Array.from(document.querySelectorAll(".figure"));
+const config = {
+  responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
+  modeBarButtonsToRemove: ["zoomIn2d", "zoomOut2d", "autoScale2d"],
+};
+const probe = document.body.appendChild(document.createElement("span"));
+probe.hidden = true;
+
+function colour(name) {
+  probe.style.color = `var(${name})`;
+  return getComputedStyle(probe).color;
+}
+
+function themed(layout) {
+  const changes = {
+    "font.color": "--ink", "paper_bgcolor": "--page", "plot_bgcolor": "--page", "hoverlabel.bgcolor": "--panel",
+    "hoverlabel.bordercolor": "--line", "hoverlabel.font.color": "--ink", "modebar.color": "--soft",
+    "modebar.activecolor": "--ink", "newselection.line.color": "--ink",
+  };
+  for (const key of Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))) {
+    changes[`${key}.gridcolor`] = changes[`${key}.linecolor`] = "--line";
+  }
+  if (layout.updatemenus?.length) {
+    changes["updatemenus.0.bgcolor"] = "--panel";
+    changes["updatemenus.0.bordercolor"] = "--line";
+  }
+  for (const [path, name] of Object.entries(changes)) {
+    const keys = path.split("."), last = keys.pop();
+    keys.reduce((found, key) => (found[key] ??= {}), layout)[last] = colour(name);
+  }
+  return layout;
+}
+
+function inked(trace) {
+  return trace.meta?.ink ? having(trace, trace.meta.ink.split("."), colour("--ink")) : trace;
+}
+
+function load(plot) {
+  const figure = unpacked(JSON.parse(document.getElementById(plot.id.replace("figure-", "data-")).textContent));
+  plot.base = figure.data.map(withTexts);
+  plot.baseOwners = plot.base.map(ownersOf);
+  plot.brushed = plot.base.some((trace) => trace.ids && trace.type !== "parcoords");
+  if (plot.brushed) figure.layout.dragmode = window.innerWidth < NARROW ? false : "select";
+  return figure.layout;
+}
+
+async function draw(plot, source) {
+  plot.stale = plot.busy;
+  if (plot.busy) return;
+  plot.busy = true;
+  await redraw(plot, source).finally(() => (plot.busy = false));
+  plot.dataset.drawn = "";
+  if (plot.stale && plot.near) draw(plot);
+}
+
+async function redraw(plot, source) {
+  const fresh = !plot.base;
+  const layout = fresh ? load(plot) : plot.layout;
+  const pairs = plot.base.flatMap((trace, index) => {
+    const visible = fresh ? trace.visible : plot.data[index].visible;
+    return [followed({...trace, visible}, plot.baseOwners[index], plot.base, source === plot)];
+  });
+  const drawn = [...pairs.map((found) => found[0]), ...pairs.flatMap((found) => found.slice(1))];
+  plot.owners = drawn.map(([, owners]) => owners);
+  if (source !== plot && layout.selections) layout.selections = [];
+  sized(plot, layout);
+  await Plotly.react(plot, drawn.map(([trace]) => inked(trace)), themed(layout), config);
+  if (fresh) listen(plot);
+}
+
+function sized(plot, layout) {
+  const share = plot.clientWidth / plot.closest("section").clientWidth;
+  if ("printed" in document.documentElement.dataset) layout.width = PRINTED * Math.min(1, share);
+  else delete layout.width;
+  layout.autosize = true;
+}
+
+function idsAt(plot, points) {
+  return points.flatMap((point) => plot.owners[point.curveNumber]?.[point.pointNumber] ?? []);
+}
+
+function listen(plot) {
+  plot.on("plotly_selected", (event) => {
+    if (event?.points) model.select(idsAt(plot, event.points), plot);
+  });
+  plot.on("plotly_deselect", () => model.select([]));
+  plot.on("plotly_click", (event) => clicked(idsAt(plot, event.points.slice(0, 1)), event.event));
+  plot.on("plotly_restyle", ([changes]) => {
+    if (Object.keys(changes).some((key) => key.includes("constraintrange"))) model.select(constrained(plot), plot);
+  });
+}
+
+function clicked(ids, event) {
+  const url = model.trials.get(ids[0])?.url;
+  if (event?.ctrlKey || event?.metaKey) {
+    if (url) window.open(url, "_blank", "noopener");
+  } else if (event?.shiftKey) {
+    model.toggle(ids);
+  } else if (ids.length) {
+    const alone = model.selection().length === ids.length && ids.every(model.isSelected);
+    model.select(alone ? [] : ids);
+  }
+}
+
+// The trials within every range that was drawn along an axis; none where there is no range.
+function constrained(plot) {
+  const index = plot.data.findIndex((trace) => trace.type === "parcoords" && trace.visible !== false);
+  const axes = plot.data[index].dimensions.filter((one) => one.constraintrange);
+  if (!axes.length) return [];
+  const within = (one, place) => {
+    const ranges = Array.isArray(one.constraintrange[0]) ? one.constraintrange : [one.constraintrange];
+    return ranges.some(([low, high]) => one.values[place] >= low && one.values[place] <= high);
+  };
+  return plot.owners[index].filter((_, place) => axes.every((one) => within(one, place))).flat();
+}
+
+const sight = new IntersectionObserver((entries) => {
+  for (const {target, isIntersecting} of entries) {
+    target.near = isIntersecting;
+    if (isIntersecting && (!target.base || target.stale)) draw(target);
+  }
+}, {rootMargin: "300px"});
+
+function refresh(source) {
+  plots.forEach((plot) => {
+    plot.stale = true;
+    if (plot.near) draw(plot, source);
+  });
+}
+
+plots.forEach((plot) => sight.observe(plot));
+model.follow((source) => requestAnimationFrame(() => refresh(source)));
+
+window.addEventListener("beforeprint", () => {
+  document.documentElement.dataset.printed = document.documentElement.dataset.theme ?? "";
+  document.documentElement.dataset.theme = "light";
+  plots.filter((plot) => plot.offsetParent).forEach((plot) => draw(plot));
+});
+window.addEventListener("afterprint", () => {
+  document.documentElement.dataset.theme = document.documentElement.dataset.printed;
+  delete document.documentElement.dataset.printed;
+  refresh();
+});
