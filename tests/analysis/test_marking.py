@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.marking import Mark, marked
@@ -19,6 +19,7 @@ VALUES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(rows=VALUES, direction=st.sampled_from(["maximize", "minimize"]))
 def test_marks_are_those_of_the_definition(rows: list[tuple[float, str]], direction: Direction) -> None:
     values, groups = [value for value, _ in rows], [group for _, group in rows]
@@ -32,6 +33,7 @@ def test_marks_are_those_of_the_definition(rows: list[tuple[float, str]], direct
         assert mark == ([Mark.BEST, Mark.SECOND, Mark.NONE][min(better, 2)] if ranked else Mark.NONE)
 
 
+@settings(deadline=None)
 @given(rows=VALUES)
 def test_the_other_direction_marks_the_negatives(rows: list[tuple[float, str]]) -> None:
     values, groups = [value for value, _ in rows], [group for _, group in rows]

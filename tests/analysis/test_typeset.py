@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -39,6 +39,7 @@ def plain(token: object) -> str:
     )  # type: ignore[attr-defined]
 
 
+@settings(deadline=None)
 @given(text=ANY)
 def test_a_markdown_cell_reads_as_it_was_written(text: str) -> None:
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(markdown(table(text)))
@@ -54,6 +55,7 @@ def test_markdown_marks() -> None:
     assert escape_markdown("cf_amc_ssl, 16 (m=3)") == "cf_amc_ssl, 16 (m=3)", "what needs no escape stays legible"
 
 
+@settings(deadline=None)
 @given(text=ANY, section=ANY, note=ANY)
 def test_latex_is_balanced_and_holds_no_bare_special_letter(text: str, section: str, note: str) -> None:
     made = latex(table(text, section, note))
@@ -72,6 +74,7 @@ def test_latex_is_balanced_and_holds_no_bare_special_letter(text: str, section: 
     assert made.count(r"\begin{") == made.count(r"\end{")
 
 
+@settings(deadline=None)
 @given(text=ANY)
 def test_latex_reads_back(text: str) -> None:
     names = {"backslash": "\\", "asciitilde": "~", "asciicircum": "^", "less": "<", "greater": ">", "bar": "|"}
