@@ -25,7 +25,7 @@ from study.files.stop import Request, asked
 
 COMMANDS = [
     *("demo", "launch", "resume", "extend", "stop", "confirm", "train", "reproduce", "record", "simulate"),
-    *("status", "front", "report", "tables", "sync", "export", "clean", "ui"),
+    *("status", "front", "report", "tables", "figures", "sync", "export", "clean", "ui"),
 ]
 
 CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"

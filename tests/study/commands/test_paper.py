@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,15 @@ from analysis.layout import ATTEMPT, ENDED, StudyPaths, append_event, study_path
 from study.commands import main as cli
 
 Study = Callable[..., tuple[int, str, str]]
+RECORDED = Path(__file__).parents[3] / "results" / "curves-digits.jsonl"
+OUTSIDE = """() => {
+    const page = document.querySelector('svg').getBoundingClientRect()
+    return [...document.querySelectorAll('text, .legend rect, .colorbar')].filter(element => {
+        const box = element.getBoundingClientRect()
+        return box.width && (box.left < page.left - 1 || box.right > page.right + 1
+            || box.top < page.top - 1 || box.bottom > page.bottom + 1)
+    }).map(element => element.textContent)
+}"""
 
 
 @pytest.fixture
@@ -66,7 +76,7 @@ def test_a_table_of_a_table_that_is_not_there(study: Study, tiny: StudyPaths) ->
     assert "--published has no 'table7'; choose from table1, table2" in err
 
 
-@pytest.mark.parametrize("command", ["tables"])
+@pytest.mark.parametrize("command", ["tables", "figures"])
 def test_a_study_that_is_not_there_is_one_line(study: Study, studies: Path, command: str) -> None:
     code, out, err = study(command, "none")
     assert (code, out, len(err.splitlines())) == (2, "", 1)
@@ -80,3 +90,78 @@ def test_a_study_without_a_finished_trial_has_a_table_that_says_so(study: Study,
     code, out, err = study("tables", "tiny")
     assert (code, err) == (0, "")
     assert "No trial has finished with all objectives measured" in out
+
+
+def test_figures_without_a_finished_trial_or_a_sound_width_are_one_line(study: Study, tiny: StudyPaths) -> None:
+    code, out, err = study("figures", "tiny")
+    assert (code, out) == (2, "")
+    assert err == "there is nothing to draw yet: no trial of tiny has finished; `study status tiny`\n"
+    for width in ("88", "88cm", "1mm", "-5px", "99999px", "nan mm"):
+        code, out, err = study("figures", "tiny", f"--width={width}")
+        assert (code, out, len(err.splitlines())) == (2, "", 1)
+        assert "give a width of 40 to 1300 mm" in err
+
+
+def test_without_a_browser_it_is_said_what_to_install(
+    study: Study, tiny: StudyPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(tiny, 0, 0.9, 0.5)
+    monkeypatch.setenv("BROWSER_PATH", "/nowhere/chromium")
+    code, out, err = study("figures", "tiny")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert "install one (apt-get install chromium" in err
+    assert not tiny.figures.exists(), "nothing half-written"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    return found
+
+
+def outside(chromium: str, files: list[Path]) -> dict[str, list[str]]:
+    """What of each drawing lies beyond its page, as a browser sets it."""
+    from playwright.sync_api import sync_playwright
+
+    found = {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        for file in files:
+            page.set_content(f"<body style='margin:0'>{file.read_text()}</body>")
+            found[file.stem] = page.evaluate(OUTSIDE)
+        browser.close()
+    return found
+
+
+@pytest.mark.slow
+def test_figures_of_a_replayed_study_keep_inside_their_page(
+    study: Study, studies: Path, tmp_path: Path, chromium: str
+) -> None:
+    few = ["--set", "budget.trials=30", "--set", "tracking.offline=true", "--no-supervise"]
+    code, _, err = study("launch", RECORDED.with_suffix(".yaml"), "--backend", "replay", "--curves", RECORDED, *few)
+    assert code == 0, err
+    code, out, err = study("figures", "curves-digits", "-o", tmp_path, "--width", "88mm", "--format", "svg")
+    assert code == 0, err
+    files = [Path(line) for line in out.splitlines()]
+    assert {file.stem for file in files} >= {
+        "frontier",
+        "attainment",
+        "hypervolume",
+        "importance",
+        "slices",
+        "parallel",
+    }
+    assert outside(chromium, files) == {file.stem: [] for file in files}
+
+    code, out, err = study("figures", "curves-digits", "--width", "700px", "--scale", "2")
+    assert code == 0, err
+    written = {Path(line).name: Path(line).read_bytes() for line in out.splitlines()}
+    assert set(written) == {f"{file.stem}.{kind}" for file in files for kind in ("svg", "pdf", "png")}
+    assert b'width="700"' in written["frontier.svg"][:300]
+    assert written["frontier.pdf"].startswith(b"%PDF")
+    assert int.from_bytes(written["frontier.png"][16:20]) == 1400
+    drawn = [path for path in study_paths("curves-digits").figures.iterdir() if path.suffix == ".svg"]
+    assert outside(chromium, drawn) == {file.stem: [] for file in files}
