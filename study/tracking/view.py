@@ -177,11 +177,9 @@ def _confirmed(manifest: Mapping[str, Any], experiment_id: str | None) -> str:
 
 
 def _evaluation(evaluation: Mapping[str, Any]) -> str:
-    if not evaluation:
-        return ""
-    return "{head} head, epsilon {radius:g}/255, {split} images".format(
-        radius=evaluation["epsilon"] * 255, **evaluation
-    )
+    head, radius, split = (evaluation.get(key) for key in ("head", "epsilon", "split"))
+    parts = {f"{head} head": head, f"epsilon {(radius or 0) * 255:g}/255": radius, f"{split} images": split}
+    return ", ".join(words for words, known in parts.items() if known)
 
 
 READING = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -10,7 +11,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.layout import ATTEMPT, ENDED, StudyPaths, append_event, study_paths, write_json
+from analysis.layout import (
+    ATTEMPT,
+    ENDED,
+    StudyPaths,
+    append_event,
+    default_tracking_uri,
+    study_paths,
+    write_json,
+)
 from study.commands import main as cli
 
 Study = Callable[..., tuple[int, str, str]]
@@ -165,3 +174,22 @@ def test_figures_of_a_replayed_study_keep_inside_their_page(
     assert int.from_bytes(written["frontier.png"][16:20]) == 1400
     drawn = [path for path in study_paths("curves-digits").figures.iterdir() if path.suffix == ".svg"]
     assert outside(chromium, drawn) == {file.stem: [] for file in files}
+
+
+@pytest.mark.slow
+def test_sync_brings_a_report_of_what_the_trials_say_now(study: Study, tiny: StudyPaths) -> None:
+    from mlflow import MlflowClient
+
+    from study.tracking.ledger import Ledger
+
+    finish(tiny, 0, 0.9, 0.5)
+    tiny.report.write_text("of old")
+    os.utime(tiny.report, (1, 1))
+    code, _, err = study("sync", "tiny")
+    assert code == 0, err
+    client, run = MlflowClient(default_tracking_uri(tiny.root.parent)), Ledger(tiny).parent
+    sent = Path(client.download_artifacts(run, "report.html")).read_text()
+    assert sent.lower().startswith("<!doctype html>")
+    assert sent == tiny.report.read_text()
+    assert study("sync", "tiny")[0] == 0
+    assert tiny.report.read_text() == sent, "nothing has happened since"
