@@ -15,6 +15,7 @@
         driver-errors.txt         tracebacks of what Ray Tune fell over, though the study went on
         .lock                     held by the driver
         report.html
+        figures/                  for papers, as `study figures` writes them
         trials/0007/
           config.json             the TrialConfig
           events.jsonl            one JSON object a line, appended: the truth about the trial
@@ -136,6 +137,10 @@ class StudyPaths:
     @property
     def report(self) -> Path:
         return self.root / "report.html"
+
+    @property
+    def figures(self) -> Path:
+        return self.root / "figures"
 
     @property
     def stop(self) -> Path:

@@ -25,7 +25,7 @@ CONFIG = "config."
 _BASE: dict[str, str] = {
     **dict.fromkeys(("number", "attempts", "epochs"), "int64"),
     **dict.fromkeys(("id", "trainable", "status", "reason", "verdict"), "str"),
-    **dict.fromkeys(("violation", "mlflow_run_id", "mlflow_url"), "str"),
+    **dict.fromkeys(("violation", "device", "mlflow_run_id", "mlflow_url"), "str"),
     **dict.fromkeys(("seed", "started", "ended", "gpu_share"), "float64"),
 }
 _ALWAYS = (*_BASE, *OBJECTIVES)
@@ -38,8 +38,8 @@ class Study:
     ``trials``: one row a trial, by number. ``number``, ``id``, ``trainable``, ``status`` (``TrialStatus`` values),
     ``reason``, ``verdict`` (of the sanity checks, "" if none ran), ``violation`` (the study's bounds that a finished
     trial exceeds, "" if none),
-    ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN), ``gpu_share`` (that
-    the last attempt held, NaN if unknown),
+    ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN), ``gpu_share`` and
+    ``device`` (that the last attempt held, NaN and "" if unknown),
     ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>``, the trial's
     settings as ``config.<dotted path>``, and metrics under their own names (``trainables.metrics``).
     ``curves``: one row an epoch: ``trial``, ``epoch`` and the metrics of an ``EpochReport``.
@@ -140,6 +140,7 @@ def _trial_row(
         "started": min((number_or_nan(event.get("time")) for event in events), default=float("nan")),
         "ended": number_or_nan(ending.get("time")),
         "gpu_share": _gpu_share(events),
+        "device": _device(events),
         "mlflow_run_id": link.run_id,
         "mlflow_url": link.url,
         **{PARAM + name: value for name, value in _leaves(_mapping(config.get("params"))).items()},
@@ -162,6 +163,11 @@ def _verdict(metrics: Mapping[str, float]) -> str:
 def _gpu_share(events: list[dict[str, Any]]) -> float:
     shares = [number_or_nan(event.get("gpu_share")) for event in events if event["kind"] == ATTEMPT]
     return shares[-1] if shares else float("nan")
+
+
+def _device(events: list[dict[str, Any]]) -> str:
+    devices = [str(event.get("device") or "") for event in events if event["kind"] == ATTEMPT]
+    return devices[-1] if devices else ""
 
 
 def _status(ending: Mapping[str, Any]) -> str:

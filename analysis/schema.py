@@ -43,6 +43,7 @@ TRIAL_ID = "trial.id"  # "<study>/<number>"
 TRIAL_NUMBER = "trial.number"
 TRAINABLE = "trial.trainable"
 REASON = "trial.reason"  # why a trial failed or was stopped
+FRONTIER = "trial.frontier"  # "yes" or "no" on finished trials, as of the study's last end or synchronisation
 ATTEMPTS = "trial.attempts"
 INSTEAD_OF = "trial.instead_of"  # number of the trial that ran out of memory, whose batch this one cuts smaller
 HEAD = "evaluation.head"
@@ -58,6 +59,7 @@ CURVES_ARTIFACT = "events.jsonl"
 MANIFEST_ARTIFACT = "study.json"
 STUDY_FILE_ARTIFACT = "study.yaml"
 REPORT_ARTIFACT = "report.html"
+FRONTIER_ARTIFACT = "frontier.csv"
 
 UI_ADDRESS = "http://127.0.0.1:5000"
 """Where ``study ui`` serves the pages of a local database."""

@@ -1,4 +1,4 @@
-"""Starts MLflow's pages on this machine alone."""
+"""Starts MLflow's pages, and Optuna's, on this machine alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
 from analysis.layout import StudyPaths, default_tracking_uri
 from study.tracking.ledger import Ledger
@@ -17,13 +20,14 @@ from study.tracking.view import trials_page
 HOST = "127.0.0.1"
 
 
-def check_port(port: int) -> None:
+def check_port(port: int, option: str = "--port") -> None:
+    """Raises ``TrackingError`` that names the ``option`` where the port is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise TrackingError(f"port {port} is taken ({error.strerror}); choose another with --port") from error
+            raise TrackingError(f"port {port} is taken ({error.strerror}); choose another with {option}") from error
 
 
 def check_store(uri: str, studies: Path) -> None:
@@ -39,27 +43,63 @@ def tables_of_trials(studies: list[StudyPaths], uri: str) -> list[tuple[str, str
     return [(name, trials_page(experiment)) for name, experiment in ids.items() if experiment]
 
 
-def serve(uri: str, studies: Path, port: int) -> int:
-    """Run an MLflow server on the loopback interface until it ends or this process is interrupted; its exit code.
+class Server(NamedTuple):
+    """A program, and what its environment has beside this one's: an address there shows no password to others."""
 
-    The store's address may hold a password, so it is no argument. One worker: with several, each answer takes MLflow's
-    server some 0.05 s longer. It is in a session of its own, so that Ctrl-C reaches it as an orderly end.
-    """
+    command: list[str]
+    environment: dict[str, str]
+
+
+def mlflow_server(uri: str, studies: Path, port: int) -> Server:
+    """One worker: with several, each answer takes MLflow's server some 0.05 s longer."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    artifacts = (studies / "mlflow-artifacts").as_uri()
-    environment = os.environ | {
-        "MLFLOW_BACKEND_STORE_URI": uri,
-        "MLFLOW_ARTIFACTS_DESTINATION": artifacts,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight more processes, for judging language models
-    }
+    return Server(
+        command,
+        {
+            "MLFLOW_BACKEND_STORE_URI": uri,
+            "MLFLOW_ARTIFACTS_DESTINATION": (studies / "mlflow-artifacts").as_uri(),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight more processes, for judging language models
+        },
+    )
+
+
+def optuna_dashboard(study: StudyPaths, port: int) -> Server:
+    """It could change and delete the study, so the database is opened for reading alone."""
+    if not study.optuna.exists():
+        raise TrackingError(f"{study.root} has no Optuna database; check the name, `study status` lists the studies")
+    storage = f"sqlite:///file:{quote(str(study.optuna))}?mode=ro&uri=true"
+    options = ["--host", HOST, "--port", str(port), "--server", "wsgiref", "--quiet"]
+    return Server([sys.executable, "-m", "optuna_dashboard._cli", storage, *options], {})
+
+
+def run(servers: Sequence[Server]) -> int:
+    """Until one ends or this process is interrupted, then none; the exit code of the one that ended first.
+
+    Each is in a session of its own, so that Ctrl-C reaches it as an orderly end.
+    """
     sys.stdout.flush()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    server = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
+    started: list[subprocess.Popen[bytes]] = []
     try:
-        return server.wait()
+        for command, environment in servers:
+            program = subprocess.Popen(command, env=os.environ | environment, start_new_session=True)  # noqa: S603
+            started.append(program)
+        return _first_end(started)
     except KeyboardInterrupt:
-        server.terminate()
-        server.wait()
         return 0
+    finally:
+        for program in started:
+            program.terminate()
+        for program in started:
+            program.wait()
+
+
+def _first_end(started: Sequence[subprocess.Popen[bytes]]) -> int:
+    while True:
+        for program in started:
+            try:
+                return program.wait(timeout=None if len(started) == 1 else 0.5)
+            except subprocess.TimeoutExpired:
+                continue

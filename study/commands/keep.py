@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from analysis.layout import studies_folder
+from analysis.layout import StudyPaths, studies_folder
 from study.commands.app import app
 from study.commands.options import Name, Studies, TrackingUri
-from study.commands.show import paths_of
+from study.commands.show import paths_of, read
 from trainables.config import UserError
 
 
@@ -19,8 +19,19 @@ def sync(name: Name, tracking_uri: TrackingUri = None, studies: Studies = None) 
     """Bring MLflow to what a study's folder holds; may be repeated."""
     from study.tracking.tracker import sync as run
 
+    _write_report_if_stale(paths_of(name))
     done = run(paths_of(name), tracking_uri)
     typer.echo(f"{done.trials} trials and {done.events} events of {name} are in {done.uri}")
+
+
+def _write_report_if_stale(paths: StudyPaths) -> None:
+    """The report goes to MLflow with the rest; one that a trial's events are newer than is written anew."""
+    newest = max((trial.events.stat().st_mtime for trial in paths.each_trial() if trial.events.exists()), default=None)
+    if newest is None or (paths.report.exists() and paths.report.stat().st_mtime >= newest):
+        return
+    from analysis.report import write_report
+
+    write_report(read(paths.name), paths.report)
 
 
 @app.command(epilog="Example: study clean demo")

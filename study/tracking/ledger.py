@@ -49,6 +49,17 @@ class Ledger:
             self._values["runs"][f"{number:04d}"] = run_id
             self._values["delivered"].pop(f"{number:04d}", None)
 
+    @property
+    def parent(self) -> str | None:
+        """The study's own run, once something was delivered."""
+        found = self._values.get("parent_run_id")
+        return None if found is None else str(found)
+
+    @property
+    def runs(self) -> dict[int, str]:
+        """Of the trials that have one."""
+        return {int(number): str(run) for number, run in self._values.get("runs", {}).items()}
+
     def run(self, number: int) -> str | None:
         """A trial's run, if it has one."""
         found = self._values.get("runs", {}).get(f"{number:04d}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from analysis.layout import StudyPaths
+from analysis.runs import read_study
+from analysis.tables import headline_table
 from study.tracking.ledger import Ledger
+from study.tracking.note import Place, note, on_frontier
 from study.tracking.store import Store
 from study.tracking.uri import silence
-from study.tracking.view import Span, read_manifest, study_view, trial_view
+from study.tracking.view import Found, RunView, read_manifest, study_view, trial_view
 
 
 class Mirror:
@@ -43,24 +45,25 @@ class Mirror:
     def _deliver(self, store: Store, numbers: Iterable[int] | None, live: bool, artifacts: bool) -> int:
         manifest = read_manifest(self._paths)
         store.ensure_study(study_view(self._paths, manifest, [], live=True))
-        everything = numbers is None
+        study = read_study(self._paths) if numbers is None else None
+        best = on_frontier(study) if study is not None else None
         chosen = [trial.number for trial in self._paths.each_trial()] if numbers is None else numbers
         events, spans = 0, []
         for number in sorted(chosen, key=lambda number: (number in self._troubled, number)):
-            sent, span = self._deliver_trial(store, number, manifest, live, artifacts)
-            events += sent
-            spans += span
-        if everything:
-            store.deliver_study(study_view(self._paths, manifest, spans, live=live))
+            self._troubled.add(number)
+            view = trial_view(self._paths, self._paths.trial(number), manifest, best)
+            if view is not None:
+                events += self._deliver_trial(store, number, view, live, artifacts)
+                spans.append(view.span)
+            self._troubled.discard(number)
+        if study is not None:
+            place = Place(self._ledger.experiment_id or "", self._ledger.parent or "", self._ledger.runs)
+            said = note(study, place, report=self._paths.report.exists())
+            found = Found(note=said, frontier=headline_table(study).csv())
+            store.deliver_study(study_view(self._paths, manifest, spans, live=live, found=found))
         return events
 
-    def _deliver_trial(
-        self, store: Store, number: int, manifest: dict[str, Any], live: bool, artifacts: bool
-    ) -> tuple[int, list[Span]]:
-        self._troubled.add(number)
-        view = trial_view(self._paths, self._paths.trial(number), manifest)
+    def _deliver_trial(self, store: Store, number: int, view: RunView, live: bool, artifacts: bool) -> int:
         # curves of a trial that stays unfinished are sent when the study stops
-        upload = artifacts or (not live and view is not None and view.span.ended_ms is None)
-        sent = 0 if view is None else store.deliver_trial(number, view, upload=upload)
-        self._troubled.discard(number)
-        return sent, [] if view is None else [view.span]
+        upload = artifacts or (not live and view.span.ended_ms is None)
+        return store.deliver_trial(number, view, upload=upload)

@@ -209,7 +209,8 @@ class Store:
         params = set().union(*(known.params for known in self._known.values()))
         manifest = read_manifest(self._paths)
         confirmed = self._experiment_of(confirmed_study(manifest))
-        wanted = experiment_tags(self._paths.name, manifest, params, self._experiment_id, confirmed)
+        parent = self._known[(schema.ROLE, "study")].run_id
+        wanted = experiment_tags(self._paths.name, manifest, params, self._experiment_id, confirmed, parent)
         for key, value in wanted.items():
             if self._experiment_tags.get(key) != value:
                 self._client.set_experiment_tag(self._experiment_id, key, value)

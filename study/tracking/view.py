@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,8 @@ from trainables.metrics import CLEAN_ACCURACY, GPU_MINUTES, OBJECTIVES, PGD_ACCU
 FINAL_STEP = 0
 """MLflow draws a metric that never passes step 0 as bars that compare runs; epochs, from 1, become lines."""
 REASON_LENGTH = 1000
+NOTE = "mlflow.note.content"
+"""MLflow's tag for what a page says at its top, in Markdown."""
 
 
 class Span(NamedTuple):
@@ -53,12 +55,22 @@ class RunView:
     span: Span
 
 
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a study has found, for its parent run to say: in Markdown, and its frontier as CSV."""
+
+    note: str
+    frontier: str
+
+
 def read_manifest(paths: StudyPaths) -> dict[str, Any]:
     return layout.read_json(paths.manifest)
 
 
-def trial_view(paths: StudyPaths, trial: TrialPaths, manifest: Mapping[str, Any]) -> RunView | None:
-    """The child run of one trial; ``None`` until its first event."""
+def trial_view(
+    paths: StudyPaths, trial: TrialPaths, manifest: Mapping[str, Any], best: Set[int] | None = None
+) -> RunView | None:
+    """The child run of one trial; ``None`` until its first event. ``best``: the frontier, where that is known."""
     events = layout.read_events(trial)
     if not events:
         return None
@@ -68,7 +80,9 @@ def trial_view(paths: StudyPaths, trial: TrialPaths, manifest: Mapping[str, Any]
     return RunView(
         identity=(schema.TRIAL_ID, paths.trial_id(trial.number)),
         name=f"{trial.number:04d} {trainable}",
-        tags=_trial_tags(paths, trial, manifest, stored, events) | ({schema.REASON: reason} if reason else {}),
+        tags=_trial_tags(paths, trial, manifest, stored, events)
+        | ({schema.REASON: reason} if reason else {})
+        | _on_frontier(trial.number, status, best),
         params=_params(stored),
         points=_points(events),
         files=[path for path in (trial.config, trial.events, trial.result) if path.exists()],
@@ -78,19 +92,26 @@ def trial_view(paths: StudyPaths, trial: TrialPaths, manifest: Mapping[str, Any]
     )
 
 
-def study_view(paths: StudyPaths, manifest: Mapping[str, Any], trials: Iterable[Span], *, live: bool) -> RunView:
-    """The parent run; it is RUNNING while the study is ``live`` or has a trial that can still be resumed."""
+def study_view(
+    paths: StudyPaths, manifest: Mapping[str, Any], trials: Iterable[Span], *, live: bool, found: Found | None = None
+) -> RunView:
+    """The parent run; it is RUNNING while the study is ``live`` or has a trial that can still be resumed.
+
+    The report, megabytes with what draws it, and the frontier are sent when the study is not ``live``.
+    """
+    files = (paths.manifest, paths.study_file, *(() if live else (paths.report,)))
     return RunView(
         identity=(schema.ROLE, "study"),
         name=paths.name,
         tags={
             schema.ROLE: "study",
             schema.STUDY: paths.name,
-            "mlflow.note.content": description(paths.name, manifest),
+            NOTE: found.note if found else description(paths.name, manifest),
             **_confirms(manifest),
             **_commit(manifest),
         },
-        files=[path for path in (paths.manifest, paths.study_file, paths.report) if path.exists()],
+        files=[path for path in files if path.exists()],
+        texts={schema.FRONTIER_ARTIFACT: found.frontier} if found and not live else {},
         status="RUNNING" if (span := _study_span(manifest, list(trials), live)).ended_ms is None else "FINISHED",
         span=span,
     )
@@ -104,9 +125,18 @@ def _study_span(manifest: Mapping[str, Any], trials: Sequence[Span], live: bool)
     return Span(started, None if open_ended else max(ends))
 
 
-def trials_page(experiment_id: str) -> str:
-    """The table of trials, after a server's address. MLflow's own start page shows traces of language models."""
-    return f"#/experiments/{experiment_id}/runs?viewStateShareKey=trials&workflowType=machine_learning"
+TRAINING = "workflowType=machine_learning"
+"""Of an address: without it MLflow shows what it has for language models."""
+
+
+def run_page(experiment_id: str, run_id: str, part: str = "") -> str:
+    """The page of one run or a part of it, after a server's address."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}{part}?{TRAINING}"
+
+
+def trials_page(experiment_id: str, view: str = "trials") -> str:
+    """The table of trials, or by the view ``study`` the study's run with its trials beneath, after an address."""
+    return f"#/experiments/{experiment_id}/runs?viewStateShareKey={view}&{TRAINING}"
 
 
 def description(name: str, manifest: Mapping[str, Any], link: str = "", confirmed_id: str | None = None) -> str:
@@ -147,18 +177,17 @@ def _confirmed(manifest: Mapping[str, Any], experiment_id: str | None) -> str:
 
 
 def _evaluation(evaluation: Mapping[str, Any]) -> str:
-    if not evaluation:
-        return ""
-    return "{head} head, epsilon {radius:g}/255, {split} images".format(
-        radius=evaluation["epsilon"] * 255, **evaluation
-    )
+    head, radius, split = (evaluation.get(key) for key in ("head", "epsilon", "split"))
+    parts = {f"{head} head": head, f"epsilon {(radius or 0) * 255:g}/255": radius, f"{split} images": split}
+    return ", ".join(words for words, known in parts.items() if known)
 
 
 READING = (
     "Each child run is one trial. On the experiment's Runs page, *Views* > *Trials* shows parameters beside "
     f"accuracies, best `{PGD_ACCURACY}` first; the chart view draws `train/...` against epochs. FINISHED trials have "
     "final accuracies, FAILED and KILLED ones say why in the tag `trial.reason`. "
-    f"The frontier is in the artifact `{schema.REPORT_ARTIFACT}` of this run, once `study report` has been run."
+    "Those on the frontier have `trial.frontier` = yes, as of the last time the study ended or was synchronised; the "
+    "parent run, named as the study, opens on the frontier and holds the report."
 )
 
 
@@ -168,30 +197,44 @@ def experiment_tags(
     params: Iterable[str],
     experiment_id: str | None = None,
     confirmed_id: str | None = None,
+    parent_id: str | None = None,
 ) -> dict[str, str]:
     """Tags that make MLflow's page of the experiment useful at once: kind, headline metric, table of trials."""
     metrics = [item["metric"] for item in manifest.get("objectives", [])] or [CLEAN_ACCURACY, PGD_ACCURACY]
     headline = PGD_ACCURACY if PGD_ACCURACY in metrics else metrics[0]
     link = f"[Table of trials]({trials_page(experiment_id)})" if experiment_id else ""
+    if experiment_id and parent_id:
+        link += f", [the study with its frontier and report]({run_page(experiment_id, parent_id)})"
     greater = OBJECTIVES[headline] == "maximize"
     created = manifest.get("created")
+    columns, best_first = _columns(metrics, params), _sorted_by(f"metrics.`{headline}`", ascending=not greater)
+    nested = _sorted_by("attributes.start_time", ascending=True)  # MLflow shows children so in no other order
     return {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": headline,
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater),
-        "mlflow.note.content": description(name, manifest, link, confirmed_id),
-        "mlflow.sharedViewState.trials": _table_view([headline, *metrics], params, created or 0, ascending=not greater),
+        NOTE: description(name, manifest, link, confirmed_id),
+        "mlflow.sharedViewState.trials": _view("Trials", created, best_first | columns),
+        "mlflow.sharedViewState.study": _view("Study", created, nested | columns),
         **({schema.CREATED: str(created)} if created else {}),
     }
 
 
-def _table_view(metrics: Sequence[str], params: Iterable[str], created: float, *, ascending: bool) -> str:
-    # MLflow's run table hides every parameter and metric by default; a saved view of the experiment shows them
+def _columns(metrics: Sequence[str], params: Iterable[str]) -> dict[str, Any]:
+    """MLflow's run table hides parameters, metrics and tags by default; a saved view of the experiment shows them."""
     columns = [f"params.`{name}`" for name in sorted(params)]
     columns += [f"metrics.`{name}`" for name in dict.fromkeys([*metrics, GPU_MINUTES])]
-    state = {"orderByKey": f"metrics.`{metrics[0]}`", "orderByAsc": ascending, "selectedColumns": columns}
-    milliseconds = int(created * 1000)
-    view = {"name": "Trials", "createdAt": milliseconds, "updatedAt": milliseconds, "state": json.dumps(state)}
+    columns += [f"tags.`{name}`" for name in (schema.FRONTIER, schema.VERDICT, schema.REASON)]
+    return {"selectedColumns": columns}
+
+
+def _sorted_by(key: str, *, ascending: bool) -> dict[str, Any]:
+    return {"orderByKey": key, "orderByAsc": ascending}
+
+
+def _view(name: str, created: float | None, state: Mapping[str, Any]) -> str:
+    milliseconds = int((created or 0) * 1000)
+    view = {"name": name, "createdAt": milliseconds, "updatedAt": milliseconds, "state": json.dumps(state)}
     return json.dumps(view)
 
 
@@ -236,6 +279,12 @@ def _trial_tags(
     }
     named = {key: str(value) for key, value in tags.items() if value is not None}
     return named | _confirms(manifest, stored.get("params", {}).get("configuration")) | _commit(manifest)
+
+
+def _on_frontier(number: int, status: TrialStatus, best: Set[int] | None) -> dict[str, str]:
+    if best is None or status is not TrialStatus.FINISHED:
+        return {}
+    return {schema.FRONTIER: "yes" if number in best else "no"}
 
 
 def _confirms(manifest: Mapping[str, Any], number: int | None = None) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +24,7 @@ from study.files.stop import Request, asked
 
 COMMANDS = [
     *("demo", "launch", "resume", "extend", "stop", "confirm", "train", "reproduce", "record", "simulate"),
-    *("status", "front", "report", "sync", "export", "clean", "ui"),
+    *("status", "front", "report", "tables", "figures", "sync", "export", "clean", "ui"),
 ]
 
 CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
@@ -177,6 +176,8 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["sync", "none"], "none"),
         (["ui"], "nothing is tracked"),
         (["ui", "none"], "'none'"),
+        (["ui", "none", "--optuna"], "'none'"),
+        (["ui", "--optuna"], "study ui NAME --optuna"),
         (["record", "none", "-o", "none.jsonl"], "there is no study 'none'"),
         (["simulate", "crosing"], "neither a file of recorded trials nor a family; choose synthetic, drawn, power_law"),
         (["simulate", "crossing", "--schedulers", "nobody"], "unknown scheduler 'nobody'"),
@@ -358,40 +359,8 @@ def test_the_pages_are_for_this_machine_and_no_secret_is_an_argument(monkeypatch
 
     real = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", start)
-    assert ui.serve("postgresql://me:secret@host/db", tmp_path, 5001) == 3
+    assert ui.run([ui.mlflow_server("postgresql://me:secret@host/db", tmp_path, 5001)]) == 3
     command, environment = started[0]
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert not any("secret" in word for word in command)
     assert environment["MLFLOW_BACKEND_STORE_URI"] == "postgresql://me:secret@host/db"
-
-
-@pytest.mark.slow
-def test_the_pages_show_a_synchronised_study(study, studies, tiny_file):
-    import socket
-    import urllib.request
-
-    assert study("launch", tiny_file, "--backend", "inline", "--set", "budget.trials=1")[0] == 0
-    done = subprocess_study("sync", "tiny", folder=studies)
-    assert done.returncode == 0, done.stderr
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {"ROBUST_SSL_STUDIES": str(studies)}
-    command = [sys.executable, "-m", "study", "ui", "--port", str(port)]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as server:
-        try:
-            assert server.stdout is not None
-            lines = iter(server.stdout.readline, "")
-            assert next(lines).startswith(f"MLflow: http://127.0.0.1:{port} ")
-            assert next(lines).startswith(f"  trials of tiny: http://127.0.0.1:{port}/#/experiments/")
-            assert any("Uvicorn running on" in line for line in lines)  # said once the port is open, not before
-            address = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=tiny"
-            with urllib.request.urlopen(address, timeout=30) as answer:
-                assert json.load(answer)["experiment"]["name"] == "tiny"
-            server.send_signal(signal.SIGINT)
-            assert server.wait(60) == 0
-            assert not any("Traceback" in line for line in lines)
-        finally:
-            server.terminate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import re
 import shutil
 import socket
 import subprocess
@@ -163,12 +164,17 @@ def _content(mlflow: Any, run: Any) -> dict[str, Any]:
     histories = {key: mlflow.get_metric_history(run.info.run_id, key) for key in run.data.metrics}
     return {
         "info": (run.info.run_name, run.info.status, run.info.start_time, _end(run)),
-        "tags": {key: value for key, value in run.data.tags.items() if key != "mlflow.parentRunId"},
+        "tags": {key: _without_ids(value) for key, value in run.data.tags.items() if key != "mlflow.parentRunId"},
         "params": run.data.params,
         "latest": run.data.metrics,
         "history": {key: sorted((m.step, m.timestamp, m.value) for m in found) for key, found in histories.items()},
         "artifacts": {name: _artifact(mlflow, run.info.run_id, name) for name in names},
     }
+
+
+def _without_ids(text: str) -> str:
+    """The parent's description links to runs of its experiment."""
+    return re.sub(r"experiments/\d+/runs(/[0-9a-f]{32})?", "PAGE", text)
 
 
 def _artifact(mlflow: Any, run_id: str, name: str) -> bytes:
@@ -198,6 +204,7 @@ def test_a_finished_trial_arrives_whole(paths: StudyPaths) -> None:
         schema.TRIAL_NUMBER: "7",
         schema.TRAINABLE: "cf_amc_ssl",
         schema.ATTEMPTS: "1",
+        schema.FRONTIER: "yes",
         schema.HEAD: "robust",
         schema.SPLIT: "validation",
         schema.EPSILON: str(8 / 255),
@@ -209,7 +216,7 @@ def test_a_finished_trial_arrives_whole(paths: StudyPaths) -> None:
     assert set(trial["artifacts"]) == {"config.json", "events.jsonl", "result.json", "environment.json"}
     assert json.loads(trial["artifacts"]["environment.json"])["device"] == "cpu"
     assert parent["info"] == (paths.name, "FINISHED", 1_800_000_000_500, last)
-    assert set(parent["artifacts"]) == {"study.json", "study.yaml"}
+    assert set(parent["artifacts"]) == {"study.json", "study.yaml", "frontier.csv"}
     assert "maximize `pgd_accuracy`" in parent["tags"]["mlflow.note.content"]
     children = {run.data.tags["mlflow.parentRunId"] for name, run in runs(paths).items() if name}
     assert children == {runs(paths)[""].info.run_id}

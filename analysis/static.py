@@ -1,0 +1,179 @@
+"""Figures as papers want them: on white, without menus, in the type of a caption, the legend beneath."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import Any
+
+from plotly import graph_objects as go
+
+from analysis.figures.style import broken
+
+PX_PER_MM = 96 / 25.4
+TYPE_PX = 8 / 72 * 96
+"""8 point: what captions are set in."""
+_DRAWN_TYPE_PX, _DRAWN_WIDTH_PX = 14, 1000
+_SCALE = TYPE_PX / _DRAWN_TYPE_PX
+"""Marks, lines and margins shrink as the type does, so that they keep their proportions."""
+_LETTER_PX = 0.55 * TYPE_PX
+"""Generous, for what is estimated must not be clipped."""
+_LINE_PX = 1.6 * TYPE_PX
+_KEY_PX = 42
+"""A legend's symbol with the space around it."""
+_PANEL_PX, _COORDINATE_PX = 40 * PX_PER_MM, 18 * PX_PER_MM
+"""Narrower ones cannot be read."""
+_NARROW_PX = 120 * PX_PER_MM
+_FONT = "Arial, Helvetica, 'Liberation Sans', sans-serif"
+_GRID = "#dcdfe4"
+_LABEL_PX = (30.0, 12.0)
+"""Of a point's label."""
+
+
+def paper(figure: go.Figure, width_px: float) -> go.Figure:
+    """A copy of ``figure`` to be read at ``width_px``, or at what its panels need if that is more.
+
+    Its menus are gone; it shows what they show first.
+    """
+    made, width = go.Figure(figure), max(width_px, _least(figure))
+    made.layout.updatemenus = ()
+    beneath = _lines(_named(made, width), width) * _LINE_PX
+    _shrink(made, width)
+    drawn = figure.layout.margin
+    plot = (figure.layout.height - drawn.t - drawn.b) * max(_SCALE, min(1.0, width / _DRAWN_WIDTH_PX))
+    plot = plot if _least(figure) else min(plot, 0.8 * width)
+    margin = {"l": drawn.l * _SCALE, "r": _beside(made, drawn), "t": _above(made), "b": 50 * _SCALE + beneath}
+    made.update_layout(
+        width=round(width),
+        height=round(plot + margin["t"] + margin["b"]),
+        margin=margin,
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        font={"family": _FONT, "size": TYPE_PX, "color": "black"},
+    )
+    _thin_labels(made, (width - margin["l"] - margin["r"], plot))
+    return made
+
+
+def _least(figure: go.Figure) -> float:
+    """What all panels side by side, or all parallel coordinates, need; nothing for a single plot."""
+    lefts = {axis.domain[0] for axis in figure.select_xaxes() if axis.domain}
+    coordinates = max((len(trace.dimensions) for trace in _parallel(figure)), default=0)
+    return max(len(lefts) * _PANEL_PX if len(lefts) > 1 else 0, coordinates * _COORDINATE_PX)
+
+
+def _parallel(figure: go.Figure) -> list[Any]:
+    return [trace for trace in figure.data if trace.type == "parcoords"]
+
+
+def _named(figure: go.Figure, width_px: float) -> list[str]:
+    """The legend's names, broken over two lines where one would leave the page; what is not drawn has none."""
+    letters = int((width_px - _KEY_PX) / _LETTER_PX)
+    names = []
+    for trace in figure.data:
+        if trace.type == "parcoords" or trace.showlegend is False or not trace.name:
+            continue
+        if trace.visible in (None, True):
+            trace.name = broken(trace.name, fits=letters)
+            names.append(trace.name)
+        else:
+            trace.showlegend = False
+    return names
+
+
+def _lines(names: list[str], width_px: float) -> int:
+    """Of a legend, whose entries stand in columns as wide as the widest."""
+    if not names:
+        return 0
+    widest = max(len(part) for name in names for part in name.split("<br>")) * _LETTER_PX + _KEY_PX
+    rows = math.ceil(len(names) / max(1, int(width_px // widest)))
+    return rows * max(name.count("<br>") + 1 for name in names) + 1
+
+
+def _above(figure: go.Figure) -> float:
+    """For titles, colour bars over the plot and names of parallel coordinates."""
+    titles = [str(note.text) for note in figure.layout.annotations if note.yref == "paper" and (note.y or 0) >= 1]
+    lines = max((text.count("<br>") + 1 for text in titles), default=0)
+    over = [bar for bar in _colour_bars(figure) if bar.orientation == "h" and (bar.y or 0) >= 1]
+    bars = max((str(bar.title.text).count("<br>") + 3.5 for bar in over), default=0)
+    return 12 + (lines + bars + (6 if _parallel(figure) else 0)) * _LINE_PX
+
+
+def _beside(figure: go.Figure, drawn: go.layout.Margin) -> float:
+    return 24 * _SCALE + (70 * _SCALE if _parallel(figure) else drawn.r * _SCALE)
+
+
+def _colour_bars(figure: go.Figure) -> list[Any]:
+    """That are shown, of colour axes and of parallel coordinates."""
+    names = [name for name in figure.layout.to_plotly_json() if name.startswith("coloraxis")]
+    owners = [figure.layout[name] for name in names] + [trace.line for trace in _parallel(figure)]
+    return [owner.colorbar for owner in owners if owner.showscale is not False]
+
+
+def _shrink(figure: go.Figure, width_px: float) -> None:
+    """Type, marks and lines of everything that sets its own."""
+    size = {"size": TYPE_PX}
+    if text := str(figure.layout.title.text or ""):
+        _set_beneath(figure, text, int(0.85 * width_px / _LETTER_PX))
+    figure.update_annotations(font_size=TYPE_PX)
+    figure.update_xaxes(gridcolor=_GRID, title_font=size)
+    figure.update_yaxes(gridcolor=_GRID, title_font=size)
+    legend = {"orientation": "h", "x": 0.01, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom"}
+    figure.update_layout(legend=legend | {"xanchor": "left", "font": size})
+    for bar in _colour_bars(figure):
+        _shrink_bar(bar, width_px)
+    for trace in figure.data:
+        _shrink_trace(trace)
+
+
+def _set_beneath(figure: go.Figure, title: str, letters: int) -> None:
+    """The title at the plot's head, in lines that fit; plotly's own would be cut off at the page's edge."""
+    text = "<br>".join(textwrap.wrap(title.replace("<br>", " "), letters))
+    figure.layout.title = None
+    place = {"x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "bottom"}
+    figure.add_annotation(text=text, align="left", showarrow=False, **place)
+
+
+def _shrink_bar(bar: Any, width_px: float) -> None:
+    """One beside a narrow plot is laid over it."""
+    bar.update(thickness=12 * _SCALE, title_font_size=TYPE_PX, tickfont_size=TYPE_PX)
+    if bar.orientation != "h" and width_px < _NARROW_PX:
+        over = {"x": 0.5, "xanchor": "center", "y": 1.02, "yanchor": "bottom", "title_side": "top"}
+        bar.update(orientation="h", len=1, **over)
+
+
+def _shrink_trace(trace: Any) -> None:
+    if trace.type == "parcoords":
+        trace.update(dict.fromkeys(("labelfont_size", "tickfont_size", "rangefont_size"), TYPE_PX))
+    for name in ("marker_size", "marker_line_width", "line_width", "textfont_size"):
+        try:
+            value = trace[name]
+        except (ValueError, KeyError, TypeError):  # this kind of trace has none
+            continue
+        if isinstance(value, int | float):
+            trace[name] = value * _SCALE
+
+
+def _thin_labels(figure: go.Figure, size_px: tuple[float, float]) -> None:
+    """Of points' labels that would lie over each other the first stays."""
+    drawn = [trace for trace in figure.data if trace.type == "scatter" and trace.visible in (None, True)]
+    spans = [_span([trace[axis] for trace in drawn]) for axis in ("x", "y")]
+    taken: list[tuple[float, float]] = []
+    for trace in (trace for trace in drawn if "text" in str(trace.mode)):
+        texts = []
+        for x, y, text in zip(trace.x, trace.y, trace.text, strict=True):
+            place = (float(x) / spans[0] * size_px[0], float(y) / spans[1] * size_px[1])
+            free = all(_apart(place, other) for other in taken)
+            taken += [place] if free else []
+            texts.append(text if free else "")
+        trace.update(text=texts, cliponaxis=False)
+
+
+def _span(values: list[Any]) -> float:
+    known = [float(value) for column in values if column is not None for value in column if value is not None]
+    finite = [value for value in known if math.isfinite(value)]
+    return (max(finite) - min(finite) if finite else 0.0) or 1.0
+
+
+def _apart(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return any(abs(a - b) > label for a, b, label in zip(one, other, _LABEL_PX, strict=True))

@@ -1,0 +1,104 @@
+"""Commands that write for papers: tables and figures."""
+
+from __future__ import annotations
+
+import math
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from study.commands.app import app
+from study.commands.options import Name, Studies
+from study.commands.show import paths_of, read
+from trainables.config import UserError
+
+
+class Image(StrEnum):
+    """Formats of figures."""
+
+    SVG = "svg"
+    PDF = "pdf"
+    PNG = "png"
+
+
+@app.command(epilog="Example: study tables demo --format latex -o demo.tex")
+def tables(
+    name: Name,
+    kind: Annotated[
+        Literal["markdown", "csv", "latex"] | None,
+        typer.Option("--format", help="What to write; by the suffix of -o (.md, .csv, .tex), else markdown."),
+    ] = None,
+    published: Annotated[
+        str | None,
+        typer.Option(metavar="TABLES", help="Comma-separated: table1 to table5, leaderboard, or none; all without."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")] = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """A study's figures beside the published ones, best and second best marked."""
+    from analysis.beside import beside
+    from analysis.layout import write_atomically
+    from analysis.typeset import SUFFIXES, typeset
+
+    chosen = kind or (SUFFIXES.get(output.suffix.lower(), "markdown") if output else "markdown")
+    text = typeset(beside(read(name), _tables(published)), chosen)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        write_atomically(output, text)
+        typer.echo(output)
+
+
+@app.command(epilog="Example: study figures demo --format pdf --width 88mm")
+def figures(
+    name: Name,
+    folder: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where to write them; figures/ of the study.")
+    ] = None,
+    formats: Annotated[list[Image] | None, typer.Option("--format", help="May be repeated; all without.")] = None,
+    width: Annotated[
+        str, typer.Option(metavar="WIDTH", help="88mm or 700px, say; figures of many panels take what they need.")
+    ] = "178mm",
+    scale: Annotated[float, typer.Option(min=0.1, max=20, help="Pixels of a PNG for each of 1/96 inch.")] = 3.0,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Write a study's figures for a paper: on white, in 8 point type, each as SVG, PDF and PNG."""
+    from analysis.drawing import write_images
+    from analysis.gallery import all_figures
+    from analysis.static import paper
+
+    width_px, into = _pixels(width), folder or paths_of(name).figures
+    drawn = {figure: paper(drawing, width_px) for figure, drawing in all_figures(read(name)).items()}
+    if not drawn:
+        raise UserError(f"there is nothing to draw yet: no trial of {name} has finished; `study status {name}`")
+    kinds = dict.fromkeys(formats or Image)
+    images = [(drawing, into / f"{figure}.{kind}") for figure, drawing in drawn.items() for kind in kinds]
+    write_images(images, scale)
+    for _, path in images:
+        typer.echo(path)
+
+
+def _pixels(width: str) -> float:
+    """Of 1/96 inch, as browsers have them."""
+    from analysis.static import PX_PER_MM
+
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(mm|px)", width.strip())
+    pixels = float(found[1]) * (PX_PER_MM if found[2] == "mm" else 1) if found else math.nan
+    if not 150 <= pixels <= 5000:
+        raise UserError(f"--width is {width!r}; give a width of 40 to 1300 mm, 88mm or 700px say")
+    return pixels
+
+
+def _tables(names: str | None) -> list[str]:
+    """In the order of publication, whatever the order of ``names``."""
+    from analysis.beside import TABLES
+
+    if names is None:
+        return list(TABLES)
+    wanted = {name.strip() for name in names.split(",")} - {"none", ""}
+    if unknown := sorted(wanted - TABLES.keys()):
+        raise UserError(f"--published has no {', '.join(map(repr, unknown))}; choose from {', '.join(TABLES)}, none")
+    return [name for name in TABLES if name in wanted]

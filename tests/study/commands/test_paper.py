@@ -1,0 +1,195 @@
+"""Commands that write for papers: what they print of any study, also of broken and empty ones."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.layout import (
+    ATTEMPT,
+    ENDED,
+    StudyPaths,
+    append_event,
+    default_tracking_uri,
+    study_paths,
+    write_json,
+)
+from study.commands import main as cli
+
+Study = Callable[..., tuple[int, str, str]]
+RECORDED = Path(__file__).parents[3] / "results" / "curves-digits.jsonl"
+OUTSIDE = """() => {
+    const page = document.querySelector('svg').getBoundingClientRect()
+    return [...document.querySelectorAll('text, .legend rect, .colorbar')].filter(element => {
+        const box = element.getBoundingClientRect()
+        return box.width && (box.left < page.left - 1 || box.right > page.right + 1
+            || box.top < page.top - 1 || box.bottom > page.bottom + 1)
+    }).map(element => element.textContent)
+}"""
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], studies: Path) -> Study:
+    """Runs the command in this process; gives its exit code and what it wrote."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["study", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def finish(paths: StudyPaths, number: int, clean: float, pgd: float) -> None:
+    config = {"trainable": "cf_amc_ssl", "params": {"m": 3 + number}, "config": {"seed": number}}
+    write_json(paths.trial(number).config, config)
+    append_event(paths.trial(number), ATTEMPT, 1, device="cpu", gpu_share=1.0)
+    metrics = {"clean_accuracy": clean, "pgd_accuracy": pgd, "evaluation_images": 360.0}
+    append_event(paths.trial(number), ENDED, 1, status="finished", metrics=metrics)
+
+
+@pytest.fixture
+def tiny(studies: Path) -> StudyPaths:
+    paths = study_paths("tiny")
+    write_json(paths.manifest, {"name": "tiny", "evaluation": {"head": "robust", "epsilon": 8 / 255}})
+    return paths
+
+
+def test_tables_in_every_form(study: Study, tiny: StudyPaths, tmp_path: Path) -> None:
+    finish(tiny, 0, 0.9, 0.5)
+    finish(tiny, 1, 0.8, 0.6)
+    code, out, err = study("tables", "tiny", "--published", "table1")
+    assert (code, err) == (0, "")
+    assert "| **90.0** " in out
+    assert out.count("| Table 1 |") == 7
+    for suffix, beginning in ((".md", "**tiny"), (".csv", "section,"), (".tex", "% needs")):
+        path = tmp_path / f"table{suffix}"
+        assert study("tables", "tiny", "-o", path) == (0, f"{path}\n", "")
+        assert path.read_text().startswith(beginning)
+    assert study("tables", "tiny", "-o", tmp_path / "table.md", "--format", "csv")[0] == 0
+    assert len(pd.read_csv(tmp_path / "table.md")) == 2 + 34
+    assert "Table" not in study("tables", "tiny", "--published", "none")[1]
+
+
+def test_a_table_of_a_table_that_is_not_there(study: Study, tiny: StudyPaths) -> None:
+    code, out, err = study("tables", "tiny", "--published", "table1,table7")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert "--published has no 'table7'; choose from table1, table2" in err
+
+
+@pytest.mark.parametrize("command", ["tables", "figures"])
+def test_a_study_that_is_not_there_is_one_line(study: Study, studies: Path, command: str) -> None:
+    code, out, err = study(command, "none")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert "'none'" in err
+
+
+def test_a_study_without_a_finished_trial_has_a_table_that_says_so(study: Study, tiny: StudyPaths) -> None:
+    append_event(tiny.trial(0), ATTEMPT, 1)
+    tiny.trial(0).config.write_text('{"trainable": ')
+    tiny.manifest.write_text("{")
+    code, out, err = study("tables", "tiny")
+    assert (code, err) == (0, "")
+    assert "No trial has finished with all objectives measured" in out
+
+
+def test_figures_without_a_finished_trial_or_a_sound_width_are_one_line(study: Study, tiny: StudyPaths) -> None:
+    code, out, err = study("figures", "tiny")
+    assert (code, out) == (2, "")
+    assert err == "there is nothing to draw yet: no trial of tiny has finished; `study status tiny`\n"
+    for width in ("88", "88cm", "1mm", "-5px", "99999px", "nan mm"):
+        code, out, err = study("figures", "tiny", f"--width={width}")
+        assert (code, out, len(err.splitlines())) == (2, "", 1)
+        assert "give a width of 40 to 1300 mm" in err
+
+
+def test_without_a_browser_it_is_said_what_to_install(
+    study: Study, tiny: StudyPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(tiny, 0, 0.9, 0.5)
+    monkeypatch.setenv("BROWSER_PATH", "/nowhere/chromium")
+    code, out, err = study("figures", "tiny")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert "install one (apt-get install chromium" in err
+    assert not tiny.figures.exists(), "nothing half-written"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    return found
+
+
+def outside(chromium: str, files: list[Path]) -> dict[str, list[str]]:
+    """What of each drawing lies beyond its page, as a browser sets it."""
+    from playwright.sync_api import sync_playwright
+
+    found = {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        for file in files:
+            page.set_content(f"<body style='margin:0'>{file.read_text()}</body>")
+            found[file.stem] = page.evaluate(OUTSIDE)
+        browser.close()
+    return found
+
+
+@pytest.mark.slow
+def test_figures_of_a_replayed_study_keep_inside_their_page(
+    study: Study, studies: Path, tmp_path: Path, chromium: str
+) -> None:
+    few = ["--set", "budget.trials=30", "--set", "tracking.offline=true", "--no-supervise"]
+    code, _, err = study("launch", RECORDED.with_suffix(".yaml"), "--backend", "replay", "--curves", RECORDED, *few)
+    assert code == 0, err
+    code, out, err = study("figures", "curves-digits", "-o", tmp_path, "--width", "88mm", "--format", "svg")
+    assert code == 0, err
+    files = [Path(line) for line in out.splitlines()]
+    assert {file.stem for file in files} >= {
+        "frontier",
+        "attainment",
+        "hypervolume",
+        "importance",
+        "slices",
+        "parallel",
+    }
+    assert outside(chromium, files) == {file.stem: [] for file in files}
+
+    code, out, err = study("figures", "curves-digits", "--width", "700px", "--scale", "2")
+    assert code == 0, err
+    written = {Path(line).name: Path(line).read_bytes() for line in out.splitlines()}
+    assert set(written) == {f"{file.stem}.{kind}" for file in files for kind in ("svg", "pdf", "png")}
+    assert b'width="700"' in written["frontier.svg"][:300]
+    assert written["frontier.pdf"].startswith(b"%PDF")
+    assert int.from_bytes(written["frontier.png"][16:20]) == 1400
+    drawn = [path for path in study_paths("curves-digits").figures.iterdir() if path.suffix == ".svg"]
+    assert outside(chromium, drawn) == {file.stem: [] for file in files}
+
+
+@pytest.mark.slow
+def test_sync_brings_a_report_of_what_the_trials_say_now(study: Study, tiny: StudyPaths) -> None:
+    from mlflow import MlflowClient
+
+    from study.tracking.ledger import Ledger
+
+    finish(tiny, 0, 0.9, 0.5)
+    tiny.report.write_text("of old")
+    os.utime(tiny.report, (1, 1))
+    code, _, err = study("sync", "tiny")
+    assert code == 0, err
+    client, run = MlflowClient(default_tracking_uri(tiny.root.parent)), Ledger(tiny).parent
+    sent = Path(client.download_artifacts(run, "report.html")).read_text()
+    assert sent.lower().startswith("<!doctype html>")
+    assert sent == tiny.report.read_text()
+    assert study("sync", "tiny")[0] == 0
+    assert tiny.report.read_text() == sent, "nothing has happened since"
