@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from analysis import schema
 from analysis.layout import StudyPaths, TrialPaths, write_json
+from analysis.pages import run_page
 from trainables.config import UserError
 
 if TYPE_CHECKING:  # importing mlflow takes seconds, and reading a folder does not need it
@@ -45,7 +46,7 @@ def run_link(tracking_uri: str, experiment_id: str, run_id: str) -> RunLink:
     scheme = urlsplit(tracking_uri).scheme
     pages = schema.UI_ADDRESS if scheme == "sqlite" else _without_secrets(tracking_uri).rstrip("/")
     browsable = run_id and scheme in ("http", "https", "sqlite")
-    return RunLink(run_id, f"{pages}/#/experiments/{experiment_id}/runs/{run_id}" if browsable else "")
+    return RunLink(run_id, f"{pages}/{run_page(experiment_id, run_id)}" if browsable else "")
 
 
 def download_study(tracking_uri: str, name: str, paths: StudyPaths) -> dict[int, RunLink]:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from analysis.layout import StudyPaths, default_tracking_uri
+from analysis.pages import trials_page
 from study.tracking.ledger import Ledger
 from study.tracking.uri import TrackingError
-from study.tracking.view import trials_page
 
 HOST = "127.0.0.1"
 

@@ -10,10 +10,11 @@ import pandas as pd
 
 from analysis import schema
 from analysis.confirmed import confirms
+from analysis.pages import run_page, trials_page
 from analysis.pareto import frontier
 from analysis.runs import PARAM, Study
 from analysis.tables import Table, headline_table, why_nothing_found
-from study.tracking.view import description, run_page, trials_page
+from study.tracking.view import description
 from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
 
 LONGEST = 8000

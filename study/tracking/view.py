@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from analysis import layout, schema
 from analysis.layout import StudyPaths, TrialPaths
+from analysis.pages import run_page, trials_page
 from analysis.schema import MLFLOW_STATUS, TrialStatus
 from trainables.metrics import CLEAN_ACCURACY, GPU_MINUTES, OBJECTIVES, PGD_ACCURACY
 
@@ -123,20 +124,6 @@ def _study_span(manifest: Mapping[str, Any], trials: Sequence[Span], live: bool)
     started = int(manifest["created"] * 1000) if "created" in manifest else min(starts, default=int(time.time() * 1000))
     open_ended = live or not ends or len(ends) < len(starts)
     return Span(started, None if open_ended else max(ends))
-
-
-TRAINING = "workflowType=machine_learning"
-"""Of an address: without it MLflow shows what it has for language models."""
-
-
-def run_page(experiment_id: str, run_id: str, part: str = "") -> str:
-    """The page of one run or a part of it, after a server's address."""
-    return f"#/experiments/{experiment_id}/runs/{run_id}{part}?{TRAINING}"
-
-
-def trials_page(experiment_id: str, view: str = "trials") -> str:
-    """The table of trials, or by the view ``study`` the study's run with its trials beneath, after an address."""
-    return f"#/experiments/{experiment_id}/runs?viewStateShareKey={view}&{TRAINING}"
 
 
 def description(name: str, manifest: Mapping[str, Any], link: str = "", confirmed_id: str | None = None) -> str:

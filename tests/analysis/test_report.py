@@ -87,7 +87,9 @@ def test_a_full_study_has_every_part(full: Study) -> None:
         "name: tiny",
     ):
         assert part in " ".join(page.text.split()), part
-    assert "http://127.0.0.1:5000/#/experiments/1/runs/abc" in [link["href"] for link in page.all("a")]
+    assert "http://127.0.0.1:5000/#/experiments/1/runs/abc?workflowType=machine_learning" in [
+        link["href"] for link in page.all("a")
+    ]
 
 
 def test_the_page_is_accessible(full: Study) -> None:

@@ -134,16 +134,20 @@ def test_links_to_mlflow_where_the_server_can_be_browsed(new_study: NewStudy) ->
     study.finished(0, 0.9, 0.5)
     study.finished(1, 0.8, 0.6)
     study.link({0: "abc"}, uri="http://127.0.0.1:5000/")
+    page = "#/experiments/1/runs/abc?workflowType=machine_learning"
     trials = read_study(study.paths).trials
     assert trials["mlflow_run_id"].tolist() == ["abc", ""]
-    assert trials["mlflow_url"].tolist() == ["http://127.0.0.1:5000/#/experiments/1/runs/abc", ""]
+    assert trials["mlflow_url"].tolist() == [
+        "http://127.0.0.1:5000/#/experiments/1/runs/abc?workflowType=machine_learning",
+        "",
+    ]
     study.link({0: "abc"}, uri="sqlite:////somewhere/mlflow.db")
     assert read_study(study.paths).trials["mlflow_url"].tolist() == [
-        f"{schema.UI_ADDRESS}/#/experiments/1/runs/abc",
+        f"{schema.UI_ADDRESS}/{page}",
         "",
     ]
     study.link({0: "abc"}, uri="https://me:secret@host/mlflow")
-    assert read_study(study.paths).trials["mlflow_url"].iloc[0] == "https://host/mlflow/#/experiments/1/runs/abc"
+    assert read_study(study.paths).trials["mlflow_url"].iloc[0] == f"https://host/mlflow/{page}"
     study.link({0: "abc"}, uri="postgresql://somewhere/mlflow")
     assert read_study(study.paths).trials["mlflow_url"].tolist() == ["", ""]
 

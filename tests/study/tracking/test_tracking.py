@@ -600,9 +600,15 @@ def test_messages_lose_the_secrets_of_their_address() -> None:
 
 
 def test_run_links() -> None:
-    assert run_url("http://u:p@host:5000/", "3", "abc") == "http://host:5000/#/experiments/3/runs/abc"
+    assert (
+        run_url("http://u:p@host:5000/", "3", "abc")
+        == "http://host:5000/#/experiments/3/runs/abc?workflowType=machine_learning"
+    )
     assert run_url("postgresql://u:p@db/mlflow", "3", "abc") == ""
-    assert run_url("sqlite:////a.db", "3", "abc") == "http://127.0.0.1:5000/#/experiments/3/runs/abc"
+    assert (
+        run_url("sqlite:////a.db", "3", "abc")
+        == "http://127.0.0.1:5000/#/experiments/3/runs/abc?workflowType=machine_learning"
+    )
 
 
 def free_port() -> int:
