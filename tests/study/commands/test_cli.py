@@ -334,7 +334,7 @@ def test_the_demo_ends_with_a_confirmation_on_test_images(study, studies):
     assert "Pareto frontier of demo" in search
     assert "validation split, n = 288 images" in search
     assert "demo-confirmed confirms demo: means over seeds; robust head, test split, n = 359 images" in rest
-    assert "AutoAttack accuracy at 16/255, n = 40 images" in rest
+    assert "AutoAttack accuracy at 16/255, n = 20 images" in rest
     lines = rest.splitlines()
     reports = [line for line in lines if line.startswith("Report: ")]
     assert reports == [f"Report: {studies / name / 'report.html'}" for name in ("demo", "demo-confirmed")]
