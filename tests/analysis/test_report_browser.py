@@ -20,7 +20,7 @@ pytestmark = [
 ]
 RECORDED = Path(__file__).parents[2] / "results" / "curves-digits.jsonl"
 TRIALS = 24
-URL = "http://127.0.0.1:5000/#/experiments/1/runs/"
+RUN = "http://127.0.0.1:5000/#/experiments/1/runs/{}?workflowType=machine_learning"
 
 
 def recorded_study(paths: StudyPaths, trials: int) -> None:
@@ -228,12 +228,12 @@ def test_a_keyboard_reaches_every_trial_and_its_run(opened: Opened) -> None:
     assert opened.selected() == ["0000", "0001"]
     assert opened.firm("pareto") == {"0000", "0001"}
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.href") == f"{URL}run1"
+    assert page.evaluate("document.activeElement.href") == RUN.format("run1")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline != "none"
     assert page.locator("#runs a").evaluate_all("links => links.map((link) => link.href)") == [
-        f"{URL}run0",
-        f"{URL}run1",
+        RUN.format("run0"),
+        RUN.format("run1"),
     ]
     page.keyboard.press("Escape")
     assert opened.selected() == []

@@ -229,6 +229,7 @@ def test_a_trial_that_hangs_is_ended_and_frees_its_slot(
     assert "starting it again" not in console.file.getvalue()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("cluster")
 def test_when_tune_falls_over_it_is_started_again(
     tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch

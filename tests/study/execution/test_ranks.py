@@ -105,7 +105,8 @@ class TestOnRay:
             assert end["metrics"][name] == pytest.approx(alone[name], abs=0.1)
         assert other_ranks() == []
 
-    @pytest.mark.parametrize("which", [pytest.param("the first", marks=pytest.mark.exhaustive), "the other"])
+    @pytest.mark.exhaustive
+    @pytest.mark.parametrize("which", ["the first", "the other"])
     def test_a_lost_rank_costs_an_attempt_and_no_more(self, tiny: Tiny, which: str) -> None:
         """The next attempt finds the machine's only two cores free, whichever of the processes was killed."""
         folder = study_paths("tiny").trial(0)
