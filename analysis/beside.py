@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
@@ -79,7 +79,7 @@ def _data_source(study: Study) -> str:
 
 def _ours(study: Study) -> Iterable[Row]:
     if not confirms(study):
-        best = frontier(replace(study, trials=study.credible))
+        best = frontier(study)
         return [_row(study, str(trial["id"]), best[best["number"] == trial["number"]]) for _, trial in best.iterrows()]
     finished, column = study.finished, f"{PARAM}configuration"
     if column not in finished:

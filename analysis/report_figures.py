@@ -56,20 +56,23 @@ def linked(study: Study) -> str:
     """What the page knows of every trial, by its number as written: ``trainable``, ``data``, ``url`` of its run, and
     the ``text`` of its marks."""
     texts = hovers(study)
-    sources = study.trials[_DATA] if _DATA in study.trials else pd.Series("", index=study.trials.index)
-    columns = (study.trials["number"], study.trials["trainable"], sources, study.trials["mlflow_url"])
+    columns = (study.trials["number"], study.trials["trainable"], _sources(study), study.trials["mlflow_url"])
     known = {}
-    for number, trainable, source, url in zip(*columns, strict=True):
+    for number, trainable, data, url in zip(*columns, strict=True):
         name = labels.trial_number(number)
-        data = source if isinstance(source, str) else ""
         known[name] = {"trainable": trainable, "data": data, "url": labels.href(url), "text": texts.get(name, "")}
     return _script(known)
 
 
 def filters(study: Study) -> dict[str, list[str]]:
     """The values by which trials can be hidden."""
-    known = json.loads(linked(study)).values()
-    return {key: sorted({str(trial[key]) for trial in known}) for key in ("trainable", "data")}
+    return {"trainable": sorted(study.trials["trainable"].unique()), "data": sorted(set(_sources(study)))}
+
+
+def _sources(study: Study) -> list[str]:
+    """Of each trial's data, "" where unknown."""
+    found = study.trials[_DATA] if _DATA in study.trials else pd.Series("", index=study.trials.index)
+    return [source if isinstance(source, str) else "" for source in found]
 
 
 def _embedded(figure: go.Figure, texts: Mapping[str, str]) -> Embedded:

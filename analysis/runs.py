@@ -122,7 +122,7 @@ def _trial_row(
 ) -> dict[str, Any]:
     config, result = read_json(trial.config), read_json(trial.result)
     settings = _leaves(_mapping(config.get("config")))
-    ending = _ending(events)
+    ending, newest = _ending(events), _newest_attempt(events)
     found = _mapping(ending.get("metrics")) or _mapping(result.get("metrics"))
     metrics = {name: number_or_nan(value) for name, value in found.items()}
     status = _status(ending)
@@ -139,8 +139,8 @@ def _trial_row(
         "seed": number_or_nan(settings.get("seed")),
         "started": min((number_or_nan(event.get("time")) for event in events), default=float("nan")),
         "ended": number_or_nan(ending.get("time")),
-        "gpu_share": _gpu_share(events),
-        "device": _device(events),
+        "gpu_share": number_or_nan(newest.get("gpu_share")),
+        "device": str(newest.get("device") or ""),
         "mlflow_run_id": link.run_id,
         "mlflow_url": link.url,
         **{PARAM + name: value for name, value in _leaves(_mapping(config.get("params"))).items()},
@@ -160,14 +160,8 @@ def _verdict(metrics: Mapping[str, float]) -> str:
     return "flagged: its figures are not trusted" if metrics.get(TRUSTED) == 0 else ""
 
 
-def _gpu_share(events: list[dict[str, Any]]) -> float:
-    shares = [number_or_nan(event.get("gpu_share")) for event in events if event["kind"] == ATTEMPT]
-    return shares[-1] if shares else float("nan")
-
-
-def _device(events: list[dict[str, Any]]) -> str:
-    devices = [str(event.get("device") or "") for event in events if event["kind"] == ATTEMPT]
-    return devices[-1] if devices else ""
+def _newest_attempt(events: list[dict[str, Any]]) -> dict[str, Any]:
+    return next((event for event in reversed(events) if event["kind"] == ATTEMPT), {})
 
 
 def _status(ending: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 from analysis import labels
@@ -194,7 +195,15 @@ def _views(plot: ParetoPlot) -> list[tuple[str, dict[str, Any]]]:
     if not far.any():
         return [EVERYTHING]
     text = "without 1 outlier" if far.sum() == 1 else f"without {far.sum()} outliers"
-    return [(text, ranges(values[~far], logs)), EVERYTHING]
+    return [(text, ranges(np.concatenate([values[~far], *_ends(plot.points)]), logs)), EVERYTHING]
+
+
+def _ends(points: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n, 2) each: where the intervals end that the frontier's points are drawn with."""
+    best = points[points["best"]]
+    down, up = (best[[f"x_{way}", f"y_{way}"]].fillna(0).to_numpy(dtype=float) for way in ("minus", "plus"))
+    middle = best[["x", "y"]].to_numpy(dtype=float)
+    return middle - down, middle + up
 
 
 def _is_log(axis: Axis, values: pd.Series[float]) -> bool:

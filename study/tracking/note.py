@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis import schema
+from analysis import report_facts, schema
 from analysis.confirmed import confirms
 from analysis.pages import run_page, trials_page
 from analysis.pareto import frontier
@@ -70,8 +70,7 @@ def on_frontier(study: Study) -> set[int] | None:
 
 def counts(study: Study) -> str:
     """``12 finished, 1 failed of 16 trials.``"""
-    found = study.trials["status"].value_counts()
-    stands = ", ".join(f"{found[status]} {status.value}" for status in schema.TrialStatus if status.value in found)
+    stands = ", ".join(f"{count} {status}" for status, count in report_facts.counts(study))
     budget = study.manifest.get("budget")
     asked = budget.get("trials") if isinstance(budget, dict) else None
     return f"{stands or 'No trial yet'}{f' of {asked} trials' if asked else ''}."

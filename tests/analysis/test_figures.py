@@ -235,6 +235,11 @@ def test_what_is_far_worse_than_the_others_is_out_of_the_first_view_alone(new_st
     low, high = figure.layout.xaxis.range
     assert 70 < low < 83
     assert high > 99
+    points = pareto.compute(read_study(study.paths)).points
+    best = points[points["best"]]
+    low, high = figure.layout.yaxis.range
+    assert high > (best["y"] + best["y_plus"]).max(), "the frontier's intervals are seen to their ends"
+    assert low < (best["y"] - best["y_minus"]).min()
     assert sum(len(trace.ids) for trace in figure.data if trace.ids is not None) == 10
 
 
