@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # importing mlflow takes seconds, and reading a folder does n
     from mlflow.entities import Experiment, Run
 
 _STUDY_FILES = (schema.MANIFEST_ARTIFACT, schema.STUDY_FILE_ARTIFACT)
-_TRIAL_FILES = (schema.CONFIG_ARTIFACT, schema.CURVES_ARTIFACT, schema.RESULT_ARTIFACT)
+_TRIAL_FILES = (schema.CONFIG_ARTIFACT, schema.CURVES_ARTIFACT)
 _CONNECT_SECONDS = 5.0
 _CLIENT_SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
@@ -52,7 +52,7 @@ def run_link(tracking_uri: str, experiment_id: str, run_id: str) -> RunLink:
 def download_study(tracking_uri: str, name: str, paths: StudyPaths) -> dict[int, RunLink]:
     """Fill ``paths`` with the files of study ``name``; the trials' runs by number.
 
-    Asks for runs in pages and for at most three artifacts a run, never for the history of a metric.
+    Asks for runs in pages and for two artifacts a run, never for the history of a metric.
     Raises ``StudyNotFoundError``, or ``UserError`` if there is nothing at ``tracking_uri``.
     """
     _require_reachable(tracking_uri)
@@ -118,19 +118,23 @@ def _runs(client: MlflowClient, experiment: Experiment) -> Iterator[Run]:
 
 
 def _download(tracking_uri: str, run: Run, wanted: tuple[str, ...], folder: Path) -> None:
-    """One listing and a request a file; the client's own method asks for the run and lists anew for each file."""
+    """A request a file, and a listing before them unless the run has finished and so has all; the client's own method
+    asks for the run and lists anew for each file."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     folder.mkdir(parents=True, exist_ok=True)
     repository = get_artifact_repository(run.info.artifact_uri, tracking_uri)
-    for artifact in repository.list_artifacts():
-        if artifact.path in wanted:
-            repository._download_file(artifact.path, str(folder / artifact.path))  # type: ignore[no-untyped-call]
+    if run.info.status != "FINISHED" or run.data.tags.get(schema.ROLE) != "trial":
+        wanted = tuple(artifact.path for artifact in repository.list_artifacts() if artifact.path in wanted)
+    for name in wanted:
+        repository._download_file(name, str(folder / name))  # type: ignore[no-untyped-call]
 
 
 def _download_trial(tracking_uri: str, run: Run, trial: TrialPaths) -> None:
     """The trial's files; while it runs they may not be there yet, and its tags and parameters must do."""
     _download(tracking_uri, run, _TRIAL_FILES, trial.root)
+    if (verdict := run.data.tags.get(schema.VERDICT)) is not None:  # all of the result that is not in the events
+        write_json(trial.result, {"verdict": verdict})
     if not trial.config.exists():
         params = {name: _parsed(value) for name, value in run.data.params.items()}
         seed = params.pop("seed", None)

@@ -26,7 +26,7 @@ FEWEST_BEST = 5
 FEWEST = 20
 """Trials below which there are no importances: of fewer, ``FEWEST_BEST`` would be no longer the best."""
 RESAMPLES = 100
-_DRAWN = 25_000
+_DRAWN = 10_000
 """Trials drawn in all resamples together, as far as that leaves ``_LEAST_RESAMPLES``: a large study has less need."""
 _LEAST_RESAMPLES = 40
 _COLUMNS = ("trainable", "objective", "dimension", "share", "low", "high", "trials")

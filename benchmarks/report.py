@@ -37,7 +37,7 @@ read = time.monotonic()
 write_report(study, Path(sys.argv[3]))
 end = time.monotonic()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-print(json.dumps({"trials": len(study.trials), "epochs": len(study.curves), "read_seconds": round(read - start, 1),
+print(json.dumps({"trials": len(study.trials), "epochs_in_all": len(study.curves), "read_seconds": round(read - start, 1),
                   "report_seconds": round(end - start, 1), "peak_gib": round(peak, 2)}))
 """
 
@@ -85,6 +85,7 @@ def _deliver(paths: StudyPaths, uri: str) -> None:
         run = client.create_run(experiment, tags=tags)
         for file in (trial.config, trial.events, trial.result):
             client.log_artifact(run.info.run_id, str(file))
+        client.set_terminated(run.info.run_id)
 
     with ThreadPoolExecutor(_WRITERS) as pool:
         list(pool.map(deliver, paths.each_trial()))
