@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainables.config.checks import at_least, one_of, positive, require
+from trainables.config.compute import Precision
 from trainables.config.data import check_source
 
 SplitName = Literal["validation", "test"]
 AttackName = Literal["pgd", "fgsm", "margin_pgd", "auto_attack", "torchattacks_10_steps"]
-Precision = Literal["float32", "bfloat16"]
 
 HEADS = ("clean", "robust", "n_crops_N", "robust_n_crops_N", "slf", "alf", "aff", "own")
 """Evaluation protocols by name; N is a number of crops, 32 or 64 in the paper."""
