@@ -6,7 +6,7 @@ over values of one setting. Needs torch, torchvision and numpy.
 
     python benchmarks/step.py table1/cf_amc_ssl --set compute.precision=bfloat16 > step.json
     python benchmarks/step.py table1/cf_amc_ssl --over views.number=4,8,16 --over adversary.replays=1,3
-    python benchmarks/step.py table1/cf_amc_ssl --over network.architecture=resnet18,resnet50 --over data.image_size=32,64
+    python benchmarks/step.py table1/cf_amc_ssl --over network.architecture=resnet18,resnet50
 """
 
 from __future__ import annotations
