@@ -5,7 +5,7 @@ ResNet-18. Both sides are given views that are made already, and take turns. ``-
 softsys4ai/CF-AMC-SSL (ff36114), whose encoder, loss and optimiser are driven as main_empssl_free_adv.py drives them.
 Needs torch, torchvision and numpy.
 
-    python benchmarks/released.py --reference ../CF-AMC-SSL > results/released.json
+    python -m benchmarks.released --reference ../CF-AMC-SSL > results/released.json
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
-import platform
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks.measuring import about, default_device, spread, synchronise
 from trainables.catalogue import default_config, find
 from trainables.config import TrialConfig, override
 from trainables.descent import Descent
@@ -113,20 +111,11 @@ def released(reference: Path, config: TrialConfig, device: torch.device) -> tupl
 
 
 def timed(step: Step, views: Tensor) -> tuple[float, list[float]]:
-    synchronise(views)
+    synchronise(views.device)
     began = time.perf_counter()
     losses = step(views)
-    synchronise(views)
+    synchronise(views.device)
     return time.perf_counter() - began, losses
-
-
-def synchronise(views: Tensor) -> None:
-    if views.is_cuda:
-        torch.cuda.synchronize()
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "least": min(values), "most": max(values)}
 
 
 def main() -> None:
@@ -136,7 +125,7 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=16)
     parser.add_argument("--replays", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default=default_device())
     parser.add_argument("--compile", action="store_true", help="a further side: bfloat16 and compiled")
     options = parser.parse_args()
     device = torch.device(options.device)
@@ -161,9 +150,7 @@ def main() -> None:
     apart = [abs(one - other) / abs(other) for one, other in zip(losses["float32"], losses["released"], strict=True)]
     found = {
         "settings": {key: str(value) for key, value in vars(options).items() if key != "reference"},
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU",
-        "cores": os.cpu_count(),
-        "torch": torch.__version__,
+        **about(device),
         "seconds_a_step": {name: spread(values) for name, values in seconds.items()},
         "times_as_fast": {
             name: spread([theirs / own for theirs, own in zip(seconds["released"], values, strict=True)])

@@ -4,9 +4,9 @@ Trains a recipe on random images of its size, and counts: seconds a step, images
 matrix product's of the same precision in the same run, peak memory, and where the time goes. ``--over`` repeats it
 over values of one setting. Needs torch, torchvision and numpy.
 
-    python benchmarks/step.py table1/cf_amc_ssl --set compute.precision=bfloat16 > step.json
-    python benchmarks/step.py table1/cf_amc_ssl --over views.number=4,8,16 --over adversary.replays=1,3
-    python benchmarks/step.py table1/cf_amc_ssl --over network.architecture=resnet18,resnet50
+    python -m benchmarks.step table1/cf_amc_ssl --set compute.precision=bfloat16 > step.json
+    python -m benchmarks.step table1/cf_amc_ssl --over views.number=4,8,16 --over adversary.replays=1,3
+    python -m benchmarks.step table1/cf_amc_ssl --over network.architecture=resnet18,resnet50
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import platform
-import statistics
 import sys
 import time
 from collections import defaultdict
@@ -28,6 +25,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.measuring import about, default_device, settings, spread, synchronise, value
 from trainables import adversaries, descent, pretrain
 from trainables.catalogue import find
 from trainables.config import ConfigError, TrialConfig, override
@@ -85,11 +83,6 @@ class Watch:
         now = time.perf_counter()
         self.seconds[self._within[-1]] += now - self._since
         self._since = now
-
-
-def synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 @contextmanager
@@ -158,7 +151,8 @@ def measure(config: TrialConfig, device: torch.device, steps: int) -> dict[str, 
         training.rehearse(1)
         synchronise(device)
         seconds.append(time.perf_counter() - began)
-    step = statistics.median(seconds)
+    took = spread(seconds)
+    step = took["median"]
     flops = count_flops(training)
     watch = Watch(device)
     with watched(watch):
@@ -169,7 +163,7 @@ def measure(config: TrialConfig, device: torch.device, steps: int) -> dict[str, 
     images = config.optimiser.batch_size
     return {
         "first_step_seconds": first,
-        "step_seconds": {"median": step, "least": min(seconds), "most": max(seconds)},
+        "step_seconds": took,
         "images_per_second": images / step,
         "views_per_second": images * config.views.number / step,
         "tflop_a_step": flops / 1e12,
@@ -186,13 +180,6 @@ def count_flops(training: pretrain.Pretraining) -> int:
     return int(counter.get_total_flops())
 
 
-def value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 def variations(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Settings of every combination of ``--over``."""
     axes = [text.partition("=")[::2] for text in options.over]
@@ -206,11 +193,11 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE")
     parser.add_argument("--over", action="append", default=[], metavar="PATH=VALUE,VALUE")
     parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default=default_device())
     options = parser.parse_args()
     device = torch.device(options.device)
-    settings = {path: value(text) for path, _, text in (each.partition("=") for each in options.set)}
-    base = override(recipe(options.recipe), settings)
+    chosen = settings(options.set)
+    base = override(recipe(options.recipe), chosen)
     rows = []
     for varied in variations(options):
         try:
@@ -220,11 +207,9 @@ def main() -> None:
         limits = ceilings(device, config.compute.precision)
         found = measure(config, device, options.steps) | limits
         found["share_of_matrix_product"] = found["tflops"] / limits["matrix_product_tflops"]
-        rows.append({"settings": settings | varied, **found})
+        rows.append({"settings": chosen | varied, **found})
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    about = {"recipe": options.recipe, "device": name, "cores": os.cpu_count(), "torch": torch.__version__}
-    print(json.dumps({**about, "steps": options.steps, "rows": rows}, indent=2))
+    print(json.dumps({"recipe": options.recipe, **about(device), "steps": options.steps, "rows": rows}, indent=2))
 
 
 if __name__ == "__main__":

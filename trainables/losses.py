@@ -19,6 +19,7 @@ from trainables.models import Encoder, branch, shared_norms
 from trainables.objectives import Loss
 from trainables.pairing import Pairing
 from trainables.parallel import ALONE, World
+from trainables.precision import in_precision
 
 
 class Losses:
@@ -29,9 +30,10 @@ class Losses:
     ) -> None:
         compute = compute or ComputeConfig()
         self.model, self.pairing = model, pairing
-        self._config, self._precision = config, compute.precision
+        self._config = config
         if compute.compile:
             model.compile()  # in place: its state keeps its names
+        self._network = in_precision(model, compute.precision)
         self._attacked = objectives.build_attacked(config)
         self._world = ALONE
         self.follow(1.0)
@@ -95,12 +97,6 @@ class Losses:
 
     def _embed(self, views: Tensor) -> Tensor:
         if self.pairing.passes == "alone":
-            return self._world.gather(torch.stack([self._pass(view) for view in views]), dim=1)
-        embedded = self._pass(views.flatten(0, 1))
+            return self._world.gather(torch.stack([self._network(view) for view in views]), dim=1)
+        embedded = self._network(views.flatten(0, 1))
         return self._world.gather(embedded.view(*views.shape[:2], -1), dim=1)
-
-    def _pass(self, images: Tensor) -> Tensor:
-        """Through the network in the precision asked for."""
-        with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=self._precision == "bfloat16"):
-            embedded: Tensor = self.model(images)
-        return embedded
