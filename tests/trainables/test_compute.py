@@ -35,7 +35,7 @@ def loss_and_gradient(config: TrialConfig) -> tuple[float, Tensor, Tensor]:
     total.backward()
     slopes = [parameter.grad.flatten() for parameter in found.model.parameters() if parameter.grad is not None]
     assert perturbed.grad is not None
-    return float(total), torch.cat(slopes), perturbed.grad.flatten()
+    return float(total.detach()), torch.cat(slopes), perturbed.grad.flatten()
 
 
 def cosine(left: Tensor, right: Tensor) -> float:
