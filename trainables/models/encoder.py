@@ -78,4 +78,4 @@ def build(config: NetworkConfig, seed: int, *, image_size: int = 32, classes: in
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the GPUs too
         encoder = Encoder(config, image_size=image_size, classes=classes)
-        return encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return encoder.to(memory_format=torch.channels_last)
