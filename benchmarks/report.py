@@ -37,7 +37,7 @@ read = time.monotonic()
 write_report(study, Path(sys.argv[3]))
 end = time.monotonic()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-print(json.dumps({"trials": len(study.trials), "epochs_in_all": len(study.curves), "read_seconds": round(read - start, 1),
+print(json.dumps({"trials": len(study.trials), "epoch_rows": len(study.curves), "read_seconds": round(read - start, 1),
                   "report_seconds": round(end - start, 1), "peak_gib": round(peak, 2)}))
 """
 

@@ -13,8 +13,8 @@ from trainables.atomic import replacing
 from trainables.config import TrialConfig, UserError, flatten
 
 FORMAT = 2
-FREE_TO_CHANGE = ("device", "data.root", "data.download", "data.placement", "network.recompute")
-"""Settings that do not change what pre-training computes; nor does anything under ``evaluation.``."""
+FREE_TO_CHANGE = ("device", "data.root", "data.download", "data.placement", "network.recompute", "compute.compile")
+"""Settings that do not change what pre-training computes but for rounding; nor does anything under ``evaluation.``."""
 
 
 class CheckpointError(UserError):
@@ -68,7 +68,8 @@ def _read(path: Path, config: TrialConfig) -> dict[str, Any]:
         ) from error
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
         raise CheckpointError(f"{path} has an unknown format; delete it to start anew")
-    theirs, ours = saved["config"], flatten(config)
+    # A setting that did not exist when it was saved had its default's effect.
+    theirs, ours = flatten(TrialConfig(trainable=config.trainable)) | saved["config"], flatten(config)
     differing = [
         f"{name} {theirs.get(name)!r} there, {ours.get(name)!r} here"
         for name in sorted(theirs.keys() | ours.keys())

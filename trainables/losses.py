@@ -14,19 +14,26 @@ from torch import Tensor
 
 from trainables import adversaries, objectives
 from trainables.adversaries import Attack
-from trainables.config import ObjectiveConfig
+from trainables.config import ComputeConfig, ObjectiveConfig
 from trainables.models import Encoder, branch, shared_norms
 from trainables.objectives import Loss
 from trainables.pairing import Pairing
 from trainables.parallel import ALONE, World
+from trainables.precision import in_precision
 
 
 class Losses:
     """A method's training loss and the loss its adversary ascends, on one encoder."""
 
-    def __init__(self, model: Encoder, pairing: Pairing, config: ObjectiveConfig) -> None:
+    def __init__(
+        self, model: Encoder, pairing: Pairing, config: ObjectiveConfig, compute: ComputeConfig | None = None
+    ) -> None:
+        compute = compute or ComputeConfig()
         self.model, self.pairing = model, pairing
         self._config = config
+        if compute.compile:
+            model.compile()  # in place: its state keeps its names
+        self._network = in_precision(model, compute.precision)
         self._attacked = objectives.build_attacked(config)
         self._world = ALONE
         self.follow(1.0)
@@ -90,6 +97,6 @@ class Losses:
 
     def _embed(self, views: Tensor) -> Tensor:
         if self.pairing.passes == "alone":
-            return self._world.gather(torch.stack([self.model(view) for view in views]), dim=1)
-        embedded: Tensor = self.model(views.flatten(0, 1))
+            return self._world.gather(torch.stack([self._network(view) for view in views]), dim=1)
+        embedded = self._network(views.flatten(0, 1))
         return self._world.gather(embedded.view(*views.shape[:2], -1), dim=1)

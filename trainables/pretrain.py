@@ -60,7 +60,7 @@ class Pretraining:
         self.epoch = 0
         self.seconds = 0.0
         self._pairing = pairing
-        self._losses = Losses(self.model, pairing, config.objective)
+        self._losses = Losses(self.model, pairing, config.objective, config.compute)
         self._descent = Descent(config, self._losses, len(images), self._world)
         self._candidates, self._held_out = (
             place(part, device, config.data.placement) for part in candidates_and_held_out(config, images)

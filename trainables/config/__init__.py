@@ -9,8 +9,9 @@ own file sets what differs. Provenance: [P] paper text, [C] the authors' code
 from __future__ import annotations
 
 from trainables.config.checks import ConfigError, UserError
+from trainables.config.compute import ComputeConfig, Precision
 from trainables.config.data import AugmentationName, DataConfig, Placement, ViewKind, ViewsConfig
-from trainables.config.evaluation import AttackName, EvaluationConfig, Precision, SplitName
+from trainables.config.evaluation import AttackName, EvaluationConfig, SplitName
 from trainables.config.leaves import flatten, from_dict, override, to_dict
 from trainables.config.method import (
     AdversaryConfig,
@@ -31,6 +32,7 @@ __all__ = [
     "AdversaryName",
     "AttackName",
     "AugmentationName",
+    "ComputeConfig",
     "ConfigError",
     "CoresetConfig",
     "CoresetName",

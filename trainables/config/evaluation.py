@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainables.config.checks import at_least, one_of, positive, require
+from trainables.config.compute import Precision
 from trainables.config.data import check_source
 
 SplitName = Literal["validation", "test"]
 AttackName = Literal["pgd", "fgsm", "margin_pgd", "auto_attack", "torchattacks_10_steps"]
-Precision = Literal["float32", "bfloat16"]
 
 HEADS = ("clean", "robust", "n_crops_N", "robust_n_crops_N", "slf", "alf", "aff", "own")
 """Evaluation protocols by name; N is a number of crops, 32 or 64 in the paper."""
@@ -57,6 +57,9 @@ class EvaluationConfig:
     attack_step_size: float = 1e-2
     attack_restarts: int = 1
     """Random starts of PGD beside the zero start."""
+    attack_precision: Precision = "float32"
+    """What PGD and FGSM ascend in, those on the batches of a ``robust`` or ``robust_n_crops`` head among them; what is
+    right after them is judged in float32 in any case."""
     attack_batch_size: int = 500
     auto_attack_images: int | None = None
     """AutoAttack runs on so many of the evaluated images; ``None``: all."""
@@ -82,6 +85,7 @@ class EvaluationConfig:
         for attack in self.attacks:
             one_of("evaluation.attacks", attack, AttackName)
         one_of("evaluation.split", self.split, SplitName)
+        one_of("evaluation.attack_precision", self.attack_precision, Precision)
         one_of("evaluation.auto_attack_precision", self.auto_attack_precision, Precision)
         require("pgd" in self.attacks, f"evaluation.attacks is {self.attacks}; pgd must be among them")
         require(

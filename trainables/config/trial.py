@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainables.config.checks import one_of, require
+from trainables.config.compute import ComputeConfig
 from trainables.config.data import DataConfig, ViewsConfig
 from trainables.config.evaluation import EvaluationConfig
 from trainables.config.method import AdversaryConfig, CoresetConfig, ObjectiveConfig, OptimiserConfig
@@ -31,6 +32,7 @@ class TrialConfig:
     adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     coreset: CoresetConfig = field(default_factory=CoresetConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:

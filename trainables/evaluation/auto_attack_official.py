@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from trainables.config import ConfigError, Precision
 from trainables.cost import FORWARD, TO_INPUTS
+from trainables.precision import in_precision
 
 Version = Literal["standard", "torchattacks_10_steps"]
 
@@ -55,18 +56,16 @@ class Victim:
     """``classifier`` in one precision, counting its work; (b, 3, h, w) in [0, 1] -> float32 logits (b, classes)."""
 
     def __init__(self, classifier: nn.Module, precision: Precision) -> None:
-        self._classifier, self._bfloat16 = classifier, precision == "bfloat16"
+        self._classifier = in_precision(classifier, precision)
         self.classes = 0
         self.forward_equivalents = 0
 
     def __call__(self, images: Tensor) -> Tensor:
         differentiated = torch.is_grad_enabled() and images.requires_grad
         self.forward_equivalents += len(images) * (FORWARD + TO_INPUTS * differentiated)
-        # Also where it is not enabled: then it shuts out the caller's own autocast.
-        with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=self._bfloat16):
-            logits: Tensor = self._classifier(images)
+        logits = self._classifier(images)
         self.classes = logits.shape[1]
-        return logits.float()
+        return logits
 
 
 class OfficialAttack(Protocol):

@@ -15,6 +15,7 @@ from trainables.config import EvaluationConfig
 from trainables.data import ImageSet, generator, in_order, pixels, stream
 from trainables.evaluation.classifiers import Classifier
 from trainables.evaluation.descent import descend
+from trainables.precision import in_precision
 
 STEP_SIZE = 1e-2
 """Of the attack on a robust head's training batches [C]."""
@@ -38,9 +39,11 @@ def train_robust(classifier: Classifier, images: ImageSet, config: EvaluationCon
     """Adam on batches each replaced by PGD against encoder and head (r-LE)."""
     attack = Attack(epsilon=config.head_epsilon, step_size=STEP_SIZE, steps=config.head_attack_steps)
 
+    attacked = in_precision(classifier, config.attack_precision)
+
     def loss(batch: ImageSet) -> Tensor:
         clean = pixels(batch.images)
-        delta = adversaries.pgd(lambda moved: F.cross_entropy(classifier(moved), batch.labels), clean, attack)
+        delta = adversaries.pgd(lambda moved: F.cross_entropy(attacked(moved), batch.labels), clean, attack)
         with torch.no_grad():
             features = classifier.represent(clean + delta)
         return F.cross_entropy(classifier.head(features), batch.labels)

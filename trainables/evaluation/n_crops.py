@@ -32,6 +32,7 @@ from trainables.evaluation.classifiers import Classifier
 from trainables.evaluation.descent import Batch, descend
 from trainables.evaluation.linear import STEP_SIZE
 from trainables.models import Encoder
+from trainables.precision import in_precision
 
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, BATCH_SIZE = 0.03, 0.9, 5e-5, 100
 """Of SGD, under a cosine by epochs [C]."""
@@ -101,11 +102,17 @@ def train_robust_crops(classifier: CropsClassifier, images: ImageSet, config: Ev
     attack = Attack(epsilon=config.head_epsilon, step_size=STEP_SIZE, steps=config.head_attack_steps)
     random = generator(seed, "head_views", device=classifier.device)
     size = max(1, config.attack_batch_size // classifier.number)
+    attacked = in_precision(classifier.logits_of_views, config.attack_precision)
+
+    def features_of(views: Tensor, labels: Tensor) -> Tensor:
+        delta = adversaries.pgd(lambda moved: F.cross_entropy(attacked(moved), labels), views, attack)
+        with torch.no_grad():
+            return classifier.mean_features(views + delta)
 
     def loss(batch: ImageSet) -> Tensor:
         views = make_views(batch.images, classifier.views, random).unflatten(0, (classifier.number, -1))
         parts = zip(views.split(size, dim=1), batch.labels.split(size), strict=True)
-        features = torch.cat([_attacked(classifier, part.flatten(0, 1), labels, attack) for part, labels in parts])
+        features = torch.cat([features_of(part.flatten(0, 1), labels) for part, labels in parts])
         return F.cross_entropy(classifier.head(features), batch.labels)
 
     def batches(parts: tuple[Tensor, ...]) -> Iterable[ImageSet]:
@@ -124,13 +131,6 @@ def _features(classifier: CropsClassifier, images: ImageSet, config: EvaluationC
         features = torch.cat([classifier.encoder.features(part) for part in views])
         means.append(_mean(features, classifier.number))
     return torch.cat(means)
-
-
-def _attacked(classifier: CropsClassifier, views: Tensor, labels: Tensor, attack: Attack) -> Tensor:
-    """Mean features of attacked views."""
-    delta = adversaries.pgd(lambda moved: F.cross_entropy(classifier.logits_of_views(moved), labels), views, attack)
-    with torch.no_grad():
-        return classifier.mean_features(views + delta)
 
 
 def _fit(

@@ -17,6 +17,7 @@ from trainables.data import ImageSet, generator, in_order, pixels
 from trainables.evaluation.n_crops import CropsClassifier, passes_per_image
 from trainables.evaluation.verdicts import classified_right
 from trainables.metrics import Accuracy, AttackResult, HeadResult
+from trainables.precision import in_precision
 
 LossOfLogits = Callable[[Tensor, Tensor], Tensor]
 
@@ -41,6 +42,8 @@ class Target(NamedTuple):
     """From whole images to what is moved."""
     logits: Callable[[Tensor], Tensor]
     """From what is moved to logits."""
+    ascended: Callable[[Tensor], Tensor]
+    """The same as the attack computes them."""
 
     def right(self) -> Tensor:
         """Which images are classified right; bool (n,)."""
@@ -50,7 +53,7 @@ class Target(NamedTuple):
         """Which images are classified right where PGD up ``loss`` ends; bool (n,)."""
 
         def moved(inputs: Tensor, labels: Tensor) -> Tensor:
-            return inputs + adversaries.pgd(lambda x: loss(self.logits(x), labels), inputs, attack, random)
+            return inputs + adversaries.pgd(lambda x: loss(self.ascended(x), labels), inputs, attack, random)
 
         return torch.cat([self._judge(moved(inputs, labels), labels) for inputs, labels in self._batches()])
 
@@ -70,12 +73,14 @@ def measure(classifier: nn.Module, name: str, images: ImageSet, config: Evaluati
     by itself after it was cut and coloured. Batches hold at most ``config.attack_batch_size`` views, or one image's.
     """
     size = max(1, config.attack_batch_size // passes_per_image(classifier))
-    whole = Target(images, size, lambda image: image, classifier)
+    precision = config.attack_precision
+    whole = Target(images, size, lambda image: image, classifier, in_precision(classifier, precision))
     clean = whole.right()
     found = {epsilon: _attacked(whole, epsilon, config, seed) for epsilon in config.attack_epsilons}
     crops = {}
     if isinstance(classifier, CropsClassifier):
-        views = Target(images, size, classifier.cut, classifier.logits_of_views)
+        of_views = classifier.logits_of_views
+        views = Target(images, size, classifier.cut, of_views, in_precision(of_views, precision))
         crops = {epsilon: _attacked(views, epsilon, config, seed, "crops") for epsilon in config.attack_epsilons}
     result = HeadResult(
         name=name,

@@ -43,9 +43,12 @@ class Encoder(nn.Module):
         return features
 
     def project(self, images: Tensor) -> Tensor:
-        """(b, 3, h, w) in [0, 1] -> (b, embedding or classes), as the projector's last layer leaves them."""
+        """(b, 3, h, w) in [0, 1] -> (b, embedding or classes), as the projector's last layer leaves them.
+
+        Not in less than float32, under autocast either: the losses begin here.
+        """
         projected: Tensor = self.projector(self.features(images))
-        return projected
+        return projected.to(torch.promote_types(projected.dtype, torch.float32))
 
     def forward(self, images: Tensor) -> Tensor:
         """(b, 3, h, w) in [0, 1] -> (b, embedding), rows of length 1; or (b, classes) logits."""
@@ -68,9 +71,11 @@ def _hidden(inputs: int, outputs: int) -> nn.Sequential:
 def build(config: NetworkConfig, seed: int, *, image_size: int = 32, classes: int | None = None) -> Encoder:
     """A fresh encoder on the CPU whose weights depend on the arguments alone; the global random state stays untouched.
 
+    Its weights lie channels last, in which convolutions and norms are fastest, and draw the images after them.
     ``image_size`` in pixels; ``classes``: how many logits, for a supervised encoder. ``ConfigError`` for an unknown
     architecture, or for one that cannot take such images.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the GPUs too
-        return Encoder(config, image_size=image_size, classes=classes)
+        encoder = Encoder(config, image_size=image_size, classes=classes)
+        return encoder.to(memory_format=torch.channels_last)

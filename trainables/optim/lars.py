@@ -77,14 +77,14 @@ def _adapted(parameters: list[Tensor], group: dict[str, Any], *, clips: bool) ->
     if not weights:
         return gradients
     values, slopes = [parameters[i] for i in weights], [gradients[i] for i in weights]
-    value_norms, slope_norms = torch._foreach_norm(values), torch._foreach_norm(slopes)
-    for value, slope, p_norm, g_norm in zip(values, slopes, value_norms, slope_norms, strict=True):
-        adapts = (p_norm != 0) & (g_norm != 0)
-        rate = group["eta"] * p_norm / (g_norm + p_norm * group["weight_decay"] + STABILITY)
-        scale = (rate / group["lr"]).clamp(max=1.0) if clips else rate
-        scale = torch.where(adapts, scale, torch.ones_like(rate))
-        decay = torch.where(adapts, group["weight_decay"] * scale, torch.zeros_like(rate))
-        slope.mul_(scale).add_(value * decay)
+    value_norms, slope_norms = (torch.stack(torch._foreach_norm(of)) for of in (values, slopes))
+    adapts = (value_norms != 0) & (slope_norms != 0)
+    rates = group["eta"] * value_norms / (slope_norms + value_norms * group["weight_decay"] + STABILITY)
+    scales = (rates / group["lr"]).clamp(max=1.0) if clips else rates
+    scales = torch.where(adapts, scales, 1.0)
+    decays = torch.where(adapts, group["weight_decay"] * scales, 0.0)
+    torch._foreach_mul_(slopes, list(scales.unbind()))
+    torch._foreach_add_(slopes, torch._foreach_mul(values, list(decays.unbind())))
     return gradients
 
 

@@ -124,6 +124,7 @@ def test_the_adversarial_backbone_loads_into_torchvision():
     model = build(NetworkConfig(dual_batch_norm=True, stem="imagenet", pre_feature=None, embedding=8), seed=0)
     theirs = torchvision.models.resnet18()
     theirs.fc = nn.Identity()
+    theirs.to(memory_format=torch.channels_last)  # as ours, so that both compute in the same order
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     model(images)
     theirs.load_state_dict(single_branch(model.backbone.state_dict()), strict=True)

@@ -1,0 +1,25 @@
+"""How a training step is computed: what it costs in time, and in rounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trainables.config.checks import one_of, require
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeConfig:
+    """Of pre-training. Weights, their gradients' sums, losses and optimiser are in float32 in any case."""
+
+    precision: Precision = "float32"
+    """``bfloat16``: the network's passes under autocast, several times as fast where the processor has bfloat16."""
+    compile: bool = False
+    """The network's passes through ``torch.compile``: a start of a minute, the first time, for faster steps. What is
+    compiled is kept (torch's own cache, ``TORCHINDUCTOR_CACHE_DIR``), so that further trials start warm."""
+
+    def __post_init__(self) -> None:
+        one_of("compute.precision", self.precision, Precision)
+        require(isinstance(self.compile, bool), f"compute.compile is {self.compile!r}; it must be true or false")
