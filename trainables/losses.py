@@ -7,7 +7,7 @@ own images' views, and the labels of all.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -31,7 +31,9 @@ class Losses:
         compute = compute or ComputeConfig()
         self.model, self.pairing = model, pairing
         self._config = config
+        self._compiles = compute.compile
         if compute.compile:
+            torch.compiler.reset()  # what a process may compile of one function is limited; it may have run other trials
             model.compile()  # in place: its state keeps its names
         self._network = in_precision(model, compute.precision)
         self._attacked = objectives.build_attacked(config)
@@ -51,6 +53,12 @@ class Losses:
                 yield
         finally:
             self._world = ALONE
+
+    @contextmanager
+    def eager(self) -> Iterator[None]:
+        """Within: passes are not compiled, for those that are too few to be worth it."""
+        with torch.compiler.set_stance("force_eager") if self._compiles else nullcontext():
+            yield
 
     def clean(self, views: Tensor, labels: Tensor) -> Loss:
         """Of the views as they are, for a method without its adversary."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 
 from trainables import catalogue, checkpoint
 from trainables.config import TrialConfig, override
@@ -52,8 +53,22 @@ def test_bfloat16_differs_by_rounding(trainable, tiny_config):
     assert cosine(low[2], plain[2]) > 0.9
 
 
+# torch's own compiler warns of what it does itself.
+COMPILING = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("trainable", ["cf_amc_ssl", "acl"])
+@COMPILING
+def test_each_trial_compiles_the_passes_of_its_steps_alone(tiny_config):
+    for seed in (0, 1):
+        counters.clear()
+        run(tiny_config("cf_amc_ssl", seed=seed, compute__compile=True))
+        assert counters["stats"]["unique_graphs"] == 1
+
+
+@pytest.mark.slow
+@COMPILING
+@pytest.mark.parametrize("trainable", ["cf_amc_ssl", pytest.param("acl", marks=pytest.mark.exhaustive)])
 def test_compiled_differs_by_rounding(trainable, tiny_config):
     config = tiny_config(trainable)
     plain, compiled = (loss_and_gradient(override(config, {"compute.compile": c})) for c in (False, True))
