@@ -33,7 +33,7 @@ class Losses:
         self._config = config
         self._compiles = compute.compile
         if compute.compile:
-            torch.compiler.reset()  # what a process may compile of one function is limited; it may have run other trials
+            torch.compiler.reset()  # a process may compile only so much of one function, and may have run other trials
             model.compile()  # in place: its state keeps its names
         self._network = in_precision(model, compute.precision)
         self._attacked = objectives.build_attacked(config)
