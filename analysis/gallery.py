@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
 from plotly import graph_objects as go
 
+from analysis.confirmed import confirms
 from analysis.figures import attainment_figure, curves_figure, hypervolume_figure, parallel_figure, pareto_figure
 from analysis.figures.importance import importance_figure
 from analysis.figures.interactions import interactions_figure
+from analysis.figures.planes import Plane
 from analysis.figures.slices import slices_figure
-from analysis.importance import importances
 from analysis.runs import Study
 
 
-def all_figures(study: Study) -> dict[str, go.Figure]:
-    """Those that there is anything to draw in."""
+def all_figures(
+    study: Study,
+    importances: pd.DataFrame,
+    pairs: Iterable[tuple[Plane, Plane]],
+    chances: Mapping[str, float] | None = None,
+) -> dict[str, go.Figure]:
+    """Those that there is anything to draw in.
+
+    ``importances`` and ``pairs`` as their functions give them for ``study``; ``chances`` of non-domination, where they
+    are known already.
+    """
     drawn = {
         "frontier": pareto_figure(study),
-        "attainment": attainment_figure(study),
+        "attainment": attainment_figure(study, chances=chances),
+        **{plane.name: plane.figure for pair in pairs for plane in pair},
         "hypervolume": hypervolume_figure(study),
-        "importance": importance_figure(study, importances(study)),
+        "parallel": None if confirms(study) else parallel_figure(study),
+        "importance": importance_figure(study, importances),
         "slices": slices_figure(study),
         "interactions": interactions_figure(study),
-        "parallel": parallel_figure(study),
         "curves": curves_figure(study),
     }
     return {name: figure for name, figure in drawn.items() if figure is not None}

@@ -10,14 +10,10 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from analysis import labels
-from analysis.confirmed import confirms
-from analysis.figures import attainment_figure, curves_figure, hypervolume_figure, parallel_figure, pareto_figure
-from analysis.figures.importance import importance_figure
-from analysis.figures.interactions import interactions_figure
 from analysis.figures.pareto import hovers
 from analysis.figures.planes import Plane
 from analysis.figures.published import published_figure
-from analysis.figures.slices import slices_figure
+from analysis.gallery import all_figures
 from analysis.runs import CONFIG, Study
 
 _DATA = f"{CONFIG}data.source"
@@ -34,18 +30,7 @@ def embedded(
     study: Study, importances: pd.DataFrame, chances: Mapping[str, float], pairs: tuple[tuple[Plane, Plane], ...]
 ) -> dict[str, Embedded]:
     """By name, those that there is anything to draw for."""
-    found = {
-        "pareto": pareto_figure(study),
-        "attainment": attainment_figure(study, chances=chances),
-        **{plane.name: plane.figure for pair in pairs for plane in pair},
-        "hypervolume": hypervolume_figure(study),
-        "parallel": None if confirms(study) else parallel_figure(study),
-        "importance": importance_figure(study, importances),
-        "slices": slices_figure(study),
-        "interactions": interactions_figure(study),
-        "curves": curves_figure(study),
-    }
-    drawn = {name: figure for name, figure in found.items() if figure is not None}
+    drawn = all_figures(study, importances, pairs, chances)
     if drawn:
         drawn["published"] = published_figure(study)
     texts = hovers(study)

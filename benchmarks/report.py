@@ -104,11 +104,11 @@ def opened(report: Path) -> dict[str, float] | None:
         begun = time.monotonic()
         page.goto(report.as_uri(), wait_until="load")
         loaded = time.monotonic() - begun
-        page.wait_for_selector("#figure-pareto[data-drawn]")
+        page.wait_for_selector("#figure-frontier[data-drawn]")
         drawn = time.monotonic() - begun
         begun = time.monotonic()
         page.evaluate("model.select(model.shown().slice(0, 50)); new Promise((done) => requestAnimationFrame(done))")
-        page.wait_for_function("!document.getElementById('figure-pareto').busy")
+        page.wait_for_function("!document.getElementById('figure-frontier').busy")
         selected = time.monotonic() - begun
         browser.close()
     return {

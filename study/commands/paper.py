@@ -67,11 +67,15 @@ def figures(
 ) -> None:
     """Write a study's figures for a paper: on white, in 8 point type, each as SVG, PDF and PNG."""
     from analysis.drawing import write_images
+    from analysis.figures.planes import plane_pairs
     from analysis.gallery import all_figures
+    from analysis.importance import importances
     from analysis.static import paper
 
     width_px, into = _pixels(width), folder or paths_of(name).figures
-    drawn = {figure: paper(drawing, width_px) for figure, drawing in all_figures(read(name)).items()}
+    study = read(name)
+    found = all_figures(study, importances(study), plane_pairs(study))
+    drawn = {figure: paper(drawing, width_px) for figure, drawing in found.items()}
     if not drawn:
         raise UserError(f"there is nothing to draw yet: no trial of {name} has finished; `study status {name}`")
     kinds = dict.fromkeys(formats or Image)

@@ -18,7 +18,7 @@ from analysis.report import render, write_report
 from analysis.runs import Study, read_study
 
 NewStudy = Callable[..., Any]
-FIRST = ("pareto", "attainment")
+FIRST = ("frontier", "attainment")
 COSTS = ("plane_forward_equivalents_clean_accuracy", "plane_forward_equivalents_pgd_accuracy")
 EVIL = "<script>alert('x')</script><img src=http://evil.example/x>\"&amp;"
 

@@ -79,7 +79,7 @@ class Opened:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(path.as_uri())
-        self.page.wait_for_selector("#figure-pareto[data-drawn]")
+        self.page.wait_for_selector("#figure-frontier[data-drawn]")
 
     def _heard(self, message: Any) -> None:
         if "GL Driver Message" not in message.text:  # of a machine without a GPU
@@ -132,14 +132,14 @@ def opened(page: Opened) -> Iterator[Opened]:
       scrollTo(0, 0);
       document.activeElement.blur();
     }""")
-    page.see("pareto")
+    page.see("frontier")
     yield page
     assert page.complaints == []
 
 
 def test_it_opens_by_itself_and_draws_every_figure(opened: Opened) -> None:
     names = opened.page.locator(".figure").evaluate_all("plots => plots.map((plot) => plot.id.replace('figure-', ''))")
-    assert {"pareto", "attainment", "parallel", "slices", "interactions", "importance", "curves", "published"} <= set(
+    assert {"frontier", "attainment", "parallel", "slices", "interactions", "importance", "curves", "published"} <= set(
         names
     )
     for name in names:
@@ -149,7 +149,7 @@ def test_it_opens_by_itself_and_draws_every_figure(opened: Opened) -> None:
 
 
 def test_a_box_on_the_frontier_selects_the_same_trials_everywhere(opened: Opened) -> None:
-    area = opened.page.locator("#figure-pareto .nsewdrag").first.bounding_box()
+    area = opened.page.locator("#figure-frontier .nsewdrag").first.bounding_box()
     mouse = opened.page.mouse
     mouse.move(area["x"] + area["width"] * 0.3, area["y"] + 5)
     mouse.down()
@@ -161,7 +161,7 @@ def test_a_box_on_the_frontier_selects_the_same_trials_everywhere(opened: Opened
     assert 2 < len(chosen) < TRIALS
     assert opened.page.locator("#selection").text_content() == f"{len(chosen)} of {TRIALS} trials selected"
     assert opened.rows("t-trials") == chosen
-    for name in ("pareto", "attainment", "slices", "interactions"):
+    for name in ("frontier", "attainment", "slices", "interactions"):
         opened.see(name)
         assert opened.firm(name) == set(chosen), name
     opened.see("parallel")
@@ -175,7 +175,7 @@ def test_a_box_on_the_frontier_selects_the_same_trials_everywhere(opened: Opened
 
 
 def test_a_click_on_a_mark_and_ranges_along_an_axis_select(opened: Opened) -> None:
-    mark = opened.page.locator("#figure-pareto .scatterlayer .point").last
+    mark = opened.page.locator("#figure-frontier .scatterlayer .point").last
     mark.hover(force=True)
     mark.click(force=True)
     assert len(opened.selected()) == 1
@@ -226,7 +226,7 @@ def test_a_keyboard_reaches_every_trial_and_its_run(opened: Opened) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press(" ")
     assert opened.selected() == ["0000", "0001"]
-    assert opened.firm("pareto") == {"0000", "0001"}
+    assert opened.firm("frontier") == {"0000", "0001"}
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.href") == RUN.format("run1")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
@@ -252,7 +252,7 @@ def test_what_a_screen_reader_is_told(opened: Opened) -> None:
 @pytest.mark.parametrize("system", ["light", "dark"])
 def test_colours_follow_the_system_and_the_page(browser: Any, report: Path, system: str) -> None:
     opened = Opened(browser, report, color_scheme=system)
-    painted = "[document.body, document.querySelector('#figure-pareto .main-svg')]"
+    painted = "[document.body, document.querySelector('#figure-frontier .main-svg')]"
     back = f"{painted}.map((one) => getComputedStyle(one).backgroundColor)"
     light, dark = ["rgb(255, 255, 255)"] * 2, ["rgb(20, 23, 28)"] * 2
     for choice, expected in (("", {"light": light, "dark": dark}[system]), ("dark", dark), ("light", light)):
@@ -281,7 +281,7 @@ def test_a_thousand_trials_can_be_worked_with(browser: Any, tmp_path: Path) -> N
     write_report(read_study(paths), paths.report)
     opened = Opened(browser, paths.report)
     opened.select("0003", "0999")
-    assert opened.firm("pareto") == {"0003", "0999"}
+    assert opened.firm("frontier") == {"0003", "0999"}
     assert opened.rows("t-trials") == ["0003", "0999"]
     opened.see("slices")
     assert opened.firm("slices") == {"0003", "0999"}

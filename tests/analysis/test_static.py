@@ -9,13 +9,19 @@ from typing import Any
 import pytest
 from plotly import graph_objects as go
 
+from analysis.figures.planes import plane_pairs
 from analysis.gallery import all_figures
+from analysis.importance import importances
 from analysis.layout import write_json
-from analysis.runs import read_study
+from analysis.runs import Study, read_study
 from analysis.static import PX_PER_MM, TYPE_PX, paper
 
 NewStudy = Callable[..., Any]
 NARROW, WIDE = 88 * PX_PER_MM, 178 * PX_PER_MM
+
+
+def drawn(study: Study) -> dict[str, go.Figure]:
+    return all_figures(study, importances(study), plane_pairs(study))
 
 
 @pytest.fixture
@@ -32,12 +38,14 @@ def figures(new_study: NewStudy) -> dict[str, go.Figure]:
         study.finished(
             number, 0.5 + number / 60, 0.6 - number / 60, work=10**6 * (1 + number), params=params, trainable=trainable
         )
-    return all_figures(read_study(study.paths))
+    return drawn(read_study(study.paths))
 
 
 def test_every_figure_of_a_study_is_drawn_for_paper(figures: dict[str, go.Figure]) -> None:
     assert list(figures) == [
-        *("frontier", "attainment", "hypervolume", "importance", "slices", "interactions", "parallel", "curves")
+        *("frontier", "attainment"),
+        *("plane_forward_equivalents_clean_accuracy", "plane_forward_equivalents_pgd_accuracy"),
+        *("hypervolume", "parallel", "importance", "slices", "interactions", "curves"),
     ]
     for figure in figures.values():
         before = json.loads(figure.to_json())
@@ -126,5 +134,5 @@ def _broken(study: Any) -> None:
 def test_odd_studies_have_figures_or_none(new_study: NewStudy, make: Callable[[Any], None], width: float) -> None:
     study = new_study()
     make(study)
-    for figure in all_figures(read_study(study.paths)).values():
+    for figure in drawn(read_study(study.paths)).values():
         assert paper(figure, width).to_plotly_json()
