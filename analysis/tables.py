@@ -175,8 +175,20 @@ def _table(caption: str, columns: tuple[Column, ...], trials: pd.DataFrame) -> T
         caption=caption,
         columns=columns,
         rows=tuple(tuple(_cell(column, record) for column in columns) for record in records),
-        values=trials[sources],
+        values=_whole_settings(trials[sources]),
     )
+
+
+def _whole_settings(values: pd.DataFrame) -> pd.DataFrame:
+    """Searched whole numbers as such, also where trials of another trainable lack them."""
+    names = [
+        name
+        for name in map(str, values)
+        if name.startswith(PARAM)
+        and pd.api.types.is_float_dtype(values[name])
+        and (values[name].dropna() % 1 == 0).all()
+    ]
+    return values.astype(dict.fromkeys(names, "Int64"))
 
 
 def _cell(column: Column, record: dict[Hashable, Any]) -> str:

@@ -9,6 +9,7 @@ from search_spaces.space import Part, SearchSpace
 from study.config import Resources, StudyConfig
 from study.config.shares import of_trainable
 from study.config.start import start_params
+from study.files.lock import is_running
 from study.resources.allotment import Allotment, Share, allotment
 from study.resources.needs import gpus_per_trial, processes_per_trial
 from study.samplers.by_name import make_sampler
@@ -25,6 +26,11 @@ class NameTakenError(UserError):
 
 
 def check_name(paths: StudyPaths) -> None:
+    if is_running(paths):
+        raise NameTakenError(
+            f"study {paths.name} is running in {paths.root.parent}; `study status {paths.name}` shows how far it is; "
+            "choose another name"
+        )
     if paths.root.exists():
         raise NameTakenError(
             f"a study called {paths.name} exists in {paths.root.parent}; "

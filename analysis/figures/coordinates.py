@@ -62,7 +62,7 @@ def scaled(title: str, values: pd.Series[float]) -> Coordinate:
     log = spans_a_decade(distinct)
     places = values.map(math.log10) if log else values
     marks = sorted(places.unique())
-    if _apart(marks):
+    if _recur(distinct, len(values)) and _apart(marks):
         ticks = Ticks(marks, [labels.cost(value) for value in distinct])
     else:
         ticks = log_ticks(distinct) if log else even_ticks(distinct)
@@ -76,6 +76,13 @@ def _spaced(name: str, values: pd.Series[Any]) -> Coordinate:
     places = shown.map(distinct.index)
     ticks = Ticks([*map(float, range(len(distinct)))], [labels.param(name, value) for value in distinct])
     return Coordinate(name, places.astype(float).tolist(), ticks)
+
+
+def _recur(distinct: list[float], count: int) -> bool:
+    """Whether ``count`` values are few ``distinct`` ones, as of a list of choices, and not draws from a range."""
+    return (
+        len(distinct) <= 3 or all(math.isclose(value, round(value)) for value in distinct) or 2 * len(distinct) <= count
+    )
 
 
 def _apart(marks: list[float]) -> bool:

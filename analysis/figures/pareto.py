@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 from analysis import labels
+from analysis.confirmed import confirmed, confirms, seeds_of
 from analysis.figures.references import NO_REFERENCES, References, references
 from analysis.figures.style import GREY, INK, SYMBOLS, broken, colour_axis, inked, legend_entry, spans_a_decade, style
 from analysis.figures.views import EVERYTHING, outliers, ranges, with_views
@@ -57,11 +58,13 @@ class ParetoPlot(NamedTuple):
     """What is drawn. ``points``: a row a finished trial with ``x``, ``y``, their distances ``x_minus``, ``x_plus``,
     ``y_minus``, ``y_plus`` to the ends of their intervals (NaN if unknown), ``colour``, ``trainable``, ``number``,
     ``hollow`` (flagged, or beyond the study's bounds), ``best`` (on the study's frontier), ``step`` (on the frontier of
-    these two axes), ``text``."""
+    these two axes), ``text``. ``edge``: ``x`` and ``y`` of what the frontier of these axes passes through, trials or a
+    confirmation's means over seeds; its best trials are the seeds of the configurations on its frontier."""
 
     x: Axis
     y: Axis
     points: pd.DataFrame
+    edge: pd.DataFrame
     colour: Axis | None
     references: References
 
@@ -79,10 +82,12 @@ def compute(study: Study, axes: tuple[Axis, Axis] | None = None) -> ParetoPlot:
     trials = study.finished
     trials = trials[np.isfinite(trials[[x.metric, y.metric]].to_numpy(dtype=float)).all(axis=1)]
     colour = _colour(study, trials, (x.metric, y.metric))
+    points = _points(study, trials, x, y, colour)
     return ParetoPlot(
         x=x,
         y=y,
-        points=_points(study, trials, x, y, colour),
+        points=points,
+        edge=_edge_of_means(study, x, y) if confirms(study) else points.loc[points["step"], ["x", "y"]],
         colour=colour,
         references=_references(study, x, y),
     )
@@ -119,7 +124,7 @@ def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis |
             "trainable": trials["trainable"],
             "colour": trials[colour.metric] * colour.factor if colour else np.nan,
             "hollow": ~credible,
-            "best": trials["number"].isin(frontier(study)["number"]),
+            "best": trials["number"].isin(_best(study)),
             "step": non_dominated(plane, [x.direction, y.direction]),
             "text": trials["number"].map(labels.trial_number).map(hovers(study)),
         }
@@ -129,6 +134,22 @@ def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis |
         points[f"{name}_minus"] = points[name] - _bound(trials, f"{axis.metric}_low") * axis.factor
         points[f"{name}_plus"] = _bound(trials, f"{axis.metric}_high") * axis.factor - points[name]
     return points
+
+
+def _best(study: Study) -> list[int]:
+    """Numbers of the trials on the study's frontier."""
+    if not confirms(study):
+        return list(map(int, frontier(study)["number"]))
+    table = confirmed(study)
+    return [number for name in table.loc[table["optimal"], "configuration"] for number in seeds_of(study, name)]
+
+
+def _edge_of_means(study: Study, x: Axis, y: Axis) -> pd.DataFrame:
+    table = confirmed(study)
+    doubted = table["verdict"].map(labels.is_flagged).astype(bool)
+    means = table.loc[~doubted, [x.metric, y.metric]]
+    found = means[non_dominated(means.to_numpy(dtype=float), [x.direction, y.direction])].to_numpy(dtype=float)
+    return pd.DataFrame(found * [x.factor, y.factor], columns=["x", "y"])
 
 
 def _bound(trials: pd.DataFrame, column: str) -> pd.Series[float]:
@@ -229,9 +250,10 @@ def _draw_references(figure: go.Figure, references: References) -> None:
 
 def _draw_step(figure: go.Figure, plot: ParetoPlot) -> None:
     """The edge of what is attained: between neighbours the worse of both values holds."""
-    corners = plot.points[plot.points["step"]].sort_values("x")
+    corners = plot.edge.sort_values("x")
     figure.add_scatter(
         name="Pareto frontier",
+        showlegend=len(corners) > 1,  # of one point there is no line
         mode="lines",
         x=corners["x"],
         y=corners["y"],

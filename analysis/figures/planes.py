@@ -65,7 +65,8 @@ def _plane(study: Study, metrics: tuple[str, str]) -> Plane | None:
 
 
 def _range(study: Study) -> list[float]:
-    robust = study.finished[[PGD_ACCURACY, AUTO_ATTACK_ACCURACY]].to_numpy(dtype=float) * 100
+    ends = [f"{name}{end}" for name in (PGD_ACCURACY, AUTO_ATTACK_ACCURACY) for end in ("", "_low", "_high")]
+    robust = study.finished.reindex(columns=ends).to_numpy(dtype=float) * 100
     low, high = float(np.nanmin(robust)), float(np.nanmax(robust))
     margin = 0.08 * (high - low) or 1.0
     return [low - margin, high + margin]

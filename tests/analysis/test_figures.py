@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from analysis.figures import curves, curves_figure, parallel, parallel_figure, pareto, pareto_figure, published
+from analysis.figures.coordinates import scaled
 from analysis.figures.planes import plane_pairs
 from analysis.figures.published import published_figure
 from analysis.figures.style import colour_axis, even_ticks, log_ticks, spans_a_decade
@@ -319,3 +320,28 @@ def test_scales_survive_odd_values() -> None:
     assert not spans_a_decade([math.nan])
     assert spans_a_decade([math.nan, 1, 11])
     assert log_ticks([1, math.nan, 1e6]).texts == ["1", "10", "100", "1 k", "10 k", "100 k", "1 M"]
+
+
+def test_of_a_confirmation_the_line_passes_through_means_and_all_seeds_of_the_best_are_outlined(
+    new_confirmation: NewStudy,
+) -> None:
+    """One seed of the second configuration is the best of all, its mean is not."""
+    plot = pareto.compute(read_study(new_confirmation({3: [0.70, 0.72], 4: [0.80, 0.40]}).paths))
+    assert plot.points["best"].tolist() == [True, True, False, False]
+    assert plot.edge["x"].tolist() == [pytest.approx(71.0, abs=0.1)]
+
+
+def test_of_one_point_no_line_is_announced(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.5)
+    figure = pareto_figure(read_study(study.paths))
+    assert figure is not None
+    (line,) = [trace for trace in figure.data if trace.name == "Pareto frontier"]
+    assert line.showlegend is False
+
+
+def test_values_drawn_from_a_range_get_even_ticks_and_choices_their_own() -> None:
+    drawn = scaled("epsilon", pd.Series([5.97, 7.35, 9.02, 10.2, 14.2, 23.2]))
+    assert not set(drawn.ticks.values) & {5.97, 7.35, 9.02, 10.2, 14.2, 23.2}
+    assert scaled("m", pd.Series([1.0, 2.0, 3.0, 5.0, 7.0])).ticks.values == [1, 2, 3, 5, 7]
+    assert scaled("tau", pd.Series([0.07, 0.1, 0.2, 0.5] * 2)).ticks.texts == ["0.07", "0.1", "0.2", "0.5"]
