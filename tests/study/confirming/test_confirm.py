@@ -130,6 +130,12 @@ def test_the_full_protocol_is_all_images_and_autoattack(parent: StudyPaths) -> N
     assert config.budget.trials == 2
 
 
+def test_nodes_that_share_no_disk_find_a_confirmations_trials(parent: StudyPaths) -> None:
+    searched = StudyConfig.load(parent.study_file).model_copy(update={"storage": "memory://trials"})
+    parent.study_file.write_text(searched.to_yaml())
+    assert prepare(request()).config.storage == "memory://trials"
+
+
 def test_without_names_the_frontier_is_confirmed(parent: StudyPaths) -> None:
     best = configurations(read_study(parent))["number"].tolist()
     assert prepare(request(trials=())).config.confirms.trials == best
