@@ -127,6 +127,8 @@ def run_assignment(
         if storage:
             storage.fetch(paths, whole=True)
         if (ended := _already_ended(paths)) is not None:
+            if storage:
+                storage.push(paths)  # which the attempt that ended it may not have lived to do
             return ended
         confine(terms.threads, terms.gpu_share)
         attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
