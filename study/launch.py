@@ -115,6 +115,8 @@ def resume(
     elsewhere = {} if tracking_uri is None else {"tracking.uri": tracking_uri, "tracking.offline": False}
     asked = {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
     with sole_driver(paths):
+        if not restarted:
+            stop.forget(paths)  # at once: what is asked from here on is asked of this driver
         if paths.extension.exists():
             extension.complete(paths)
         _check_total(paths, trials)
@@ -143,8 +145,6 @@ def _go_on(
     else:
         check_data(space, progress=console.is_terminal)
     with executor(backend, address, replay, patient=restarted) as running:
-        if not restarted:
-            stop.forget(paths)
         allotment = _allot(paths, config, space, running, console)
         _record(paths, config, allotment)
         _drive(paths, config, space, allotment, running.run, console, replay)

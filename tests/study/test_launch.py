@@ -286,6 +286,20 @@ def test_a_request_to_stop_outlives_a_driver_that_died_and_no_other(tiny: Tiny) 
     assert list(ends(paths)) == [0, 1]
 
 
+def test_a_request_to_stop_is_heeded_though_the_driver_is_not_ready(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading data and starting Ray may take minutes, and `study stop` finds a study that is running."""
+    paths = launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
+
+    def asked(*_args: Any, **_keys: Any) -> None:
+        stop.ask(paths, stop.Request.DRAIN)
+
+    monkeypatch.setattr("study.launch.check_data", asked)
+    console = quiet()
+    resume("tiny", trials=2, backend="inline", console=console)
+    assert list(ends(paths)) == [0]
+    assert "stopped as asked" in console.file.getvalue()
+
+
 def test_a_study_that_is_not_there_cannot_be_stopped(studies: Path) -> None:
     with pytest.raises(stop.NotRunningError, match="there is no study 'tiny'"):
         stop.ask(study_paths("tiny"), stop.Request.DRAIN)
