@@ -320,10 +320,14 @@ def _with_budget(config: StudyConfig, replaced: Mapping[str, float]) -> StudyCon
 
 
 def _record(paths: StudyPaths, config: StudyConfig, allotment: Allotment) -> None:
-    """What may have changed since the launch: the budget, the seeds of a confirmation, what this machine offers."""
+    """What may have changed since the launch: the budget, the seeds of a confirmation, what this machine offers.
+
+    MLflow's address stays the study's own, whichever this run uses.
+    """
     manifest = json.loads(paths.manifest.read_text())
     asked = manifest | {"budget": config.budget.model_dump()} | confirmation(config)
     if asked != manifest:
-        _write_study_file(paths, config)
+        own = StudyConfig.load(paths.study_file).tracking
+        _write_study_file(paths, config.model_copy(update={"tracking": own}))
     if (changed := asked | {"resources": allotment.to_json()}) != manifest:
         write_json(paths.manifest, changed)

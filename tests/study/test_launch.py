@@ -341,6 +341,9 @@ def test_a_launch_needs_an_mlflow_that_answers_and_a_resumed_study_does_not(
     assert sum("http://127.0.0.1:9: it does not answer" in record.message for record in caplog.records) == 1
     assert "6 events did not reach MLflow (it does not answer" in console.file.getvalue()
     assert "study sync tiny" in console.file.getvalue()
+    stored = StudyConfig.load(paths.study_file)
+    assert stored.budget.trials == 2
+    assert (stored.tracking.uri, stored.tracking.offline) == (None, True), "the other address was for this run"
 
 
 def test_the_study_file_keeps_no_secret(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
