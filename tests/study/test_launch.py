@@ -317,6 +317,41 @@ def test_a_fault_of_the_machine_leaves_the_trial_to_be_resumed(tiny: Tiny, monke
     assert ends(study_paths("tiny"))[0]["status"] == "finished"
 
 
+def test_a_trial_that_the_machine_always_fails_is_given_up_here_too(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else no resumed study would come past it."""
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise FileNotFoundError("image 7")
+
+    monkeypatch.setattr(trial, "run", broken)
+    with pytest.raises(FileNotFoundError, match="image 7"):
+        launch(tiny(budget={"trials": 1}, resources={"max_failures": 1}), backend="inline", console=quiet())
+    resume("tiny", backend="inline", console=quiet())
+    end = ends(study_paths("tiny"))[0]
+    assert (end["status"], end["fault"], end["reason"]) == ("failed", "lost", "lost 2 times: FileNotFoundError: image 7")
+
+
+def test_a_disk_that_does_not_answer_is_no_damaged_checkpoint(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop_all(session: Session, number: int) -> None:
+        session.interrupt()
+
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "reported", stop_all)
+        with pytest.raises(SystemExit):
+            launch(tiny(settings={"optimiser.epochs": 2}, budget={"trials": 1}), backend="inline", console=quiet())
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", away)
+        with pytest.raises(OSError, match="Stale file handle"):
+            resume("tiny", backend="inline", console=quiet())
+    resume("tiny", backend="inline", console=quiet())
+    assert ends(study_paths("tiny"))[0]["status"] == "finished"
+
+
 def test_a_study_that_fails_before_its_first_trial_leaves_nothing(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     def unusable(*args: Any, **kwargs: Any) -> None:
         raise SearchError("the database is no database")
