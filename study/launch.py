@@ -119,7 +119,8 @@ def resume(
             stop.forget(paths)  # at once: what is asked from here on is asked of this driver
         if paths.extension.exists():
             extension.complete(paths)
-        _check_total(paths, trials)
+        if confirms is None:
+            _check_total(paths, trials)
         stored = StudyConfig.load(paths.study_file, elsewhere)
         config = _with_budget(stored, {key: value for key, value in asked.items() if value})
         config = config.model_copy(update={"confirms": confirms or config.confirms})
