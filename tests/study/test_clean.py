@@ -127,7 +127,7 @@ def test_what_the_driver_writes_beside_a_trial_is_left(interrupted: TrialPaths) 
     assert interrupted.config.read_bytes() == b"{}"
 
 
-def test_a_file_that_is_finished_meanwhile_is_no_fault(interrupted: TrialPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_whole_meanwhile_is_no_fault(interrupted: TrialPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = study_paths("tiny").root / f".tracking.json.{'0' * 32}"
     monkeypatch.setattr(cleaning, "unfinished", lambda folder: [gone, *unfinished(folder)])
     assert clean(study_paths("tiny")).bytes_freed == 4
