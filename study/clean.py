@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,17 +49,29 @@ def clean(paths: StudyPaths) -> Cleaned:
 
 
 def _clean(trial: TrialPaths) -> int:
-    freed = remove_unfinished(trial.root) + remove_unfinished(evaluation_folder(trial.checkpoint))
+    """The trial is locked: nobody writes its checkpoint or its heads, but its driver may write beside them."""
+    freed = _half_written(trial.checkpoint) + _abandoned(trial.root)
+    freed += remove_unfinished(evaluation_folder(trial.checkpoint))
     has_ended = any(event["kind"] == ENDED for event in read_events(trial))
     if has_ended and trial.checkpoint.exists():
         freed += shed(trial.checkpoint, from_dict(json.loads(trial.config.read_text())["config"]))
     return freed
 
 
+def _half_written(file: Path) -> int:
+    return sum(_remove(path) for path in list(unfinished(file.parent)) if path.name.startswith(f".{file.name}."))
+
+
 def _abandoned(folder: Path) -> int:
     freed = 0
     for path in list(unfinished(folder)):
-        if time.time() - path.stat().st_mtime > ABANDONED_S:
-            freed += size(path)
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # it has taken its place meanwhile
+            if time.time() - path.stat().st_mtime > ABANDONED_S:
+                freed += _remove(path)
+    return freed
+
+
+def _remove(path: Path) -> int:
+    freed = size(path)
+    path.unlink(missing_ok=True)
     return freed

@@ -115,9 +115,12 @@ def resume(
     elsewhere = {} if tracking_uri is None else {"tracking.uri": tracking_uri, "tracking.offline": False}
     asked = {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
     with sole_driver(paths):
+        if not restarted:
+            stop.forget(paths)  # at once: what is asked from here on is asked of this driver
         if paths.extension.exists():
             extension.complete(paths)
-        _check_total(paths, trials)
+        if confirms is None:
+            _check_total(paths, trials)
         stored = StudyConfig.load(paths.study_file, elsewhere)
         config = _with_budget(stored, {key: value for key, value in asked.items() if value})
         config = config.model_copy(update={"confirms": confirms or config.confirms})
@@ -143,8 +146,6 @@ def _go_on(
     else:
         check_data(space, progress=console.is_terminal)
     with executor(backend, address, replay, patient=restarted) as running:
-        if not restarted:
-            stop.forget(paths)
         allotment = _allot(paths, config, space, running, console)
         _record(paths, config, allotment)
         _drive(paths, config, space, allotment, running.run, console, replay)
@@ -320,10 +321,14 @@ def _with_budget(config: StudyConfig, replaced: Mapping[str, float]) -> StudyCon
 
 
 def _record(paths: StudyPaths, config: StudyConfig, allotment: Allotment) -> None:
-    """What may have changed since the launch: the budget, the seeds of a confirmation, what this machine offers."""
+    """What may have changed since the launch: the budget, the seeds of a confirmation, what this machine offers.
+
+    MLflow's address stays the study's own, whichever this run uses.
+    """
     manifest = json.loads(paths.manifest.read_text())
     asked = manifest | {"budget": config.budget.model_dump()} | confirmation(config)
     if asked != manifest:
-        _write_study_file(paths, config)
+        own = StudyConfig.load(paths.study_file).tracking
+        _write_study_file(paths, config.model_copy(update={"tracking": own}))
     if (changed := asked | {"resources": allotment.to_json()}) != manifest:
         write_json(paths.manifest, changed)

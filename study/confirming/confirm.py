@@ -152,6 +152,7 @@ def _new(request: Request, asked: Confirmation, searched: StudyConfig) -> StudyC
             budget=Budget(trials=asked.trainings),
             resources=searched.resources,
             tracking=tracking,
+            storage=searched.storage,
             confirms=asked,
         )
     except ValidationError as error:

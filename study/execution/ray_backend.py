@@ -26,7 +26,7 @@ from study.execution.ray_workers import idle_workers_are_kept
 from study.execution.session import Session
 from study.execution.worker import resources_of, run_on_ray
 from study.files.disk import full_disk
-from study.search.losses import newest_attempt
+from study.search.losses import node_of
 from study.search.searcher import Assignment
 
 IDLE_PATIENCE_S = 0.5
@@ -170,7 +170,7 @@ class _Callback(_Unpickled, tune.Callback):
         if full := out_of_room(error):
             self._session.no_room(full)
             return
-        node = newest_attempt(self._session.paths.trial(number)).get("node")
+        node = node_of(self._session.paths.trial(number))
         if self._session.lost(number, cause_of(error), excuse=excuse_of(error, node)):
             trial.max_failures = 0  # Tune's next attempt finds the end in the folder, or cannot even begin
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from optuna.trial import TrialState
 from rich.console import Console
 
 from analysis.layout import StudyPaths
@@ -122,11 +123,23 @@ class Session:
         """Settle every trial: nothing stays running after a study that nobody interrupted or stopped."""
         over = self.out_of_time() or "the study ended before the trial did"
         try:
-            self.search.close(ended=None if self.interrupted or self.draining() else over)
+            self._close(None if self.interrupted or self.draining() else over)
         except Exception as error:
             if (full := full_disk(error)) is None:
                 raise
             self.no_room(full)  # the next driver settles what is on disk
+
+    def _close(self, ended: str | None) -> None:
+        running = [trial.number for trial in self.search.trials() if trial.state is TrialState.RUNNING and ended]
+        try:
+            for number in running:
+                self._fetch(number)
+        except BaseException:
+            self.search.close()  # what has ended elsewhere cannot be told from what has not
+            raise
+        self.search.close(ended=ended)
+        for number in running:
+            self._publish(number, EVENTS)
 
     def say(self, line: str) -> None:
         self.console.print(line, highlight=False, soft_wrap=True)

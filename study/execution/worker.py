@@ -127,6 +127,8 @@ def run_assignment(
         if storage:
             storage.fetch(paths, whole=True)
         if (ended := _already_ended(paths)) is not None:
+            if storage:
+                storage.push(paths)  # which the attempt that ended it may not have lived to do
             return ended
         confine(terms.threads, terms.gpu_share)
         attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
@@ -237,6 +239,8 @@ def _attempt(
             raise
         if words := full_disk(error):
             raise OSError(errno.ENOSPC, words) from error
+        if isinstance(error, checkpoint.CheckpointError) and isinstance(cause := error.__cause__, OSError):
+            raise OSError(cause.errno, str(cause)) from error  # what is on a disk that does not answer may be whole
         write_atomically(paths.root / "error.txt", traceback.format_exc())
         return Ended(TrialStatus.FAILED, _one_line(error), _last_metrics(paths), TrialFault.ERROR)
     metrics = dict(result.metrics())

@@ -2,7 +2,8 @@
 
 A trial runs in a local folder. After each report, and at its end, its files go to ``URI/STUDY/trials/NNNN``, the events
 last, so that no event speaks of what is not there; an attempt elsewhere begins by fetching them. Events are only ever
-appended, so of two copies the one that continues the other is the newer, and its folder counts.
+appended, so of two copies the one that continues the other is the newer, and its folder counts. An end is final: no
+copy takes the place of one that has it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from analysis.layout import StudyPaths, TrialPaths
+from analysis.layout import StudyPaths, TrialPaths, ending
 from trainables.atomic import replacing
 from trainables.config import UserError
 
@@ -61,7 +62,7 @@ class Storage:
         """
         there = self._listing(trial)
         theirs = self._read(trial, EVENTS) if EVENTS in there else b""
-        newer = not _bytes(trial.events).startswith(theirs)
+        newer = not _bytes(trial.events).startswith(theirs) and ending(trial) is None
         for name in there:
             path = trial.root / name
             if path.suffix == ".pt" and not whole:

@@ -19,13 +19,20 @@ class Verdict:
 
 def record_loss(trial: TrialPaths, cause: str, excuse: str | None) -> None:
     """Write down that the newest attempt died; with an ``excuse`` it does not count."""
-    append_event(trial, LOST, newest_attempt(trial).get("attempt", 0), reason=cause, excuse=excuse)
+    append_event(trial, LOST, _newest(trial, ATTEMPT).get("attempt", 0), reason=cause, excuse=excuse)
 
 
-def newest_attempt(trial: TrialPaths) -> dict[str, Any]:
-    """The event with which the newest attempt began; empty if none has."""
-    attempts = [event for event in read_events(trial) if event["kind"] == ATTEMPT]
-    return attempts[-1] if attempts else {}
+def node_of(trial: TrialPaths) -> str | None:
+    """Ray's name of the machine under the attempt that has just died, if that attempt lived to write it down.
+
+    Else the newest that did is lost already, and where that one ran excuses no other.
+    """
+    node = _newest(trial, ATTEMPT, LOST).get("node")
+    return None if node is None else str(node)
+
+
+def _newest(trial: TrialPaths, *kinds: str) -> dict[str, Any]:
+    return next((event for event in reversed(read_events(trial)) if event["kind"] in kinds), {})
 
 
 def judge(trial: TrialPaths, max_failures: int) -> Verdict | None:

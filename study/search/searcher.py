@@ -277,7 +277,11 @@ class Search:
             return f"all {len(self._space.points)} listed trials were begun"
         if self._config.sampler == "grid" and grid_points(self._space, self.trials()) >= self._space.size:
             return f"all {self._space.size:g} configurations of the grid were begun"
-        return no_more_trials(self._config.budget, self.spent())
+        spent = self.spent()
+        if self._space.points:  # whose budget is as long as the list, and a trial that is made up for is not done
+            made_up_for = sum(INSTEAD_OF in trial.user_attrs for trial in self.trials())
+            spent = replace(spent, trials=spent.trials - made_up_for)
+        return no_more_trials(self._config.budget, spent)
 
     def _known(self, trial: Trial) -> Assignment | None:
         """The unfinished trial as it was handed out, if its configuration had reached the disk."""

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any
 
 from analysis.layout import StudyPaths
-from analysis.runs import read_study
+from analysis.runs import Study, read_study
 from analysis.tables import headline_table
 from study.tracking.ledger import Ledger
 from study.tracking.note import Place, note, on_frontier
 from study.tracking.store import Store
 from study.tracking.uri import silence
-from study.tracking.view import Found, RunView, read_manifest, study_view, trial_view
+from study.tracking.view import Found, Span, read_manifest, study_view, trial_view
+
+PATIENCE = 3
+"""So many trials that fail before any arrives: the fault is not theirs."""
+
+
+class UndeliveredError(Exception):
+    """Trials that cannot be read, or that MLflow does not take as they are; all else has arrived."""
+
+    def __init__(self, causes: Mapping[int, Exception]) -> None:
+        self.numbers = frozenset(causes)
+        trials = f"{'trial' if len(causes) == 1 else 'trials'} {', '.join(f'{number:04d}' for number in causes)}"
+        cause = next(iter(causes.values()))
+        said = (str(cause).strip().splitlines() or [""])[0]
+        super().__init__(f"{trials} did not arrive ({type(cause).__name__}: {said}), all else did")
+
+
+@dataclass
+class _Done:
+    """How far one delivery has come."""
+
+    arrived: int = 0
+    events: int = 0
+    spans: list[Span] = field(default_factory=list)
+    failed: dict[int, Exception] = field(default_factory=dict)
 
 
 class Mirror:
@@ -26,7 +52,8 @@ class Mirror:
         """Deliver some trials, or for ``None`` all of them and the study; returns how many events were sent.
 
         ``live``: the study is running. ``artifacts``: send also those of trials that MLflow has already.
-        The first failure passes through; the trial behind it goes last from then on, so it delays no other.
+        Raises ``UndeliveredError`` when all else is done; from then on those trials go last, so they delay no other.
+        What MLflow says to every trial passes through at once.
         """
         try:
             self._store = self._store or self._open()
@@ -44,26 +71,50 @@ class Mirror:
 
     def _deliver(self, store: Store, numbers: Iterable[int] | None, live: bool, artifacts: bool) -> int:
         manifest = read_manifest(self._paths)
-        store.ensure_study(study_view(self._paths, manifest, [], live=True))
+        parent = study_view(self._paths, manifest, [], live=True)
+        store.ensure_study(parent)
         study = read_study(self._paths) if numbers is None else None
         best = on_frontier(study) if study is not None else None
         chosen = [trial.number for trial in self._paths.each_trial()] if numbers is None else numbers
-        events, spans = 0, []
+        done = _Done()
         for number in sorted(chosen, key=lambda number: (number in self._troubled, number)):
-            self._troubled.add(number)
-            view = trial_view(self._paths, self._paths.trial(number), manifest, best)
-            if view is not None:
-                events += self._deliver_trial(store, number, view, live, artifacts)
-                spans.append(view.span)
-            self._troubled.discard(number)
+            try:
+                self._deliver_trial(store, number, manifest, best, live, artifacts, done)
+                self._troubled.discard(number)
+            except Exception as error:
+                self._troubled.add(number)
+                done.failed[number] = error
+                if done.arrived == 0 and len(done.failed) == PATIENCE:
+                    raise
+                store = self._store = self._open()  # what MLflow holds of that trial is uncertain now
+                store.ensure_study(parent)
         if study is not None:
-            place = Place(self._ledger.experiment_id or "", self._ledger.parent or "", self._ledger.runs)
-            said = note(study, place, report=self._paths.report.exists())
-            found = Found(note=said, frontier=headline_table(study).csv())
-            store.deliver_study(study_view(self._paths, manifest, spans, live=live, found=found))
-        return events
+            self._deliver_study(store, study, done.spans, live)
+        if done.failed:
+            raise UndeliveredError(done.failed)
+        return done.events
 
-    def _deliver_trial(self, store: Store, number: int, view: RunView, live: bool, artifacts: bool) -> int:
+    def _deliver_trial(
+        self,
+        store: Store,
+        number: int,
+        manifest: Mapping[str, Any],
+        best: Set[int] | None,
+        live: bool,
+        artifacts: bool,
+        done: _Done,
+    ) -> None:
+        view = trial_view(self._paths, self._paths.trial(number), manifest, best)
+        if view is None:
+            return
+        done.spans.append(view.span)
         # curves of a trial that stays unfinished are sent when the study stops
         upload = artifacts or (not live and view.span.ended_ms is None)
-        return store.deliver_trial(number, view, upload=upload)
+        done.events += store.deliver_trial(number, view, upload=upload)
+        done.arrived += 1
+
+    def _deliver_study(self, store: Store, study: Study, spans: Iterable[Span], live: bool) -> None:
+        place = Place(self._ledger.experiment_id or "", self._ledger.parent or "", self._ledger.runs)
+        said = note(study, place, report=self._paths.report.exists())
+        found = Found(note=said, frontier=headline_table(study).csv())
+        store.deliver_study(study_view(self._paths, read_manifest(self._paths), spans, live=live, found=found))

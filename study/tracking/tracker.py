@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from analysis.layout import StudyPaths
 from study.tracking.ledger import Ledger
-from study.tracking.mirror import Mirror
+from study.tracking.mirror import Mirror, UndeliveredError
 from study.tracking.store import prepare_client
 from study.tracking.uri import TrackingError, check_reachable, redact, redact_message, resolve_uri, run_url
 from study.tracking.view import read_manifest
@@ -109,7 +109,7 @@ class Tracker:
         try:
             self._mirror.deliver(numbers, live=not final)
         except Exception as error:
-            self._put_back(changed)
+            self._put_back(set(error.numbers) if isinstance(error, UndeliveredError) else changed)
             self._remember(redact_message(str(error) or type(error).__name__, self._uri))
             return False
         self.problem = None

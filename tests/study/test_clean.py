@@ -20,6 +20,7 @@ from study.execution.session import Session
 from study.launch import launch, resume
 from study.publishing.export import export
 from trainables import checkpoint
+from trainables.atomic import replacing, unfinished
 from trainables.checkpoint import CheckpointError
 from trainables.config import TrialConfig, UserError, from_dict
 
@@ -116,6 +117,20 @@ def test_the_studys_own_files_are_left_while_they_may_be_written(
     assert (fresh.exists(), old.exists()) == (True, False)
     monkeypatch.setattr(cleaning, "ABANDONED_S", -1.0)
     assert clean(paths).bytes_freed == 8
+
+
+def test_what_the_driver_writes_beside_a_trial_is_left(interrupted: TrialPaths) -> None:
+    """A trial that nobody runs yet is locked by nobody, and its driver writes down what it is to run."""
+    with replacing(interrupted.config) as file:
+        file.write(b"{}")
+        clean(study_paths("tiny"))
+    assert interrupted.config.read_bytes() == b"{}"
+
+
+def test_a_file_that_is_whole_meanwhile_is_no_fault(interrupted: TrialPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = study_paths("tiny").root / f".tracking.json.{'0' * 32}"
+    monkeypatch.setattr(cleaning, "unfinished", lambda folder: [gone, *unfinished(folder)])
+    assert clean(study_paths("tiny")).bytes_freed == 4
 
 
 def test_there_must_be_a_study() -> None:

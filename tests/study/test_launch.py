@@ -286,6 +286,20 @@ def test_a_request_to_stop_outlives_a_driver_that_died_and_no_other(tiny: Tiny) 
     assert list(ends(paths)) == [0, 1]
 
 
+def test_a_request_to_stop_is_heeded_before_the_driver_is_ready(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading data and starting Ray may take minutes, and `study stop` finds a study that is running."""
+    paths = launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
+
+    def asked(*_args: Any, **_keys: Any) -> None:
+        stop.ask(paths, stop.Request.DRAIN)
+
+    monkeypatch.setattr("study.launch.check_data", asked)
+    console = quiet()
+    resume("tiny", trials=2, backend="inline", console=console)
+    assert list(ends(paths)) == [0]
+    assert "stopped as asked" in console.file.getvalue()
+
+
 def test_a_study_that_is_not_there_cannot_be_stopped(studies: Path) -> None:
     with pytest.raises(stop.NotRunningError, match="there is no study 'tiny'"):
         stop.ask(study_paths("tiny"), stop.Request.DRAIN)
@@ -299,6 +313,42 @@ def test_a_fault_of_the_machine_leaves_the_trial_to_be_resumed(tiny: Tiny, monke
         patch.setattr(trial, "run", broken)
         with pytest.raises(OSError, match="Input/output"):
             launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
+    resume("tiny", backend="inline", console=quiet())
+    assert ends(study_paths("tiny"))[0]["status"] == "finished"
+
+
+def test_a_trial_that_the_machine_always_fails_is_given_up_here_too(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else no resumed study would come past it."""
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise FileNotFoundError("image 7")
+
+    monkeypatch.setattr(trial, "run", broken)
+    with pytest.raises(FileNotFoundError, match="image 7"):
+        launch(tiny(budget={"trials": 1}, resources={"max_failures": 1}), backend="inline", console=quiet())
+    resume("tiny", backend="inline", console=quiet())
+    end = ends(study_paths("tiny"))[0]
+    assert (end["status"], end["fault"]) == ("failed", "lost")
+    assert end["reason"] == "lost 2 times: FileNotFoundError: image 7"
+
+
+def test_a_disk_that_does_not_answer_is_no_damaged_checkpoint(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop_all(session: Session, number: int) -> None:
+        session.interrupt()
+
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "reported", stop_all)
+        with pytest.raises(SystemExit):
+            launch(tiny(settings={"optimiser.epochs": 2}, budget={"trials": 1}), backend="inline", console=quiet())
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", away)
+        with pytest.raises(OSError, match="Stale file handle"):
+            resume("tiny", backend="inline", console=quiet())
     resume("tiny", backend="inline", console=quiet())
     assert ends(study_paths("tiny"))[0]["status"] == "finished"
 
@@ -327,6 +377,9 @@ def test_a_launch_needs_an_mlflow_that_answers_and_a_resumed_study_does_not(
     assert sum("http://127.0.0.1:9: it does not answer" in record.message for record in caplog.records) == 1
     assert "6 events did not reach MLflow (it does not answer" in console.file.getvalue()
     assert "study sync tiny" in console.file.getvalue()
+    stored = StudyConfig.load(paths.study_file)
+    assert stored.budget.trials == 2
+    assert (stored.tracking.uri, stored.tracking.offline) == (None, True), "the other address was for this run"
 
 
 def test_the_study_file_keeps_no_secret(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from rich.console import Console
 
 from analysis import schema
@@ -28,6 +29,7 @@ from study.launch import launch, resume
 from study.tracking.tracker import sync
 from trainables.config import TrialConfig, UserError, flatten, from_dict
 from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, FORWARD_EQUIVALENTS
+from trainables.pretrain import Pretraining
 
 Tiny = Callable[..., StudyConfig]
 SMALL = {"evaluation.images": 50, "evaluation.head_images": 100}
@@ -130,6 +132,12 @@ def test_the_full_protocol_is_all_images_and_autoattack(parent: StudyPaths) -> N
     assert config.budget.trials == 2
 
 
+def test_nodes_that_share_no_disk_find_a_confirmations_trials(parent: StudyPaths) -> None:
+    searched = StudyConfig.load(parent.study_file).model_copy(update={"storage": "memory://trials"})
+    parent.study_file.write_text(searched.to_yaml())
+    assert prepare(request()).config.storage == "memory://trials"
+
+
 def test_without_names_the_frontier_is_confirmed(parent: StudyPaths) -> None:
     best = configurations(read_study(parent))["number"].tolist()
     assert prepare(request(trials=())).config.confirms.trials == best
@@ -189,6 +197,28 @@ def test_a_larger_budget_trains_no_configuration_that_is_not_listed(child: Study
     resume(child.name, trials=9, backend="inline", console=console)
     assert pairs(child) == [(0, 5), (2, 5)]
     assert "all 2 listed trials were begun; give more seeds to `study confirm`" in console.file.getvalue()
+
+
+@pytest.mark.slow
+def test_a_training_short_of_memory_is_made_up_for_beyond_the_list(
+    parent: StudyPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, first = Pretraining._train_on, []
+
+    def short(self: Pretraining, *batch: Any) -> Any:
+        first.append(self.config)
+        if self.config.seed == first[0].seed and self.config.optimiser.micro_batches == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(self, *batch)
+
+    monkeypatch.setattr(Pretraining, "_train_on", short)
+    paths = run(request(trials=(0,)))
+    assert pairs(paths) == [(0, 5), (0, 5)]
+    assert statuses(paths) == ["failed", "finished"]
+    run(request(trials=(0,)))
+    run(request(trials=(0,), seeds=2))
+    assert pairs(paths) == [(0, 5), (0, 5), (0, 6)]
+    assert confirmed(read_study(paths))["seeds"].tolist() == [2]
 
 
 @pytest.mark.slow

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import uuid
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from analysis.layout import (
     StudyPaths,
     TrialPaths,
     append_event,
+    ending,
     read_events,
     study_paths,
     write_json,
@@ -94,6 +95,28 @@ def test_a_study_leaves_its_trials_in_storage(tiny: Tiny, studies: Path, uri: st
     assert StudyConfig.load(paths.study_file).storage == uri
 
 
+def test_an_end_that_did_not_reach_storage_is_brought_there(
+    tiny: Tiny, tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, driver, sent = node(tmp_path / "here"), node(tmp_path / "driver").trial(0), Storage.push
+    Storage(uri, "tiny").push(handed_out(here, tiny().base_configs()["cf_amc_ssl"]))
+
+    def away(storage: Storage, trial: TrialPaths, names: Any = None) -> None:
+        if ending(trial) is not None:
+            raise StorageError("away")
+        sent(storage, trial, names)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "push", away)
+        with pytest.raises(StorageError, match="away"):
+            run_assignment(here.root, 0, Terms(storage=uri))
+    finished = here.trial(0).events.read_bytes()
+    assert run_assignment(here.root, 0, Terms(storage=uri)).metrics
+    Storage(uri, "tiny").fetch(driver, whole=False)
+    assert driver.events.read_bytes() == finished
+    assert driver.result.exists()
+
+
 @pytest.fixture
 def pair(tmp_path: Path, uri: str) -> tuple[Storage, TrialPaths, Storage, TrialPaths]:
     """Two machines' views of one trial."""
@@ -121,6 +144,22 @@ def test_the_copy_that_knows_more_counts(pair: tuple[Storage, TrialPaths, Storag
     mine.fetch(here, whole=True)
     assert here.checkpoint.read_bytes() == b"two"
     assert here.events.read_bytes() == there.events.read_bytes()
+
+
+def test_an_end_is_final(pair: tuple[Storage, TrialPaths, Storage, TrialPaths]) -> None:
+    mine, here, theirs, there = pair
+    append_event(here, ATTEMPT, 1)
+    mine.push(here)
+    theirs.fetch(there, whole=True)
+    append_event(there, EPOCH, 1, epoch=1)
+    theirs.push(there)
+    append_event(here, ENDED, 1, status="stopped")
+    mine.fetch(here, whole=False)
+    assert [event["kind"] for event in read_events(here)] == [ATTEMPT, ENDED]
+    theirs.push(there)
+    mine.push(here)
+    theirs.fetch(there, whole=True)
+    assert there.events.read_bytes() == here.events.read_bytes()
 
 
 def test_no_event_is_there_before_what_it_speaks_of(
@@ -152,16 +191,14 @@ def test_a_decision_to_stop_reaches_the_machine_that_trains(
     assert json.loads(there.stop.read_text()) == {"reason": "hopeless"}
 
 
-@pytest.mark.usefixtures("studies")
-def test_a_trial_that_is_given_up_is_so_on_every_machine(tiny: Tiny, tmp_path: Path, uri: str) -> None:
-    """Ray begins another attempt of it all the same, perhaps on another machine; that must not train it."""
-    config = tiny(storage=uri, budget={"trials": 1}, resources={"max_failures": 0})
+@contextmanager
+def session_of(config: StudyConfig, uri: str) -> Iterator[Session]:
     paths, console = study_paths("tiny"), Console(file=io.StringIO())
     paths.root.mkdir()
     search = Search.open(paths, config, config.search_space())
     tracker = Tracker.open(paths, offline=True)
     with closing(search), closing(tracker), Progress(console, config) as progress:
-        session = Session(
+        yield Session(
             paths=paths,
             config=config,
             allotment=Allotment(shares={}, concurrent=1, at_most=None, cpus=1, gpus=0),
@@ -171,6 +208,29 @@ def test_a_trial_that_is_given_up_is_so_on_every_machine(tiny: Tiny, tmp_path: P
             console=console,
             storage=Storage(uri, "tiny"),
         )
+
+
+@pytest.mark.usefixtures("studies")
+def test_what_ended_elsewhere_at_the_last_moment_is_no_trial_that_was_stopped(
+    tiny: Tiny, tmp_path: Path, uri: str
+) -> None:
+    there = node(tmp_path / "there")
+    with session_of(tiny(storage=uri, budget={"trials": 2}), uri) as session:
+        assert session.next() is not None
+        assert session.next() is not None
+        run_assignment(there.root, 0, Terms(storage=uri))
+        session.close()
+    here = study_paths("tiny")
+    ends = [ending(trial) for trial in here.each_trial()]
+    assert [end["status"] for end in ends if end] == ["finished", "stopped"]
+    Storage(uri, "tiny").fetch(there.trial(1), whole=True)
+    assert there.trial(1).events.read_bytes() == here.trial(1).events.read_bytes()
+
+
+@pytest.mark.usefixtures("studies")
+def test_a_trial_that_is_given_up_is_so_on_every_machine(tiny: Tiny, tmp_path: Path, uri: str) -> None:
+    """Ray begins another attempt of it all the same, perhaps on another machine; that must not train it."""
+    with session_of(tiny(storage=uri, budget={"trials": 1}, resources={"max_failures": 0}), uri) as session:
         assert session.next() is not None
         assert session.lost(0, "SIGKILL")
     there = node(tmp_path / "there")

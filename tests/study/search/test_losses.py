@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analysis.layout import ATTEMPT, LOST, TrialPaths, append_event, read_events
-from study.search.losses import judge, record_loss
+from study.search.losses import judge, node_of, record_loss
 
 
 @pytest.fixture
@@ -50,6 +50,17 @@ def test_an_attempt_that_ended_with_its_driver_is_no_loss(trial: TrialPaths) -> 
 def test_a_loss_before_any_attempt_began_counts(trial: TrialPaths) -> None:
     record_loss(trial, "No module named 'study'", None)
     assert judge(trial, 0) is not None
+
+
+def test_a_dead_node_excuses_the_attempt_that_ran_there_and_none_after_it(trial: TrialPaths) -> None:
+    """Later ones may die before they write anything, each time, and would be tried again for ever."""
+    assert node_of(trial) is None
+    append_event(trial, ATTEMPT, 1, node="gone")
+    assert node_of(trial) == "gone"
+    record_loss(trial, "the node died", "its node was lost")
+    assert node_of(trial) is None
+    append_event(trial, ATTEMPT, 2, node="other")
+    assert node_of(trial) == "other"
 
 
 HANG = """
