@@ -101,7 +101,7 @@ def _experiment(client: MlflowClient, tracking_uri: str, name: str) -> Experimen
 
 
 def _without_secrets(tracking_uri: str) -> str:
-    return re.sub("//[^/@]*@", "//", tracking_uri)
+    return re.sub("//[^/@]*@", "//", tracking_uri).partition("?")[0]
 
 
 def _runs(client: MlflowClient, experiment: Experiment) -> Iterator[Run]:

@@ -12,6 +12,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
 from study.execution import ray_losses
 from study.execution.ray_losses import cause_of, excuse_of, out_of_room
+from study.files.disk import full_disk
 
 NODE = "4cca1921023117c7837fdf07cd2966ef01137cb6643c0957dbd02063"
 
@@ -66,3 +67,9 @@ def test_a_full_disk_is_told_from_other_errors() -> None:
 def test_the_cause_is_the_last_line() -> None:
     assert cause_of(died("its worker process has died")) == "its worker process has died"
     assert cause_of(None) == "no cause is known"
+
+
+def test_a_chain_of_causes_that_ends_in_itself_is_followed_once() -> None:
+    first, second = RuntimeError("one"), OSError(errno.EIO, "two")
+    first.__cause__, second.__cause__ = second, first
+    assert full_disk(first) is None
