@@ -57,7 +57,7 @@ def test_bfloat16_differs_by_rounding(trainable, tiny_config):
 COMPILING = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @COMPILING
 def test_each_trial_compiles_the_passes_of_its_steps_alone(tiny_config):
     for seed in (0, 1):

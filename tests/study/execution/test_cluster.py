@@ -71,6 +71,7 @@ def most_in_use(attempts: list[dict[str, Any]]) -> dict[tuple[str, str], float]:
     return found
 
 
+@pytest.mark.exhaustive
 def test_each_trainable_holds_its_own_share(tiny: Tiny, nodes: set[str]) -> None:
     gpus = {"cf_amc_ssl": 0.5, "robust_simclr": 1}
     resources = {"gpus_per_trial": gpus, "cpus_per_trial": 0.5}

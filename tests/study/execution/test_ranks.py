@@ -93,6 +93,7 @@ def test_a_batch_that_the_processes_cannot_divide_is_refused(tiny: Tiny) -> None
 class TestOnRay:
     pytestmark = RAY
 
+    @pytest.mark.exhaustive
     def test_two_processes_have_the_result_of_one(self, tiny: Tiny) -> None:
         paths = launch(tiny(settings={"optimiser.epochs": 2}, budget={"trials": 1}, resources=TWO), console=quiet())
         folder = paths.trial(0)

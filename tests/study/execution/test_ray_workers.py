@@ -51,7 +51,7 @@ def test_tune_is_left_as_it_was():
     assert tune_controller._ObjectCache is before
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("studies")
 def test_trials_that_end_together_cost_no_worker(
