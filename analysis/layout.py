@@ -201,6 +201,10 @@ OUT_OF_MEMORY = "out_of_memory"
 kept; the attempt may go on. The GPU's figures are null on the CPU."""
 
 
+_SYNC = getattr(os, "fdatasync", os.fsync)
+"""After it the line and the file's length are on the disk; for the time of the change no report need wait."""
+
+
 def append_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -> None:
     """Append one event and flush it to disk; a line torn by an earlier crash is closed first."""
     trial.root.mkdir(parents=True, exist_ok=True)
@@ -211,7 +215,7 @@ def append_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -> N
             line = line if file.read(1) == b"\n" else "\n" + line
         file.write(line.encode())
         file.flush()
-        os.fsync(file.fileno())
+        _SYNC(file.fileno())
 
 
 def read_events(trial: TrialPaths) -> list[dict[str, Any]]:
