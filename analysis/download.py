@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 
 from analysis import schema
 from analysis.layout import StudyPaths, TrialPaths, write_json
-from analysis.pages import run_page
+from analysis.pages import redact, run_page
 from trainables.config import UserError
 
 if TYPE_CHECKING:  # importing mlflow takes seconds, and reading a folder does not need it
@@ -44,7 +43,7 @@ class RunLink(NamedTuple):
 
 def run_link(tracking_uri: str, experiment_id: str, run_id: str) -> RunLink:
     scheme = urlsplit(tracking_uri).scheme
-    pages = schema.UI_ADDRESS if scheme == "sqlite" else _without_secrets(tracking_uri).rstrip("/")
+    pages = schema.UI_ADDRESS if scheme == "sqlite" else redact(tracking_uri)
     browsable = run_id and scheme in ("http", "https", "sqlite")
     return RunLink(run_id, f"{pages}/{run_page(experiment_id, run_id)}" if browsable else "")
 
@@ -96,12 +95,8 @@ def _experiment(client: MlflowClient, tracking_uri: str, name: str) -> Experimen
     experiment = client.get_experiment_by_name(name)
     if experiment is None or experiment.lifecycle_stage != "active":
         known = [other.name for other in client.search_experiments() if other.name != "Default"]
-        raise StudyNotFoundError(name, f"MLflow at {_without_secrets(tracking_uri)}", known)
+        raise StudyNotFoundError(name, f"MLflow at {redact(tracking_uri)}", known)
     return experiment
-
-
-def _without_secrets(tracking_uri: str) -> str:
-    return re.sub("//[^/@]*@", "//", tracking_uri).partition("?")[0]
 
 
 def _runs(client: MlflowClient, experiment: Experiment) -> Iterator[Run]:

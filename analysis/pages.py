@@ -1,9 +1,21 @@
-"""Addresses of MLflow's pages, after a server's own."""
+"""Addresses of MLflow: a store's as it may be shown, and pages' after a server's own."""
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urlsplit, urlunsplit
+
 _TRAINING = "workflowType=machine_learning"
 """Without it MLflow shows what it has for language models."""
+
+
+def redact(uri: str) -> str:
+    """``uri`` without user, password, query and fragment: fit to be printed and stored."""
+    public = re.sub(r"(?<=://).*@", "", uri)  # to the last @: a password may hold / ? # and still work
+    parts = urlsplit(public)
+    if not parts.netloc:
+        return public.partition("?")[0]
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 
 def run_page(experiment_id: str, run_id: str, part: str = "") -> str:

@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 
 import torch
 
-from benchmarks.measuring import about, default_device, settings, synchronise
+from benchmarks.measuring import about, default_device, synchronise
 from trainables import checkpoint as checkpoints
-from trainables.config import TrialConfig, override
+from trainables.config import TrialConfig, assignment, override
 from trainables.data import draw, draw_rows, place
 from trainables.evaluation.auto_attack import run_auto_attack
 from trainables.evaluation.heads import train_head
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--device", default=default_device())
     options = parser.parse_args()
-    chosen, device = settings(options.set), torch.device(options.device)
+    chosen, device = dict(map(assignment, options.set)), torch.device(options.device)
     found = timed(override(recipe(options.recipe), chosen), options.checkpoint, device)
     memory = torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None
     measured = {"recipe": options.recipe, "settings": chosen, **about(device), "peak_memory_gib": memory}

@@ -1,8 +1,7 @@
-"""What benchmarks of the training share: the settings they are called with, the device, and how times are summed up."""
+"""What benchmarks share: the device, and how times are summed up."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import statistics
@@ -31,15 +30,3 @@ def about(device: torch.device) -> dict[str, Any]:
 def spread(values: Iterable[float]) -> dict[str, float]:
     found = list(values)
     return {"median": statistics.median(found), "least": min(found), "most": max(found)}
-
-
-def settings(assignments: Iterable[str]) -> dict[str, Any]:
-    """``--set PATH=VALUE``s, with values as JSON has them or as words."""
-    return {path: value(text) for path, _, text in (each.partition("=") for each in assignments)}
-
-
-def value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

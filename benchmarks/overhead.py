@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import platform as machine
-import statistics
 import sys
 import tempfile
 import threading
@@ -32,6 +31,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from measuring import spread
 from mlflow import MlflowClient
 from mlflow_server import Server
 from optuna.storages import RDBStorage
@@ -354,10 +354,6 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
                 {"ratio": spread(ratios)} if ratios else {}
             )
     return found
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "least": min(values), "most": max(values)}
 
 
 def main() -> None:

@@ -20,11 +20,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.measuring import about, default_device, settings, spread, synchronise
+from benchmarks.measuring import about, default_device, spread, synchronise
 from benchmarks.step import BATCHES, CLASSES, random_images
 from trainables import cost
 from trainables.catalogue import find
-from trainables.config import TrialConfig, override
+from trainables.config import TrialConfig, assignment, override
 from trainables.pretrain import Pretraining
 from trainables.recipes import recipe
 
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=50_000, help="of the training set, for pre-trainings an hour")
     parser.add_argument("--device", default=default_device())
     options = parser.parse_args()
-    chosen = settings(options.set)
+    chosen = dict(map(assignment, options.set))
     config = override(recipe(options.recipe), chosen)
     counts = [int(count) for count in options.processes.split(",")]
     speeds: dict[int, list[float]] = {count: [] for count in counts}

@@ -22,8 +22,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.measuring import about, default_device, settings, spread, synchronise
-from trainables.config import TrialConfig, override
+from benchmarks.measuring import about, default_device, spread, synchronise
+from trainables.config import TrialConfig, assignment, override
 from trainables.recipes import recipe
 
 BEGIN, PROBE, TRIAL = "begin", "probe", "trial"
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--device", default=default_device())
     parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    chosen = settings(options.set)
+    chosen = dict(map(assignment, options.set))
     if options.task:
         config = override(recipe(options.recipe), chosen | {"device": options.device})
         print(json.dumps(TASKS[options.task](config)))

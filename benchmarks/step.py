@@ -25,10 +25,10 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.measuring import about, default_device, settings, spread, synchronise, value
+from benchmarks.measuring import about, default_device, spread, synchronise
 from trainables import adversaries, descent, pretrain
 from trainables.catalogue import find
-from trainables.config import ConfigError, TrialConfig, override
+from trainables.config import ConfigError, TrialConfig, assignment, override
 from trainables.data import ImageSet
 from trainables.losses import Losses
 from trainables.models import Encoder
@@ -183,7 +183,7 @@ def count_flops(training: pretrain.Pretraining) -> int:
 def variations(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Settings of every combination of ``--over``."""
     axes = [text.partition("=")[::2] for text in options.over]
-    values = [[(path, value(each)) for each in texts.split(",")] for path, texts in axes]
+    values = [[assignment(f"{path}={each}") for each in texts.split(",")] for path, texts in axes]
     return [dict(chosen) for chosen in product(*values)]
 
 
@@ -196,7 +196,7 @@ def main() -> None:
     parser.add_argument("--device", default=default_device())
     options = parser.parse_args()
     device = torch.device(options.device)
-    chosen = settings(options.set)
+    chosen = dict(map(assignment, options.set))
     base = override(recipe(options.recipe), chosen)
     rows = []
     for varied in variations(options):

@@ -17,7 +17,7 @@ def hide_secrets() -> None:
     """
     if not _STAT.exists() or not any("://" in argument for argument in sys.orig_argv):
         return
-    from study.tracking.uri import redact
+    from analysis.pages import redact
 
     shown = [redact(argument) if "://" in argument else argument for argument in sys.orig_argv]
     fields = _STAT.read_text().rpartition(")")[2].split()

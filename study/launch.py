@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from analysis.layout import StudyPaths, read_json, study_paths, write_atomically, write_json
+from analysis.pages import redact
 from search_spaces.space import SearchSpace
 from study.config import Budget, StudyConfig
 from study.config.confirmation import Confirmation
@@ -30,7 +31,7 @@ from study.resources.allotment import Allotment
 from study.resources.probe import on_auto, shares
 from study.search import extension, warm_start
 from study.search.searcher import Search
-from study.tracking.tracker import Tracker, check_tracking, redact
+from study.tracking.tracker import Tracker, check_tracking
 from trainables.config import UserError
 
 Run = Callable[[Session], None]

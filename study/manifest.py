@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from analysis.layout import StudyPaths
+from analysis.pages import redact
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.resources.allotment import Allotment
 from study.resources.needs import hardware
-from study.tracking.uri import redact, resolve_uri
+from study.tracking.uri import resolve_uri
 from trainables.metrics import OBJECTIVES
 
 SCHEMA = 1

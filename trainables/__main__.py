@@ -6,9 +6,8 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
-from trainables.config import UserError, override
+from trainables.config import UserError, assignment, override
 from trainables.metrics import EpochReport
 from trainables.pretrain import DivergedError
 from trainables.recipes import RECIPES, recipe
@@ -19,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit code 0, or 2 for a user's mistake and for a configuration that diverges."""
     options = _parser().parse_args(arguments)
     try:
-        config = override(recipe(options.recipe), dict(_assignment(text) for text in options.set))
+        config = override(recipe(options.recipe), dict(map(assignment, options.set)))
         result = run(config, checkpoint=options.checkpoint, report=_print_epoch, progress=_print_stage)
     except (UserError, DivergedError) as error:
         sys.stderr.write(f"{error}\n")
@@ -38,16 +37,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="replace one setting")
     parser.add_argument("--checkpoint", type=Path, help="continue from this file, and keep it up to date")
     return parser
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    path, separator, value = text.partition("=")
-    if not separator:
-        raise UserError(f"--set {text!r} is no assignment; write PATH=VALUE, optimiser.epochs=1 say")
-    try:
-        return path, json.loads(value)
-    except ValueError:
-        return path, value
 
 
 def _print_epoch(report: EpochReport) -> None:

@@ -29,8 +29,9 @@ def ui(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Show MLflow's pages of the studies, for this machine alone; Ctrl-C ends it."""
+    from analysis.pages import redact
     from study import ui as pages
-    from study.tracking.uri import is_server, redact
+    from study.tracking.uri import is_server
 
     uri, servers = _tracking_uri(name), []
     if optuna:

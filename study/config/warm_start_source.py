@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.layout import study_paths
-from study.tracking.uri import TrackingError, redact, resolve_uri
+from analysis.pages import redact
+from study.tracking.uri import TrackingError, resolve_uri
 
 MLFLOW = "mlflow:"
 _FORMS = "give a study's name, the path of its folder, or mlflow:URI#EXPERIMENT"

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from analysis.layout import StudyPaths, read_events, write_json
-from study.tracking.uri import redact
+from analysis.pages import redact
 
 
 class Ledger:

@@ -16,8 +16,9 @@ from filelock import FileLock
 
 from analysis import schema
 from analysis.layout import StudyPaths, default_tracking_uri
+from analysis.pages import redact
 from study.tracking.ledger import Ledger
-from study.tracking.uri import TrackingError, is_server, redact
+from study.tracking.uri import TrackingError, is_server
 from study.tracking.view import Point, RunView, confirmed_study, experiment_tags, read_manifest
 
 if TYPE_CHECKING:

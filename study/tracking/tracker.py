@@ -11,10 +11,11 @@ import threading
 from dataclasses import dataclass
 
 from analysis.layout import StudyPaths
+from analysis.pages import redact
 from study.tracking.ledger import Ledger
 from study.tracking.mirror import Mirror, UndeliveredError
 from study.tracking.store import prepare_client
-from study.tracking.uri import TrackingError, check_reachable, redact, redact_message, resolve_uri, run_url
+from study.tracking.uri import TrackingError, check_reachable, redact_message, resolve_uri, run_url
 from study.tracking.view import read_manifest
 
 __all__ = ["SyncSummary", "Tracker", "TrackingError", "check_tracking", "redact", "run_url", "sync"]

@@ -8,10 +8,11 @@ import ssl
 import urllib.error
 import urllib.request
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit
 
 from analysis.download import run_link
 from analysis.layout import StudyPaths, default_tracking_uri
+from analysis.pages import redact
 from trainables.config import UserError
 
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -101,15 +102,6 @@ def _cause(error: OSError) -> str:
     return str(error.reason if isinstance(error, urllib.error.URLError) else error) or type(error).__name__
 
 
-def redact(uri: str) -> str:
-    """``uri`` without user, password, query and fragment: fit to be printed and stored."""
-    public = re.sub(r"(?<=://).*@", "", uri)  # to the last @: a password may hold / ? # and still work
-    parts = urlsplit(public)
-    if not parts.netloc:
-        return public.partition("?")[0]
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
-
-
 def redact_message(message: str, uri: str) -> str:
     """The first line of ``message`` with every secret of ``uri`` taken out."""
     parts = urlsplit(uri)
@@ -121,4 +113,4 @@ def redact_message(message: str, uri: str) -> str:
 
 def run_url(uri: str, experiment_id: str, run_id: str) -> str:
     """The page of one run: on the server ``uri``, or where ``study ui`` serves a SQLite store; "" for others."""
-    return run_link(redact(uri), experiment_id, run_id).url
+    return run_link(uri, experiment_id, run_id).url

@@ -15,7 +15,7 @@ class ComputeConfig:
     """Of pre-training. Weights, their gradients' sums, losses and optimiser are in float32 in any case."""
 
     precision: Precision = "float32"
-    """``bfloat16``: the network's passes under autocast, several times as fast where the processor has bfloat16."""
+    """``bfloat16``: the network's passes under autocast, faster where the processor has bfloat16."""
     compile: bool = False
     """Pre-training's passes through ``torch.compile``: minutes at the first start, for faster steps. What is made
     is kept (torch's own cache, ``TORCHINDUCTOR_CACHE_DIR``), so that further trials start warm."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import types
 import typing
@@ -44,6 +45,17 @@ def override(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
             node = node[parent]
         node[leaf] = value
     return from_dict(values)
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """``PATH=VALUE`` as ``override`` takes it, the value as JSON has it or a word; ``ConfigError`` if it is none."""
+    path, separator, value = text.partition("=")
+    if not separator:
+        raise ConfigError(f"--set {text!r} is no assignment; write PATH=VALUE, optimiser.epochs=1 say")
+    try:
+        return path, json.loads(value)
+    except ValueError:
+        return path, value
 
 
 def _nearest(path: str, valid: list[str]) -> str:

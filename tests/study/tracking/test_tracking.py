@@ -32,13 +32,14 @@ from analysis.layout import (
     read_events,
     write_json,
 )
+from analysis.pages import redact
 from analysis.runs import read_mlflow, read_study
 from study.tracking import tracker as tracking
 from study.tracking import uri as tracking_uri
 from study.tracking.ledger import Ledger
 from study.tracking.mirror import Mirror, UndeliveredError
 from study.tracking.store import prepare_client
-from study.tracking.tracker import Tracker, TrackingError, check_tracking, redact, run_url, sync
+from study.tracking.tracker import Tracker, TrackingError, check_tracking, run_url, sync
 from study.tracking.uri import redact_message, resolve_uri
 from study.tracking.view import description, trial_view
 
