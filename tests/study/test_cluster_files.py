@@ -91,7 +91,8 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_command(
         commands,
         "study",
-        'until grep -q "^ray start --address" "$LOG"; do sleep 0.02; done\n'
+        # both have read the token, which goes when this ends
+        'until [ "$(grep -c "^token" "$LOG")" -ge 2 ]; do sleep 0.02; done\n'
         '[ -z "${HOLDS:-}" ] || { trap "exit 130" TERM; echo "study holds" >> "$LOG"; while :; do sleep 0.05; done; }\n'
         'exit "${CODE:-0}"',
     )
