@@ -85,14 +85,15 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_command(
         commands,
         "ray",
-        'echo "token $RAY_AUTH_MODE $(stat -c %a "$RAY_AUTH_TOKEN_PATH") $(wc -c < "$RAY_AUTH_TOKEN_PATH")" >> "$LOG"\n'
+        'token="$(stat -c %a "$RAY_AUTH_TOKEN_PATH") $(wc -c < "$RAY_AUTH_TOKEN_PATH")"\n'
+        'echo "token of $1 $2: $RAY_AUTH_MODE $token" >> "$LOG"\n'
         '[ "$1" != start ] || exec sleep 300',
     )
     write_command(
         commands,
         "study",
-        # both have read the token, which goes when this ends
-        'until [ "$(grep -c "^token" "$LOG")" -ge 2 ]; do sleep 0.02; done\n'
+        # the worker has read the token, which goes when this ends
+        'until grep -q "^token of start --address" "$LOG"; do sleep 0.02; done\n'
         '[ -z "${HOLDS:-}" ] || { trap "exit 130" TERM; echo "study holds" >> "$LOG"; while :; do sleep 0.05; done; }\n'
         'exit "${CODE:-0}"',
     )
@@ -130,7 +131,9 @@ def test_the_batch_script_starts_ray_then_the_study(slurm: Path, tmp_path: Path)
         "study launch study.yaml --set name=first --address 10.0.0.5:6379 --tracking-uri http://mlflow.example:5000"
     )
     assert lines.index(head) < lines.index(study)
-    assert {line for line in lines if line.startswith("token")} == {"token token 600 64"}
+    tokens = [line.split(": ")[1] for line in lines if line.startswith("token of")]
+    assert len(tokens) >= 3, "the head, the look at its health, the worker"
+    assert set(tokens) == {"token 600 64"}
     assert not list((tmp_path / "studies").glob(".ray-token*")), "the token goes with the job"
     assert not any("requeue" in line for line in lines)
 
