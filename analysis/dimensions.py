@@ -42,9 +42,19 @@ def stated_range(study: Study, parameter: str) -> dict[str, Any]:
 
 def is_choice(study: Study, dimension: str) -> bool:
     """Whether ``dimension`` is a list of choices wherever the manifest tells its range."""
+    return {found.get("name") for found in _stated_ranges(study, dimension)} == {_CHOICES}
+
+
+def is_log(study: Study, dimension: str) -> bool:
+    """Whether the manifest says that ``dimension``, or a parameter, is drawn evenly over its logarithm."""
+    attributes = [found.get("attributes") for found in _stated_ranges(study, dimension)]
+    return any(isinstance(found, dict) and found.get("log") is True for found in attributes)
+
+
+def _stated_ranges(study: Study, dimension: str) -> list[dict[str, Any]]:
     owners = map(str, study.trials["trainable"].unique())
-    ranges = [stated_range(study, parameter(study, owner, dimension)) for owner in owners]
-    return {found.get("name") for found in ranges if found} == {_CHOICES}
+    ranges = (stated_range(study, parameter(study, owner, dimension)) for owner in owners)
+    return [found for found in ranges if found]
 
 
 def _parameters(study: Study) -> dict[str, Any]:

@@ -56,6 +56,14 @@ def protocol(study: Study) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def budget(limits: object) -> str:
+    """``24 trials, 90 wall minutes`` for a manifest's ``budget``; "" if it sets no limit, or cannot be read."""
+    if not isinstance(limits, dict):
+        return ""
+    numbers = {kind: limit for kind, limit in limits.items() if isinstance(limit, int | float) and limit}
+    return ", ".join(f"{limit:g} {str(kind).replace('_', ' ')}" for kind, limit in numbers.items())
+
+
 def images(study: Study) -> str:
     """``n = 360 images``, or the range where trials were evaluated on different numbers; "" if unknown."""
     return _count(study, "evaluation_images")

@@ -27,7 +27,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Trainables": ", ".join(map(str, _list(manifest.get("trainables")))),
         "Search": ", ".join(part for part in search if part),
         "Confirms": _confirmation(study),
-        "Budget": _budget(manifest.get("budget")),
+        "Budget": labels.budget(manifest.get("budget")),
         "Used": _used(study),
         "Hypervolume": _hypervolume(study),
         "Started": when(manifest.get("created")),
@@ -55,12 +55,6 @@ def _objectives(study: Study, direction: Direction) -> str:
 def _hypervolume(study: Study) -> str:
     volume = study_hypervolume(study)
     return f"{volume:.3f} of 1 (from accuracy 0)" if volume else ""
-
-
-def _budget(budget: object) -> str:
-    if not isinstance(budget, dict):
-        return ""
-    return ", ".join(f"{value:g} {str(name).replace('_', ' ')}" for name, value in budget.items() if _is_number(value))
 
 
 def _used(study: Study) -> str:

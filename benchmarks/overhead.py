@@ -7,18 +7,20 @@ MLflowLoggerCallback. Repeats take turns. Unlike its neighbours this needs the w
 
     python benchmarks/overhead.py --repeats 5 > results/overhead.json
 
-Slots are what a study pays for, so wall time is counted there: how long one stays without a trial or waits for a
-report to return. Runs with few and with many reports a trial tell the two apart: what a further report costs is the
-report's, the rest the trial's. CPU time is of the driver, Ray and the workers together until MLflow has everything,
-without the server's own. The first trials of each run, which start the workers, do not count.
+Slots are what a study pays for, so wall time is counted there: how long one waits for its reports to return, which is
+timed where they are made, and how long it stays without a trial or in the rest of one. CPU time is of the driver, Ray
+and the workers together until MLflow has everything, without the server's own. The first trials of each run, which
+start the workers, do not count.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform as machine
+import subprocess
 import sys
 import tempfile
 import threading
@@ -48,8 +50,8 @@ from study.samplers.by_name import make_sampler
 from trainables import trial as trials
 from trainables.metrics import Accuracy, AttackResult, Cost, EpochReport, HeadResult, TrialResult
 
-REPORTS = (1, 40)
-"""A trial's, in the two runs that are compared: with one, next to nothing is left to take off for the report."""
+REPORTS = 20
+"""A trial's."""
 SLEEP_S = 0.05
 """What stands for an epoch: short, but not so that two trials do nothing but wait for the driver's only thread."""
 CONCURRENT = 2
@@ -85,7 +87,7 @@ def epoch_report(epoch: int, quality: float) -> EpochReport:
         loss_clean=quality,
         loss_fgsm=2 * quality,
         loss_pgd=3 * quality,
-        epochs=max(REPORTS),
+        epochs=REPORTS,
         probe_accuracy=0.5,
         probe_pgd_accuracy=0.25,
         forward_equivalents=1000 * epoch,
@@ -116,29 +118,40 @@ def final_result(quality: float) -> TrialResult:
         classes=("0", "1"),
         image_size=8,
         device="CPU",
-        epochs=max(REPORTS),
+        epochs=REPORTS,
     )
 
 
-def idle_trial(quality: float, report: Callable[[EpochReport], None], marks: Path, reports: int) -> TrialResult:
-    """Sleep and report, and leave in ``marks`` when it ended and how long it slept."""
-    slept = 0.0
-    for epoch in range(1, reports + 1):
-        before = time.monotonic()
+def idle_trial(quality: float, report: Callable[[EpochReport], None], marks: Path) -> TrialResult:
+    """Sleep and report, and leave in ``marks`` when it ended, how long it slept and how long its reports took."""
+    await_workers(marks.with_name("workers"))
+    times = [time.monotonic()]
+    for epoch in range(1, REPORTS + 1):
         time.sleep(SLEEP_S)
-        slept += time.monotonic() - before
+        times.append(time.monotonic())
         report(epoch_report(epoch, quality))
+        times.append(time.monotonic())
+    spans = [after - before for before, after in itertools.pairwise(times)]
+    mark = {"ended": time.time(), "slept": sum(spans[::2]), "reported": sum(spans[1::2])}
     with open(marks, "a") as file:
-        file.write(json.dumps({"ended": time.time(), "slept": slept}) + "\n")
+        file.write(json.dumps(mark) + "\n")
     return final_result(quality)
 
 
-def run_platform(folder: Path, marks: Path, uri: str, count: int, reports: int) -> None:
+def await_workers(folder: Path) -> None:
+    """Until every slot has its worker: to start one takes longer than many of these trials."""
+    folder.mkdir(exist_ok=True)
+    (folder / str(os.getpid())).touch()
+    while sum(1 for _ in folder.iterdir()) < CONCURRENT:
+        time.sleep(0.05)
+
+
+def run_platform(folder: Path, marks: Path, uri: str, count: int) -> None:
     """``study launch``, its trials' training and its report left out."""
 
     def idle(config: dict[str, Any]) -> dict[str, Any]:
         def run(settings: Any, *, report: Callable[[EpochReport], None], **_: Any) -> TrialResult:
-            return idle_trial(min(1.0, settings.optimiser.learning_rate), report, marks, reports)
+            return idle_trial(min(1.0, settings.optimiser.learning_rate), report, marks)
 
         trials.run = run
         return run_on_ray(config)
@@ -147,7 +160,7 @@ def run_platform(folder: Path, marks: Path, uri: str, count: int, reports: int) 
         {
             "name": "overhead",
             "trainables": ["cf_amc_ssl"],
-            "settings": SETTINGS | {"optimiser.epochs": reports},
+            "settings": SETTINGS | {"optimiser.epochs": REPORTS},
             "space": {"unlisted": "fixed", **SPACE},
             "budget": {"trials": count},
             "resources": {"max_concurrent": CONCURRENT, "gpus_per_trial": 0},
@@ -159,13 +172,13 @@ def run_platform(folder: Path, marks: Path, uri: str, count: int, reports: int) 
     launching.launch(config, console=Console(file=StringIO()))
 
 
-def run_stock(folder: Path, marks: Path, uri: str, count: int, reports: int) -> None:
+def run_stock(folder: Path, marks: Path, uri: str, count: int) -> None:
     """Tune as its documentation puts the three together."""
 
     def idle(config: dict[str, Any]) -> None:
         quality = config["learning_rate"]
         objectives = {"clean_accuracy": quality, "pgd_accuracy": quality / 3}  # Tune wants them in every report
-        result = idle_trial(quality, lambda report: tune.report(report.metrics() | objectives), marks, reports)
+        result = idle_trial(quality, lambda report: tune.report(report.metrics() | objectives), marks)
         tune.report(result.metrics())
 
     space = {
@@ -198,7 +211,7 @@ def run_stock(folder: Path, marks: Path, uri: str, count: int, reports: int) -> 
     ).fit()
 
 
-PLATFORMS: dict[str, Callable[[Path, Path, str, int, int], None]] = {"platform": run_platform, "stock": run_stock}
+PLATFORMS: dict[str, Callable[[Path, Path, str, int], None]] = {"platform": run_platform, "stock": run_stock}
 
 
 class Usage:
@@ -289,24 +302,24 @@ def server(folder: Path) -> Iterator[Store]:
 STORES = {"sqlite": sqlite_file, "server": server}
 
 
-def measure(name: str, store_name: str, count: int, reports: int) -> dict[str, float]:
+def measure(name: str, store_name: str, count: int) -> dict[str, float]:
     """One run of ``count`` trials; seconds, of slots, CPU and wall."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         os.chdir(folder)
         marks = folder / "marks.jsonl"
         with STORES[store_name](folder) as store:
+            os.sync()  # what the run before has left to be written would be waited for here
             meter = Meter(marks, store.pid)
             meter.start()
             load_before = os.getloadavg()[0]
-            PLATFORMS[name](folder, marks, store.uri, count, reports)
+            PLATFORMS[name](folder, marks, store.uri, count)
             returned = time.time()
             cpu, serving = meter.stop()
-            check_stored(store.uri, count, reports)
+            check_stored(store.uri, count)
         os.chdir("/")
         ended = read_marks(marks)
-        return {
-            "slot_s": slot_seconds(ended),
+        return slot_seconds(ended) | {
             "cpu_s": cpu / (count - WARM),
             "server_cpu_s": serving / (count - WARM),
             "drain_s": returned - ended[-1]["ended"],
@@ -314,23 +327,18 @@ def measure(name: str, store_name: str, count: int, reports: int) -> dict[str, f
         }
 
 
-def slot_seconds(marks: list[dict[str, float]]) -> float:
-    """How long slots did not train, for each of the trials after the first ``WARM``."""
+def slot_seconds(marks: list[dict[str, float]]) -> dict[str, float]:
+    """How long slots did not train: for each report, and for each trial without them; after ``WARM`` trials."""
     counted = marks[WARM:]
     slots = CONCURRENT * (marks[-1]["ended"] - marks[WARM - 1]["ended"])
-    return (slots - sum(mark["slept"] for mark in counted)) / len(counted)
+    slept, reported = (sum(mark[name] for mark in counted) for name in ("slept", "reported"))
+    return {
+        "trial_slot_s": (slots - slept - reported) / len(counted),
+        "report_slot_s": reported / len(counted) / REPORTS,
+    }
 
 
-def costs(few: dict[str, float], many: dict[str, float]) -> dict[str, float]:
-    """What a trial and what a report costs, from a run with few and one with many reports a trial."""
-    found = {}
-    for name in ("slot_s", "cpu_s", "server_cpu_s"):
-        report = (many[name] - few[name]) / (REPORTS[1] - REPORTS[0])
-        found |= {f"trial_{name}": few[name] - REPORTS[0] * report, f"report_{name}": report}
-    return found | {name: (few[name] + many[name]) / 2 for name in ("drain_s", "load")}
-
-
-def check_stored(uri: str, count: int, reports: int) -> None:
+def check_stored(uri: str, count: int) -> None:
     """MLflow has every number of every trial."""
     client = MlflowClient(uri, uri)
     experiment = client.get_experiment_by_name("overhead")
@@ -338,7 +346,7 @@ def check_stored(uri: str, count: int, reports: int) -> None:
     assert len(runs) == count, f"{len(runs)} of {count} runs"
     for run in runs:
         steps = {metric.step for metric in client.get_metric_history(run.info.run_id, "train/loss")}
-        assert len(steps) >= reports, f"{len(steps)} of {reports} reports"
+        assert len(steps) >= REPORTS, f"{len(steps)} of {REPORTS} reports"
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -356,20 +364,32 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def one(name: str, store: str, count: int) -> dict[str, float]:
+    """One run in a process and a Ray of its own: after a run of the other its reports took a third longer."""
+    command = [sys.executable, __file__, "--one", name, store, "--trials", str(count)]
+    printed = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout  # noqa: S603
+    figures: dict[str, float] = json.loads(printed)
+    return figures
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--stores", nargs="+", choices=STORES, default=list(STORES))
+    parser.add_argument("--one", nargs=2, metavar=("PLATFORM", "STORE"), help="this run alone")
     options = parser.parse_args()
+    if options.one:
+        with redirect_stdout(sys.stderr), ray_cluster.cluster(None):  # stock Tune prints to stdout
+            figures = measure(*options.one, options.trials)
+        print(json.dumps(figures))
+        return
     runs: list[dict[str, Any]] = []
-    with redirect_stdout(sys.stderr), ray_cluster.cluster(None):  # stock Tune prints to stdout, which is the result's
-        for repeat in range(options.repeats):
-            for store in options.stores:
-                for name in PLATFORMS if repeat % 2 else reversed(PLATFORMS):
-                    few, many = (measure(name, store, options.trials, reports) for reports in REPORTS)
-                    runs.append({"platform": name, "store": store, "figures": costs(few, many)})
-                    print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
+    for repeat in range(options.repeats):
+        for store in options.stores:
+            for name in PLATFORMS if repeat % 2 else reversed(PLATFORMS):
+                runs.append({"platform": name, "store": store, "figures": one(name, store, options.trials)})
+                print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
     settings = {name: getattr(options, name) for name in ("trials", "repeats")}
     settings |= {"reports": REPORTS, "concurrent": CONCURRENT, "sleep_s": SLEEP_S, "cores": os.cpu_count()}
     versions = {name: version(name) for name in ("ray", "optuna", "mlflow")} | {"python": machine.python_version()}

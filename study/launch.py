@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from analysis import labels
 from analysis.layout import StudyPaths, read_json, study_paths, write_atomically, write_json
 from analysis.pages import redact
 from search_spaces.space import SearchSpace
@@ -124,6 +125,8 @@ def resume(
             _check_total(paths, trials)
         stored = StudyConfig.load(paths.study_file, elsewhere)
         config = _with_budget(stored, {key: value for key, value in asked.items() if value})
+        if config.budget != stored.budget:
+            console.print(f"budget: {_words(config.budget)}, before: {_words(stored.budget)}", highlight=False)
         config = config.model_copy(update={"confirms": confirms or config.confirms})
         _go_on(paths, config, backend, address, curves, console, restarted=restarted)
     return paths
@@ -319,6 +322,10 @@ def _write_study_file(paths: StudyPaths, config: StudyConfig) -> None:
 def _with_budget(config: StudyConfig, replaced: Mapping[str, float]) -> StudyConfig:
     budget = Budget(**{**config.budget.model_dump(), **replaced})
     return config.model_copy(update={"budget": budget})
+
+
+def _words(budget: Budget) -> str:
+    return labels.budget(budget.model_dump())
 
 
 def _record(paths: StudyPaths, config: StudyConfig, allotment: Allotment) -> None:

@@ -39,13 +39,16 @@ class Coordinate(NamedTuple):
         return {"tickmode": "array", "tickvals": self.ticks.values, "ticktext": texts}
 
 
-def setting(name: str, values: pd.Series[Any], *, choices: bool = False) -> Coordinate:
-    """Numbers to scale, radii in pixel levels; names, and numbers that are ``choices``, evenly spaced in order."""
+def setting(name: str, values: pd.Series[Any], *, choices: bool = False, log: bool = False) -> Coordinate:
+    """Numbers to scale, radii in pixel levels; names, and numbers that are ``choices``, evenly spaced in order.
+
+    ``log``: they are searched by their logarithms, and so shown.
+    """
     if choices or not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
         return _spaced(name, values)
     if labels.is_length(name):
-        return scaled(f"{name} (/255)", values * 255)
-    return scaled(name, values)
+        return scaled(f"{name} (/255)", values * 255, log=log)
+    return scaled(name, values, log=log)
 
 
 def metric(study: Study, name: str, values: pd.Series[float]) -> Coordinate:
@@ -56,17 +59,26 @@ def metric(study: Study, name: str, values: pd.Series[float]) -> Coordinate:
     return scaled(title, values)
 
 
-def scaled(title: str, values: pd.Series[float]) -> Coordinate:
-    """Logarithms where the values span more than a decade."""
+def scaled(title: str, values: pd.Series[float], *, log: bool = False) -> Coordinate:
+    """Logarithms where that is asked for and can be, or the values span more than a decade."""
     distinct = sorted(values.unique())
-    log = spans_a_decade(distinct)
+    log = (log and distinct[0] > 0) or spans_a_decade(distinct)
     places = values.map(math.log10) if log else values
     marks = sorted(places.unique())
     if _recur(distinct, len(values)) and _apart(marks):
         ticks = Ticks(marks, [labels.cost(value) for value in distinct])
     else:
-        ticks = log_ticks(distinct) if log else even_ticks(distinct)
+        ticks = _log_ticks(distinct) if log else even_ticks(distinct)
     return Coordinate(title, places.astype(float).tolist(), ticks)
+
+
+def _log_ticks(values: list[float]) -> Ticks:
+    """Round numbers of each power of ten, or of an even scale where the values lie between two of those."""
+    ticks = log_ticks(values)
+    if len(ticks.values) > 1:
+        return ticks
+    even = even_ticks(values)
+    return Ticks([math.log10(value) for value in even.values], even.texts)
 
 
 def _spaced(name: str, values: pd.Series[Any]) -> Coordinate:

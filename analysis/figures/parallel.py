@@ -10,6 +10,7 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from analysis import labels
+from analysis.dimensions import is_log
 from analysis.figures.coordinates import Coordinate, metric, setting
 from analysis.figures.style import SCALE, style
 from analysis.runs import PARAM, Study
@@ -53,7 +54,7 @@ def _panel(study: Study, title: str, trials: pd.DataFrame) -> Panel:
     varied = [
         name for name in study.params if trials[PARAM + name].notna().all() and trials[PARAM + name].nunique() > 1
     ]
-    coordinates = [setting(name, trials[PARAM + name]) for name in varied]
+    coordinates = [setting(name, trials[PARAM + name], log=is_log(study, name)) for name in varied]
     coordinates += [metric(study, name, trials[name]) for name in study.objectives]
     colour = _colour(study)
     numbers = trials["number"].map(labels.trial_number).tolist()

@@ -202,10 +202,10 @@ def _draw(plot: ParetoPlot, height: int) -> go.Figure:
         figure.update_layout({f"{name}axis": {"title": broken(axis_of.label, _TITLE), **scale}})
     legend = {"orientation": "h", "x": 0, "y": -70 / (height - 170), "yanchor": "top", "tracegroupgap": 0}
     margin = {"l": 70, "r": 20, "t": 60, "b": 110}
-    return style(with_views(figure, _views(plot)), height, legend=legend, margin=margin)
+    return style(with_views(figure, _views(plot, colours)), height, legend=legend, margin=margin)
 
 
-def _views(plot: ParetoPlot) -> list[tuple[str, dict[str, Any]]]:
+def _views(plot: ParetoPlot, colours: NDArray[np.float64]) -> list[tuple[str, dict[str, Any]]]:
     """First without the trials that are far worse than the others, for they press the frontier into a corner."""
     axes = (plot.x, plot.y)
     values = plot.points[["x", "y"]].to_numpy(dtype=float)
@@ -216,7 +216,17 @@ def _views(plot: ParetoPlot) -> list[tuple[str, dict[str, Any]]]:
     if not far.any():
         return [EVERYTHING]
     text = "without 1 outlier" if far.sum() == 1 else f"without {far.sum()} outliers"
-    return [(text, ranges(np.concatenate([values[~far], *_ends(plot.points)]), logs)), EVERYTHING]
+    near = ranges(np.concatenate([values[~far], *_ends(plot.points)]), logs) | _coloured(colours[~far])
+    everything, layout = EVERYTHING
+    return [(text, near), (everything, layout | _coloured(colours))]
+
+
+def _coloured(colours: NDArray[np.float64]) -> dict[str, Any]:
+    """The colours' range, as a change of a layout; nothing to change where no two are known."""
+    known = colours[np.isfinite(colours)]
+    if len(np.unique(known)) < 2:
+        return {}
+    return {"coloraxis.cmin": float(known.min()), "coloraxis.cmax": float(known.max())}
 
 
 def _ends(points: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -13,7 +13,7 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis import labels
-from analysis.dimensions import dimensions, is_choice
+from analysis.dimensions import dimensions, is_choice, is_log
 from analysis.figures.coordinates import Coordinate, metric, setting
 from analysis.figures.marks import colours, explain, marks
 from analysis.figures.style import INK, broken, inked, style
@@ -65,7 +65,7 @@ def searched(study: Study) -> list[Axis]:
     for name in map(str, values):
         known = values[name].dropna().infer_objects()
         if known.nunique() > 1:
-            coordinate = setting(name, known, choices=is_choice(study, name))
+            coordinate = setting(name, known, choices=is_choice(study, name), log=is_log(study, name))
             found.append(_axis(name, name, coordinate, known.map(lambda one, name=name: labels.param(name, one))))
     return found
 

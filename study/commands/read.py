@@ -9,7 +9,7 @@ import typer
 
 from study.commands.app import app
 from study.commands.options import Name, Studies
-from study.commands.show import all_studies, counts, paths_of, print_headline, print_rich, read, standing
+from study.commands.show import all_studies, counts, driven, paths_of, print_headline, print_rich, read, standing
 from trainables.config import UserError
 
 
@@ -34,6 +34,7 @@ def status(
     if (shares := shares_table(study)) is not None:
         print_rich(shares.rich())
     typer.echo(counts(study))
+    typer.echo(driven(study))
 
 
 @app.command(epilog="Example: study front demo --csv > front.csv")

@@ -123,7 +123,7 @@ def resume(
 @app.command(epilog="Example: study confirm demo --seeds 3 --limit 3 --dry-run")
 def confirm(
     name: Name,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each configuration; more extend what is there.")] = 2,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each configuration; more extend what is there.")] = 3,
     attack: Annotated[Literal["autoattack", "pgd"], typer.Option(help="The strongest attack on the test images.")] = (
         "autoattack"
     ),

@@ -53,6 +53,17 @@ def counts(study: Study) -> str:
     return ", ".join(f"{count} {status}" for status, count in found.items()) or "no trials yet"
 
 
+def driven(study: Study) -> str:
+    """What the study may spend, and whether anybody spends it."""
+    from analysis.labels import budget
+    from study.files.lock import is_running
+
+    running = is_running(paths_of(study.name))
+    return (
+        f"Budget: {budget(study.manifest.get('budget')) or 'unknown'}; {'running' if running else 'no driver runs it'}"
+    )
+
+
 def print_outcome(paths: StudyPaths) -> None:
     print_front(paths)
     typer.echo(f"Report: {paths.report}")

@@ -27,7 +27,7 @@ class Request:
     """Which of a study's configurations to confirm, and how. Raises ``ConfirmError``."""
 
     study: str
-    seeds: int = 2
+    seeds: int = 3
     """How many."""
     attack: Attack = "autoattack"
     trials: tuple[int, ...] = ()

@@ -73,8 +73,7 @@ class Mirror:
         manifest = read_manifest(self._paths)
         parent = study_view(self._paths, manifest, [], live=True)
         store.ensure_study(parent)
-        study = read_study(self._paths) if numbers is None else None
-        best = on_frontier(study) if study is not None else None
+        study, best, unread = self._read() if numbers is None else (None, None, None)
         chosen = [trial.number for trial in self._paths.each_trial()] if numbers is None else numbers
         done = _Done()
         for number in sorted(chosen, key=lambda number: (number in self._troubled, number)):
@@ -90,9 +89,19 @@ class Mirror:
                 store.ensure_study(parent)
         if study is not None:
             self._deliver_study(store, study, done.spans, live)
+        if unread is not None:
+            raise unread
         if done.failed:
             raise UndeliveredError(done.failed)
         return done.events
+
+    def _read(self) -> tuple[Study | None, Set[int] | None, Exception | None]:
+        """The study and its frontier, or why they cannot be known: its trials arrive all the same."""
+        try:
+            study = read_study(self._paths)
+            return study, on_frontier(study), None
+        except Exception as error:
+            return None, None, error
 
     def _deliver_trial(
         self,

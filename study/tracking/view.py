@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis import layout, schema
+from analysis import labels, layout, schema
 from analysis.layout import StudyPaths, TrialPaths
 from analysis.pages import run_page, trials_page
 from analysis.schema import MLFLOW_STATUS, TrialStatus
@@ -132,11 +132,10 @@ def description(name: str, manifest: Mapping[str, Any], link: str = "", confirme
     ``confirmed_id``: of the experiment that a confirmation confirms, where the store has it.
     """
     objectives = ", ".join(f"{item['direction']} `{item['metric']}`" for item in manifest.get("objectives", []))
-    budget = ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in manifest.get("budget", {}).items() if value)
     facts = {
         "Trainables": ", ".join(manifest.get("trainables", [])),
         "Objectives": objectives,
-        "Budget": budget,
+        "Budget": labels.budget(manifest.get("budget")),
         "Confirms": _confirmed(manifest, confirmed_id),
         "Search": f"{manifest['sampler']}, seed {manifest.get('seed')}" if "sampler" in manifest else "",
         "Data": str(manifest.get("data", "")),

@@ -244,6 +244,18 @@ def test_what_is_far_worse_than_the_others_is_out_of_the_first_view_alone(new_st
     assert sum(len(trace.ids) for trace in figure.data if trace.ids is not None) == 10
 
 
+def test_colours_span_what_a_view_shows(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(8):
+        study.finished(number, 0.9 - 0.01 * number, 0.3 + 0.01 * number, forward_equivalents=100.0 + number)
+    study.finished(8, 0.1, 0.0, forward_equivalents=300.0)
+    figure = pareto_figure(read_study(study.paths))
+    near, everything = (button.args[0] for button in figure.layout.updatemenus[0].buttons)
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (100, 107)
+    assert (near["coloraxis.cmin"], near["coloraxis.cmax"]) == (100, 107)
+    assert (everything["coloraxis.cmin"], everything["coloraxis.cmax"]) == (100, 300)
+
+
 def test_attacks_share_their_scale_and_costs_are_coloured_by_the_other_accuracy(new_study: NewStudy) -> None:
     study = new_study()
     for number in range(3):
@@ -345,3 +357,16 @@ def test_values_drawn_from_a_range_get_even_ticks_and_choices_their_own() -> Non
     assert not set(drawn.ticks.values) & {5.97, 7.35, 9.02, 10.2, 14.2, 23.2}
     assert scaled("m", pd.Series([1.0, 2.0, 3.0, 5.0, 7.0])).ticks.values == [1, 2, 3, 5, 7]
     assert scaled("tau", pd.Series([0.07, 0.1, 0.2, 0.5] * 2)).ticks.texts == ["0.07", "0.1", "0.2", "0.5"]
+
+
+def test_what_is_searched_by_its_logarithm_is_so_shown_over_less_than_a_decade() -> None:
+    values = pd.Series([0.13, 0.17, 0.23, 0.47, 0.83])
+    drawn = scaled("rate", values, log=True)
+    assert drawn.values == pytest.approx(np.log10(values))
+    assert drawn.ticks.texts == ["0.2", "0.5"]
+    narrow = scaled("rate", values.iloc[:3], log=True).ticks
+    assert [10**place for place in narrow.values] == pytest.approx([float(text) for text in narrow.texts])
+    assert len(narrow.values) > 2
+    assert scaled("rate", values - 0.5, log=True).values == pytest.approx(values - 0.5), (
+        "no logarithm of what is below 0"
+    )

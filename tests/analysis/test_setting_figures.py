@@ -25,12 +25,16 @@ from analysis.schema import TrialStatus
 NewStudy = Callable[..., Any]
 OTHER = "pgd_emp_ssl"
 CHOICES = {"name": "CategoricalDistribution", "attributes": {"choices": [64, 128, 512]}}
+EVEN_IN_LOG = {"name": "IntDistribution", "attributes": {"low": 1, "high": 9, "log": True}}
 
 
 @pytest.fixture
 def study(new_study: NewStudy) -> Any:
     """Two trainables, a learning rate over two decades, a listed batch size; a costly, a failed, a running trial."""
-    study = new_study(space={"parameters": {"batch_size": CHOICES}}, constraints={"gpu_minutes": 60})
+    study = new_study(
+        space={"parameters": {"batch_size": CHOICES, f"{OTHER}.pgd_steps": EVEN_IN_LOG}},
+        constraints={"gpu_minutes": 60},
+    )
     rows = [(0.003, 512, 8), (0.03, 64, 4), (0.3, 128, 12)]
     for number, (rate, batch, level) in enumerate(rows):
         params = {"learning_rate": rate, "batch_size": batch, "epsilon": level / 255, "m": 3 + number}
@@ -112,6 +116,12 @@ def test_choices_are_categories_in_order_and_radii_pixel_levels(study: Any) -> N
     assert found["epsilon"].title == "epsilon (/255)"
     assert found["epsilon"].values == pytest.approx([8, 4, 12])
     assert found["m"].ticks.texts == ["3", "4", "5"]
+
+
+def test_a_range_in_logarithms_is_drawn_so(study: Any) -> None:
+    found = {one.x.name: one.x.coordinate for one in slices.compute(read_study(study.paths))}
+    assert found["pgd_steps"].values == pytest.approx(np.log10([5, 7]))
+    assert found["m"].values == [3, 4, 5]
 
 
 def test_words_are_categories_too() -> None:

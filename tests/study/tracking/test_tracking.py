@@ -452,6 +452,22 @@ def test_one_broken_trial_delays_no_other(paths: StudyPaths) -> None:
     assert [runs(paths)[f"{paths.name}/000{n}"].info.status for n in range(3)] == ["RUNNING", "FINISHED", "FINISHED"]
 
 
+def test_trials_arrive_where_their_frontier_cannot_be_known(paths: StudyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_study: object) -> set[int]:
+        raise ZeroDivisionError("of the analysis")
+
+    whole_trial(paths, 0)
+    mirror = Mirror(paths, default_tracking_uri(paths.root.parent), Ledger(paths))
+    with monkeypatch.context() as patch:
+        patch.setattr("study.tracking.mirror.on_frontier", broken)
+        with pytest.raises(ZeroDivisionError, match="of the analysis"):
+            mirror.deliver(None, live=False)
+    assert runs(paths)[f"{paths.name}/0000"].info.status == "FINISHED"
+    mirror.deliver(None, live=False)
+    assert runs(paths)[""].info.status == "FINISHED"
+    assert runs(paths)[f"{paths.name}/0000"].data.tags[schema.FRONTIER] == "yes"
+
+
 def test_sync_brings_what_can_be_brought_and_names_the_rest(paths: StudyPaths) -> None:
     for number in range(3):
         whole_trial(paths, number)
