@@ -60,8 +60,8 @@ def budget(limits: object) -> str:
     """``24 trials, 90 wall minutes`` for a manifest's ``budget``; "" if it sets no limit, or cannot be read."""
     if not isinstance(limits, dict):
         return ""
-    numbers = {kind: limit for kind, limit in limits.items() if isinstance(limit, int | float) and limit}
-    return ", ".join(f"{limit:g} {str(kind).replace('_', ' ')}" for kind, limit in numbers.items())
+    numbers = [(kind, limit) for kind, limit in limits.items() if type(limit) in (int, float) and limit]
+    return ", ".join(f"{limit:g} {str(kind).replace('_', ' ')}" for kind, limit in numbers)
 
 
 def images(study: Study) -> str:

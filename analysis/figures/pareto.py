@@ -260,7 +260,7 @@ def _draw_references(figure: go.Figure, references: References) -> None:
 
 def _draw_step(figure: go.Figure, plot: ParetoPlot) -> None:
     """The edge of what is attained: between neighbours the worse of both values holds."""
-    corners = plot.edge.sort_values("x")
+    corners = plot.edge.drop_duplicates().sort_values("x")
     figure.add_scatter(
         name="Pareto frontier",
         showlegend=len(corners) > 1,  # of one point there is no line

@@ -58,10 +58,8 @@ def driven(study: Study) -> str:
     from analysis.labels import budget
     from study.files.lock import is_running
 
-    running = is_running(paths_of(study.name))
-    return (
-        f"Budget: {budget(study.manifest.get('budget')) or 'unknown'}; {'running' if running else 'no driver runs it'}"
-    )
+    limits = budget(study.manifest.get("budget")) or "unknown"
+    return f"Budget: {limits}; {'running' if is_running(paths_of(study.name)) else 'no driver runs it'}"
 
 
 def print_outcome(paths: StudyPaths) -> None:

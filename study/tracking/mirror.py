@@ -88,7 +88,7 @@ class Mirror:
                 store = self._store = self._open()  # what MLflow holds of that trial is uncertain now
                 store.ensure_study(parent)
         if study is not None:
-            self._deliver_study(store, study, done.spans, live)
+            self._deliver_study(store, study, manifest, done.spans, live)
         if unread is not None:
             raise unread
         if done.failed:
@@ -122,8 +122,10 @@ class Mirror:
         done.events += store.deliver_trial(number, view, upload=upload)
         done.arrived += 1
 
-    def _deliver_study(self, store: Store, study: Study, spans: Iterable[Span], live: bool) -> None:
+    def _deliver_study(
+        self, store: Store, study: Study, manifest: Mapping[str, Any], spans: Iterable[Span], live: bool
+    ) -> None:
         place = Place(self._ledger.experiment_id or "", self._ledger.parent or "", self._ledger.runs)
         said = note(study, place, report=self._paths.report.exists())
         found = Found(note=said, frontier=headline_table(study).csv())
-        store.deliver_study(study_view(self._paths, read_manifest(self._paths), spans, live=live, found=found))
+        store.deliver_study(study_view(self._paths, manifest, spans, live=live, found=found))

@@ -18,7 +18,7 @@ from study.tracking.store import prepare_client
 from study.tracking.uri import TrackingError, check_reachable, redact_message, resolve_uri, run_url
 from study.tracking.view import read_manifest
 
-__all__ = ["SyncSummary", "Tracker", "TrackingError", "check_tracking", "redact", "run_url", "sync"]
+__all__ = ["SyncSummary", "Tracker", "TrackingError", "check_tracking", "run_url", "sync"]
 
 EVERY_S = 1.0
 """MLflow hears of changes at most so often: to tell it costs more than most of them do."""

@@ -352,6 +352,16 @@ def test_of_one_point_no_line_is_announced(new_study: NewStudy) -> None:
     assert line.showlegend is False
 
 
+def test_trials_that_are_equal_make_no_line(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(2):
+        study.finished(number, 0.9, 0.5)
+    figure = pareto_figure(read_study(study.paths))
+    assert figure is not None
+    (line,) = [trace for trace in figure.data if trace.name == "Pareto frontier"]
+    assert line.showlegend is False
+
+
 def test_values_drawn_from_a_range_get_even_ticks_and_choices_their_own() -> None:
     drawn = scaled("epsilon", pd.Series([5.97, 7.35, 9.02, 10.2, 14.2, 23.2]))
     assert not set(drawn.ticks.values) & {5.97, 7.35, 9.02, 10.2, 14.2, 23.2}
