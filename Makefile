@@ -33,9 +33,10 @@ lock: .venv/bin/uv  ## Resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--group dev pyproject.toml -o requirements.lock --upgrade
 
-# Hash mode refuses editable installs: the lock first, then the project alone.
+# Hash mode refuses editable installs: the lock first, then the project alone. Compiled once here, not in each process
+# of each trial where nothing may be written beside the sources: importing all of it then takes twice as long.
 $(READY): requirements.lock pyproject.toml .venv/bin/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
