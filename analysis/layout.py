@@ -37,6 +37,8 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -207,15 +209,27 @@ _SYNC = getattr(os, "fdatasync", os.fsync)
 
 def append_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -> None:
     """Append one event and flush it to disk; a line torn by an earlier crash is closed first."""
+    with appending_event(trial, kind, attempt, **values):
+        pass
+
+
+@contextmanager
+def appending_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -> Iterator[None]:
+    """``append_event``, whose line others can read in the block and which is flushed to disk by its end.
+
+    For a block that waits for somebody else: the disk takes as long as a message to the driver and its answer.
+    """
     trial.root.mkdir(parents=True, exist_ok=True)
     line = json.dumps(finite({"kind": kind, "time": time.time(), "attempt": attempt, **values})) + "\n"
-    with open(trial.events, "ab+") as file:
+    with open(trial.events, "ab+") as file, ThreadPoolExecutor(1) as beside:
         if file.tell() > 0:
             file.seek(-1, os.SEEK_END)
             line = line if file.read(1) == b"\n" else "\n" + line
         file.write(line.encode())
         file.flush()
-        _SYNC(file.fileno())
+        flushed = beside.submit(_SYNC, file.fileno())
+        yield
+        flushed.result()
 
 
 def read_events(trial: TrialPaths) -> list[dict[str, Any]]:

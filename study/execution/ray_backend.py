@@ -14,7 +14,7 @@ import traceback
 from concurrent.futures import Future, wait
 from typing import Any
 
-from ray import tune
+from ray import get_runtime_context, tune
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
@@ -146,6 +146,7 @@ class _Searcher(_Unpickled, Searcher):
             "processes": share.processes,
             "recompute": "recompute" in self._session.config.resources.on_out_of_memory,
             "storage": self._session.config.storage,
+            "driver_node": get_runtime_context().get_node_id(),
             "silence_s": 60 * self._session.config.resources.silence_minutes,
         }
 

@@ -13,7 +13,7 @@ import os
 import socket
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,6 +28,7 @@ from analysis.layout import (
     StudyPaths,
     TrialPaths,
     append_event,
+    appending_event,
     ending,
     read_events,
     write_atomically,
@@ -101,6 +102,8 @@ class Terms:
     """After so long without progress this *process* ends; ``None``: never."""
     node: str | None = None
     """Ray's name of this machine."""
+    beside_driver: bool = True
+    """The driver is on this machine, too: it reads what is written before that is on the disk."""
     gpus: tuple[str, ...] = ()
     """Ids of the GPUs there that the trial holds or shares."""
     storage: str | None = None
@@ -117,7 +120,8 @@ def run_assignment(
 ) -> Ended:
     """Run trial ``number`` of the study in folder ``root`` to its end, from its last checkpoint if it has one.
 
-    ``on_report`` hears of each epoch after it is on disk. ``train`` stands in for ``trainables.trial.run``.
+    ``on_report`` hears of each epoch that it can read; the trial goes on when the epoch is on disk.
+    ``train`` stands in for ``trainables.trial.run``.
     Raises what is no fault of the trial: ``MACHINE_FAULTS`` and interruptions.
     """
     paths, terms = StudyPaths(root).trial(number), terms or Terms()
@@ -168,6 +172,7 @@ def run_on_ray(config: dict[str, Any]) -> dict[str, Any]:
         recompute=config["recompute"],
         silence_s=config["silence_s"],
         node=context.get_node_id(),
+        beside_driver=context.get_node_id() == config["driver_node"],
         gpus=tuple(context.get_accelerator_ids().get("GPU", [])),
         storage=config["storage"],
     )
@@ -223,7 +228,7 @@ def _attempt(
         result = train(
             config,
             checkpoint=paths.checkpoint,
-            report=_Reporter(paths, attempt, waiting),
+            report=_Reporter(paths, attempt, waiting, terms.beside_driver),
             progress=lambda _: watchdog.progress(),
             gpu_share=terms.gpu_share,
         )
@@ -275,17 +280,26 @@ def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, terms: Terms
 class _Reporter:
     """Appends each epoch once, whatever an earlier attempt had already written."""
 
-    def __init__(self, paths: TrialPaths, attempt: int, on_report: Report) -> None:
+    def __init__(self, paths: TrialPaths, attempt: int, on_report: Report, beside_driver: bool) -> None:
         self._paths, self._attempt, self._on_report = paths, attempt, on_report
+        self._beside_driver = beside_driver
         self._last = max((event["epoch"] for event in _epochs(paths)), default=0)
 
     def __call__(self, report: Epoch) -> None:
-        if report.epoch > self._last:
-            append_event(self._paths, EPOCH, self._attempt, epoch=report.epoch, metrics=report.metrics())
-            self._last = report.epoch
-        self._on_report(report)
+        with self._written(report):
+            self._on_report(report)
         if (reason := _told_to_stop(self._paths)) is not None:
             raise TrialStopped(reason)
+
+    def _written(self, report: Epoch) -> AbstractContextManager[None]:
+        if report.epoch <= self._last:
+            return nullcontext()
+        self._last = report.epoch
+        event = {"epoch": report.epoch, "metrics": report.metrics()}
+        if self._beside_driver:
+            return appending_event(self._paths, EPOCH, self._attempt, **event)
+        append_event(self._paths, EPOCH, self._attempt, **event)
+        return nullcontext()
 
 
 def _told_to_stop(paths: TrialPaths) -> str | None:

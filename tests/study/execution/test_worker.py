@@ -1,0 +1,85 @@
+"""What an attempt writes of its epochs, and when the driver and the trial go on."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis import layout
+from analysis.layout import EPOCH, StudyPaths, TrialPaths, read_events, write_json
+from study.config import StudyConfig
+from study.execution.worker import Terms, run_assignment
+from trainables.config import to_dict
+
+Tiny = Callable[..., StudyConfig]
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def folder(tiny: Tiny, tmp_path: Path) -> TrialPaths:
+    """Of a trial of two epochs that is to run."""
+    config = tiny({"optimiser.epochs": 2}).base_configs()["cf_amc_ssl"]
+    trial = StudyPaths(tmp_path / "tiny").trial(0)
+    write_json(trial.config, {"number": 0, "trainable": config.trainable, "params": {}, "config": to_dict(config)})
+    return trial
+
+
+def epochs(folder: TrialPaths) -> list[int]:
+    return [event["epoch"] for event in read_events(folder) if event["kind"] == EPOCH]
+
+
+def run(folder: TrialPaths, on_report: Callable[[Any], None], **terms: Any) -> None:
+    run_assignment(folder.root.parents[1], 0, Terms(**terms), on_report=on_report)
+
+
+def test_a_driver_beside_the_trial_answers_while_the_disk_writes(
+    folder: TrialPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    answered, waited = threading.Event(), []
+
+    def slow(_file: int) -> None:
+        if epochs(folder) == [1]:
+            waited.append(answered.wait(PATIENCE_S))
+
+    def on_report(report: Any) -> None:
+        assert epochs(folder)[-1] == report.epoch, "others can read what they hear of"
+        heard.append(report.epoch)
+        answered.set()
+
+    monkeypatch.setattr(layout, "_SYNC", slow)
+    run(folder, on_report)
+    assert (heard, waited) == ([1, 2], [True])
+
+
+def test_a_driver_elsewhere_hears_of_what_is_on_the_disk(folder: TrialPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_disk: list[int] = []
+
+    def sync(file: int) -> None:
+        os.fsync(file)
+        on_disk[:] = epochs(folder)
+
+    monkeypatch.setattr(layout, "_SYNC", sync)
+    heard: list[list[int]] = []
+    run(folder, lambda _: heard.append(list(on_disk)), beside_driver=False)
+    assert heard == [[1], [1, 2]]
+
+
+@pytest.mark.parametrize("beside_driver", [True, False])
+def test_an_epoch_that_does_not_reach_the_disk_ends_the_attempt(
+    folder: TrialPaths, monkeypatch: pytest.MonkeyPatch, beside_driver: bool
+) -> None:
+    def fails(_file: int) -> None:
+        if epochs(folder):
+            raise OSError("no answer")
+
+    monkeypatch.setattr(layout, "_SYNC", fails)
+    heard: list[int] = []
+    with pytest.raises(OSError, match="no answer"):
+        run(folder, lambda report: heard.append(report.epoch), beside_driver=beside_driver)
+    assert heard == [1] * beside_driver
