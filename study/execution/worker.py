@@ -139,6 +139,8 @@ def run_assignment(
         spared = sparing(train or trial.run, paths, attempt, recompute=terms.recompute)
         with Watchdog(paths.hang, terms.silence_s) as watchdog:
             ended = _attempt(paths, attempt, terms, _mirrored(on_report, paths, storage), spared, watchdog)
+        if (given_up := _already_ended(paths)) is not None:
+            return given_up  # by a driver that took this attempt for lost: a trial has one end
         fault = {"fault": ended.fault} if ended.fault else {}
         append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics, **fault)
         if ended.status is TrialStatus.FINISHED:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from analysis import layout
-from analysis.layout import EPOCH, StudyPaths, TrialPaths, read_events, write_json
+from analysis.layout import ENDED, EPOCH, StudyPaths, TrialPaths, read_events, write_json
+from analysis.schema import TrialFault, TrialStatus
 from study.config import StudyConfig
 from study.execution.worker import Terms, run_assignment
+from study.search.folders import record_end
 from trainables.config import to_dict
 
 Tiny = Callable[..., StudyConfig]
@@ -83,3 +85,13 @@ def test_an_epoch_that_does_not_reach_the_disk_ends_the_attempt(
     with pytest.raises(OSError, match="no answer"):
         run(folder, lambda report: heard.append(report.epoch), beside_driver=beside_driver)
     assert heard == [1] * beside_driver
+
+
+def test_a_trial_that_was_given_up_meanwhile_has_one_end(folder: TrialPaths) -> None:
+    def on_report(report: Any) -> None:
+        if report.epoch == 2:
+            record_end(folder, TrialStatus.FAILED, "lost 4 times: silence", TrialFault.LOST)
+
+    ended = run_assignment(folder.root.parents[1], 0, on_report=on_report)
+    assert (ended.status, ended.reason) == ("failed", "lost 4 times: silence")
+    assert [event["status"] for event in read_events(folder) if event["kind"] == ENDED] == ["failed"]
