@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Everything that wants a GPU, most valuable first; each part leaves its JSON in OUT and is skipped where that is there.
+#
+#   benchmarks/gpu.sh IMAGES OUT [CHECKOUT]
+#
+# IMAGES: a folder of CIFAR-10's train/CLASS and test/CLASS. CHECKOUT: softsys4ai/CF-AMC-SSL, for the step beside the
+# released one. PARTS="released recipe" runs those alone; SET="--set optimiser.epochs=1" changes every recipe.
+set -ufo pipefail  # no globbing: settings have brackets
+cd "$(dirname "$0")/.."
+images=$(realpath "$1") out=$(realpath -m "$2") checkout=${3:+$(realpath "$3")}
+parts=${PARTS:-released recipe step evaluation startup sharing rows}
+python=${PYTHON:-python3} recipe=table1/cf_amc_ssl failed=0
+fast="--set compute.precision=bfloat16 --set compute.compile=true ${SET:-}"
+data="--set data.source=folder:$images"
+attacks='--set evaluation.attacks=["pgd","auto_attack"]'
+mkdir -p "$out"
+
+measure() { # NAME COMMAND...: unless it is there, and whole or not at all
+  local name=$1 began=$SECONDS
+  shift
+  [ -s "$out/$name.json" ] && return
+  if "$@" > "$out/$name.part" 2> "$out/$name.log"; then
+    mv "$out/$name.part" "$out/$name.json"
+    echo "$name: $((SECONDS - began)) s"
+  else
+    failed=1
+    echo "$name failed after $((SECONDS - began)) s; the end of $out/$name.log:" >&2
+    tail -n 5 "$out/$name.log" >&2
+  fi
+}
+row() { # NAME RECIPE SETTING...: pre-trained, attacked, its checkpoint kept
+  local name=$1 of=$2
+  shift 2
+  measure "$name" "$python" -m trainables "$of" $data $fast $attacks "$@" --checkpoint "$out/$name.pt"
+}
+
+for part in $parts; do
+  case $part in
+    released) # at least 200 steps of each
+      [ -n "$checkout" ] || { echo "released needs a CHECKOUT" >&2; failed=1; continue; }
+      measure released "$python" -m benchmarks.released --reference "$checkout" --images 100 --steps 200 --compile ;;
+    recipe) row cf_amc_ssl $recipe ;;
+    step)
+      measure step "$python" -m benchmarks.step $recipe $fast
+      measure step-over "$python" -m benchmarks.step $recipe $fast --over views.number=4,16 \
+        --over optimiser.batch_size=50,100 --over adversary.replays=1,3 --over network.architecture=resnet18,resnet50 ;;
+    evaluation)
+      [ -s "$out/cf_amc_ssl.json" ] || { echo "evaluation needs the part recipe before it" >&2; failed=1; continue; }
+      measure evaluation "$python" -m benchmarks.evaluation $recipe $data $fast $attacks --checkpoint "$out/cf_amc_ssl.pt" ;;
+    startup) measure startup "$python" -m benchmarks.startup $recipe $data $fast ;;
+    sharing) measure sharing "$python" -m benchmarks.sharing $recipe $fast --processes 1,2,4 ;;
+    rows)
+      row emp_ssl table2/emp_ssl
+      for name in simclr_free pgd_emp_ssl patch_cf_amc_ssl patch_pgd_emp_ssl patch_robust_simclr; do row $name table1/$name; done
+      row cf_amc_ssl_released_code $recipe --set faithful_to=released_code
+      row robust_simclr table1/robust_simclr ;;
+    *) echo "no part $part" >&2; exit 2 ;;
+  esac
+done
+exit $failed

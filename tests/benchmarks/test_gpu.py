@@ -1,0 +1,63 @@
+"""One command for everything that wants a GPU: what is done is kept, what fails leaves nothing that looks done."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu.sh"
+STAND_IN = """#!/bin/sh
+echo "$@" >> {called}
+case "$*" in *{fails}*) echo "half of it"; echo "out of memory" >&2; exit 1;; esac
+echo '{{"ran": true}}'
+"""
+
+
+def measure(
+    folder: Path, *parts: str, fails: str = "nothing", checkout: bool = True
+) -> subprocess.CompletedProcess[str]:
+    python = folder / "python"
+    python.write_text(STAND_IN.format(called=folder / "called", fails=fails))
+    python.chmod(0o755)
+    (folder / "called").write_text("")
+    arguments = [str(folder), str(folder / "out"), *([str(folder)] if checkout else [])]
+    environment = os.environ | {"PYTHON": str(python)} | ({"PARTS": " ".join(parts)} if parts else {})
+    return subprocess.run([SCRIPT, *arguments], env=environment, capture_output=True, text=True, check=False)
+
+
+def called(folder: Path) -> list[str]:
+    return (folder / "called").read_text().splitlines()
+
+
+def test_everything_is_measured_and_not_again(tmp_path: Path) -> None:
+    assert measure(tmp_path).returncode == 0
+    programs = [line.split()[1] for line in called(tmp_path)]
+    assert programs[:2] == ["benchmarks.released", "trainables"]
+    assert {f"benchmarks.{name}" for name in ("step", "evaluation", "startup", "sharing")} < set(programs)
+    assert any("table1/robust_simclr" in line for line in called(tmp_path)[-1:]), "the longest row is the last"
+    left = list((tmp_path / "out").glob("*.json"))
+    assert len(left) == len(programs)
+    assert all(json.loads(file.read_text()) == {"ran": True} for file in left)
+    assert measure(tmp_path).returncode == 0
+    assert called(tmp_path) == []
+
+
+def test_what_fails_is_told_and_tried_again(tmp_path: Path) -> None:
+    failed = measure(tmp_path, "recipe", "evaluation", "sharing", fails="trainables")
+    assert failed.returncode == 1
+    assert "out of memory" in failed.stderr
+    assert "evaluation needs the part recipe" in failed.stderr
+    assert [file.name for file in (tmp_path / "out").glob("*.json")] == ["sharing.json"]
+    assert measure(tmp_path, "recipe", "evaluation", "sharing").returncode == 0
+    assert [line.split()[1] for line in called(tmp_path)] == ["trainables", "benchmarks.evaluation"]
+
+
+@pytest.mark.parametrize(("part", "code", "words"), [("released", 1, "needs a CHECKOUT"), ("rest", 2, "no part rest")])
+def test_a_part_that_cannot_be_run_is_named(tmp_path: Path, part: str, code: int, words: str) -> None:
+    refused = measure(tmp_path, part, checkout=False)
+    assert (refused.returncode, called(tmp_path)) == (code, [])
+    assert words in refused.stderr
