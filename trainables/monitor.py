@@ -26,7 +26,7 @@ def monitor(
     def ascended(perturbed: Tensor) -> Tensor:
         return losses.ascended(perturbed, labels)
 
-    with frozen_statistics(losses.model), losses.eager():
+    with frozen_statistics(losses.model):
         perturbations = [torch.zeros_like(views)]
         perturbations += [adversaries.pgd(ascended, views, attack, random) for attack in (fgsm, pgd)]
         with torch.no_grad():

@@ -18,7 +18,7 @@ from torch import Tensor
 from trainables import cost
 from trainables.config import TrialConfig
 from trainables.coresets import selects
-from trainables.data import ImageSet, draw, generator, global_stream, make_views, place, stream
+from trainables.data import ImageSet, apply_views, draw, generator, global_stream, make_views, place, stream
 from trainables.data import strength as augmentation_strength
 from trainables.descent import Descent
 from trainables.losses import Losses
@@ -61,6 +61,7 @@ class Pretraining:
         self.seconds = 0.0
         self._pairing = pairing
         self._losses = Losses(self.model, pairing, config.objective, config.compute)
+        self._apply_views = torch.compile(apply_views) if config.compute.compile else apply_views
         self._descent = Descent(config, self._losses, len(images), self._world)
         self._candidates, self._held_out = (
             place(part, device, config.data.placement) for part in candidates_and_held_out(config, images)
@@ -160,7 +161,7 @@ class Pretraining:
             yield views, self._world.whole(batch.labels)
 
     def _views(self, images: Tensor, randomness: torch.Generator, strength: float, world: World = ALONE) -> Tensor:
-        views = make_views(images, self.config.views, randomness, strength, world)
+        views = make_views(images, self.config.views, randomness, strength, world, self._apply_views)
         return views.view(self.config.views.number, len(images), *views.shape[1:])
 
     def _train_on(self, views: Tensor, labels: Tensor, starts: torch.Generator) -> list[Loss]:
@@ -190,5 +191,6 @@ class Pretraining:
 
     def _monitor(self) -> tuple[float, float, float]:
         randomness = generator(self.config.seed, "monitor", device=self.device)
-        views = self._views(self._monitored.images, randomness, 1.0)[:VIEWS]
-        return monitor(self._losses, views, self._monitored.labels, self.config.adversary.epsilon, randomness)
+        with self._losses.eager():
+            views = self._views(self._monitored.images, randomness, 1.0)[:VIEWS]
+            return monitor(self._losses, views, self._monitored.labels, self.config.adversary.epsilon, randomness)

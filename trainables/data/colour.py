@@ -21,9 +21,9 @@ def on_rows(active: Tensor, operation: Callable[..., Tensor], images: Tensor, *p
     """``images`` with ``operation(images, *parameters)`` where ``active``, bool (n,).
 
     Overwrites ``images`` where they need no gradient. The CPU works on the active rows alone; a GPU on all of them,
-    because it would have to wait to learn which.
+    because it would have to wait to learn which, and so does compiled code, which makes one loop of many operations.
     """
-    if images.device.type != "cpu":
+    if images.device.type != "cpu" or torch.compiler.is_compiling():
         return torch.where(_per_image(active), operation(images, *parameters), images)
     rows = active.nonzero().squeeze(1)
     changed = operation(images[rows], *(values[rows] for values in parameters))

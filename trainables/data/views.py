@@ -5,6 +5,7 @@ b: images; n = v * b: views, crop-major: rows ``i * b`` to ``(i + 1) * b`` hold 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -22,21 +23,6 @@ class ViewParameters(NamedTuple):
 
     crops: Crops
     colours: Colours | None
-
-
-def make_views(
-    images: Tensor, config: ViewsConfig, random: torch.Generator, strength: float = 1.0, world: World = ALONE
-) -> Tensor:
-    """``config.number`` random views of each image, on the images' device.
-
-    ``images``: uint8 (b, 3, h, w). Returns float32 (number * b, 3, h, w) in [0, 1], crop-major. All randomness comes
-    from ``random``, on its own device, best the images'; the same state gives the same views.
-    ``strength``: 1 for the augmentation as configured, towards 0 weaker. ``world``: parameters are drawn for the images
-    of all its ranks, of which these are one's own.
-    """
-    height, width = images.shape[-2:]
-    parameters = sample_views(config.number * len(images) * world.size, height, width, config, random, strength)
-    return apply_views(images.float().div_(255), _own(parameters, config.number, world), config)
 
 
 def sample_views(
@@ -70,6 +56,29 @@ def apply_views(images: Tensor, parameters: ViewParameters, config: ViewsConfig)
     if augmentation is None or parameters.colours is None:
         return views
     return colour(views, augmentation, Colours(*_like(images, parameters.colours)))
+
+
+Apply = Callable[[Tensor, ViewParameters, ViewsConfig], Tensor]
+
+
+def make_views(
+    images: Tensor,
+    config: ViewsConfig,
+    random: torch.Generator,
+    strength: float = 1.0,
+    world: World = ALONE,
+    apply: Apply = apply_views,
+) -> Tensor:
+    """``config.number`` random views of each image, on the images' device.
+
+    ``images``: uint8 (b, 3, h, w). Returns float32 (number * b, 3, h, w) in [0, 1], crop-major. All randomness comes
+    from ``random``, on its own device, best the images'; the same state gives the same views.
+    ``strength``: 1 for the augmentation as configured, towards 0 weaker. ``world``: parameters are drawn for the images
+    of all its ranks, of which these are one's own. ``apply``: ``apply_views``, or what it was compiled to.
+    """
+    height, width = images.shape[-2:]
+    parameters = sample_views(config.number * len(images) * world.size, height, width, config, random, strength)
+    return apply(images.float().div_(255), _own(parameters, config.number, world), config)
 
 
 def strength(config: ViewsConfig, epoch: int, epochs: int) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision import transforms
 
 from trainables.config import AugmentationName, ViewKind, ViewsConfig
-from trainables.data import generator, make_views, shifted
+from trainables.data import apply_views, generator, make_views, shifted
 from trainables.data.augmentation import AUGMENTATIONS, Augmentation, sample_colours
 
 WHOLE = {"scale_min": 1.0, "scale_max": 1.0, "ratio_min": 1.0, "ratio_max": 1.0}
@@ -171,3 +171,18 @@ def test_a_gpu_makes_the_views_of_the_cpu(name: AugmentationName, kind: ViewKind
     assert close.float().mean() > 0.999  # a pixel at solarise's threshold may fall on either side
     drawn_there = [make_views(images.cuda(), config, generator(0, device="cuda")) for _ in range(2)]
     assert torch.equal(*drawn_there)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("augmentation", "kind"),
+    [
+        ("emp_ssl", "crops"),
+        *(pytest.param(*of, marks=pytest.mark.exhaustive) for of in [("simclr", "padded"), ("none", "patches")]),
+    ],
+)
+def test_compiled_views_differ_by_rounding(augmentation: AugmentationName, kind: ViewKind) -> None:
+    config = ViewsConfig(number=3, augmentation=augmentation, kind=kind)
+    compiled = torch.compile(apply_views, fullgraph=True)
+    plain, fused = (make_views(batch(20), config, generator(0), apply=apply) for apply in (apply_views, compiled))
+    torch.testing.assert_close(fused, plain, rtol=0, atol=2e-5)
