@@ -15,7 +15,7 @@ from trainables.trial import run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0, or 2 for a user's mistake and for a configuration that diverges."""
+    """Exit code 0, 2 for a user's mistake and for a configuration that diverges, or 130 for Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
         config = override(recipe(options.recipe), dict(map(assignment, options.set)))
@@ -23,6 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (UserError, DivergedError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except KeyboardInterrupt:
+        kept = options.checkpoint
+        sys.stderr.write("stopped; " + (f"the same command goes on from {kept}" if kept else "nothing is kept") + "\n")
+        return 130
     sys.stdout.write(json.dumps(result.to_dict(), indent=2) + "\n")
     return 0
 
