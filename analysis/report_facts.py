@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
 from analysis import constraints, labels
 from analysis.confirmed import confirmed, confirms
+from analysis.elapsed import wall_seconds
 from analysis.pareto import frontier, study_hypervolume
 from analysis.runs import Study
 from analysis.schema import TrialStatus
@@ -59,8 +61,8 @@ def _hypervolume(study: Study) -> str:
 
 def _used(study: Study) -> str:
     minutes = with_costs(study)[GPU_MINUTES].sum()
-    wall = study.trials["ended"].max() - study.trials["started"].min()
-    parts = [f"{labels.duration(wall)} of wall time"] if wall == wall else []
+    wall = wall_seconds(study)
+    parts = [f"{labels.duration(wall)} of wall time"] if math.isfinite(wall) else []
     parts += [f"{labels.cost(minutes)} GPU-minutes"] if minutes else []
     return ", ".join(parts)
 

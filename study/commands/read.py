@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ def status(
             typer.echo(f"{paths.name}  {counts(standing(paths.name))}")
         return
     from analysis.confirmed import confirms
+    from analysis.elapsed import elapsed
     from analysis.shares import shares_table
     from analysis.tables import confirmed_table, trials_table
 
@@ -34,6 +36,8 @@ def status(
     if (shares := shares_table(study)) is not None:
         print_rich(shares.rich())
     typer.echo(counts(study))
+    if told := elapsed(study, time.time()):
+        typer.echo(f"Took: {told}")
     typer.echo(driven(study))
 
 

@@ -269,11 +269,15 @@ def test_nothing_runs_without_a_driver(study, studies):
     paths.manifest.write_text("{}")
     assert study("status")[1] == "tiny  1 interrupted\n"
     assert "interrupted" in study("status", "tiny")[1]
-    assert study("status", "tiny")[1].endswith("Budget: unknown; no driver runs it\n")
+    told = study("status", "tiny")[1]
+    assert told.endswith("Budget: unknown; no driver runs it\n")
+    assert "running trials" not in told
     assert study("stop", "tiny")[::2] == (2, "study tiny is not running; go on with it: study resume tiny\n")
     with sole_driver(paths):
         assert study("status")[1] == "tiny  1 running\n"
-        assert study("status", "tiny")[1].endswith("Budget: unknown; running\n")
+        told = study("status", "tiny")[1]
+        assert told.endswith("Budget: unknown; running\n")
+        assert "of wall time; running trials began: 0000 " in told
         assert study("stop", "tiny") == (0, "tiny ends with its running trials; continue with: study resume tiny\n", "")
         assert asked(paths) is Request.DRAIN
         assert study("stop", "tiny", "--now")[0] == 0
