@@ -103,6 +103,27 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(study, studies, tiny_file):
     assert sorted(studies.iterdir()) == before
 
 
+def test_a_dry_run_downloads_nothing_and_says_what_a_launch_would(study, studies, tiny_file, monkeypatch, tmp_path):
+    def fetched(*_args, **_keys):
+        raise AssertionError("a dry run downloads nothing")
+
+    monkeypatch.setattr("trainables.data.cifar._download", fetched)
+    absent = ["--set", "settings.data.download=true", "--set", f"settings.data.root={tmp_path / 'data'}"]
+    homes = {"data.source=cifar10": "cifar-10-batches-py", "evaluation.source=cifar100": "cifar-100-python"}
+    for source, home in homes.items():
+        code, out, err = study("launch", tiny_file, "--dry-run", *absent, "--set", f"settings.{source}")
+        assert (code, err) == (0, "")
+        assert f"a launch would download them to {tmp_path / 'data' / home}" in out
+        assert "learning_rate" in out
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_dry_run_says_where_the_data_fall_short(study, tiny_file):
+    code, out, err = study("launch", tiny_file, "--dry-run", "--set", "settings.evaluation.images=5000")
+    assert (code, err) == (0, "")
+    assert "warning: evaluation.images is 5,000 but the validation split has " in out
+
+
 @pytest.mark.slow
 def test_a_study_is_extended_learned_from_and_shows_its_shares(study, studies, tiny_file):
     both = ("--backend", "inline", "--set", "trainables=[cf_amc_ssl, simclr_free]", "--set", "sampler=qmc")
@@ -292,17 +313,20 @@ def test_the_folder_may_be_an_option(study, tmp_path):
 
 def test_train_prints_epochs_and_intervals_and_writes_json(study, tmp_path):
     leaves = flatten_settings(_tiny_settings())
+    leaves["evaluation.images"] = 5000
     sets = [text for path, value in leaves.items() for text in ("--set", f"{path}={value}")]
     files = ["--json", tmp_path / "result.json", "--checkpoint", tmp_path / "checkpoint.pt"]
     code, out, err = study("train", "cf_amc_ssl", *sets, *files)
     assert (code, err) == (0, "")
-    assert "epoch 1/1" in out
+    warning, epoch, *_ = out.splitlines()
+    assert warning.startswith("warning: evaluation.images is 5,000 but the validation split has ")
+    assert epoch.startswith("epoch 1/1")
     assert "PGD-2 8/255" in out
     metrics = json.loads((tmp_path / "result.json").read_text())["metrics"]
     assert metrics["clean_accuracy_low"] <= metrics["clean_accuracy"] <= metrics["clean_accuracy_high"]
     code, again, err = study("train", "cf_amc_ssl", *sets, *files)
     assert (code, err) == (0, "")
-    assert again.splitlines()[0] == out.splitlines()[0], "the epoch is reported from the checkpoint, not trained again"
+    assert again.splitlines()[1] == epoch, "the epoch is reported from the checkpoint, not trained again"
 
 
 def _tiny_settings() -> dict[str, object]:
