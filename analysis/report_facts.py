@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from analysis import constraints, labels
 from analysis.confirmed import confirmed, confirms
 from analysis.elapsed import wall_seconds
 from analysis.pareto import frontier, study_hypervolume
 from analysis.runs import Study
-from analysis.schema import TrialStatus
+from analysis.schema import UI_ADDRESS, TrialStatus
 from analysis.shares import with_costs
 from trainables.metrics import GPU_MINUTES, Direction
 
@@ -65,6 +67,14 @@ def _used(study: Study) -> str:
     parts = [f"{labels.duration(wall)} of wall time"] if math.isfinite(wall) else []
     parts += [f"{labels.cost(minutes)} GPU-minutes"] if minutes else []
     return ", ".join(parts)
+
+
+def local_pages(urls: Iterable[str]) -> str:
+    """The command that serves MLflow's pages where ``urls`` lead to this machine; "" if they do not."""
+    here, usual = urlsplit(next(filter(None, urls), "")), urlsplit(UI_ADDRESS)
+    if here.hostname not in (usual.hostname, "localhost"):
+        return ""
+    return "study ui" if here.port == usual.port else f"study ui --port {here.port or 80}"
 
 
 def counts(study: Study) -> list[tuple[str, int]]:

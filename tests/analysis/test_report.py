@@ -142,6 +142,21 @@ def test_only_web_addresses_become_links(full: Study, url: str) -> None:
     assert not any((link["href"] or "").startswith(url or "//") for link in page.all("a"))
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://127.0.0.1:5000", "served by study ui, which must run"),
+        ("http://127.0.0.1:5001", "served by study ui --port 5001, which must run"),
+        ("https://mlflow.example.org", ""),
+    ],
+)
+def test_it_is_said_beside_links_what_must_run_for_them(full: Study, address: str, said: str) -> None:
+    trials = full.trials.assign(mlflow_url=f"{address}/#/experiments/1/runs/abc")
+    text = " ".join(Page(render(Study(full.name, full.manifest, trials, full.curves))).text.split())
+    assert text.count("which must run") == (2 if said else 0)
+    assert text.count(said) >= 2
+
+
 def test_a_figure_cannot_end_its_element() -> None:
     """Plotly escapes what the page puts into a script element as it is."""
     text = go.Figure(layout={"title": {"text": "</script><!--"}}).to_json()

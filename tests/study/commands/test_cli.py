@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from analysis.layout import ATTEMPT, append_event, study_paths
+from analysis.layout import ATTEMPT, append_event, study_paths, write_json
 from study import ui
 from study.commands import main as cli
 from study.commands import read as reading
@@ -303,6 +303,19 @@ def test_nothing_runs_without_a_driver(study, studies):
         assert asked(paths) is Request.DRAIN
         assert study("stop", "tiny", "--now")[0] == 0
         assert asked(paths) is Request.NOW
+
+
+def test_a_report_links_to_the_pages_it_is_told_of(study, studies, tmp_path):
+    paths = study_paths("tiny")
+    append_event(paths.trial(0), ATTEMPT, 1)
+    write_json(paths.manifest, {"name": "tiny"})
+    write_json(paths.tracking, {"uri": "sqlite:////mlflow.db", "experiment_id": "1", "runs": {"0": "abc"}})
+    for options, address in (((), "http://127.0.0.1:5000"), (("--mlflow-url", "http://box:81/x"), "http://box:81/x")):
+        assert study("report", "tiny", "-o", tmp_path / "r.html", *options)[0] == 0
+        assert f'href="{address}/#/experiments/1/runs/abc' in (tmp_path / "r.html").read_text()
+    code, _, err = study("report", "tiny", "--mlflow-url", "box:81")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "--mlflow-url is 'box:81'; give the address of MLflow's pages" in err
 
 
 def test_the_folder_may_be_an_option(study, tmp_path):
