@@ -41,11 +41,17 @@ class RunLink(NamedTuple):
     url: str
 
 
-def run_link(tracking_uri: str, experiment_id: str, run_id: str) -> RunLink:
+def run_link(tracking_uri: str, experiment_id: str, run_id: str, pages: str | None = None) -> RunLink:
+    """``pages``: where MLflow's pages are served, if not where the store's address tells."""
+    served = pages.rstrip("/") if pages else _pages(tracking_uri)
+    return RunLink(run_id, f"{served}/{run_page(experiment_id, run_id)}" if run_id and served else "")
+
+
+def _pages(tracking_uri: str) -> str:
     scheme = urlsplit(tracking_uri).scheme
-    pages = schema.UI_ADDRESS if scheme == "sqlite" else redact(tracking_uri)
-    browsable = run_id and scheme in ("http", "https", "sqlite")
-    return RunLink(run_id, f"{pages}/{run_page(experiment_id, run_id)}" if browsable else "")
+    if scheme == "sqlite":
+        return schema.UI_ADDRESS
+    return redact(tracking_uri) if scheme in ("http", "https") else ""
 
 
 def download_study(tracking_uri: str, name: str, paths: StudyPaths) -> dict[int, RunLink]:

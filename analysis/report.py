@@ -24,7 +24,6 @@ from analysis.importance import importances, why_no_importances
 from analysis.layout import write_atomically
 from analysis.plateau import plateau_sentence
 from analysis.runs import Study
-from analysis.schema import UI_ADDRESS
 from analysis.shares import shares_table
 
 
@@ -93,7 +92,7 @@ def _trials(study: Study) -> dict[str, Any]:
     urls = study.trials["mlflow_url"]
     return {
         "urls": dict(zip(study.trials["number"].map(labels.trial_number), urls, strict=True)),
-        "local_pages": bool(urls.str.startswith(UI_ADDRESS).any()),
+        "local_pages": report_facts.local_pages(urls),
         "owners": _owners(study),
         "trials": tables.trials_table(study),
         "unfinished": tables.unfinished_table(study),

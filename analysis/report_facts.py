@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from analysis import constraints, labels
 from analysis.confirmed import confirmed, confirms
+from analysis.elapsed import wall_seconds
 from analysis.pareto import frontier, study_hypervolume
 from analysis.runs import Study
-from analysis.schema import TrialStatus
+from analysis.schema import UI_ADDRESS, TrialStatus
 from analysis.shares import with_costs
 from trainables.metrics import GPU_MINUTES, Direction
 
@@ -59,10 +63,18 @@ def _hypervolume(study: Study) -> str:
 
 def _used(study: Study) -> str:
     minutes = with_costs(study)[GPU_MINUTES].sum()
-    wall = study.trials["ended"].max() - study.trials["started"].min()
-    parts = [f"{labels.duration(wall)} of wall time"] if wall == wall else []
+    wall = wall_seconds(study)
+    parts = [f"{labels.duration(wall)} of wall time"] if math.isfinite(wall) else []
     parts += [f"{labels.cost(minutes)} GPU-minutes"] if minutes else []
     return ", ".join(parts)
+
+
+def local_pages(urls: Iterable[str]) -> str:
+    """The command that serves MLflow's pages where ``urls`` lead to this machine; "" if they do not."""
+    here, usual = urlsplit(next(filter(None, urls), "")), urlsplit(UI_ADDRESS)
+    if here.hostname not in (usual.hostname, "localhost"):
+        return ""
+    return "study ui" if here.port == usual.port else f"study ui --port {here.port or 80}"
 
 
 def counts(study: Study) -> list[tuple[str, int]]:

@@ -86,11 +86,14 @@ class Study:
         return [name.removeprefix(PARAM) for name in map(str, self.trials) if name.startswith(PARAM)]
 
 
-def read_study(paths: StudyPaths) -> Study:
-    """The study in its folder. ``StudyNotFoundError`` if there is no such folder."""
+def read_study(paths: StudyPaths, pages: str | None = None) -> Study:
+    """The study in its folder. ``StudyNotFoundError`` if there is no such folder.
+
+    ``pages``: the address of MLflow's pages, if it is not the store's own or that of ``study ui``.
+    """
     if not paths.root.is_dir():
         raise StudyNotFoundError(paths.name, str(paths.root.parent), _studies_in(paths.root.parent))
-    return _read(paths, _tracked_runs(paths))
+    return _read(paths, _tracked_runs(paths, pages))
 
 
 def read_mlflow(tracking_uri: str, name: str) -> Study:
@@ -205,12 +208,12 @@ def _curves_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return frame.astype({"trial": "int64", "epoch": "int64"})
 
 
-def _tracked_runs(paths: StudyPaths) -> dict[int, RunLink]:
+def _tracked_runs(paths: StudyPaths, pages: str | None) -> dict[int, RunLink]:
     """What ``tracking.json`` knows of the trials' runs."""
     tracking = read_json(paths.tracking)
     uri, experiment = str(tracking.get("uri") or ""), str(tracking.get("experiment_id") or "")
     runs = _mapping(tracking.get("runs"))
-    return {int(number): run_link(uri, experiment, str(run)) for number, run in runs.items() if number.isdigit()}
+    return {int(number): run_link(uri, experiment, str(run), pages) for number, run in runs.items() if number.isdigit()}
 
 
 def _studies_in(folder: Path) -> list[str]:

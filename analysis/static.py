@@ -9,15 +9,14 @@ from typing import Any
 from plotly import graph_objects as go
 
 from analysis.figures.style import broken
+from analysis.headings import headings
+from analysis.paper_type import LETTER_PX, TYPE_PX, printed_px
+from analysis.point_labels import fit_labels
 
 PX_PER_MM = 96 / 25.4
-TYPE_PX = 8 / 72 * 96
-"""8 point: what captions are set in."""
 _DRAWN_TYPE_PX, _DRAWN_WIDTH_PX = 14, 1000
 _SCALE = TYPE_PX / _DRAWN_TYPE_PX
 """Marks, lines and margins shrink as the type does, so that they keep their proportions."""
-_LETTER_PX = 0.55 * TYPE_PX
-"""Generous, for what is estimated must not be clipped."""
 _LINE_PX = 1.6 * TYPE_PX
 _KEY_PX = 42
 """A legend's symbol with the space around it."""
@@ -26,8 +25,6 @@ _PANEL_PX, _COORDINATE_PX = 40 * PX_PER_MM, 18 * PX_PER_MM
 _NARROW_PX = 120 * PX_PER_MM
 _FONT = "Arial, Helvetica, 'Liberation Sans', sans-serif"
 _GRID = "#dcdfe4"
-_LABEL_PX = (30.0, 12.0)
-"""Of a point's label."""
 
 
 def paper(figure: go.Figure, width_px: float) -> go.Figure:
@@ -42,7 +39,9 @@ def paper(figure: go.Figure, width_px: float) -> go.Figure:
     drawn = figure.layout.margin
     plot = (figure.layout.height - drawn.t - drawn.b) * max(_SCALE, min(1.0, width / _DRAWN_WIDTH_PX))
     plot = plot if _least(figure) else min(plot, 0.8 * width)
-    margin = {"l": drawn.l * _SCALE, "r": _beside(made, drawn), "t": _above(made), "b": 50 * _SCALE + beneath}
+    margin = {"l": drawn.l * _SCALE, "r": _beside(made, drawn), "t": _above(made), "b": _under(made) + beneath}
+    for trace in _parallel(made):
+        margin |= _headed(trace, width - margin["l"], margin)
     made.update_layout(
         width=round(width),
         height=round(plot + margin["t"] + margin["b"]),
@@ -51,7 +50,7 @@ def paper(figure: go.Figure, width_px: float) -> go.Figure:
         plot_bgcolor="white",
         font={"family": _FONT, "size": TYPE_PX, "color": "black"},
     )
-    _thin_labels(made, (width - margin["l"] - margin["r"], plot))
+    fit_labels(made, (width - margin["l"] - margin["r"], plot))
     return made
 
 
@@ -63,12 +62,13 @@ def _least(figure: go.Figure) -> float:
 
 
 def _parallel(figure: go.Figure) -> list[Any]:
-    return [trace for trace in figure.data if trace.type == "parcoords"]
+    """Those that are shown."""
+    return [trace for trace in figure.data if trace.type == "parcoords" and trace.visible in (None, True)]
 
 
 def _named(figure: go.Figure, width_px: float) -> list[str]:
     """The legend's names, broken over two lines where one would leave the page; what is not drawn has none."""
-    letters = int((width_px - _KEY_PX) / _LETTER_PX)
+    letters = int((width_px - _KEY_PX) / LETTER_PX)
     names = []
     for trace in figure.data:
         if trace.type == "parcoords" or trace.showlegend is False or not trace.name:
@@ -85,18 +85,37 @@ def _lines(names: list[str], width_px: float) -> int:
     """Of a legend, whose entries stand in columns as wide as the widest."""
     if not names:
         return 0
-    widest = max(len(part) for name in names for part in name.split("<br>")) * _LETTER_PX + _KEY_PX
+    widest = max(map(printed_px, names)) + _KEY_PX
     rows = math.ceil(len(names) / max(1, int(width_px // widest)))
     return rows * max(name.count("<br>") + 1 for name in names) + 1
 
 
 def _above(figure: go.Figure) -> float:
-    """For titles, colour bars over the plot and names of parallel coordinates."""
+    """For titles and colour bars over the plot."""
     titles = [str(note.text) for note in figure.layout.annotations if note.yref == "paper" and (note.y or 0) >= 1]
     lines = max((text.count("<br>") + 1 for text in titles), default=0)
     over = [bar for bar in _colour_bars(figure) if bar.orientation == "h" and (bar.y or 0) >= 1]
-    bars = max((str(bar.title.text).count("<br>") + 3.5 for bar in over), default=0)
-    return 12 + (lines + bars + (6 if _parallel(figure) else 0)) * _LINE_PX
+    return 12 + (lines + _deepest(over)) * _LINE_PX
+
+
+def _under(figure: go.Figure) -> float:
+    """For an axis's ticks and title, and for colour bars beneath the plot."""
+    beneath = [bar for bar in _colour_bars(figure) if bar.orientation == "h" and (bar.y or 0) < 0]
+    return 50 * _SCALE + _deepest(beneath) * _LINE_PX
+
+
+def _deepest(bars: list[Any]) -> float:
+    """Lines that the tallest of colour bars takes with its title and ticks."""
+    return max((str(bar.title.text).count("<br>") + 3.5 for bar in bars), default=0)
+
+
+def _headed(trace: Any, across: float, margin: dict[str, float]) -> dict[str, float]:
+    """Gives parallel coordinates their names; the margins that these need."""
+    named = headings([dimension.label for dimension in trace.dimensions], across, margin["r"])
+    for dimension, text in zip(trace.dimensions, named.texts, strict=True):
+        dimension.label = text
+    trace.labelangle = -named.angle
+    return {"t": max(margin["t"], named.above), "r": named.beside}
 
 
 def _beside(figure: go.Figure, drawn: go.layout.Margin) -> float:
@@ -114,14 +133,14 @@ def _shrink(figure: go.Figure, width_px: float) -> None:
     """Type, marks and lines of everything that sets its own."""
     size = {"size": TYPE_PX}
     if text := str(figure.layout.title.text or ""):
-        _set_beneath(figure, text, int(0.85 * width_px / _LETTER_PX))
+        _set_beneath(figure, text, int(0.85 * width_px / LETTER_PX))
     figure.update_annotations(font_size=TYPE_PX)
     figure.update_xaxes(gridcolor=_GRID, title_font=size)
     figure.update_yaxes(gridcolor=_GRID, title_font=size)
     legend = {"orientation": "h", "x": 0.01, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom"}
     figure.update_layout(legend=legend | {"xanchor": "left", "font": size})
     for bar in _colour_bars(figure):
-        _shrink_bar(bar, width_px)
+        _shrink_bar(bar, width_px, beneath=bool(_parallel(figure)))
     for trace in figure.data:
         _shrink_trace(trace)
 
@@ -134,12 +153,12 @@ def _set_beneath(figure: go.Figure, title: str, letters: int) -> None:
     figure.add_annotation(text=text, align="left", showarrow=False, **place)
 
 
-def _shrink_bar(bar: Any, width_px: float) -> None:
-    """One beside a narrow plot is laid over it."""
+def _shrink_bar(bar: Any, width_px: float, *, beneath: bool) -> None:
+    """One beside a narrow plot is laid over it, or beneath what has names over it."""
     bar.update(thickness=12 * _SCALE, title_font_size=TYPE_PX, tickfont_size=TYPE_PX)
     if bar.orientation != "h" and width_px < _NARROW_PX:
-        over = {"x": 0.5, "xanchor": "center", "y": 1.02, "yanchor": "bottom", "title_side": "top"}
-        bar.update(orientation="h", len=1, **over)
+        place = {"y": -0.04, "yanchor": "top"} if beneath else {"y": 1.02, "yanchor": "bottom"}
+        bar.update(orientation="h", len=1, x=0.5, xanchor="center", title_side="top", **place)
 
 
 def _shrink_trace(trace: Any) -> None:
@@ -152,28 +171,3 @@ def _shrink_trace(trace: Any) -> None:
             continue
         if isinstance(value, int | float):
             trace[name] = value * _SCALE
-
-
-def _thin_labels(figure: go.Figure, size_px: tuple[float, float]) -> None:
-    """Of points' labels that would lie over each other the first stays."""
-    drawn = [trace for trace in figure.data if trace.type == "scatter" and trace.visible in (None, True)]
-    spans = [_span([trace[axis] for trace in drawn]) for axis in ("x", "y")]
-    taken: list[tuple[float, float]] = []
-    for trace in (trace for trace in drawn if "text" in str(trace.mode)):
-        texts = []
-        for x, y, text in zip(trace.x, trace.y, trace.text, strict=True):
-            place = (float(x) / spans[0] * size_px[0], float(y) / spans[1] * size_px[1])
-            free = all(_apart(place, other) for other in taken)
-            taken += [place] if free else []
-            texts.append(text if free else "")
-        trace.update(text=texts, cliponaxis=False)
-
-
-def _span(values: list[Any]) -> float:
-    known = [float(value) for column in values if column is not None for value in column if value is not None]
-    finite = [value for value in known if math.isfinite(value)]
-    return (max(finite) - min(finite) if finite else 0.0) or 1.0
-
-
-def _apart(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    return any(abs(a - b) > label for a, b, label in zip(one, other, _LABEL_PX, strict=True))

@@ -6,6 +6,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -24,9 +25,11 @@ from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig
 from trainables.data import load
 from trainables.footprint import measure
+from trainables.trial import downloads
 
 SAMPLES = 200
 SHOWN = 5
+_NOTHING = "Nothing was written."
 
 
 @dataclass(frozen=True)
@@ -46,23 +49,35 @@ class Estimate:
 
 
 def plan(config: StudyConfig) -> Group:
-    """The study in words and tables. Reads its data; raises ``UserError`` for what a launch would refuse."""
+    """The study in words and tables. Reads its data, and downloads none: what rests on them is then left out.
+
+    Raises ``UserError`` for what a launch would refuse.
+    """
     space = config.search_space()
     check_search(config, space)
     check_evaluation(space)
     check_objectives(config, space)
-    data = check_data(space, progress=sys.stderr.isatty())
     samples = [space.sample(config.seed + index) for index in range(SAMPLES)]
+    tables = (space_table(config.name, space), sample_table(space, samples[:SHOWN]))
+    if folders := [folder for part in space.parts for folder in downloads(part.base)]:
+        return Group(*tables, *map(Text, _to_download(folders)), _NOTHING)
+    lacking: list[str] = []
+    data = check_data(space, progress=sys.stderr.isatty(), warn=lacking.append)
     learned = gather(config, space, data)
     return Group(
-        space_table(config.name, space),
-        sample_table(space, samples[:SHOWN]),
+        *tables,
         f"Data: {data}",
+        *map(Text, lacking),
         estimate(samples).words(config.budget),
         *map(Text, learned.lines()),
         *on_this_machine(config, space, samples),
-        "Nothing was written.",
+        _NOTHING,
     )
+
+
+def _to_download(folders: list[Path]) -> list[str]:
+    places = [f"Data: a launch would download them to {folder}" for folder in dict.fromkeys(folders)]
+    return [*places, "What trials cost, and whether all settings suit the data, can be told once they are there."]
 
 
 def on_this_machine(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig]) -> list[str]:

@@ -73,10 +73,10 @@ def launch(
     check_evaluation(space)
     check_objectives(config, space)
     replay = _replay(backend, curves)
-    data = replay.check(space) if replay else check_data(space, progress=console.is_terminal)
+    data = replay.check(space) if replay else _check_data(space, console)
     learned = warm_start.gather(config, space, data)
     for line in learned.lines():
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        _say(console, line)
     with executor(backend, address, replay) as running, _new_folder(paths), sole_driver(paths):
         allotment = _allot(paths, config, space, running, console)
         write_json(paths.manifest, describe(paths, config, space, allotment, data) | _replayed(replay))
@@ -148,11 +148,19 @@ def _go_on(
     if replay:
         replay.check(space)
     else:
-        check_data(space, progress=console.is_terminal)
+        _check_data(space, console)
     with executor(backend, address, replay, patient=restarted) as running:
         allotment = _allot(paths, config, space, running, console)
         _record(paths, config, allotment)
         _drive(paths, config, space, allotment, running.run, console, replay)
+
+
+def _check_data(space: SearchSpace, console: Console) -> str:
+    return check_data(space, progress=console.is_terminal, warn=lambda line: _say(console, line))
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _replay(backend: Backend, curves: Path | None) -> Replay | None:

@@ -32,19 +32,22 @@ def train(config: TrialConfig, checkpoint: Path | None, json: Path | None, conso
     Raises ``UserError`` where the configuration cannot be run, or diverges.
     """
 
+    def say(line: str) -> None:
+        console.print(line, highlight=False, soft_wrap=True)
+
     def report(epoch: EpochReport) -> None:
-        console.print(epoch_line(epoch), highlight=False, soft_wrap=True)
+        say(epoch_line(epoch))
 
     for path in filter(None, (checkpoint, json)):
         check_writable(path)
     try:
         with console.status("evaluation") as status:
-            result = run(config, checkpoint=checkpoint, report=report, progress=status.update)
+            result = run(config, checkpoint=checkpoint, report=report, progress=status.update, warn=say)
     except DivergedError as error:
         raise UserError(str(error)) from error
     console.print(result_table(config, result))
     if result.verdict is not None:
-        console.print(f"{result.head} head: {result.verdict}", highlight=False, soft_wrap=True)
+        say(f"{result.head} head: {result.verdict}")
     if json is not None:
         write_json(json, result.to_dict())
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from analysis.layout import StudyPaths
 from search_spaces.space import Part, SearchSpace
@@ -16,6 +16,7 @@ from study.samplers.by_name import make_sampler
 from trainables.config import ConfigError, UserError
 from trainables.cost import batches_per_epoch
 from trainables.descent import check_world
+from trainables.evaluation.shortfalls import shortfalls
 from trainables.metrics import AUTO_ATTACK_ACCURACY
 from trainables.parallel import World
 from trainables.trial import check_fit, load_all
@@ -63,19 +64,25 @@ def check_objectives(config: StudyConfig, space: SearchSpace) -> None:
         )
 
 
-def check_data(space: SearchSpace, *, progress: bool) -> str:
+def check_data(space: SearchSpace, *, progress: bool, warn: Callable[[str], None] = lambda _: None) -> str:
     """Load every data set that the space uses; their descriptions. Raises ``DataError``.
+
+    ``warn`` hears once of each number of images that is asked for and not there.
 
     What no trial could do with them raises ``ConfigError``: network, heads, attacks or coreset that do not fit, a
     fixed batch size that leaves no batch. A searched one costs only the trials that draw it.
     """
     described: list[str] = []
+    lacking: list[str] = []
     for part in space.parts:
         splits, measured_on = load_all(part.base, progress=progress)
         check_fit(part.base, splits, measured_on)
         if "batch_size" not in dict(part.searched):
             batches_per_epoch(part.config({}), len(splits.train))
         described += [splits.description, measured_on.description]
+        lacking += shortfalls(part.base.evaluation, measured_on)
+    for line in dict.fromkeys(lacking):
+        warn(line)
     return "; ".join(dict.fromkeys(described))
 
 

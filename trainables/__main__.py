@@ -19,7 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         config = override(recipe(options.recipe), dict(map(assignment, options.set)))
-        result = run(config, checkpoint=options.checkpoint, report=_print_epoch, progress=_print_stage)
+        result = run(
+            config, checkpoint=options.checkpoint, report=_print_epoch, progress=_print_stage, warn=_print_stage
+        )
     except (UserError, DivergedError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -15,9 +15,10 @@ from trainables import catalogue
 from trainables import checkpoint as checkpoints
 from trainables.atomic import replacing
 from trainables.config import ConfigError, EvaluationConfig, TrialConfig
-from trainables.data import ImageSet, Splits, draw, heads_data, load, place
+from trainables.data import ImageSet, Splits, download_folder, draw, heads_data, load, place
 from trainables.evaluation import Probe, ProbeAccuracies
 from trainables.evaluation.assess import Progress, Task, assess, check_attacks
+from trainables.evaluation.shortfalls import shortfalls
 from trainables.evaluation.work import evaluation_forward_equivalents
 from trainables.metrics import Cost, EpochReport, EpochSummary, TrialResult
 from trainables.models import build
@@ -34,6 +35,7 @@ def run(
     checkpoint: Path | None = None,
     report: Report = lambda _: None,
     progress: Progress = lambda _: None,
+    warn: Progress = lambda _: None,
     gpu_share: float = 1.0,
     world: World = ALONE,
 ) -> TrialResult:
@@ -41,7 +43,8 @@ def run(
 
     Continues from ``checkpoint`` if that file exists, and reports its last epoch again, which a kill between
     the two would lose; ``evaluation_folder`` beside it keeps heads and AutoAttack's progress. ``progress`` hears in
-    words of the evaluation. ``gpu_share`` is the part of the GPU this trial holds.
+    words of the evaluation, ``warn`` at the start of what the data fall short of. ``gpu_share`` is the part of the GPU
+    this trial holds.
     Of the ranks of ``world`` this is the first: it pre-trains with the others, which ``assist``, and evaluates alone.
     Raises ``ConfigError`` or ``DataError`` for a user's mistake and ``DivergedError`` when the loss is no number.
     """
@@ -53,6 +56,8 @@ def run(
             torch.cuda.reset_peak_memory_stats(device)
         splits, measured_on = load_all(config)
         check_fit(config, splits, measured_on)
+        for line in shortfalls(config.evaluation, measured_on):
+            warn(line)
         queries = evaluation_images(measured_on, config.evaluation).to(device)
         probe = Probe(measured_on.train, queries, len(measured_on.classes), device, epsilon=config.evaluation.epsilon)
     pretraining = pretrain(config, splits, probe, device, checkpoint, report, world)
@@ -117,6 +122,13 @@ def load_all(config: TrialConfig, *, progress: bool = False) -> tuple[Splits, Sp
     if config.evaluation.source is None:
         return splits, splits
     return splits, load(heads_data(config, splits.train), progress=progress)
+
+
+def downloads(config: TrialConfig) -> list[Path]:
+    """The folders that ``load_all`` would download to."""
+    sources = dict.fromkeys((config.data.source, config.evaluation.source or config.data.source))
+    folders = (download_folder(replace(config.data, source=source)) for source in sources)
+    return [folder for folder in folders if folder is not None]
 
 
 def check_fit(config: TrialConfig, splits: Splits, measured_on: Splits) -> None:
@@ -214,7 +226,7 @@ def _begin(
 
 def evaluation_images(splits: Splits, evaluation: EvaluationConfig) -> ImageSet:
     """The images that the figures are measured on; ``ConfigError`` if the split is empty."""
-    images = splits.validation if evaluation.split == "validation" else splits.test
+    images = splits.of(evaluation.split)
     if len(images) == 0:
         remedy = "set data.validation_fraction above 0" if evaluation.split == "validation" else "use other data"
         raise ConfigError(f"evaluation.split is {evaluation.split!r} but it has no images; {remedy}")

@@ -91,8 +91,8 @@ def _pixels(width: str) -> float:
 
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(mm|px)", width.strip())
     pixels = float(found[1]) * (PX_PER_MM if found[2] == "mm" else 1) if found else math.nan
-    if not 150 <= pixels <= 5000:
-        raise UserError(f"--width is {width!r}; give a width of 40 to 1300 mm, 88mm or 700px say")
+    if not 60 * PX_PER_MM <= pixels <= 5000:
+        raise UserError(f"--width is {width!r}; give a width of 60 to 1300 mm, 88mm or 700px say")
     return pixels
 
 

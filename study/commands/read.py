@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ def status(
             typer.echo(f"{paths.name}  {counts(standing(paths.name))}")
         return
     from analysis.confirmed import confirms
+    from analysis.elapsed import elapsed
     from analysis.shares import shares_table
     from analysis.tables import confirmed_table, trials_table
 
@@ -34,6 +36,8 @@ def status(
     if (shares := shares_table(study)) is not None:
         print_rich(shares.rich())
     typer.echo(counts(study))
+    if told := elapsed(study, time.time()):
+        typer.echo(f"Took: {told}")
     typer.echo(driven(study))
 
 
@@ -62,15 +66,22 @@ def front(
             typer.echo(f"Confirmed on test images: study front {child}")
 
 
-@app.command(epilog="Example: study report demo -o demo.html")
+@app.command(epilog="Example: study report demo -o demo.html --mlflow-url http://127.0.0.1:5001")
 def report(
     name: Name,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")] = None,
+    mlflow_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where MLflow's pages are, for links; where `study ui` serves them if local."),
+    ] = None,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Write a study's report, one HTML file that needs no network."""
+    from analysis.labels import href
     from analysis.report import write_report
 
+    if mlflow_url is not None and not href(mlflow_url):
+        raise UserError(f"--mlflow-url is {mlflow_url!r}; give the address of MLflow's pages, http://HOST:PORT say")
     path = output or paths_of(name).report
-    write_report(read(name), path)
+    write_report(read(name, mlflow_url), path)
     typer.echo(path)

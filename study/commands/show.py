@@ -32,10 +32,11 @@ def all_studies() -> list[StudyPaths]:
     return [StudyPaths(root) for root in found]
 
 
-def read(name: str) -> Study:
+def read(name: str, pages: str | None = None) -> Study:
+    """``pages``: the address of MLflow's, if not the usual one."""
     from analysis.runs import read_study
 
-    return read_study(paths_of(name))
+    return read_study(paths_of(name), pages)
 
 
 def standing(name: str) -> Study:

@@ -49,6 +49,8 @@ def ui(
         typer.echo(f"MLflow: {address}   (answers once the server is up, in some seconds)")
         for study, table in pages.tables_of_trials(list(all_studies()), uri):
             typer.echo(f"  trials of {study}: {address}/{table}")
+        if address != UI_ADDRESS:
+            typer.echo(f"  reports link to {UI_ADDRESS}; to here after: study report NAME --mlflow-url {address}")
     if optuna:
         typer.echo(f"Optuna: http://{pages.HOST}:{optuna_port}   (the search of {name}, to be read alone)")
     if servers:

@@ -45,7 +45,8 @@ def plan(prepared: Prepared) -> Group:
     space = config.search_space()
     check_evaluation(space)
     check_objectives(config, space)
-    data = check_data(space, progress=sys.stderr.isatty())
+    lacking: list[str] = []
+    data = check_data(space, progress=sys.stderr.isatty(), warn=lacking.append)
     trainings = [
         training(prepared.parent, *pair) for pair in zip(confirmation.trials, confirmation.configs(), strict=True)
     ]
@@ -53,6 +54,7 @@ def plan(prepared: Prepared) -> Group:
         *map(Text, prepared.remarks),
         _table(config.name, confirmation, trainings),
         f"Data: {data}; trained on all training images, measured once on test images",
+        *map(Text, lacking),
         _sum(prepared, confirmation, trainings),
         "Nothing was written.",
     )

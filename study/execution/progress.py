@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.constraints import violation
+from analysis.elapsed import began
 from analysis.schema import TrialStatus
 from study.config import StudyConfig
 from study.samplers.trials import metrics_of, status_of
@@ -29,6 +30,8 @@ from trainables.metrics import (
 )
 
 REDRAW_S = 0.25
+STILL_S = 10.0
+"""After so long without news the clock is shown anew."""
 _ALWAYS = (CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES)
 _SHOWN = {
     CLEAN_ACCURACY: "clean",
@@ -72,6 +75,11 @@ class Progress:
         if self._live and time.monotonic() - self._drawn > REDRAW_S:
             self._draw(search)
 
+    def still(self, search: Search) -> None:
+        """Nothing need have changed but the time."""
+        if self._live and time.monotonic() - self._drawn > STILL_S:
+            self._draw(search)
+
     def ended(self, search: Search, number: int) -> None:
         """Trial ``number`` has ended; terminals show it in the table."""
         if self._live:
@@ -86,7 +94,8 @@ class Progress:
 
     def _draw(self, search: Search) -> None:
         if self._live:
-            self._live.update(Group(frontier_table(search, self._config), counts(search, self._config)), refresh=True)
+            lines = [counts(search, self._config), *map(Text, running(search, time.time()))]
+            self._live.update(Group(frontier_table(search, self._config), *lines), refresh=True)
             self._drawn = time.monotonic()
 
 
@@ -131,6 +140,12 @@ def counts(search: Search, config: StudyConfig) -> Text:
     if budget.gpu_hours is not None:
         used.append(f"{spent.gpu_hours:.2f}{_of(budget.gpu_hours)} GPU-hours")
     return Text(f"{', '.join(words)}; {', '.join(used)}")
+
+
+def running(search: Search, now: float) -> list[str]:
+    """When the trials that run began."""
+    trials = [trial for trial in search.trials() if trial.state is TrialState.RUNNING]
+    return began({trial.number: now - trial.datetime_start.timestamp() for trial in trials if trial.datetime_start})
 
 
 def _of(limit: float | None) -> str:

@@ -117,6 +117,7 @@ class Session:
         if self.interrupted is None and is_low(self.paths.root, minimum):
             self.interrupt(f"less than {minimum:g} GiB is free on the disk of {self.paths.root}")
         self.search.keep_time()
+        self.progress.still(self.search)
         return self.interrupted is not None or self.out_of_time() is not None
 
     def close(self) -> None:

@@ -12,6 +12,8 @@ from analysis import labels
 from trainables.catalogue import find
 from trainables.config import TrialConfig
 from trainables.evaluation.heads import crops_of
+from trainables.evaluation.sanity import described
+from trainables.metrics import Accuracy
 
 LICENCES = {
     "digits": "UCI Optical Recognition of Handwritten Digits, CC BY 4.0, as packaged with scikit-learn.",
@@ -134,9 +136,14 @@ class Card:
         return "flagged: " + "; ".join(found["flags"]) if found["flags"] else "trusted"
 
     @property
-    def checks(self) -> dict[str, str]:
-        found = self._found.get("verdict") or {"checks": {}}
-        return {name: f"{labels.percent(value)} %" for name, value in found["checks"].items()}
+    def checks(self) -> list[Figure]:
+        if (found := self._found.get("verdict")) is None:
+            return []
+        words, images = described(self.config.evaluation), found["images"]
+        counts = {name: round(value * images) for name, value in found["checks"].items()}
+        return [
+            _figure(words.get(name, name), Accuracy(correct=right, images=images)) for name, right in counts.items()
+        ]
 
     @property
     def cost(self) -> str:
@@ -156,12 +163,12 @@ class Card:
     @property
     def figures(self) -> list[Figure]:
         found = self._found
-        rows = [_figure("Clean", found["clean"])]
+        rows = [_figure("Clean", _counted(found["clean"]))]
         for attack in found["attacks"]:
             name = f"PGD-{attack['steps']} at {labels.epsilon(attack['epsilon'])}, worst of all starts"
-            rows.append(_figure(name, attack["worst"]))
+            rows.append(_figure(name, _counted(attack["worst"])))
         rows += [
-            _figure(f"AutoAttack {each['version']} at {labels.epsilon(each['epsilon'])}", each["worst"])
+            _figure(f"AutoAttack {each['version']} at {labels.epsilon(each['epsilon'])}", _counted(each["worst"]))
             for each in found["auto_attack"]
         ]
         return rows
@@ -172,9 +179,13 @@ class Card:
         return found
 
 
-def _figure(inputs: str, accuracy: Mapping[str, float]) -> Figure:
-    interval = labels.percent_interval(accuracy["value"], accuracy["low"], accuracy["high"])
-    return Figure(inputs, interval, f"{accuracy['images']:,}")
+def _figure(inputs: str, accuracy: Accuracy) -> Figure:
+    interval = labels.percent_interval(accuracy.value, *accuracy.interval())
+    return Figure(inputs, interval, f"{accuracy.images:,}")
+
+
+def _counted(found: Mapping[str, Any]) -> Accuracy:
+    return Accuracy(correct=found["correct"], images=found["images"])
 
 
 def _template(name: str) -> Any:

@@ -15,6 +15,7 @@ from plotly import graph_objects as go
 
 from analysis.layout import write_json
 from analysis.report import render, write_report
+from analysis.report_facts import local_pages
 from analysis.runs import Study, read_study
 
 NewStudy = Callable[..., Any]
@@ -140,6 +141,14 @@ def test_only_web_addresses_become_links(full: Study, url: str) -> None:
     trials = full.trials.assign(mlflow_url=url)
     page = Page(render(Study(full.name, full.manifest, trials, full.curves)))
     assert not any((link["href"] or "").startswith(url or "//") for link in page.all("a"))
+
+
+def test_it_is_said_beside_links_what_must_run_for_them(full: Study) -> None:
+    trials = full.trials.assign(mlflow_url="http://127.0.0.1:5001/#/experiments/1/runs/abc")
+    text = " ".join(Page(render(Study(full.name, full.manifest, trials, full.curves))).text.split())
+    assert text.count("served by study ui --port 5001, which must run") == 2
+    assert local_pages(["", "http://127.0.0.1:5000/#/experiments/1"]) == "study ui"
+    assert local_pages(["https://mlflow.example.org/#/experiments/1"]) == local_pages([""]) == local_pages([]) == ""
 
 
 def test_a_figure_cannot_end_its_element() -> None:

@@ -146,6 +146,8 @@ def test_links_to_mlflow_where_the_server_can_be_browsed(new_study: NewStudy) ->
         f"{schema.UI_ADDRESS}/{page}",
         "",
     ]
+    elsewhere = read_study(study.paths, "http://127.0.0.1:5001/").trials
+    assert elsewhere["mlflow_url"].tolist() == [f"http://127.0.0.1:5001/{page}", ""]
     study.link({0: "abc"}, uri="https://me:secret@host/mlflow")
     assert read_study(study.paths).trials["mlflow_url"].iloc[0] == f"https://host/mlflow/{page}"
     study.link({0: "abc"}, uri="postgresql://somewhere/mlflow")

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from plotly import graph_objects as go
 
+from analysis.figures import parallel_figure
 from analysis.figures.planes import plane_pairs
 from analysis.gallery import all_figures
+from analysis.headings import OFFSET_PX, headings
 from analysis.importance import importances
 from analysis.layout import write_json
+from analysis.paper_type import TYPE_PX, printed_px
 from analysis.runs import Study, read_study
-from analysis.static import PX_PER_MM, TYPE_PX, paper
+from analysis.static import PX_PER_MM, paper
 
 NewStudy = Callable[..., Any]
-NARROW, WIDE = 88 * PX_PER_MM, 178 * PX_PER_MM
+NARROWEST, NARROW, WIDE = 60 * PX_PER_MM, 88 * PX_PER_MM, 178 * PX_PER_MM
 
 
 def drawn(study: Study) -> dict[str, go.Figure]:
@@ -86,6 +91,91 @@ def test_labels_that_would_cover_each_other_are_left_out() -> None:
 
     assert drawn([10.0, 50.0, 90.0]) == ["10", "50", "90"]
     assert drawn([50.0, 50.5, 90.0]) == ["50", "90"]
+
+
+def edged(log: bool = False, position: str = "top right") -> go.Figure:
+    """Labelled points in all four corners of what is drawn."""
+    xs, ys = ([1.0, 1000.0] if log else [0.0, 9.0]), [0.0, 50.0]
+    figure = go.Figure(go.Scatter(x=[*xs, xs[1], xs[0]], y=[*ys, *ys], mode="markers+text", textposition=position))
+    figure.update_traces(text=["0001", "0002", "0003", "0004"])
+    figure.update_xaxes(type="log" if log else "linear")
+    return figure.update_layout(height=400, margin={"l": 50, "r": 10, "t": 10, "b": 50})
+
+
+@pytest.mark.parametrize("width", [NARROWEST, NARROW, WIDE])
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("position", ["top right", "top left", "bottom left"])
+def test_labels_of_points_at_the_edge_are_within_the_plot(width: float, log: bool, position: str) -> None:
+    made = paper(edged(log, position), width)
+    assert labels_of(made) == ["0001", "0002", "0003", "0004"]
+    plot = {"x": made.layout.width - 43, "y": made.layout.height - 46}
+    vertical, side = position.split()
+    (trace,) = made.data
+    for name, size, needed, after in (("x", plot["x"], 26, side == "right"), ("y", plot["y"], 16, vertical == "top")):
+        low, high = made.layout[f"{name}axis"].range
+        places = [math.log10(value) if name == "x" and log else value for value in trace[name]]
+        free = high - max(places) if after else min(places) - low
+        assert free / (high - low) * size >= needed
+
+
+def test_a_range_that_leaves_room_and_one_without_labels_stay() -> None:
+    roomy = edged().update_xaxes(range=[-10, 20]).update_yaxes(range=[-100, 100])
+    made = paper(roomy, NARROW)
+    assert (made.layout.xaxis.range, made.layout.yaxis.range) == ((-10, 20), (-100, 100))
+    bare = paper(edged().update_traces(mode="markers"), NARROW)
+    assert (bare.layout.xaxis.range, bare.layout.yaxis.range) == (None, None)
+
+
+def test_what_lies_out_of_sight_does_not_take_labels_away() -> None:
+    """Distances are those of the view, not those of all trials."""
+    figure = go.Figure(go.Scatter(x=[90.0, 94.0], y=[70.0, 70.0], text=["0001", "0002"], mode="markers+text"))
+    figure.add_scatter(x=[0.0], y=[0.0], mode="markers")
+    figure.update_layout(height=400, margin={"l": 50, "r": 10, "t": 10, "b": 50})
+    assert labels_of(paper(figure, NARROW)) == ["0001"]
+    figure.update_xaxes(range=[85, 95])
+    assert labels_of(paper(figure, NARROW)) == ["0001", "0002"]
+
+
+NAMES = ["trainable", "crop_scale_min", "epsilon (/255)", "Clean accuracy (%)", "PGD accuracy at 16/255 (%)"]
+
+
+@pytest.mark.parametrize("across", [190, 260, 400, 800, 2000])
+def test_names_of_parallel_coordinates_neither_touch_nor_leave_the_page(across: float) -> None:
+    named = headings(NAMES, across, 20)
+    apart = (across - named.beside) / (len(NAMES) - 1)
+    widths = [printed_px(text) for text in named.texts]
+    if named.angle == 0:
+        assert all((one + other) / 2 < apart for one, other in pairwise(widths))
+        assert named.beside >= widths[-1] / 2
+    else:
+        lines = max(text.count("<br>") + 1 for text in named.texts)
+        assert apart * math.sin(math.radians(named.angle)) >= lines * TYPE_PX
+        assert named.beside >= widths[-1] * math.cos(math.radians(named.angle))
+        assert named.above >= OFFSET_PX + max(widths) * math.sin(math.radians(named.angle))
+    assert [text.replace("<br>", " ") for text in named.texts] == NAMES
+
+
+def test_names_are_tilted_no_more_than_they_must_be() -> None:
+    angles = [headings(NAMES, across, 20).angle for across in (190, 260, 400, 2000)]
+    assert angles == sorted(angles, reverse=True)
+    assert (angles[0], angles[-1]) == (60, 0)
+    assert headings(["a &lt; b", "c"], 10, 0).texts[0] == "a &lt; b", "as escaped as it came"
+
+
+def test_colours_of_narrow_parallel_coordinates_lie_beneath_and_not_over_their_names(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(3):
+        study.finished(number, 0.9 - number / 10, 0.4, params={"crop_scale_min": number / 7, "epsilon": number / 255})
+    figure = parallel_figure(read_study(study.paths))
+    assert figure is not None
+    for width in (NARROWEST, NARROW):
+        made = paper(figure, width)
+        (trace,) = made.data
+        bar = trace.line.colorbar
+        assert (bar.orientation, bar.yanchor, bar.y < 0) == ("h", "top", True)
+        assert trace.labelangle <= -30
+        assert [dimension.label.count("<br>") for dimension in trace.dimensions] == [0, 0, 1, 1]
+        assert made.layout.margin.r > 40, "the last name has room"
 
 
 def test_what_the_page_hides_is_not_in_the_legend() -> None:

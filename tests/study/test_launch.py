@@ -52,7 +52,8 @@ def quiet() -> Console:
 
 def test_an_inline_study_runs_to_the_end_of_its_budget(tiny: Tiny) -> None:
     console = quiet()
-    paths = launch(tiny(settings={"optimiser.epochs": 2}, budget={"trials": 2}), backend="inline", console=console)
+    settings = {"optimiser.epochs": 2, "evaluation.head_images": 5000}
+    paths = launch(tiny(settings=settings, budget={"trials": 2}), backend="inline", console=console)
     for number in (0, 1):
         assert kinds(paths, number) == [ATTEMPT, EPOCH, EPOCH, ENDED]
         attempt, *_, ended = read_events(paths.trial(number))
@@ -62,7 +63,8 @@ def test_an_inline_study_runs_to_the_end_of_its_budget(tiny: Tiny) -> None:
         result = json.loads(paths.trial(number).result.read_text())
         assert ended["metrics"] == result["metrics"]
         assert {CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES} <= ended["metrics"].keys()
-    first, *rest = console.file.getvalue().splitlines()
+    warning, first, *rest = console.file.getvalue().splitlines()
+    assert warning == "warning: evaluation.head_images is 5,000 but training leaves 200 images; 200 are used"
     assert first.startswith("tiny runs: 0 finished; 0 of 2 trials")
     lines = [line for line in rest if line.startswith("trial ")]
     assert [line.split()[1] for line in lines] == ["0000", "0001"]

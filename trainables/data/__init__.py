@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trainables.data.crops import shifted
 from trainables.data.images import DataError, ImageSet, Splits, pixels
-from trainables.data.load import load
+from trainables.data.load import download_folder, load
 from trainables.data.rng import generator, global_stream
 from trainables.data.stratify import divide, draw, draw_rows
 from trainables.data.stream import in_order, place, stream
@@ -18,6 +18,7 @@ __all__ = [
     "ViewParameters",
     "apply_views",
     "divide",
+    "download_folder",
     "draw",
     "draw_rows",
     "generator",

@@ -16,6 +16,7 @@ from trainables.data.store import data_root, publish
 
 _EDGE = 32
 _DATASETS = {"cifar10": CIFAR10, "cifar100": CIFAR100}
+CIFAR = tuple(_DATASETS)
 
 
 def read_cifar(config: DataConfig) -> Source:
@@ -23,8 +24,7 @@ def read_cifar(config: DataConfig) -> Source:
 
     Looks for torchvision's own folder (``cifar-10-batches-py``, ``cifar-100-python``) in the data root.
     """
-    dataset, root = _DATASETS[config.source], data_root(config)
-    home = root / dataset.base_folder
+    dataset, root, home = _DATASETS[config.source], data_root(config), home_of(config)
     if not home.is_dir():
         if not config.download:
             raise DataError(f"{config.source} is not in {home}; add --set data.download=true, or set data.root")
@@ -36,6 +36,11 @@ def read_cifar(config: DataConfig) -> Source:
             f"{home} is incomplete or damaged; remove it and add --set data.download=true ({error})"
         ) from error
     return Source(config.source, _images(train, config), _images(test, config), tuple(train.classes))
+
+
+def home_of(config: DataConfig) -> Path:
+    """Torchvision's own folder of the images, whether it is there or not."""
+    return data_root(config) / _DATASETS[config.source].base_folder
 
 
 def _download(dataset: type[CIFAR10], home: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainables.config import UserError
+from trainables.config import SplitName, UserError
 
 SHARED_BYTES = 2**30
 """From this size on a set is large: it shares the storage that it is taken from, which may be a mapped file."""
@@ -109,3 +109,7 @@ class Splits:
     classes: tuple[str, ...]
     description: str
     warnings: tuple[str, ...] = ()
+
+    def of(self, split: SplitName) -> ImageSet:
+        """What figures are measured on."""
+        return self.validation if split == "validation" else self.test

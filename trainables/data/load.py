@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from trainables.config import DataConfig
-from trainables.data.cifar import read_cifar
+from trainables.data.cifar import CIFAR, home_of, read_cifar
 from trainables.data.digits import read_digits
 from trainables.data.folder import read_folder
 from trainables.data.images import Source, Splits
@@ -30,9 +31,17 @@ def load(config: DataConfig, *, progress: bool = False) -> Splits:
     return Splits(train, validation, source.test, source.classes, description, source.warnings)
 
 
+def download_folder(config: DataConfig) -> Path | None:
+    """Where ``load`` would download the images to; ``None`` if it would not: they are there, or may not be."""
+    if not config.download or config.source not in CIFAR:
+        return None
+    home = home_of(config)
+    return None if home.is_dir() else home
+
+
 def _read(config: DataConfig, *, progress: bool) -> Source:
     if config.source == "digits":
         return read_digits(config)
-    if config.source in ("cifar10", "cifar100"):
+    if config.source in CIFAR:
         return read_cifar(config)
     return read_folder(config, progress=progress)

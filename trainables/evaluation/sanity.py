@@ -99,6 +99,16 @@ def check(classifier: nn.Module, images: ImageSet, config: EvaluationConfig, see
     return Verdict(checks=_accuracies(clean, left, radii, after), flags=flags, images=len(bench.images))
 
 
+def described(config: EvaluationConfig) -> dict[str, str]:
+    """What each of ``check``'s accuracies is of, in words, by its name and in its order."""
+    pgd, epsilon = f"PGD-{config.attack_steps}", f"{config.epsilon * 255:g}/255"
+    words = {"clean": "no attack", "pgd": f"{pgd} at {epsilon}, from the image and from a random start"}
+    words |= {_at_radius(radius): f"{pgd} at {radius * 255:g}/255, from the image" for radius in _radii(config)}
+    words[_at_radius(LARGE_EPSILON)] += ": no more than chance may be left"
+    words |= {name: f"{pgd}, then {title}, at {epsilon}" for name, title in _titles(config).items()}
+    return words | {"worst": f"all of these at {epsilon}"}
+
+
 def check_forward_equivalents(config: EvaluationConfig, images: int) -> int:
     """The most that ``check`` does on ``images`` evaluated images, in passes of the classifier: if none breaks."""
 
@@ -115,7 +125,7 @@ def _accuracies(
     clean: Clean, left: Tensor, radii: dict[float, Tensor], after: dict[Challenger, Tensor]
 ) -> dict[str, float]:
     named = {"clean": clean.right, "pgd": left}
-    named |= {f"pgd_{radius * 255:g}": right for radius, right in radii.items()}
+    named |= {_at_radius(radius): right for radius, right in radii.items()}
     named |= {challenger.name: right for challenger, right in after.items()}
     named["worst"] = torch.stack(list(after.values())).all(dim=0)
     return {name: count(right) / len(right) for name, right in named.items()}
@@ -128,12 +138,26 @@ def _challengers(bench: Bench, config: EvaluationConfig, seed: int) -> tuple[Cha
     random = bench.random(seed, "noise")
     noise = tuple(_noise(epsilon, random, corners=number % 2 == 1) for number in range(NOISE_DRAWS))
     square = _square(classifier, epsilon, bench.random(seed, "square").initial_seed())
-    return (
-        Challenger("pgd_doubled", f"PGD-{steps}", (_pgd(classifier, doubled),)),
-        Challenger("fgsm", "FGSM", (_pgd(classifier, fgsm),)),
-        Challenger("noise", f"random noise ({NOISE_DRAWS} draws)", noise),
-        Challenger("square", f"Square ({QUERIES} queries)", (square,)),
-    )
+    perturbs = {
+        "pgd_doubled": (_pgd(classifier, doubled),),
+        "fgsm": (_pgd(classifier, fgsm),),
+        "noise": noise,
+        "square": (square,),
+    }
+    return tuple(Challenger(name, title, perturbs[name]) for name, title in _titles(config).items())
+
+
+def _titles(config: EvaluationConfig) -> dict[str, str]:
+    return {
+        "pgd_doubled": f"PGD-{2 * config.attack_steps}",
+        "fgsm": "FGSM",
+        "noise": f"random noise ({NOISE_DRAWS} draws)",
+        "square": f"Square ({QUERIES} queries)",
+    }
+
+
+def _at_radius(radius: float) -> str:
+    return f"pgd_{radius * 255:g}"
 
 
 def _pgd(classifier: nn.Module, attack: Attack, random: torch.Generator | None = None) -> Perturb:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from analysis.layout import ATTEMPT, append_event, study_paths
+from analysis.layout import ATTEMPT, append_event, study_paths, write_json
 from study import ui
 from study.commands import main as cli
 from study.commands import read as reading
@@ -101,6 +101,27 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(study, studies, tiny_file):
     assert "least / median / most" in out
     assert "for 2 trials" in out
     assert sorted(studies.iterdir()) == before
+
+
+def test_a_dry_run_downloads_nothing_and_says_what_a_launch_would(study, studies, tiny_file, monkeypatch, tmp_path):
+    def fetched(*_args, **_keys):
+        raise AssertionError("a dry run downloads nothing")
+
+    monkeypatch.setattr("trainables.data.cifar._download", fetched)
+    absent = ["--set", "settings.data.download=true", "--set", f"settings.data.root={tmp_path / 'data'}"]
+    homes = {"data.source=cifar10": "cifar-10-batches-py", "evaluation.source=cifar100": "cifar-100-python"}
+    for source, home in homes.items():
+        code, out, err = study("launch", tiny_file, "--dry-run", *absent, "--set", f"settings.{source}")
+        assert (code, err) == (0, "")
+        assert f"a launch would download them to {tmp_path / 'data' / home}" in out
+        assert "learning_rate" in out
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_dry_run_says_where_the_data_fall_short(study, tiny_file):
+    code, out, err = study("launch", tiny_file, "--dry-run", "--set", "settings.evaluation.images=5000")
+    assert (code, err) == (0, "")
+    assert "warning: evaluation.images is 5,000 but the validation split has " in out
 
 
 @pytest.mark.slow
@@ -269,15 +290,32 @@ def test_nothing_runs_without_a_driver(study, studies):
     paths.manifest.write_text("{}")
     assert study("status")[1] == "tiny  1 interrupted\n"
     assert "interrupted" in study("status", "tiny")[1]
-    assert study("status", "tiny")[1].endswith("Budget: unknown; no driver runs it\n")
+    told = study("status", "tiny")[1]
+    assert told.endswith("Budget: unknown; no driver runs it\n")
+    assert "running trials" not in told
     assert study("stop", "tiny")[::2] == (2, "study tiny is not running; go on with it: study resume tiny\n")
     with sole_driver(paths):
         assert study("status")[1] == "tiny  1 running\n"
-        assert study("status", "tiny")[1].endswith("Budget: unknown; running\n")
+        told = study("status", "tiny")[1]
+        assert told.endswith("Budget: unknown; running\n")
+        assert "of wall time; running trials began: 0000 " in told
         assert study("stop", "tiny") == (0, "tiny ends with its running trials; continue with: study resume tiny\n", "")
         assert asked(paths) is Request.DRAIN
         assert study("stop", "tiny", "--now")[0] == 0
         assert asked(paths) is Request.NOW
+
+
+def test_a_report_links_to_the_pages_it_is_told_of(study, studies, tmp_path):
+    paths = study_paths("tiny")
+    append_event(paths.trial(0), ATTEMPT, 1)
+    write_json(paths.manifest, {"name": "tiny"})
+    write_json(paths.tracking, {"uri": "sqlite:////mlflow.db", "experiment_id": "1", "runs": {"0": "abc"}})
+    for options, address in (((), "http://127.0.0.1:5000"), (("--mlflow-url", "http://box:81/x"), "http://box:81/x")):
+        assert study("report", "tiny", "-o", tmp_path / "r.html", *options)[0] == 0
+        assert f'href="{address}/#/experiments/1/runs/abc' in (tmp_path / "r.html").read_text()
+    code, _, err = study("report", "tiny", "--mlflow-url", "box:81")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "--mlflow-url is 'box:81'; give the address of MLflow's pages" in err
 
 
 def test_the_folder_may_be_an_option(study, tmp_path):
@@ -288,17 +326,20 @@ def test_the_folder_may_be_an_option(study, tmp_path):
 
 def test_train_prints_epochs_and_intervals_and_writes_json(study, tmp_path):
     leaves = flatten_settings(_tiny_settings())
+    leaves["evaluation.images"] = 5000
     sets = [text for path, value in leaves.items() for text in ("--set", f"{path}={value}")]
     files = ["--json", tmp_path / "result.json", "--checkpoint", tmp_path / "checkpoint.pt"]
     code, out, err = study("train", "cf_amc_ssl", *sets, *files)
     assert (code, err) == (0, "")
-    assert "epoch 1/1" in out
+    warning, epoch, *_ = out.splitlines()
+    assert warning.startswith("warning: evaluation.images is 5,000 but the validation split has ")
+    assert epoch.startswith("epoch 1/1")
     assert "PGD-2 8/255" in out
     metrics = json.loads((tmp_path / "result.json").read_text())["metrics"]
     assert metrics["clean_accuracy_low"] <= metrics["clean_accuracy"] <= metrics["clean_accuracy_high"]
     code, again, err = study("train", "cf_amc_ssl", *sets, *files)
     assert (code, err) == (0, "")
-    assert again.splitlines()[0] == out.splitlines()[0], "the epoch is reported from the checkpoint, not trained again"
+    assert again.splitlines()[1] == epoch, "the epoch is reported from the checkpoint, not trained again"
 
 
 def _tiny_settings() -> dict[str, object]:

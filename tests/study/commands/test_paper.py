@@ -105,10 +105,10 @@ def test_figures_without_a_finished_trial_or_a_sound_width_are_one_line(study: S
     code, out, err = study("figures", "tiny")
     assert (code, out) == (2, "")
     assert err == "there is nothing to draw yet: no trial of tiny has finished; `study status tiny`\n"
-    for width in ("88", "88cm", "1mm", "-5px", "99999px", "nan mm"):
+    for width in ("88", "88cm", "59mm", "-5px", "99999px", "nan mm"):
         code, out, err = study("figures", "tiny", f"--width={width}")
         assert (code, out, len(err.splitlines())) == (2, "", 1)
-        assert "give a width of 40 to 1300 mm" in err
+        assert "give a width of 60 to 1300 mm" in err
 
 
 def test_without_a_browser_it_is_said_what_to_install(

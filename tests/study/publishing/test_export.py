@@ -24,6 +24,7 @@ from trainables.catalogue import default_config
 from trainables.config import NetworkConfig, TrialConfig, override, to_dict
 from trainables.evaluation.heads import untrained
 from trainables.evaluation.saved_heads import read_head
+from trainables.metrics import Accuracy
 from trainables.models import build, single_branch
 from trainables.trial import evaluation_folder, run
 
@@ -117,6 +118,15 @@ def test_the_card_says_what_a_stranger_needs(finished, tmp_path):
     assert "do not confirm" in card
     assert f"Sanity checks: {result['verdict']}." in card
     assert (tmp_path / "out" / EXAMPLE).read_text() in card
+    checks = result["heads"][0]["verdict"]["checks"]
+    right = Accuracy(correct=round(checks["pgd_127.5"] * 20), images=20)
+    shown = " [".join(f"{100 * value:.1f}" for value in (right.value, right.interval()[0]))
+    assert f"| PGD-2 at 127.5/255, from the image: no more than chance may be left | {shown}, " in card
+    assert "| PGD-2, then Square (200 queries), at 8/255 | " in card
+    assert card.count(" | 20 |\n") == 1 + len(result["heads"][0]["attacks"]) + len(checks), (
+        "each figure and check says of how many images"
+    )
+    assert not any(f"| {name} |" in card for name in checks), "in words, not by their keys"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from trainables.config import DataConfig, EvaluationConfig
 from trainables.data import ImageSet, generator
 from trainables.data.digits import read_digits
 from trainables.evaluation import sanity
-from trainables.evaluation.sanity import check, check_forward_equivalents
+from trainables.evaluation.sanity import check, check_forward_equivalents, described
 from trainables.metrics import Verdict
 
 EPSILON = 32 / 255
@@ -121,6 +121,7 @@ def test_an_honest_robust_model_is_trusted(robust):
     assert found["pgd"] > 0.4
     assert found["clean"] > found["pgd_16"] > found["pgd_32"] > found["pgd_64"] > found["pgd_127.5"] == 0
     assert found["worst"] <= found["square"] <= found["pgd"] <= found["pgd_32"]
+    assert list(described(DIGITS)) == list(found), "every check is put in words"
     assert found["worst"] == min(found[name] for name in ("pgd_doubled", "fgsm", "noise", "square", "worst"))
 
 

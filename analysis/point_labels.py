@@ -1,0 +1,102 @@
+"""Labels beside points in print: all within their plot, none over another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from plotly import graph_objects as go
+
+LABEL_PX = {"x": 30.0, "y": 18.0}
+"""How far a label reaches from its point's middle."""
+_APART_PX = (30.0, 12.0)
+_AT_MOST = 0.4
+"""Of a plot's width or height is given to a label."""
+_AFTER, _BEFORE = {"x": "right", "y": "top"}, {"x": "left", "y": "bottom"}
+"""Where a label stands that reaches towards an axis's high end, and its low one."""
+_AUTORANGE = 0.05
+"""What plotly leaves free beyond its points, as a share of their range."""
+
+
+class Scale(NamedTuple):
+    """An axis from ``low`` to ``high``, in powers of ten if it is logarithmic."""
+
+    low: float
+    high: float
+    log: bool
+
+    def shares(self, values: Iterable[Any]) -> list[float]:
+        """Where ``values`` lie: 0 at the low end, 1 at the high one."""
+        span = self.high - self.low
+        return [(place - self.low) / span for place in _places(values, log=self.log)]
+
+
+def fit_labels(figure: go.Figure, size_px: tuple[float, float]) -> None:
+    """Widen the axes of a plot of ``size_px`` until its points' labels lie within; of those that would lie over each
+    other the first stays."""
+    drawn = [trace for trace in figure.data if trace.type == "scatter" and trace.visible in (None, True)]
+    labelled = [trace for trace in drawn if "text" in str(trace.mode)]
+    if labelled:
+        scales = [_widened(figure, name, drawn, labelled, px) for name, px in zip("xy", size_px, strict=True)]
+        _thin(labelled, scales, size_px)
+
+
+def _widened(figure: go.Figure, name: str, drawn: list[Any], labelled: list[Any], size_px: float) -> Scale:
+    axis = figure.layout[f"{name}axis"]
+    scale = _scale(axis, name, drawn)
+    share = min(LABEL_PX[name] / size_px, _AT_MOST)
+    low, high, log = scale
+    for trace in labelled:
+        places, words = _places(trace[name], log=log), str(trace.textposition).split()
+        if _AFTER[name] in words:
+            high = max(high, *((place - share * low) / (1 - share) for place in places))
+        if _BEFORE[name] in words:
+            low = min(low, *((place - share * high) / (1 - share) for place in places))
+    if (low, high) != (scale.low, scale.high):
+        axis.range = [low, high]
+    return Scale(low, high, log)
+
+
+def _scale(axis: Any, name: str, drawn: list[Any]) -> Scale:
+    """As the plot has it, or as plotly will choose it."""
+    log = axis.type == "log"
+    if axis.range is not None:
+        low, high = axis.range
+        return Scale(low, high, log)
+    places = _places((value for trace in drawn for value in _reached(trace, name)), log=log)
+    pad = _AUTORANGE * (max(places) - min(places)) or 1.0
+    return Scale(min(places) - pad, max(places) + pad, log)
+
+
+def _reached(trace: Any, name: str) -> list[float]:
+    """The values of a trace and the ends of their intervals that can be drawn."""
+    values = np.array([math.nan if value is None else value for value in trace[name]], dtype=float)
+    error = trace[f"error_{name}"]
+    ends = [values]
+    if error.visible and error.array is not None and error.arrayminus is not None:
+        ends += [values - np.asarray(error.arrayminus, float), values + np.asarray(error.array, float)]
+    found = np.concatenate(ends)
+    return list(map(float, found[np.isfinite(found)]))
+
+
+def _places(values: Iterable[Any], *, log: bool) -> list[float]:
+    return [math.log10(value) if log else float(value) for value in values if not log or value > 0]
+
+
+def _thin(labelled: list[Any], scales: list[Scale], size_px: tuple[float, float]) -> None:
+    taken: list[tuple[float, float]] = []
+    for trace in labelled:
+        texts = []
+        shares = [scale.shares(trace[name]) for scale, name in zip(scales, "xy", strict=True)]
+        for x, y, text in zip(*shares, trace.text, strict=True):
+            place = (x * size_px[0], y * size_px[1])
+            free = all(_apart(place, other) for other in taken)
+            taken += [place] if free else []
+            texts.append(text if free else "")
+        trace.update(text=texts, cliponaxis=False)
+
+
+def _apart(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return any(abs(a - b) > least for a, b, least in zip(one, other, _APART_PX, strict=True))
