@@ -87,8 +87,9 @@ def ranking(study: Study) -> list[str]:
     for group in _groups(study)[:1]:
         case = next(_cases(study, group))
         if not case.obstacle:
-            found = _pool(study, group).importances(range(len(group.trials)), {case.place: case.quantile})[case.place]
-            names.sort(key=lambda name: -found.get(name, 0.0))
+            once = [np.arange(len(group.trials))]
+            found = _pool(study, group).importances(once, {case.place: case.quantile})[case.place]
+            names.sort(key=lambda name: -found[name][0] if name in found else 0.0)
     return names
 
 
@@ -147,11 +148,11 @@ def _rows(study: Study, group: _Group) -> list[dict[str, Any]]:
     cases = [case for case in _cases(study, group) if not case.obstacle]
     if not cases:
         return []
-    plain, *drawn = _shares(study, group, cases)
+    shares = _shares(study, group, cases)
     rows = []
     for case in cases:
-        share = plain[case.place]
-        low, high = np.nanquantile([one[case.place] for one in drawn], [0.025, 0.975], axis=0)
+        share, *drawn = shares[case.place]
+        low, high = np.nanquantile(drawn, [0.025, 0.975], axis=0)
         for index in np.argsort(-share, kind="stable"):
             ends = min(low[index], share[index]), max(high[index], share[index])
             figures = (group.dimensions.columns[index], share[index], *ends, case.trials)
@@ -159,21 +160,21 @@ def _rows(study: Study, group: _Group) -> list[dict[str, Any]]:
     return rows
 
 
-def _shares(study: Study, group: _Group, cases: list[_Case]) -> list[dict[int | None, NDArray[np.float64]]]:
-    """In the order of the group's dimensions, by the cases' places; of the trials themselves, then of each resample."""
+def _shares(study: Study, group: _Group, cases: list[_Case]) -> dict[int | None, NDArray[np.float64]]:
+    """By the cases' places, a row for the trials themselves and one a resample, a column a dimension of the group."""
     pool, count = _pool(study, group), len(group.trials)
-    quantiles = {case.place: case.quantile for case in cases}
     generator = np.random.default_rng(0)
     resamples = max(_LEAST_RESAMPLES, min(RESAMPLES, _DRAWN // count))
     draws = [np.arange(count), *(generator.integers(count, size=count) for _ in range(resamples))]
-    found = (pool.importances(draw.tolist(), quantiles) for draw in draws)
-    return [{place: _normalised(group, one) for place, one in measured.items()} for measured in found]
+    found = pool.importances(draws, {case.place: case.quantile for case in cases})
+    return {place: _normalised(np.array([of[str(name)] for name in group.dimensions]).T) for place, of in found.items()}
 
 
-def _normalised(group: _Group, found: dict[str, float]) -> NDArray[np.float64]:
-    values = np.array([found.get(str(name), 0.0) for name in group.dimensions])
-    total = values.sum()
-    return values / total if total > 0 else np.full(len(values), np.nan)
+def _normalised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each row divided by its sum; NaN if that is 0."""
+    total = values.sum(axis=1, keepdims=True)
+    found: NDArray[np.float64] = values / np.where(total > 0, total, np.nan)
+    return found
 
 
 def _pool(study: Study, group: _Group) -> Pool:

@@ -101,8 +101,8 @@ def test_the_wrong_sign_would_be_seen() -> None:
     values = peak_and_pit(x).to_numpy()[:, None]
     for direction, decides in (("maximize", "a"), ("minimize", "b")):
         pool = Pool(rows, [SPACE] * len(rows), values, [direction])  # type: ignore[list-item]
-        found = pool.importances(range(len(rows)), {0: 0.1})[0]
-        assert max(found, key=lambda name: found[name]) == decides
+        found = pool.importances([np.arange(len(rows))], {0: 0.1})[0]
+        assert max(found, key=lambda name: float(found[name][0])) == decides
 
 
 @pytest.mark.usefixtures("few_resamples")
