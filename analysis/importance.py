@@ -178,7 +178,8 @@ def _normalised(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _pool(study: Study, group: _Group) -> Pool:
-    from analysis.ped_anova import Pool, plain  # optuna: late, as most readers of a study do without
+    from analysis.distributions import plain  # optuna: late, as most readers of a study do without
+    from analysis.ped_anova import Pool
 
     ranges = _ranges(study, group)
     params = [
@@ -195,15 +196,17 @@ def _pool(study: Study, group: _Group) -> Pool:
 
 def _ranges(study: Study, group: _Group) -> dict[tuple[str, str], BaseDistribution]:
     """By trainable and dimension; trainables that share a parameter share its range."""
-    from analysis.ped_anova import distribution
+    from analysis.distributions import distribution
 
     searched = dimensions(study).assign(**{TRAINABLE: study.trials["trainable"]})
     owners = {str(name): rows for name, rows in searched.groupby(study.trials["trainable"])}
-    found = {}
+    found: dict[tuple[str, str], BaseDistribution] = {}
     for name in map(str, group.dimensions):
         parameters = {owner: parameter(study, owner, name) for owner in owners}
-        for owner, own in parameters.items():
-            values = pd.concat([owners[other][name] for other, its in parameters.items() if its == own]).dropna()
+        for own in dict.fromkeys(parameters.values()):
+            sharing = [owner for owner, its in parameters.items() if its == own]
+            values = pd.concat([owners[owner][name] for owner in sharing]).dropna()
             if len(values):
-                found[owner, name] = distribution(stated_range(study, own), values.tolist())
+                stated = distribution(stated_range(study, own), values.tolist())
+                found |= {(owner, name): stated for owner in sharing}
     return found
