@@ -87,8 +87,9 @@ def ranking(study: Study) -> list[str]:
     for group in _groups(study)[:1]:
         case = next(_cases(study, group))
         if not case.obstacle:
-            found = _pool(study, group).importances(range(len(group.trials)), {case.place: case.quantile})[case.place]
-            names.sort(key=lambda name: -found.get(name, 0.0))
+            once = [np.arange(len(group.trials))]
+            found = _pool(study, group).importances(once, {case.place: case.quantile})[case.place]
+            names.sort(key=lambda name: -found[name][0] if name in found else 0.0)
     return names
 
 
@@ -147,11 +148,11 @@ def _rows(study: Study, group: _Group) -> list[dict[str, Any]]:
     cases = [case for case in _cases(study, group) if not case.obstacle]
     if not cases:
         return []
-    plain, *drawn = _shares(study, group, cases)
+    shares = _shares(study, group, cases)
     rows = []
     for case in cases:
-        share = plain[case.place]
-        low, high = np.nanquantile([one[case.place] for one in drawn], [0.025, 0.975], axis=0)
+        share, *drawn = shares[case.place]
+        low, high = np.nanquantile(drawn, [0.025, 0.975], axis=0)
         for index in np.argsort(-share, kind="stable"):
             ends = min(low[index], share[index]), max(high[index], share[index])
             figures = (group.dimensions.columns[index], share[index], *ends, case.trials)
@@ -159,25 +160,26 @@ def _rows(study: Study, group: _Group) -> list[dict[str, Any]]:
     return rows
 
 
-def _shares(study: Study, group: _Group, cases: list[_Case]) -> list[dict[int | None, NDArray[np.float64]]]:
-    """In the order of the group's dimensions, by the cases' places; of the trials themselves, then of each resample."""
+def _shares(study: Study, group: _Group, cases: list[_Case]) -> dict[int | None, NDArray[np.float64]]:
+    """By the cases' places, a row for the trials themselves and one a resample, a column a dimension of the group."""
     pool, count = _pool(study, group), len(group.trials)
-    quantiles = {case.place: case.quantile for case in cases}
     generator = np.random.default_rng(0)
     resamples = max(_LEAST_RESAMPLES, min(RESAMPLES, _DRAWN // count))
     draws = [np.arange(count), *(generator.integers(count, size=count) for _ in range(resamples))]
-    found = (pool.importances(draw.tolist(), quantiles) for draw in draws)
-    return [{place: _normalised(group, one) for place, one in measured.items()} for measured in found]
+    found = pool.importances(draws, {case.place: case.quantile for case in cases})
+    return {place: _normalised(np.array([of[str(name)] for name in group.dimensions]).T) for place, of in found.items()}
 
 
-def _normalised(group: _Group, found: dict[str, float]) -> NDArray[np.float64]:
-    values = np.array([found.get(str(name), 0.0) for name in group.dimensions])
-    total = values.sum()
-    return values / total if total > 0 else np.full(len(values), np.nan)
+def _normalised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each row divided by its sum; NaN if that is 0."""
+    total = values.sum(axis=1, keepdims=True)
+    found: NDArray[np.float64] = values / np.where(total > 0, total, np.nan)
+    return found
 
 
 def _pool(study: Study, group: _Group) -> Pool:
-    from analysis.ped_anova import Pool, plain  # optuna: late, as most readers of a study do without
+    from analysis.distributions import plain  # optuna: late, as most readers of a study do without
+    from analysis.ped_anova import Pool
 
     ranges = _ranges(study, group)
     params = [
@@ -194,15 +196,17 @@ def _pool(study: Study, group: _Group) -> Pool:
 
 def _ranges(study: Study, group: _Group) -> dict[tuple[str, str], BaseDistribution]:
     """By trainable and dimension; trainables that share a parameter share its range."""
-    from analysis.ped_anova import distribution
+    from analysis.distributions import distribution
 
     searched = dimensions(study).assign(**{TRAINABLE: study.trials["trainable"]})
     owners = {str(name): rows for name, rows in searched.groupby(study.trials["trainable"])}
-    found = {}
+    found: dict[tuple[str, str], BaseDistribution] = {}
     for name in map(str, group.dimensions):
         parameters = {owner: parameter(study, owner, name) for owner in owners}
-        for owner, own in parameters.items():
-            values = pd.concat([owners[other][name] for other, its in parameters.items() if its == own]).dropna()
+        for own in dict.fromkeys(parameters.values()):
+            sharing = [owner for owner, its in parameters.items() if its == own]
+            values = pd.concat([owners[owner][name] for owner in sharing]).dropna()
             if len(values):
-                found[owner, name] = distribution(stated_range(study, own), values.tolist())
+                stated = distribution(stated_range(study, own), values.tolist())
+                found |= {(owner, name): stated for owner in sharing}
     return found

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from analysis import importance
+from analysis.distributions import distribution, plain
 from analysis.importance import FRONTIER, importances, ranking, why_no_importances
 from analysis.importance_table import importance_table
 from analysis.labels import ALL_TRAINABLES as ALL
-from analysis.ped_anova import Pool, distribution
+from analysis.ped_anova import Pool
 from analysis.runs import PARAM, Study, read_study
 from search_spaces import build
 from search_spaces.ranges import to_json
@@ -101,8 +102,8 @@ def test_the_wrong_sign_would_be_seen() -> None:
     values = peak_and_pit(x).to_numpy()[:, None]
     for direction, decides in (("maximize", "a"), ("minimize", "b")):
         pool = Pool(rows, [SPACE] * len(rows), values, [direction])  # type: ignore[list-item]
-        found = pool.importances(range(len(rows)), {0: 0.1})[0]
-        assert max(found, key=lambda name: found[name]) == decides
+        found = pool.importances([np.arange(len(rows))], {0: 0.1})[0]
+        assert max(found, key=lambda name: float(found[name][0])) == decides
 
 
 @pytest.mark.usefixtures("few_resamples")
@@ -292,8 +293,6 @@ STATED = st.sampled_from(
 
 @given(STATED, NUMBERS | st.lists(st.text() | st.booleans() | st.integers(), min_size=1))
 def test_a_distribution_holds_every_value(stated: dict[str, Any], values: list[Any]) -> None:
-    from analysis.ped_anova import plain
-
     found = distribution(stated, values)
     if isinstance(found, CategoricalDistribution):
         assert all(plain(value) in found.choices for value in values)
