@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 PATIENCE_S = 240.0
@@ -55,6 +56,7 @@ class Server:
         deadline = time.monotonic() + PATIENCE_S
         while not self._answers():
             if self.process is None or self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
                 raise RuntimeError(f"no MLflow: {(self._folder / 'server.log').read_text()[-2000:]}")
             time.sleep(0.1)
 
@@ -69,7 +71,8 @@ class Server:
     def kill(self) -> None:
         """SIGKILL to the server and its workers; nothing if it does not run."""
         if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
 
