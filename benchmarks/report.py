@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,9 @@ def main() -> None:
         int(sys.argv[place]) if len(sys.argv) > place else usual for place, usual in ((1, 1000), (2, 100))
     )
     with tempfile.TemporaryDirectory(prefix="report-") as folder:
-        print(json.dumps(measure(Path(folder), trials, epochs), indent=2))
+        with redirect_stdout(sys.stderr):  # MLflow prints an address for every run that ends
+            found = measure(Path(folder), trials, epochs)
+        print(json.dumps(found, indent=2))
 
 
 def measure(folder: Path, trials: int, epochs: int) -> dict[str, Any]:
