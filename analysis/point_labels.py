@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 LABEL_PX = {"x": 30.0, "y": 18.0}
@@ -27,10 +28,9 @@ class Scale(NamedTuple):
     high: float
     log: bool
 
-    def shares(self, values: Iterable[Any]) -> list[float]:
-        """Where ``values`` lie: 0 at the low end, 1 at the high one."""
-        span = self.high - self.low
-        return [(place - self.low) / span for place in _places(values, log=self.log)]
+    def shares(self, values: Iterable[Any]) -> NDArray[np.float64]:
+        """Where ``values`` lie: 0 at the low end, 1 at the high one; NaN where one is not drawn."""
+        return (_places(values, log=self.log) - self.low) / (self.high - self.low)
 
 
 def fit_labels(figure: go.Figure, size_px: tuple[float, float]) -> None:
@@ -49,11 +49,11 @@ def _widened(figure: go.Figure, name: str, drawn: list[Any], labelled: list[Any]
     share = min(LABEL_PX[name] / size_px, _AT_MOST)
     low, high, log = scale
     for trace in labelled:
-        places, words = _places(trace[name], log=log), str(trace.textposition).split()
+        places, words = _known(_places(trace[name], log=log)), str(trace.textposition).split()
         if _AFTER[name] in words:
-            high = max(high, *((place - share * low) / (1 - share) for place in places))
+            high = max([high, *((place - share * low) / (1 - share) for place in places)])
         if _BEFORE[name] in words:
-            low = min(low, *((place - share * high) / (1 - share) for place in places))
+            low = min([low, *((place - share * high) / (1 - share) for place in places)])
     if (low, high) != (scale.low, scale.high):
         axis.range = [low, high]
     return Scale(low, high, log)
@@ -65,24 +65,31 @@ def _scale(axis: Any, name: str, drawn: list[Any]) -> Scale:
     if axis.range is not None:
         low, high = axis.range
         return Scale(low, high, log)
-    places = _places((value for trace in drawn for value in _reached(trace, name)), log=log)
+    places = _known(_places(np.concatenate([_reached(trace, name) for trace in drawn]), log=log)) or [0.0]
     pad = _AUTORANGE * (max(places) - min(places)) or 1.0
     return Scale(min(places) - pad, max(places) + pad, log)
 
 
-def _reached(trace: Any, name: str) -> list[float]:
-    """The values of a trace and the ends of their intervals that can be drawn."""
-    values = np.array([math.nan if value is None else value for value in trace[name]], dtype=float)
-    error = trace[f"error_{name}"]
-    ends = [values]
-    if error.visible and error.array is not None and error.arrayminus is not None:
-        ends += [values - np.asarray(error.arrayminus, float), values + np.asarray(error.array, float)]
-    found = np.concatenate(ends)
-    return list(map(float, found[np.isfinite(found)]))
+def _reached(trace: Any, name: str) -> NDArray[np.float64]:
+    """The values of a trace and the ends of their intervals."""
+    values, error = _numbers(trace[name]), trace[f"error_{name}"]
+    if not error.visible or error.array is None or error.arrayminus is None:
+        return values
+    return np.concatenate([values, values - _numbers(error.arrayminus), values + _numbers(error.array)])
 
 
-def _places(values: Iterable[Any], *, log: bool) -> list[float]:
-    return [math.log10(value) if log else float(value) for value in values if not log or value > 0]
+def _places(values: Iterable[Any] | None, *, log: bool) -> NDArray[np.float64]:
+    """On the axis; NaN where one is not drawn."""
+    found = _numbers(values)
+    return np.log10(np.where(found > 0, found, np.nan)) if log else found
+
+
+def _numbers(values: Iterable[Any] | None) -> NDArray[np.float64]:
+    return np.array([math.nan if value is None else value for value in (() if values is None else values)], dtype=float)
+
+
+def _known(values: NDArray[np.float64]) -> list[float]:
+    return [float(value) for value in values if math.isfinite(value)]
 
 
 def _thin(labelled: list[Any], scales: list[Scale], size_px: tuple[float, float]) -> None:
@@ -92,7 +99,7 @@ def _thin(labelled: list[Any], scales: list[Scale], size_px: tuple[float, float]
         shares = [scale.shares(trace[name]) for scale, name in zip(scales, "xy", strict=True)]
         for x, y, text in zip(*shares, trace.text, strict=True):
             place = (x * size_px[0], y * size_px[1])
-            free = all(_apart(place, other) for other in taken)
+            free = bool(np.isfinite(place).all()) and all(_apart(place, other) for other in taken)
             taken += [place] if free else []
             texts.append(text if free else "")
         trace.update(text=texts, cliponaxis=False)

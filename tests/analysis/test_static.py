@@ -226,3 +226,24 @@ def test_odd_studies_have_figures_or_none(new_study: NewStudy, make: Callable[[A
     make(study)
     for figure in drawn(read_study(study.paths)).values():
         assert paper(figure, width).to_plotly_json()
+
+
+@pytest.mark.parametrize(
+    ("x", "log", "shown"),
+    [
+        ([], False, ()),
+        ([None], False, ("",)),
+        ([0.0, 10.0], True, ("", "1")),
+        ([0.0], True, ("",)),
+        ([1.0], False, ("0",)),
+    ],
+)
+def test_points_that_are_not_drawn_have_no_label(x: list[float | None], log: bool, shown: tuple[str, ...]) -> None:
+    figure = go.Figure(
+        go.Scatter(x=x, y=[0.5] * len(x), text=[str(place) for place in range(len(x))], mode="markers+text")
+    )
+    figure.update_traces(textposition="top right")
+    figure.update_layout(height=400, margin={"l": 70, "r": 20, "t": 60, "b": 110})
+    figure.update_xaxes(type="log" if log else "linear")
+    (trace,) = paper(figure, 340).data
+    assert tuple(trace.text) == shown
