@@ -36,7 +36,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -209,8 +209,8 @@ _SYNC = getattr(os, "fdatasync", os.fsync)
 
 def append_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -> None:
     """Append one event and flush it to disk; a line torn by an earlier crash is closed first."""
-    with appending_event(trial, kind, attempt, **values):
-        pass
+    with _appended(trial, kind, attempt, values) as file:
+        _SYNC(file)
 
 
 @contextmanager
@@ -219,17 +219,24 @@ def appending_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -
 
     For a block that waits for somebody else: the disk takes as long as a message to the driver and its answer.
     """
+    with _appended(trial, kind, attempt, values) as file, ThreadPoolExecutor(1) as beside:
+        flushed = beside.submit(_SYNC, file)
+        yield
+        flushed.result()
+
+
+@contextmanager
+def _appended(trial: TrialPaths, kind: str, attempt: int, values: Mapping[str, Any]) -> Iterator[int]:
+    """The events' file, open, with one more that need not be on the disk yet."""
     trial.root.mkdir(parents=True, exist_ok=True)
     line = json.dumps(finite({"kind": kind, "time": time.time(), "attempt": attempt, **values})) + "\n"
-    with open(trial.events, "ab+") as file, ThreadPoolExecutor(1) as beside:
+    with open(trial.events, "ab+") as file:
         if file.tell() > 0:
             file.seek(-1, os.SEEK_END)
             line = line if file.read(1) == b"\n" else "\n" + line
         file.write(line.encode())
         file.flush()
-        flushed = beside.submit(_SYNC, file.fileno())
-        yield
-        flushed.result()
+        yield file.fileno()
 
 
 def read_events(trial: TrialPaths) -> list[dict[str, Any]]:

@@ -139,15 +139,21 @@ def run_assignment(
         spared = sparing(train or trial.run, paths, attempt, recompute=terms.recompute)
         with Watchdog(paths.hang, terms.silence_s) as watchdog:
             ended = _attempt(paths, attempt, terms, _mirrored(on_report, paths, storage), spared, watchdog)
-        if (given_up := _already_ended(paths)) is not None:
-            return given_up  # by a driver that took this attempt for lost: a trial has one end
-        fault = {"fault": ended.fault} if ended.fault else {}
-        append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics, **fault)
-        if ended.status is TrialStatus.FINISHED:
-            _shed(paths)
+        ended = _end(paths, attempt, ended)
         if storage:
             storage.push(paths)
         return ended
+
+
+def _end(paths: TrialPaths, attempt: int, ended: Ended) -> Ended:
+    """Write how the trial ended; if a driver that took this attempt for lost has done so, that stands."""
+    if (given_up := _already_ended(paths)) is not None:
+        return given_up
+    fault = {"fault": ended.fault} if ended.fault else {}
+    append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics, **fault)
+    if ended.status is TrialStatus.FINISHED:
+        _shed(paths)
+    return ended
 
 
 def _mirrored(on_report: Report, paths: TrialPaths, storage: Storage | None) -> Report:
@@ -168,13 +174,14 @@ def run_on_ray(config: dict[str, Any]) -> dict[str, Any]:
     from ray import get_runtime_context, tune
 
     context = get_runtime_context()
+    node = context.get_node_id()
     terms = Terms(
         gpu_share=config["gpu_share"],
         threads=config["threads"],
         recompute=config["recompute"],
         silence_s=config["silence_s"],
-        node=context.get_node_id(),
-        beside_driver=context.get_node_id() == config["driver_node"],
+        node=node,
+        beside_driver=node == config["driver_node"],
         gpus=tuple(context.get_accelerator_ids().get("GPU", [])),
         storage=config["storage"],
     )
