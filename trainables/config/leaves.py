@@ -48,14 +48,23 @@ def override(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
 
 
 def assignment(text: str) -> tuple[str, Any]:
-    """``PATH=VALUE`` as ``override`` takes it, the value as JSON has it or a word; ``ConfigError`` if it is none."""
+    """``PATH=VALUE`` as ``override`` takes it; ``ConfigError`` if it is none.
+
+    The value is as JSON has it, a word, or a list of both: ``[4/255, 8/255]``.
+    """
     path, separator, value = text.partition("=")
     if not separator:
         raise ConfigError(f"--set {text!r} is no assignment; write PATH=VALUE, optimiser.epochs=1 say")
+    return path, _value(value)
+
+
+def _value(text: str) -> Any:
     try:
-        return path, json.loads(value)
+        return json.loads(text)
     except ValueError:
-        return path, value
+        if text.startswith("[") and text.endswith("]"):
+            return [_value(item.strip()) for item in text[1:-1].split(",")]
+        return text
 
 
 def _nearest(path: str, valid: list[str]) -> str:
