@@ -12,7 +12,7 @@ from analysis.layout import studies_folder, study_paths
 from study import supervise as supervision
 from study.commands.app import app
 from study.commands.options import Address, AnyBackend, Backend, Curves, Name, Set, Studies, Supervise, TrackingUri
-from study.commands.show import paths_of, print_front, print_outcome, print_rich
+from study.commands.show import paths_of, print_front, print_outcome, print_report, print_rich
 from trainables.config import UserError
 
 
@@ -38,8 +38,8 @@ def demo(
     _drive(request.child, "--backend", backend)
     confirmed = run(request, backend=backend)
     print_front(confirmed)
-    for report in (paths.report, confirmed.report):
-        typer.echo(f"Report: {report}")
+    for written in (paths, confirmed):
+        print_report(written)
     typer.echo(
         "Curves and all trials in MLflow: .venv/bin/study ui   (or `study ui` after `source .venv/bin/activate`)"
     )

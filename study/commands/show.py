@@ -65,7 +65,13 @@ def driven(study: Study) -> str:
 
 def print_outcome(paths: StudyPaths) -> None:
     print_front(paths)
-    typer.echo(f"Report: {paths.report}")
+    print_report(paths)
+
+
+def print_report(paths: StudyPaths) -> None:
+    """Where it is, if it could be written: what keeps it from that is told when it happens."""
+    if paths.report.is_file():
+        typer.echo(f"Report: {paths.report}")
 
 
 def print_front(paths: StudyPaths) -> None:

@@ -83,6 +83,19 @@ def test_every_command_has_help_with_an_example(command):
     assert f"Example: study {command}" in result.output
 
 
+def test_a_study_runs_in_one_process_where_there_is_no_ray_mlflow_or_plotly(tiny_file, tmp_path):
+    """As on a GPU machine that has little beside torch and Optuna: all that is lacking is the report, which is told."""
+    absent = "for name in ('ray', 'mlflow', 'plotly'): sys.modules[name] = None"
+    code = f"import sys\n{absent}\nfrom study.commands.main import main\nsys.argv[0] = 'study'\nmain()"
+    command = [sys.executable, "-c", code, "launch", str(tiny_file), "--backend", "inline", "--offline"]
+    environment = os.environ | {"ROBUST_SSL_STUDIES": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "no report was written (ModuleNotFoundError" in ended.stderr
+    assert "Pareto frontier of tiny" in ended.stdout
+    assert "Report:" not in ended.stdout
+
+
 def test_help_lists_every_command_and_loads_nothing_heavy():
     result = CliRunner().invoke(cli.app, ["--help"])
     assert all(command in result.output for command in COMMANDS)
