@@ -4,11 +4,12 @@
 #   benchmarks/gpu.sh IMAGES OUT [CHECKOUT]
 #
 # IMAGES: a folder of CIFAR-10's train/CLASS and test/CLASS. CHECKOUT: softsys4ai/CF-AMC-SSL, for the step beside the
-# released one. PARTS="released recipe" runs those alone; SET="--set optimiser.epochs=1" changes every recipe.
+# released one. PARTS="released recipe" runs those alone; SET="--set optimiser.epochs=1" changes every recipe, and
+# SEARCH="--set budget.gpu_hours=1" the search.
 set -ufo pipefail  # no globbing: settings have brackets
 cd "$(dirname "$0")/.."
 images=$(realpath "$1") out=$(realpath -m "$2") checkout=${3:+$(realpath "$3")}
-parts=${PARTS:-released recipe step evaluation startup sharing rows}
+parts=${PARTS:-released recipe step evaluation startup sharing rows search longest}
 python=${PYTHON:-python3} recipe=table1/cf_amc_ssl failed=0
 fast="--set compute.precision=bfloat16 --set compute.compile=true ${SET:-}"
 data="--set data.source=folder:$images"
@@ -33,6 +34,14 @@ row() { # NAME RECIPE SETTING...: pre-trained, attacked, its checkpoint kept
   shift 2
   measure "$name" "$python" -m trainables "$of" $data $fast $attacks "$@" --checkpoint "$out/$name.pt"
 }
+search() { # and its frontier, confirmed; where that ended early, it is gone on with
+  local here="--backend inline --offline"
+  export ROBUST_SSL_STUDIES=$out/studies
+  if [ -d "$out/studies/gpu-search" ]; then "$python" -m study resume gpu-search $here
+  else "$python" -m study launch benchmarks/search.yaml $here --set "settings.data.source=folder:$images" ${SEARCH:-}; fi >&2 &&
+    "$python" -m study confirm gpu-search --seeds 3 --limit 3 $here >&2 &&
+    "$python" -m study front gpu-search-confirmed --json
+}
 
 for part in $parts; do
   case $part in
@@ -51,9 +60,10 @@ for part in $parts; do
     sharing) measure sharing "$python" -m benchmarks.sharing $recipe $fast --processes 1,2,4 ;;
     rows)
       row emp_ssl table2/emp_ssl
-      for name in simclr_free pgd_emp_ssl patch_cf_amc_ssl patch_pgd_emp_ssl patch_robust_simclr; do row $name table1/$name; done
-      row cf_amc_ssl_released_code $recipe --set faithful_to=released_code
-      row robust_simclr table1/robust_simclr ;;
+      for name in simclr_free pgd_emp_ssl patch_cf_amc_ssl patch_pgd_emp_ssl; do row $name table1/$name; done
+      row cf_amc_ssl_released_code $recipe --set faithful_to=released_code ;;
+    search) measure search search ;;
+    longest) for name in patch_robust_simclr robust_simclr; do row $name table1/$name; done ;;
     *) echo "no part $part" >&2; exit 2 ;;
   esac
 done

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from study.config import StudyConfig
+
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu.sh"
 STAND_IN = """#!/bin/sh
 echo "$@" >> {called}
@@ -38,9 +40,11 @@ def test_everything_is_measured_and_not_again(tmp_path: Path) -> None:
     programs = [line.split()[1] for line in called(tmp_path)]
     assert programs[:2] == ["benchmarks.released", "trainables"]
     assert {f"benchmarks.{name}" for name in ("step", "evaluation", "startup", "sharing")} < set(programs)
-    assert any("table1/robust_simclr" in line for line in called(tmp_path)[-1:]), "the longest row is the last"
+    assert "table1/robust_simclr" in called(tmp_path)[-1], "the longest row is the last"
+    search = [line.split()[2] for line in called(tmp_path) if line.startswith("-m study")]
+    assert search == ["launch", "confirm", "front"]
     left = list((tmp_path / "out").glob("*.json"))
-    assert len(left) == len(programs)
+    assert len(left) == len(programs) - len(search) + 1
     assert all(json.loads(file.read_text()) == {"ran": True} for file in left)
     assert measure(tmp_path).returncode == 0
     assert called(tmp_path) == []
@@ -54,6 +58,19 @@ def test_what_fails_is_told_and_tried_again(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "out").glob("*.json")] == ["sharing.json"]
     assert measure(tmp_path, "recipe", "evaluation", "sharing").returncode == 0
     assert [line.split()[1] for line in called(tmp_path)] == ["trainables", "benchmarks.evaluation"]
+
+
+def test_a_search_that_ended_early_is_gone_on_with(tmp_path: Path) -> None:
+    failed = measure(tmp_path, "search", fails="confirm")
+    assert failed.returncode == 1
+    assert [line.split()[2] for line in called(tmp_path)] == ["launch", "confirm"]
+    (tmp_path / "out" / "studies" / "gpu-search").mkdir(parents=True)  # as the launch would have left it
+    assert measure(tmp_path, "search").returncode == 0
+    assert [line.split()[2] for line in called(tmp_path)] == ["resume", "confirm", "front"]
+
+
+def test_the_study_that_is_searched_is_a_valid_one() -> None:
+    assert StudyConfig.load(SCRIPT.with_name("search.yaml")).name == "gpu-search"
 
 
 @pytest.mark.parametrize(("part", "code", "words"), [("released", 1, "needs a CHECKOUT"), ("rest", 2, "no part rest")])
