@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analysis import labels
 from analysis.confirmed import confirms
-from analysis.pareto import REFERENCE, hypervolume, non_dominated
+from analysis.pareto import REFERENCE, hypervolume, measured, non_dominated
 from analysis.runs import Study
 from analysis.schema import TrialStatus
 from analysis.shares import with_costs
@@ -28,14 +28,6 @@ _COLUMNS = (
     Column("Added as they came, %", True, (ADDED,)),
     Column("Lost without it, %", True, (LOST,)),
 )
-
-
-def measured(study: Study) -> list[str]:
-    """The objectives that hypervolume is measured in: the accuracies.
-
-    Costs have no natural worst value, so no reference point would make their hypervolume comparable.
-    """
-    return [name for name in study.objectives if labels.is_accuracy(name)]
 
 
 def words(study: Study) -> str:

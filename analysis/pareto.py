@@ -9,7 +9,8 @@ import moocore
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trainables.metrics import OBJECTIVES, Direction
+from analysis import labels
+from trainables.metrics import Direction
 
 if TYPE_CHECKING:  # the live progress needs non_dominated alone, without pandas
     import pandas as pd
@@ -73,15 +74,20 @@ def best(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values([*names, "number"], ascending=[*ascending, True]).reset_index(drop=True)
 
 
-def study_hypervolume(study: Study) -> float | None:
-    """Hypervolume of the study's frontier from accuracy 0, a share of the unit cube.
+def measured(study: Study) -> list[str]:
+    """The objectives that hypervolume is measured in: the accuracies.
 
-    ``None`` if an objective is a cost: costs have no natural worst value, so no reference would be comparable.
+    Costs have no natural worst value, so no reference point would make their hypervolume comparable.
     """
-    if any(OBJECTIVES.get(name) != "maximize" for name in study.objectives):
-        return None
-    values = study.credible[list(study.objectives)].to_numpy(dtype=float)
-    return hypervolume(values, list(study.objectives.values()), [REFERENCE.accuracy] * len(study.objectives))
+    return [name for name in study.objectives if labels.is_accuracy(name)]
+
+
+def study_hypervolume(study: Study) -> float | None:
+    """Hypervolume of the study's ``measured`` accuracies from accuracy 0, a share of the unit cube; ``None`` if it has
+    none."""
+    names = measured(study)
+    values = study.credible[names].to_numpy(dtype=float)
+    return hypervolume(values, ["maximize"] * len(names), [REFERENCE.accuracy] * len(names)) if names else None
 
 
 def _rows(values: ArrayLike, directions: Sequence[Direction]) -> NDArray[np.float64]:

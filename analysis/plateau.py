@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from analysis import labels
 from analysis.confirmed import confirms
-from analysis.history import accuracies, measured
-from analysis.pareto import REFERENCE, hypervolume, non_dominated
+from analysis.history import accuracies
+from analysis.pareto import REFERENCE, hypervolume, measured, non_dominated
 from analysis.runs import Study
 from trainables.metrics import Direction
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from analysis import constraints, labels
 from analysis.confirmed import confirmed, confirms
 from analysis.elapsed import wall_seconds
-from analysis.pareto import frontier, study_hypervolume
+from analysis.pareto import frontier, measured, study_hypervolume
 from analysis.runs import Study
 from analysis.schema import UI_ADDRESS, TrialStatus
 from analysis.shares import with_costs
@@ -58,7 +58,8 @@ def _objectives(study: Study, direction: Direction) -> str:
 
 def _hypervolume(study: Study) -> str:
     volume = study_hypervolume(study)
-    return f"{volume:.3f} of 1 (from accuracy 0)" if volume else ""
+    costs = "; costs do not enter" if len(measured(study)) < len(study.objectives) else ""
+    return f"{volume:.3f} of 1 (from accuracy 0{costs})" if volume else ""
 
 
 def _used(study: Study) -> str:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from analysis.layout import write_json
 from analysis.pareto import dominates, frontier, hypervolume, non_dominated, study_hypervolume
+from analysis.report_facts import facts
 from analysis.runs import read_study
 from trainables.metrics import Direction
 
@@ -120,7 +121,17 @@ def test_frontier_respects_a_cost(new_study: Callable[..., Any]) -> None:
     study.finished(2, 0.5, 0.0, work=50)
     read = read_study(study.paths)
     assert frontier(read)["number"].tolist() == [0, 2]
-    assert study_hypervolume(read) is None
+
+
+def test_costs_do_not_enter_a_studys_hypervolume(new_study: Callable[..., Any]) -> None:
+    names = ["clean_accuracy", "forward_equivalents", "pgd_accuracy"]
+    study = new_study(objectives=[{"metric": name} for name in names])
+    study.finished(0, 0.9, 0.3, work=100)
+    read = read_study(study.paths)
+    assert study_hypervolume(read) == pytest.approx(0.9 * 0.3)
+    assert dict(facts(read))["Hypervolume"] == "0.270 of 1 (from accuracy 0; costs do not enter)"
+    alone = new_study("costs", objectives=[{"metric": "gpu_minutes"}])
+    assert study_hypervolume(read_study(alone.paths)) is None
 
 
 def test_frontier_of_nothing(new_study: Callable[..., Any]) -> None:
