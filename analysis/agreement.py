@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from analysis.published import DataSet, PublishedPoint
-from analysis.runs import CONFIG
+from analysis.runs import CONFIG, number_or_nan
 from trainables.config import DataConfig, EvaluationConfig, TrialConfig, flatten
 
 Protocol = tuple[Hashable, ...]
@@ -53,6 +54,14 @@ def departures(trial: Mapping[Any, Any]) -> tuple[str, ...]:
     others = tuple(words for words, agrees in kinds.items() if not agrees)
     changed = (words for words, paths in _COMPARED.items() if not all(_same(trial, path) for path in paths))
     return (*others, *changed)
+
+
+def network(trial: Mapping[Any, Any]) -> str:
+    """A trial's in words, as published ones are named where it is one: ``ResNet-18``, ``ResNet-18, width 8``."""
+    name = str(trial.get(f"{CONFIG}network.architecture") or "")
+    sizes = {key: number_or_nan(trial.get(f"{CONFIG}network.{key}")) for key in ("depth", "width")}
+    changed = [f"{key} {size:g}" for key, size in sizes.items() if math.isfinite(size) and (key, size) != ("width", 64)]
+    return ", ".join(part for part in (NETWORKS.get(name, name), *changed) if part)
 
 
 def _kind(trial: Mapping[Any, Any]) -> tuple[DataSet | None, str, str | None]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import labels, published
-from analysis.agreement import DATA_SETS, NETWORKS, OURS, departures, of_point, of_trial
+from analysis.agreement import DATA_SETS, OURS, departures, network, of_point, of_trial
 from analysis.confirmed import EVALUATION_IMAGES, confirms
 from analysis.paper_rows import CLEAN, THIS_STUDY, WORST, Figure, Row
 from analysis.pareto import frontier
@@ -100,7 +100,7 @@ def _row(study: Study, source: str, trials: pd.DataFrame) -> Row:
         source=source,
         data=_data(study, first),
         head=str(first.get(f"{CONFIG}evaluation.head") or study.evaluation.get("head", "")),
-        network=_network(first),
+        network=network(first),
         protocol=protocols.pop() if len(protocols) == 1 else OURS,
         departures=tuple(dict.fromkeys(words for trial in records for words in departures(trial))),
         flagged=any(map(labels.is_flagged, trials["verdict"])),
@@ -119,13 +119,6 @@ def _data(study: Study, trial: Mapping[Any, Any]) -> str:
     source = str(trial.get(f"{CONFIG}data.source", ""))
     name = DATA_SETS.get(source) or PurePath(source.removeprefix("folder:")).name
     return ", ".join(part for part in (name, str(study.evaluation.get("split", ""))) if part)
-
-
-def _network(trial: Mapping[Any, Any]) -> str:
-    name = str(trial.get(f"{CONFIG}network.architecture") or "")
-    width, depth = (_count(trial.get(f"{CONFIG}network.{key}")) for key in ("width", "depth"))
-    changed = [f"depth {depth}" if depth else "", f"width {width}" if width not in (None, 64) else ""]
-    return ", ".join(part for part in (NETWORKS.get(name, name), *changed) if part)
 
 
 def _figures(trials: pd.DataFrame, head: str, epsilon: object) -> dict[str, Figure]:

@@ -23,6 +23,12 @@ ALL_TRAINABLES = "all trainables"
 """What stands for them together, in menus and tables."""
 HOLLOW = "hollow: flagged, or beyond the study's bounds"
 """What the legend says of marks that stand on no frontier."""
+HOLLOW_SEED = f"{HOLLOW}, or another seed of its configuration is"
+"""The same of a confirmation's trials."""
+PGD_STARTS = (
+    "PGD starts from the image itself, as published; the worst PGD, which is a study's PGD accuracy, counts every "
+    "start, zero and random."
+)
 ABSENT = "–"  # noqa: RUF001  a dash for a figure that there is not
 
 

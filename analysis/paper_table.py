@@ -145,7 +145,7 @@ def notes(found: Beside) -> Iterator[str]:
     if found.rows:
         yield "Bold: best, underlined: second best, among the rows that compare; flagged rows have no mark."
     if any(name == WORST for row in found.ours for name in row.figures):
-        yield "PGD starts from the image itself, as published; the worst PGD counts every start."
+        yield labels.PGD_STARTS
 
 
 def _missing(found: Beside) -> Iterator[str]:

@@ -17,12 +17,13 @@ LEADERBOARD = "RobustSSL leaderboard"
 _HEADS = {
     "robust": "robust head (r-LE), whole image",
     "clean": "clean head, whole image",
-    "n_crops_32": "clean head, average of 32 crops or patches",
-    "n_crops_64": "clean head, average of 64 crops or patches",
+    "n_crops_32": "clean head, average of 32 crops or patches, each attacked by itself",
+    "n_crops_64": "clean head, average of 64 crops or patches, each attacked by itself",
     "slf": "standard linear finetuning (SLF)",
     "alf": "adversarial linear finetuning (ALF)",
 }
-_PGD = "PGD-20"
+ON_CROPS = ("n_crops_32", "n_crops_64")
+PGD, AUTO_ATTACK = "PGD-20", "AutoAttack standard"
 _A6000 = "one A6000, pre-training only"
 
 DataSet = Literal["CIFAR-10", "CIFAR-100"]
@@ -55,6 +56,11 @@ class PublishedPoint:
         return _HEADS[self.head_name]
 
     @property
+    def on_crops(self) -> bool:
+        """Whether each crop was attacked, and not the image that they are cut from."""
+        return self.head_name in ON_CROPS
+
+    @property
     def protocol(self) -> str:
         """In words: what was trained how long on what, and how it was evaluated."""
         trained = f"{self.epochs} epochs" if self.epochs else ""
@@ -84,7 +90,7 @@ def _both(
             method=method,
             data=data,
             head_name=head,
-            attack=_PGD,
+            attack=PGD,
             clean=clean,
             robust=dict(zip((4, 8, 16), attacked, strict=False)),
             recipe=f"{table.replace('Table ', 'table')}/{row}",
@@ -164,7 +170,7 @@ TABLE_4: tuple[PublishedPoint, ...] = (
         method="CF-AMC-SSL, 16 crops, m=12",
         data="CIFAR-10",
         head_name="robust",
-        attack=_PGD,
+        attack=PGD,
         clean=55.84,
         robust={},
         recipe="table4/cf_amc_ssl_m12",
@@ -208,7 +214,7 @@ def _leaderboard(
             method=method,
             data="CIFAR-10",
             head_name=head,
-            attack="AutoAttack standard",
+            attack=AUTO_ATTACK,
             clean=clean,
             robust={8: attacked},
             recipe=recipe,
@@ -238,7 +244,14 @@ def find(recipe: str, data: DataSet, head_name: str) -> PublishedPoint | None:
     return next((p for p in POINTS if (p.recipe, p.data, p.head_name) == (recipe, data, head_name)), None)
 
 
-def references(data: DataSet, head: str) -> tuple[PublishedPoint, ...]:
-    """The paper's ResNet-18 points to show beside a study's: Table 1, or Table 3's clean heads for ``clean``."""
-    rows = [point for point in TABLE_3 if point.head_name == "clean"] if head == "clean" else TABLE_1
-    return tuple(point for point in rows if point.data == data)
+def references(data: DataSet, head_name: str, network: str, attack: str, radius: float) -> tuple[PublishedPoint, ...]:
+    """The points that were measured so, ``radius`` in 1/255; what two tables print is there once.
+
+    None of a head on crops: its published attacks perturb each crop, which no adversary of the image can do.
+    """
+    found: dict[tuple[str, float], PublishedPoint] = {}
+    for point in POINTS:
+        kind = (point.data, point.head_name, point.network, point.attack)
+        if kind == (data, head_name, network, attack) and radius in point.robust and not point.on_crops:
+            found.setdefault((point.method, point.clean), point)
+    return tuple(found.values())

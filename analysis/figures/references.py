@@ -1,12 +1,17 @@
-"""The paper's points to show beside a study's, and when they may be shown unasked."""
+"""Published points to show beside a study's, and when they may be shown unasked."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from analysis import published
+import numpy as np
+
+from analysis import agreement, labels, published
+from analysis.agreement import DATA_SETS
 from analysis.published import DataSet, PublishedPoint
-from analysis.runs import Study, number_or_nan
+from analysis.runs import CONFIG, Study, number_or_nan
+from trainables.metrics import AUTO_ATTACK_ACCURACY, PGD_ACCURACY
 
 
 class Reference(NamedTuple):
@@ -18,7 +23,7 @@ class Reference(NamedTuple):
 
 
 class References(NamedTuple):
-    """Published points at a study's radius and head."""
+    """Points that were measured as a study's."""
 
     points: tuple[Reference, ...]
     title: str
@@ -29,15 +34,19 @@ class References(NamedTuple):
 NO_REFERENCES = References((), "", same_data=False)
 
 
-def references(study: Study) -> References:
-    """CIFAR-100's points for studies on CIFAR-100, CIFAR-10's for all others; none at a radius the table lacks."""
+def references(study: Study, metric: str = PGD_ACCURACY) -> References:
+    """The points at the study's radius, head and networks, under the attack of ``metric``, to show beside its figures.
+
+    On CIFAR-100 for studies on CIFAR-100, on CIFAR-10 for all others; none where heads are measured on another data set
+    than pre-training's.
+    """
     level, data = radius(study), data_set(study)
-    points = published.references(data, str(study.evaluation.get("head", "robust")))
-    shown = tuple(
-        Reference(point.clean, point.robust[level], text(point, level)) for point in points if level in point.robust
-    )
-    title = f"Paper, {points[0].table}: all {data} test images"
-    return References(shown, title, same_data=_data_source(study) in ("cifar10", "cifar100"))
+    kinds = [(data, _head(study), network, _attack(study, metric), level) for network in _networks(study)]
+    points = [point for kind in kinds for point in published.references(*kind) if not _transfers(study)]
+    if not points:
+        return NO_REFERENCES
+    shown = tuple(Reference(point.clean, point.robust[level], text(point, level)) for point in points)
+    return References(shown, f"{_source(points)}: all {data} test images", same_data=_data_source(study) in DATA_SETS)
 
 
 def comparability(study: Study) -> str:
@@ -45,17 +54,34 @@ def comparability(study: Study) -> str:
     published_are = (
         "Published figures are test accuracies of hand-picked ResNet-18 and ResNet-50 settings on all 10,000 CIFAR "
         "images. Among them, compare only those of one data set, network, head and attack: AutoAttack is the stronger "
-        "attack, a clean head the weaker defence. "
+        f"attack, a clean head the weaker defence. {labels.PGD_STARTS} "
     )
     if study.evaluation.get("split") == "test":
-        return published_are + (
+        comparable = (
             "This study's are test accuracies too, and comparable with those of the same data set, network, head, "
             "radius and attack; every other difference in budget or images remains one."
         )
+        return published_are + " ".join([comparable, *_absences(study)])
     return published_are + (
         "They show where published work stands and may not be compared with the "
         f"{study.evaluation.get('split', 'validation')} figures of this study, which stand in no plot together."
     )
+
+
+def _absences(study: Study) -> list[str]:
+    """Why no published points stand beside the study's, by attack."""
+    metrics = [name for name in (PGD_ACCURACY, AUTO_ATTACK_ACCURACY) if np.isfinite(study.finished[name]).any()]
+    return [_absence(study, metric) for metric in metrics if not references(study, metric).points]
+
+
+def _absence(study: Study, metric: str) -> str:
+    attack, head = f"{_attack(study, metric)} at {radius(study):g}/255", _head(study)
+    if head in published.ON_CROPS:
+        return f"Published attacks on the {head} head perturb each crop, {attack} here the image: they share no plot."
+    source = _data_source(study)
+    data = f"{DATA_SETS.get(source, source)}{' after pre-training on other data' if _transfers(study) else ''}"
+    networks = " or ".join(_networks(study))
+    return f"Nothing is published for {attack} on the {head} head of {networks} on {data}, so nothing stands beside it."
 
 
 def data_set(study: Study) -> DataSet:
@@ -75,7 +101,40 @@ def text(point: PublishedPoint, radius: float) -> str:
     return f"<b>{point.method}</b><br>{figures}<br>{protocol}<br>{point.source}, {point.table}"
 
 
+def _source(points: Sequence[PublishedPoint]) -> str:
+    """Of one attack, which no two sources share."""
+    tables = dict.fromkeys(point.table for point in points)
+    return f"Paper, {' and '.join(tables)}" if points[0].source == published.PAPER else points[0].source
+
+
+def _head(study: Study) -> str:
+    return str(study.evaluation.get("head", "robust"))
+
+
+def _attack(study: Study, metric: str) -> str:
+    """As published ones are named."""
+    if metric == AUTO_ATTACK_ACCURACY:
+        return published.AUTO_ATTACK
+    steps = _setting(study, "evaluation.attack_steps")
+    return published.PGD if steps is None else f"PGD-{steps:g}"
+
+
+def _networks(study: Study) -> list[str]:
+    columns = [f"{CONFIG}network.{name}" for name in ("architecture", "depth", "width")]
+    kinds = study.finished.reindex(columns=columns).drop_duplicates().to_dict("records")
+    return list(dict.fromkeys(map(agreement.network, kinds)))
+
+
+def _transfers(study: Study) -> bool:
+    """Whether heads are trained and measured on another data set than pre-training's."""
+    return _setting(study, "evaluation.source") not in (None, _data_source(study))
+
+
 def _data_source(study: Study) -> str:
-    if "config.data.source" not in study.trials:
-        return ""
-    return str(next(iter(study.trials["config.data.source"].dropna()), ""))
+    return str(_setting(study, "data.source") or "")
+
+
+def _setting(study: Study, path: str) -> Any:
+    """The trials' first that is known; ``None`` if none is."""
+    column = CONFIG + path
+    return next(iter(study.trials[column].dropna()), None) if column in study.trials else None

@@ -66,10 +66,27 @@ def test_protocol_says_what_the_figures_rest_on() -> None:
     )
 
 
-def test_references_follow_the_head() -> None:
-    assert {point.table for point in published.references("CIFAR-10", "robust")} == {"Table 1"}
-    assert [point.clean for point in published.references("CIFAR-10", "clean")] == [84.24, 80.72]
-    assert len(published.references("CIFAR-100", "robust")) == 7
+@pytest.mark.parametrize(
+    ("head", "network", "attack", "radius", "tables", "count"),
+    [
+        ("robust", "ResNet-18", "PGD-20", 8, {"Table 1"}, 7),  # Table 3 prints two of them again
+        ("robust", "ResNet-18", "PGD-20", 16, {"Table 3"}, 2),
+        ("robust", "ResNet-50", "PGD-20", 16, {"Table 5"}, 4),
+        ("clean", "ResNet-18", "PGD-20", 8, {"Table 2", "Table 3"}, 4),
+        ("clean", "ResNet-50", "PGD-20", 8, set(), 0),
+        ("n_crops_32", "ResNet-18", "PGD-20", 8, set(), 0),
+        ("slf", "ResNet-18", "PGD-20", 8, set(), 0),
+        ("slf", "ResNet-18", "AutoAttack standard", 8, {"CIFAR-10"}, 6),
+        ("alf", "ResNet-18", "AutoAttack standard", 8, {"CIFAR-10"}, 6),
+        ("robust", "ResNet-18", "AutoAttack standard", 8, set(), 0),
+    ],
+)
+def test_references_are_what_was_measured_so(
+    head: str, network: str, attack: str, radius: float, tables: set[str], count: int
+) -> None:
+    points = published.references("CIFAR-10", head, network, attack, radius)
+    assert ({point.table for point in points}, len(points)) == (tables, count)
+    assert {point.head_name for point in points} <= {head}
 
 
 BLANK = (
