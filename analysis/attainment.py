@@ -15,7 +15,7 @@ import moocore
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.confirmed import confirms
+from analysis.confirmed import competing, confirms
 from analysis.pareto import non_dominated
 from analysis.resampling import candidates, resample
 from analysis.runs import PARAM, Study
@@ -63,12 +63,12 @@ def needed(percent: float, runs: int) -> int:
 def attainment(study: Study, metrics: tuple[str, str]) -> Attainment | None:
     """Surfaces over two ``metrics``; ``None`` where no run has a point.
 
-    Of a confirmation each seed with which every configuration has ended is a run: its trials that finished within the
-    bounds and are not flagged. Of a search, which has one seed, the runs are the frontier's trials over ``metrics``,
-    their images drawn anew (``resampling``). Which trials these are is not drawn anew, and they were chosen by the
-    images that measured them, so a search's surfaces flatter it as its frontier does: in simulated searches of 60
-    trials on 1,000 images the median surface enclosed 1.5 points of hypervolume more than the chosen trials deserved,
-    the frontier 1.2. A confirmation's do not.
+    Of a confirmation each seed with which every configuration has ended is a run: its trials of the configurations
+    that compete for the frontier (``confirmed.competing``). Of a search, which has one seed, the runs are the
+    frontier's trials over ``metrics``, their images drawn anew (``resampling``). Which trials these are is not drawn
+    anew, and they were chosen by the images that measured them, so a search's surfaces flatter it as its frontier does:
+    in simulated searches of 60 trials on 1,000 images the median surface enclosed 1.5 points of hypervolume more than
+    the chosen trials deserved, the frontier 1.2. A confirmation's do not.
     """
     directions = [OBJECTIVES[name] for name in metrics]
     runs = _seeds(study, metrics) if confirms(study) else _resamples(study, metrics, directions)
@@ -108,8 +108,8 @@ def _seeds(study: Study, metrics: tuple[str, str]) -> list[Points]:
     wanted = {int(configuration["trial"]) for configuration in confirms(study).get("configurations", [])}
     ended = trials[trials["status"] != TrialStatus.RUNNING].groupby(f"{PARAM}seed")[f"{PARAM}configuration"]
     complete = [seed for seed, numbers in ended if wanted <= set(numbers)]
-    credible = study.credible
-    return [credible.loc[credible[f"{PARAM}seed"] == seed, list(metrics)].to_numpy(dtype=float) for seed in complete]
+    found = competing(study, metrics)
+    return [found.loc[found[f"{PARAM}seed"] == seed, list(metrics)].to_numpy(dtype=float) for seed in complete]
 
 
 def _resamples(study: Study, metrics: tuple[str, str], directions: Sequence[Direction]) -> list[Points]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,17 +34,31 @@ def confirmations_of(paths: StudyPaths) -> list[str]:
 def confirmed(study: Study) -> pd.DataFrame:
     """One row a configuration of a confirmation, in its order.
 
-    ``configuration`` (the id of the trial that is confirmed), ``trainable``, ``seeds`` (that have finished), the mean
-    of each accuracy with its interval as ``NAME_low`` and ``NAME_high`` (``uncertainty.over_seeds``), mean costs,
-    ``verdict`` (trusted only if every seed is), ``optimal`` (not flagged, and no other such configuration's means are
-    better in all objectives), and what was searched as ``param.NAME``. Figures are NaN while no seed has finished.
+    ``configuration`` (the id of the trial that is confirmed), ``trainable``, ``seeds`` (that have finished),
+    ``planned`` (seeds that it is to be trained with), the mean of each accuracy with its interval as ``NAME_low`` and
+    ``NAME_high`` (``uncertainty.over_seeds``), mean costs, ``verdict`` (trusted only if every seed is), ``credible``
+    (every seed is unflagged and within the study's bounds), ``optimal`` (credible, and no other such configuration's
+    means are better in all objectives), and what was searched as ``param.NAME``. A figure is NaN while no seed has
+    finished, and where one of those that have lacks it.
     """
     told = confirms(study)
     rows = [_row(study, str(told.get("study")), configuration) for configuration in told.get("configurations", [])]
     table = pd.DataFrame(rows or [_row(study, "", {"trial": -1})])[: len(rows)]
-    doubted = table["verdict"].map(labels.is_flagged).astype(bool)
-    values = table[list(study.objectives)].mask(doubted).to_numpy(dtype=float)
+    values = table[list(study.objectives)].where(table["credible"]).to_numpy(dtype=float)
     return table.assign(optimal=non_dominated(values, list(study.objectives.values())))
+
+
+def competing(study: Study, metrics: Sequence[str] = ()) -> pd.DataFrame:
+    """The trials that a frontier over ``metrics`` can be built on: credible, and with all of them measured.
+
+    A confirmation's configurations stand or fall as a whole: what one seed lacks keeps the others off, too.
+    """
+    trials, column = study.finished, f"{PARAM}configuration"
+    fit = trials["number"].isin(study.credible["number"])
+    fit &= np.isfinite(trials[list(metrics)].to_numpy(dtype=float)).all(axis=1)
+    if confirms(study) and column in trials:
+        fit = fit.groupby(trials[column], dropna=False).transform("all")
+    return trials[fit]
 
 
 def seeds_of(study: Study, configuration: str) -> list[int]:
@@ -62,9 +76,11 @@ def _row(study: Study, parent: str, configuration: Mapping[str, Any]) -> dict[st
         "configuration": f"{parent}/{labels.trial_number(number)}",
         "trainable": configuration.get("trainable", ""),
         "seeds": len(trials),
+        "planned": len(confirms(study).get("seeds", [])),
         **_accuracies(trials),
         "verdict": _verdict(trials),
-        **{name: trials[name].mean() for name in (FORWARD_EQUIVALENTS, GPU_MINUTES)},
+        "credible": bool(trials["number"].isin(study.credible["number"]).all()),
+        **{name: trials[name].mean(skipna=False) for name in (FORWARD_EQUIVALENTS, GPU_MINUTES)},
         **{PARAM + name: value for name, value in configuration.get("params", {}).items()},
     }
 
@@ -73,9 +89,10 @@ def _accuracies(trials: pd.DataFrame) -> dict[str, float]:
     found: dict[str, float] = {}
     for name in ACCURACIES:
         counted = AUTO_ATTACK_IMAGES if name == AUTO_ATTACK_ACCURACY else EVALUATION_IMAGES
-        values = trials[name].dropna().tolist()
+        values = trials[name].tolist()
         images = trials[counted].dropna() if counted in trials else pd.Series(dtype=float)
-        interval = over_seeds(values, int(images.min())) if values and len(images) else (np.nan,) * 3
+        measured = len(images) and np.isfinite(values).all()
+        interval = over_seeds(values, int(images.min())) if measured else (np.nan,) * 3
         found |= dict(zip((name, f"{name}_low", f"{name}_high"), interval, strict=True))
     return found
 

@@ -25,6 +25,7 @@ from analysis.layout import write_atomically
 from analysis.plateau import plateau_sentence
 from analysis.runs import Study
 from analysis.shares import shares_table
+from analysis.uncertainty import SEEDS_INTERVAL
 
 
 def write_report(study: Study, path: Path) -> None:
@@ -66,6 +67,7 @@ def _frontier(study: Study, odds: Mapping[str, float]) -> dict[str, Any]:
         "nothing_found": tables.why_nothing_found(study, found),
         "protocol": labels.protocol(study),
         "intervals": bool(study.finished.filter(like="_accuracy_low").notna().to_numpy().any()),
+        "seeds_interval": SEEDS_INTERVAL,
         "attained": attainment_sentence(study),
         "plateau": plateau_sentence(study),
         "gains": gains_table(study),

@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import labels
-from analysis.confirmed import EVALUATION_IMAGES, confirms
+from analysis.confirmed import EVALUATION_IMAGES, competing, confirms
 from analysis.runs import PARAM, Study
 from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, AUTO_ATTACK_IMAGES
 
@@ -46,13 +46,10 @@ class Candidate(NamedTuple):
 def candidates(study: Study, metrics: Sequence[str]) -> list[Candidate]:
     """A search's trials by their ids, or a confirmation's configurations by the ids of the trials it confirms.
 
-    Only trials within the study's bounds that are not flagged and have every metric; a configuration with a flagged
-    seed is no candidate.
+    Of them those that compete for a frontier over ``metrics`` (``confirmed.competing``).
     """
-    rows = study.feasible[np.isfinite(study.feasible[list(metrics)].to_numpy(dtype=float)).all(axis=1)]
-    doubted = rows["verdict"].map(labels.is_flagged).astype(bool)
+    rows = competing(study, metrics)
     names = _configurations(study, rows) if confirms(study) else rows["id"]
-    names = names[~names.isin(names[doubted])]
     values = rows[list(metrics)].to_numpy(dtype=float)
     images = np.column_stack([_images(rows, metric) for metric in metrics])
     places = {name: rows.index.get_indexer(found.index) for name, found in names.groupby(names, sort=False)}

@@ -89,7 +89,8 @@ def confirmed_table(study: Study) -> Table:
     found = confirmed(study)
     found["optimal"] = found["optimal"].map({True: "yes", False: "no"})
     columns = (
-        *(Column("Configuration", False, ("configuration",)), _TRAINABLE, Column("Seeds", True, ("seeds",))),
+        *(Column("Configuration", False, ("configuration",)), _TRAINABLE),
+        *(Column("Seeds", True, ("seeds",)), Column("Seeds planned", True, ("planned",))),
         *_figures(study),
         Column("On the frontier", False, ("optimal",)),
         *(Column(name.removeprefix(PARAM), True, (name,)) for name in map(str, found) if name.startswith(PARAM)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,15 +14,15 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.attainment import Attainment, attainment
-from analysis.confirmed import confirmed, confirms, seeds_of
+from analysis.confirmed import confirms
 from analysis.dominance import chances
 from analysis.figures import pareto
-from analysis.figures.pareto import Axis
+from analysis.figures.axis import Axis, bars, ends
+from analysis.figures.means import means
 from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry, spans_a_decade, style
 from analysis.figures.surfaces import draw_surfaces, edges
 from analysis.figures.views import EVERYTHING, ranges, with_views
 from analysis.runs import Study
-from trainables.metrics import ACCURACIES
 
 _LEAST, _MOST = 6.0, 20.0
 """Diameters in pixels of what is never and of what is always on the frontier; areas go with the chance."""
@@ -33,11 +33,10 @@ _NEAR = 0.01
 class AttainmentPlot(NamedTuple):
     """What is drawn.
 
-    ``points``: a row a finished trial, of a confirmation a row a configuration, with ``x`` and ``y`` (accuracies in
-    percent), ``trainable``, ``chance`` that no other dominates it in x and y (NaN where it does not compete),
-    ``hollow`` (flagged, or beyond the study's bounds), ``text`` and ``trials``, the numbers that it stands for.
-    ``seeds``: the same of a confirmation's trials. ``edges``: by level, the surface's staircase (n, 2) down to what is
-    shown.
+    ``points``: a row a finished trial, of a confirmation a row a configuration, with ``axis.positions``, ``trainable``,
+    ``chance`` that no other dominates it in x and y (NaN where it does not compete), ``hollow`` (flagged, or beyond the
+    study's bounds), ``text`` and ``trials``, the numbers that it stands for. ``seeds``: the same of a confirmation's
+    trials. ``edges``: by level, the surface's staircase (n, 2) down to what is shown.
     """
 
     x: Axis
@@ -65,7 +64,7 @@ def compute(
 ) -> AttainmentPlot:
     x, y = (Axis.of(study, metrics[0]), Axis.of(study, metrics[1])) if metrics else pareto.plane(study)
     trials = pareto.compute(study, (x, y)).points
-    points = _configurations(study, x, y) if confirms(study) else _trials(study, trials)
+    points = means(study, x, y) if confirms(study) else _trials(study, trials)
     points = _with_chances(study, points, (x.metric, y.metric), chances(study) if known is None else known)
     found = attainment(study, (x.metric, y.metric))
     return AttainmentPlot(
@@ -81,36 +80,6 @@ def compute(
 def _trials(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
     ids = study.trials.set_index("number")["id"]
     return trials.assign(name=trials["number"].map(ids), trials=trials["number"].map(labels.trial_number))
-
-
-def _configurations(study: Study, x: Axis, y: Axis) -> pd.DataFrame:
-    found = confirmed(study)
-    found = found[np.isfinite(found[[x.metric, y.metric]].to_numpy(dtype=float)).all(axis=1)]
-    return pd.DataFrame(
-        {
-            "name": found["configuration"],
-            "trainable": found["trainable"],
-            "hollow": found["verdict"].map(labels.is_flagged).astype(bool),
-            "x": found[x.metric] * x.factor,
-            "y": found[y.metric] * y.factor,
-            "text": [_hover(study, record) for record in found.to_dict("records")],
-            "trials": [_numbers(seeds_of(study, str(name))) for name in found["configuration"]],
-        }
-    )
-
-
-def _numbers(trials: Sequence[int]) -> str:
-    return " ".join(map(labels.trial_number, trials))
-
-
-def _hover(study: Study, record: dict[Any, Any]) -> str:
-    seeds = f"{record['seeds']} seed" + ("s" if record["seeds"] > 1 else "")
-    lines = [f"<b>{html.escape(record['configuration'])}</b>  {html.escape(record['trainable'])}, {seeds}"]
-    for name in ACCURACIES:
-        if np.isfinite(record[name]):
-            interval = labels.percent_interval(record[name], record[f"{name}_low"], record[f"{name}_high"])
-            lines.append(f"{labels.metric_title(name, study)}: {interval} %")
-    return "<br>".join([*lines, html.escape(record["verdict"])] if record["verdict"] else lines)
 
 
 def _with_chances(
@@ -172,6 +141,7 @@ def _draw_trainable(figure: go.Figure, plot: AttainmentPlot, name: str, index: i
             ids=group["trials"],
             hovertext=group["text"],
             hoverinfo="text",
+            **(bars(group) if len(plot.seeds) else {}),
             **shared,
         )
 
@@ -191,7 +161,8 @@ def _views(plot: AttainmentPlot) -> list[tuple[str, dict[str, Any]]]:
     """The frontier with all that may stand on it, shown first, and everything."""
     near = plot.points[plot.points["chance"] >= _NEAR]
     corners = [edge[1:-1] for edge in plot.edges.values()]
-    shown = np.concatenate([near[["x", "y"]].to_numpy(dtype=float), *corners])
+    reach = ends(near) if len(plot.seeds) else ()
+    shown = np.concatenate([near[["x", "y"]].to_numpy(dtype=float), *reach, *corners])
     if len(near) in (0, len(plot.points)):
         return [EVERYTHING]
     logs = [_is_log(axis, plot.points[name]) for name, axis in zip("xy", (plot.x, plot.y), strict=True)]

@@ -8,6 +8,7 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from analysis import labels
+from analysis.confirmed import competing
 from analysis.figures.pareto import hovers
 from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry
 from analysis.pareto import frontier
@@ -17,13 +18,13 @@ from analysis.runs import Study
 def marks(study: Study) -> pd.DataFrame:
     """A row a finished trial, by the index of ``Study.trials``.
 
-    ``number`` (its text), ``trainable``, ``symbol``, ``hollow`` (flagged, or beyond the study's bounds), ``best`` (on
+    ``number`` (its text), ``trainable``, ``symbol``, ``hollow`` (does not compete for the frontier), ``best`` (on
     the frontier), ``text`` (what its mark says).
     """
     trials = study.finished
     trainables = sorted(trials["trainable"].unique())
     symbols = {name: SYMBOLS[index % len(SYMBOLS)] for index, name in enumerate(trainables)}
-    hollow = ~trials["number"].isin(study.credible["number"])
+    hollow = ~trials["number"].isin(competing(study)["number"])
     found = pd.DataFrame(
         {
             "number": trials["number"].map(labels.trial_number).astype(str),

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 from analysis import labels
-from analysis.confirmed import confirmed, confirms, seeds_of
+from analysis.confirmed import competing, confirmed, confirms, seeds_of
+from analysis.figures.axis import Axis, bars, ends, positions
+from analysis.figures.means import means
 from analysis.figures.references import NO_REFERENCES, References, references
 from analysis.figures.style import GREY, INK, SYMBOLS, broken, colour_axis, inked, legend_entry, spans_a_decade, style
 from analysis.figures.views import EVERYTHING, outliers, ranges, with_views
@@ -20,12 +22,12 @@ from analysis.pareto import frontier, non_dominated
 from analysis.runs import PARAM, Study, number_or_nan
 from trainables.metrics import (
     ACCURACIES,
+    AUTO_ATTACK_ACCURACY,
     CLEAN_ACCURACY,
     FORWARD_EQUIVALENTS,
     GPU_MINUTES,
     OBJECTIVES,
     PGD_ACCURACY,
-    Direction,
 )
 
 _LABELLED = 12
@@ -34,36 +36,17 @@ _TITLE = 40
 """Letters of an axis's title that fit on a line."""
 
 
-class Axis(NamedTuple):
-    """A metric as an axis or a colour: accuracies are drawn in percent."""
-
-    metric: str
-    title: str
-    direction: Direction
-
-    @classmethod
-    def of(cls, study: Study, name: str) -> Axis:
-        return cls(name, labels.metric_title(name, study), OBJECTIVES[name])
-
-    @property
-    def factor(self) -> float:
-        return 100.0 if labels.is_accuracy(self.metric) else 1.0
-
-    @property
-    def label(self) -> str:
-        return f"{self.title} (%)" if labels.is_accuracy(self.metric) else self.title
-
-
 class ParetoPlot(NamedTuple):
-    """What is drawn. ``points``: a row a finished trial with ``x``, ``y``, their distances ``x_minus``, ``x_plus``,
-    ``y_minus``, ``y_plus`` to the ends of their intervals (NaN if unknown), ``colour``, ``trainable``, ``number``,
-    ``hollow`` (flagged, or beyond the study's bounds), ``best`` (on the study's frontier), ``step`` (on the frontier of
-    these two axes), ``text``. ``edge``: ``x`` and ``y`` of what the frontier of these axes passes through, trials or a
-    confirmation's means over seeds; its best trials are the seeds of the configurations on its frontier."""
+    """What is drawn. ``points``: a row a finished trial with ``axis.positions``, ``colour``, ``trainable``, ``number``,
+    ``hollow`` (does not compete for the frontier), ``best`` (on the study's frontier), ``step`` (on the frontier of
+    these two axes), ``text``. ``means``: of a confirmation, whose best trials are the seeds of its best
+    configurations (``means.means``, with ``step``). ``edge``: ``x`` and ``y`` of what the frontier of these axes passes
+    through, trials or means."""
 
     x: Axis
     y: Axis
     points: pd.DataFrame
+    means: pd.DataFrame
     edge: pd.DataFrame
     colour: Axis | None
     references: References
@@ -82,12 +65,15 @@ def compute(study: Study, axes: tuple[Axis, Axis] | None = None) -> ParetoPlot:
     trials = study.finished
     trials = trials[np.isfinite(trials[[x.metric, y.metric]].to_numpy(dtype=float)).all(axis=1)]
     colour = _colour(study, trials, (x.metric, y.metric))
-    points = _points(study, trials, x, y, colour)
+    points = _with_step(_points(study, trials, x, y, colour), x, y)
+    over_seeds = _with_step(means(study, x, y), x, y)
+    edge = over_seeds if confirms(study) else points
     return ParetoPlot(
         x=x,
         y=y,
         points=points,
-        edge=_edge_of_means(study, x, y) if confirms(study) else points.loc[points["step"], ["x", "y"]],
+        means=over_seeds,
+        edge=edge.loc[edge["step"], ["x", "y"]],
         colour=colour,
         references=_references(study, x, y),
     )
@@ -95,8 +81,8 @@ def compute(study: Study, axes: tuple[Axis, Axis] | None = None) -> ParetoPlot:
 
 def _references(study: Study, x: Axis, y: Axis) -> References:
     """Published points are test figures: none is drawn among a validation split's."""
-    beside = (x.metric, y.metric) == (CLEAN_ACCURACY, PGD_ACCURACY) and study.evaluation.get("split") == "test"
-    return references(study) if beside else NO_REFERENCES
+    attacked = x.metric == CLEAN_ACCURACY and y.metric in (PGD_ACCURACY, AUTO_ATTACK_ACCURACY)
+    return references(study, y.metric) if attacked and study.evaluation.get("split") == "test" else NO_REFERENCES
 
 
 def plane(study: Study) -> tuple[Axis, Axis]:
@@ -116,44 +102,27 @@ def _colour(study: Study, trials: pd.DataFrame, taken: tuple[str, str]) -> Axis 
 
 
 def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis | None) -> pd.DataFrame:
-    credible = trials["number"].isin(study.credible["number"])
-    plane = trials[[x.metric, y.metric]].where(credible).to_numpy(dtype=float)
-    points = pd.DataFrame(
-        {
-            "number": trials["number"],
-            "trainable": trials["trainable"],
-            "colour": trials[colour.metric] * colour.factor if colour else np.nan,
-            "hollow": ~credible,
-            "best": trials["number"].isin(_best(study)),
-            "step": non_dominated(plane, [x.direction, y.direction]),
-            "text": trials["number"].map(labels.trial_number).map(hovers(study)),
-        }
+    return positions(trials, x, y).assign(
+        number=trials["number"],
+        trainable=trials["trainable"],
+        colour=trials[colour.metric] * colour.factor if colour else np.nan,
+        hollow=~trials["number"].isin(competing(study)["number"]),
+        best=trials["number"].isin(_best(study)),
+        text=trials["number"].map(labels.trial_number).map(hovers(study)),
     )
-    for name, axis in (("x", x), ("y", y)):
-        points[name] = trials[axis.metric] * axis.factor
-        points[f"{name}_minus"] = points[name] - _bound(trials, f"{axis.metric}_low") * axis.factor
-        points[f"{name}_plus"] = _bound(trials, f"{axis.metric}_high") * axis.factor - points[name]
-    return points
 
 
 def _best(study: Study) -> list[int]:
-    """Numbers of the trials on the study's frontier."""
+    """Numbers of the trials on the study's frontier, or of the seeds of the configurations on a confirmation's."""
     if not confirms(study):
         return list(map(int, frontier(study)["number"]))
     table = confirmed(study)
     return [number for name in table.loc[table["optimal"], "configuration"] for number in seeds_of(study, name)]
 
 
-def _edge_of_means(study: Study, x: Axis, y: Axis) -> pd.DataFrame:
-    table = confirmed(study)
-    doubted = table["verdict"].map(labels.is_flagged).astype(bool)
-    means = table.loc[~doubted, [x.metric, y.metric]]
-    found = means[non_dominated(means.to_numpy(dtype=float), [x.direction, y.direction])].to_numpy(dtype=float)
-    return pd.DataFrame(found * [x.factor, y.factor], columns=["x", "y"])
-
-
-def _bound(trials: pd.DataFrame, column: str) -> pd.Series[float]:
-    return trials[column] if column in trials else pd.Series(np.nan, index=trials.index)
+def _with_step(points: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:
+    values = points[["x", "y"]].mask(points["hollow"]).to_numpy(dtype=float)
+    return points.assign(step=non_dominated(values, [x.direction, y.direction]))
 
 
 def hovers(study: Study) -> dict[str, str]:
@@ -193,8 +162,9 @@ def _draw(plot: ParetoPlot, height: int) -> go.Figure:
     points = plot.points.assign(colour=colours)
     for index, trainable in enumerate(sorted(points["trainable"].unique())):
         _draw_trainable(figure, plot, points[points["trainable"] == trainable], SYMBOLS[index % len(SYMBOLS)])
+    _draw_means(figure, plot.means[plot.means["best"]])
     if points["hollow"].any():
-        legend_entry(figure, labels.HOLLOW, "circle-open", GREY)
+        legend_entry(figure, labels.HOLLOW if plot.means.empty else labels.HOLLOW_SEED, "circle-open", GREY)
     figure.update_layout(coloraxis=axis)
     for axis_of, name in ((plot.x, "x"), (plot.y, "y")):
         log = _is_log(axis_of, points[name])
@@ -216,7 +186,8 @@ def _views(plot: ParetoPlot, colours: NDArray[np.float64]) -> list[tuple[str, di
     if not far.any():
         return [EVERYTHING]
     text = "without 1 outlier" if far.sum() == 1 else f"without {far.sum()} outliers"
-    near = ranges(np.concatenate([values[~far], *_ends(plot.points)]), logs) | _coloured(colours[~far])
+    drawn = plot.points if plot.means.empty else plot.means
+    near = ranges(np.concatenate([values[~far], *ends(drawn[drawn["best"]])]), logs) | _coloured(colours[~far])
     everything, layout = EVERYTHING
     return [(text, near), (everything, layout | _coloured(colours))]
 
@@ -227,14 +198,6 @@ def _coloured(colours: NDArray[np.float64]) -> dict[str, Any]:
     if len(np.unique(known)) < 2:
         return {}
     return {"coloraxis.cmin": float(known.min()), "coloraxis.cmax": float(known.max())}
-
-
-def _ends(points: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(n, 2) each: where the intervals end that the frontier's points are drawn with."""
-    best = points[points["best"]]
-    down, up = (best[[f"x_{way}", f"y_{way}"]].fillna(0).to_numpy(dtype=float) for way in ("minus", "plus"))
-    middle = best[["x", "y"]].to_numpy(dtype=float)
-    return middle - down, middle + up
 
 
 def _is_log(axis: Axis, values: pd.Series[float]) -> bool:
@@ -300,23 +263,26 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
             hovertext=group["text"],
             hoverinfo="text",
             meta=inked("marker.line.color") if best else None,
-            **({f"error_{name}": _interval(group, name) for name in ("x", "y")} if best else {}),
+            **(bars(group) if best and plot.means.empty else {}),
         )
+
+
+def _draw_means(figure: go.Figure, means: pd.DataFrame) -> None:
+    if means.empty:
+        return
+    figure.add_scatter(
+        name="mean over seeds with its 95 % interval",
+        mode="markers",
+        x=means["x"],
+        y=means["y"],
+        ids=means["trials"],
+        marker={"symbol": "cross-thin", "size": 14, "line": {"width": 2, "color": INK}},
+        hovertext=means["text"],
+        hoverinfo="text",
+        meta=inked("marker.line.color"),
+        **bars(means),
+    )
 
 
 def _side(plot: ParetoPlot) -> str:
     return "right" if plot.x.direction == "maximize" else "left"
-
-
-def _interval(points: pd.DataFrame, name: str) -> dict[str, Any]:
-    known = points[f"{name}_plus"].notna().all()
-    return {
-        "type": "data",
-        "visible": bool(known),
-        "symmetric": False,
-        "array": points[f"{name}_plus"],
-        "arrayminus": points[f"{name}_minus"],
-        "thickness": 1,
-        "width": 3,
-        "color": GREY,
-    }

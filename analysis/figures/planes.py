@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 from analysis import labels
@@ -28,7 +30,7 @@ class Plane(NamedTuple):
 def plane_pairs(study: Study) -> tuple[tuple[Plane, Plane], ...]:
     """Clean accuracy against each attack where AutoAttack ran, and the cost of each accuracy where it is known.
 
-    The attacks share their scales, so that what AutoAttack takes off can be seen.
+    The attacks share both scales, so that what AutoAttack takes off can be seen.
     """
     pairs = [_drawn(study, metrics) for metrics in _pairs(study)]
     return tuple((first, second) for first, second in pairs if first and second)
@@ -46,16 +48,17 @@ def _pairs(study: Study) -> list[tuple[tuple[str, str], tuple[str, str]]]:
 def _drawn(study: Study, metrics: tuple[tuple[str, str], tuple[str, str]]) -> tuple[Plane | None, Plane | None]:
     first, second = (_plane(study, pair) for pair in metrics)
     if first and second and metrics[0][0] == CLEAN_ACCURACY:
-        _share_scale(study, first.figure, second.figure)
+        _share_scales(first.figure, second.figure)
     return first, second
 
 
-def _share_scale(study: Study, first: go.Figure, second: go.Figure) -> None:
-    """Of their y axes, as far as both views reach."""
-    spans = [figure.layout.yaxis.range or _range(study) for figure in (first, second)]
-    span = [min(low for low, _ in spans), max(high for _, high in spans)]
-    for figure in (first, second):
-        figure.update_yaxes(range=span)
+def _share_scales(first: go.Figure, second: go.Figure) -> None:
+    """As far as both views reach."""
+    for name in ("xaxis", "yaxis"):
+        spans = [figure.layout[name].range or _reach(figure, name[0]) for figure in (first, second)]
+        span = [min(low for low, _ in spans), max(high for _, high in spans)]
+        for figure in (first, second):
+            figure.layout[name].range = span
 
 
 def _plane(study: Study, metrics: tuple[str, str]) -> Plane | None:
@@ -64,12 +67,20 @@ def _plane(study: Study, metrics: tuple[str, str]) -> Plane | None:
     return Plane("plane_" + "_".join(metrics), title, metrics[0], figure) if figure else None
 
 
-def _range(study: Study) -> list[float]:
-    ends = [f"{name}{end}" for name in (PGD_ACCURACY, AUTO_ATTACK_ACCURACY) for end in ("", "_low", "_high")]
-    robust = study.finished.reindex(columns=ends).to_numpy(dtype=float) * 100
-    low, high = float(np.nanmin(robust)), float(np.nanmax(robust))
+def _reach(figure: go.Figure, name: str) -> list[float]:
+    """Of what is shown, bars included, with a margin."""
+    shown = [trace for trace in figure.data if trace.visible != "legendonly"]
+    reached = np.concatenate([_extent(trace[name], trace[f"error_{name}"]) for trace in shown])
+    low, high = float(np.nanmin(reached)), float(np.nanmax(reached))
     margin = 0.08 * (high - low) or 1.0
     return [low - margin, high + margin]
+
+
+def _extent(values: Iterable[float | None], bars: go.scatter.ErrorX | go.scatter.ErrorY) -> NDArray[np.float64]:
+    middle = np.array(list(values), dtype=float)
+    if not bars.visible:
+        return middle
+    return np.concatenate([middle, middle - bars.arrayminus, middle + bars.array])
 
 
 def _measured(study: Study, metric: str) -> bool:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 from analysis.attainment import LEVELS, Attainment
-from analysis.figures.pareto import Axis
+from analysis.figures.axis import Axis
 from analysis.figures.style import GREY, INK, inked
 from analysis.figures.views import MARGIN
 

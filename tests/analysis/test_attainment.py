@@ -12,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.attainment import LEVELS, RESAMPLES, attainment, surface
+from analysis.figures.marks import marks
+from analysis.figures.pareto import compute, pareto_figure
+from analysis.labels import HOLLOW_SEED
 from analysis.layout import write_json
 from analysis.runs import read_study
 from trainables.metrics import Direction
@@ -83,6 +86,22 @@ def test_a_seed_that_failed_or_is_flagged_attains_nothing_there(new_study: Calla
     found = attainment(read_study(child.paths), PLANE)
     assert found is not None
     assert found.surfaces[50] == pytest.approx(np.array([[0.9, 0.3]]))
+
+
+def test_a_configuration_with_a_flagged_seed_attains_nothing_with_its_others(new_study: Callable[..., Any]) -> None:
+    child = confirmation(new_study)
+    for number, (configuration, seed) in enumerate([(3, 1), (12, 1), (3, 2), (12, 2)]):
+        clean = 0.9 if configuration == 3 else 0.6
+        trial = child.finished(number, clean, 0.3, params={"configuration": configuration, "seed": seed})
+        if (configuration, seed) == (3, 2):
+            write_json(trial.result, {"verdict": "flagged: noise breaks it"})
+    study = read_study(child.paths)
+    found = attainment(study, PLANE)
+    assert found is not None
+    assert [corners.tolist() for corners in found.surfaces.values()] == [[[0.6, 0.3]]] * 3
+    assert compute(study).points["hollow"].tolist() == [True, False, True, False]
+    assert marks(study)["hollow"].tolist() == [True, False, True, False]
+    assert HOLLOW_SEED in [trace.name for trace in pareto_figure(study).data]
 
 
 def test_a_search_is_resampled_around_its_frontier(new_study: Callable[..., Any]) -> None:

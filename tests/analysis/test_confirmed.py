@@ -11,6 +11,8 @@ import pytest
 
 from analysis import labels
 from analysis.confirmed import confirmations_of, confirmed, confirms
+from analysis.dominance import chances
+from analysis.figures import attainment, pareto
 from analysis.layout import write_json
 from analysis.report import render
 from analysis.runs import read_study
@@ -78,6 +80,44 @@ def test_the_frontier_is_of_means_and_autoattack_counts_its_own_images(child: An
         [0.218803, 0.613421], abs=1e-5
     )
     assert math.isnan(second["auto_attack_accuracy"])
+
+
+def test_a_figure_that_one_finished_seed_lacks_has_no_mean_and_no_place_on_the_frontier(child: Any) -> None:
+    child.manifest(confirms=CONFIRMS, objectives=[{"metric": "clean_accuracy"}, {"metric": "auto_attack_accuracy"}])
+    attacked = {"auto_attack_accuracy": 0.4, "auto_attack_images": 20.0}
+    train(child, 0, 3, 1, 0.9, 0.5, **attacked)
+    train(child, 1, 3, 2, 0.9, 0.5)
+    train(child, 2, 12, 1, 0.5, 0.5, **attacked)
+    study = read_study(child.paths)
+    first, second = confirmed(study).to_dict("records")
+    assert math.isnan(first["auto_attack_accuracy"])
+    assert first["clean_accuracy"] == 0.9
+    assert (first["optimal"], second["optimal"]) == (False, True)
+    assert set(chances(study)) == {"tiny/0012"}
+
+
+def test_it_is_said_how_many_of_the_planned_seeds_have_finished(child: Any) -> None:
+    train(child, 0, 3, 1, 0.9, 0.5)
+    study = read_study(child.paths)
+    titles = [column.title for column in confirmed_table(study).columns]
+    place = titles.index("Seeds")
+    assert titles[place + 1] == "Seeds planned"
+    assert [row[place : place + 2] for row in confirmed_table(study).rows] == [("1", "2"), ("0", "2")]
+    assert "cf_amc_ssl, 1 of 2 seeds" in attainment.compute(study).points["text"].iloc[0]
+
+
+def test_a_configuration_with_a_seed_beyond_the_bounds_is_on_no_frontier(child: Any) -> None:
+    child.manifest(confirms=CONFIRMS, constraints={"gpu_minutes": 5.0})
+    for number, (configuration, seed, minutes) in enumerate([(3, 1, 9.0), (3, 2, 1.0), (12, 1, 1.0), (12, 2, 1.0)]):
+        train(child, number, configuration, seed, 0.9 if configuration == 3 else 0.5, 0.3, gpu_minutes=minutes)
+    study = read_study(child.paths)
+    assert confirmed(study)["optimal"].tolist() == [False, True]
+    assert set(chances(study)) == {"tiny/0012"}
+    plot = pareto.compute(study)
+    assert plot.points["hollow"].tolist() == [True, True, False, False]
+    assert plot.points["best"].tolist() == [False, False, True, True]
+    assert plot.edge["x"].tolist() == [50.0]
+    assert attainment.compute(study).points["hollow"].tolist() == [True, False]
 
 
 def test_one_flagged_seed_flags_its_configuration(child: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +12,13 @@ import pandas as pd
 import pytest
 
 from analysis.figures import curves, curves_figure, parallel, parallel_figure, pareto, pareto_figure, published
+from analysis.figures.axis import Axis
 from analysis.figures.coordinates import scaled
 from analysis.figures.planes import plane_pairs
 from analysis.figures.published import published_figure
+from analysis.figures.references import comparability
 from analysis.figures.style import colour_axis, even_ticks, log_ticks, spans_a_decade
-from analysis.layout import EPOCH, append_event
+from analysis.layout import EPOCH, append_event, write_json
 from analysis.runs import read_study
 
 NewStudy = Callable[..., Any]
@@ -126,7 +129,8 @@ def test_a_third_objective_keeps_its_trials_on_the_frontier_but_off_the_line(new
         ("cifar10", 4 / 255, 7, (61, 37.65), True),
         ("cifar100", 8 / 255, 7, (39.26, 4.22), True),
         ("digits", 8 / 255, 7, (61, 16.95), False),
-        ("cifar10", 16 / 255, 0, None, True),
+        ("cifar10", 16 / 255, 2, (72.86, 0.33), True),
+        ("cifar10", 2 / 255, 0, None, False),
     ],
 )
 def test_references_match_data_and_radius(
@@ -139,6 +143,62 @@ def test_references_match_data_and_radius(
     assert len(references.points) == count
     assert references.same_data == apply
     assert first is None or references.points[0][:2] == first
+
+
+@pytest.fixture
+def tested(new_study: NewStudy) -> Callable[..., Any]:
+    """A study on the test images of CIFAR-10 under AutoAttack, too, with these settings."""
+
+    def make(head: str, **settings: object) -> Any:
+        study = new_study(evaluation={"head": head, "epsilon": 8 / 255, "split": "test"})
+        trial = study.finished(0, 0.9, 0.3, auto_attack_accuracy=0.2)
+        config = json.loads(trial.config.read_text())
+        for path, value in {"data.source": "cifar10", **settings}.items():
+            group, name = path.split(".")
+            config["config"][group][name] = value
+        write_json(trial.config, config)
+        return read_study(study.paths)
+
+    return make
+
+
+FIFTY = {"network.architecture": "resnet50"}
+NOTHING = "Nothing is published for"
+
+
+@pytest.mark.parametrize(
+    ("head", "settings", "pgd", "auto_attack", "why"),
+    [
+        ("robust", {}, "Paper, Table 1", "", f"{NOTHING} AutoAttack standard at 8/255 on the robust head of ResNet-18"),
+        ("robust", FIFTY, "Paper, Table 5", "", "robust head of ResNet-50 on CIFAR-10, so nothing stands beside it"),
+        ("clean", {}, "Paper, Table 2 and Table 3", "", "AutoAttack standard at 8/255 on the clean head"),
+        ("slf", {}, "", "RobustSSL leaderboard", f"{NOTHING} PGD-20 at 8/255 on the slf head of ResNet-18"),
+        ("alf", {}, "", "RobustSSL leaderboard", f"{NOTHING} PGD-20 at 8/255 on the alf head of ResNet-18"),
+        ("slf", FIFTY, "", "", f"{NOTHING} AutoAttack standard at 8/255 on the slf head of ResNet-50"),
+        ("n_crops_32", FIFTY, "", "", "Published attacks on the n_crops_32 head perturb each crop, PGD-20 at 8/255"),
+        ("robust", {"network.width": 8}, "", "", "PGD-20 at 8/255 on the robust head of ResNet-18, width 8"),
+        ("robust", {"evaluation.attack_steps": 10}, "", "", f"{NOTHING} PGD-10 at 8/255 on the robust head"),
+        ("robust", {"evaluation.source": "cifar100"}, "", "", "on CIFAR-10 after pre-training on other data"),
+    ],
+)
+def test_references_are_of_the_same_head_network_and_attack_or_it_is_said_why_there_are_none(
+    tested: Callable[..., Any], head: str, settings: dict[str, object], pgd: str, auto_attack: str, why: str
+) -> None:
+    study = tested(head, **settings)
+    for metric, title in (("pgd_accuracy", pgd), ("auto_attack_accuracy", auto_attack)):
+        axes = (Axis.of(study, "clean_accuracy"), Axis.of(study, metric))
+        found = pareto.compute(study, axes).references
+        assert found.title == (title and f"{title}: all CIFAR-10 test images")
+        assert found.same_data == bool(found.points) == bool(title)
+    assert why in comparability(study)
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_it_is_said_that_the_published_attack_has_fewer_starts(new_study: NewStudy, split: str) -> None:
+    study = new_study(evaluation={"head": "robust", "epsilon": 8 / 255, "split": split})
+    assert "the worst PGD, which is a study's PGD accuracy, counts every start" in comparability(
+        read_study(study.paths)
+    )
 
 
 def test_references_can_be_toggled_and_hide_where_they_do_not_apply(study: Any) -> None:
@@ -259,7 +319,8 @@ def test_colours_span_what_a_view_shows(new_study: NewStudy) -> None:
 def test_attacks_share_their_scale_and_costs_are_coloured_by_the_other_accuracy(new_study: NewStudy) -> None:
     study = new_study()
     for number in range(3):
-        study.finished(number, 0.9 - 0.1 * number, 0.3 + 0.1 * number, auto_attack_accuracy=0.2 + 0.1 * number)
+        attacked = {"auto_attack_accuracy": 0.2 + 0.1 * number} if number else {}
+        study.finished(number, 0.9 - 0.1 * number, 0.3 + 0.1 * number, **attacked)
     attacks, costs = plane_pairs(read_study(study.paths))
     assert [plane.name for plane in attacks] == [
         "plane_clean_accuracy_pgd_accuracy",
@@ -268,6 +329,9 @@ def test_attacks_share_their_scale_and_costs_are_coloured_by_the_other_accuracy(
     first, second = (plane.figure.layout.yaxis.range for plane in attacks)
     assert first == second
     assert first[0] < 20 < 50 < first[1]
+    first, second = (plane.figure.layout.xaxis.range for plane in attacks)
+    assert first == second
+    assert first[0] < 70 < 93 < first[1], "Wilson's interval of the best ends at 92.7"
     assert [plane.figure.layout.coloraxis.colorbar.title.text for plane in costs] == [
         "PGD accuracy at 8/255 (%)",
         "Clean accuracy (%)",
@@ -341,6 +405,25 @@ def test_of_a_confirmation_the_line_passes_through_means_and_all_seeds_of_the_be
     plot = pareto.compute(read_study(new_confirmation({3: [0.70, 0.72], 4: [0.80, 0.40]}).paths))
     assert plot.points["best"].tolist() == [True, True, False, False]
     assert plot.edge["x"].tolist() == [pytest.approx(71.0, abs=0.1)]
+
+
+def test_means_over_seeds_are_drawn_with_their_intervals_and_single_seeds_without(new_confirmation: NewStudy) -> None:
+    study = read_study(new_confirmation({3: [0.5, 0.6, 0.7], 4: [0.4, 0.4, 0.4]}).paths)
+    (mean,) = [trace for trace in pareto_figure(study).data if trace.name == "mean over seeds with its 95 % interval"]
+    # Student: standard error 0.1 / sqrt(3), t(0.975, 2) = 4.302653
+    assert (list(mean.ids), list(mean.x)) == (["0000 0001 0002"], [pytest.approx(60)])
+    assert (list(mean.error_x.array), list(mean.error_x.arrayminus)) == ([pytest.approx(24.84, abs=0.01)],) * 2
+    barred = [trace.name for trace in pareto_figure(study).data if trace.error_x.visible]
+    assert barred == [mean.name]
+
+
+def test_a_trial_without_bounds_leaves_the_others_their_bars(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.3)
+    study.finished(1, 0.8, 0.4, clean_accuracy_low=math.nan, clean_accuracy_high=math.nan)
+    (trace,) = [trace for trace in pareto_figure(read_study(study.paths)).data if trace.ids is not None]
+    assert trace.error_x.visible
+    assert np.isfinite(trace.error_x.array).tolist() == [True, False]
 
 
 def test_of_one_point_no_line_is_announced(new_study: NewStudy) -> None:

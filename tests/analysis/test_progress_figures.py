@@ -81,7 +81,15 @@ def test_a_confirmations_points_are_its_configurations_over_their_seeds(new_conf
     plot = attainment.compute(read_study(child.paths), ("clean_accuracy", "pgd_accuracy"))
     assert plot.points["x"].tolist() == pytest.approx([55, 75])
     assert len(plot.seeds) == 4
-    assert attainment_figure(read_study(child.paths)) is not None
+    barred = [trace for trace in attainment_figure(read_study(child.paths)).data if trace.error_x.visible]
+    assert [list(trace.ids) for trace in barred] == [["0000 0001", "0002 0003"]], "means have bars, seeds have none"
+    # Student: mean 0.55 with standard error 0.05, t(0.975, 1) = 12.7062; it ends with what an accuracy can be
+    assert list(barred[0].error_x.arrayminus) == pytest.approx([55, 63.53], abs=0.01)
+    assert list(barred[0].error_x.array) == pytest.approx([45, 25], abs=0.01)
+
+
+def test_a_searchs_trials_have_no_bars_beside_its_surfaces(study: Any) -> None:
+    assert not any(trace.error_x.visible for trace in attainment_figure(read_study(study.paths)).data)
 
 
 def test_lines_are_all_trials_and_each_trainable(study: Any) -> None:

@@ -1,0 +1,73 @@
+"""A metric as an axis: where values lie on it, and how far their intervals reach."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis import labels
+from analysis.figures.style import GREY
+from analysis.runs import Study
+from trainables.metrics import OBJECTIVES, Direction
+
+
+class Axis(NamedTuple):
+    """A metric as an axis or a colour: accuracies are drawn in percent."""
+
+    metric: str
+    title: str
+    direction: Direction
+
+    @classmethod
+    def of(cls, study: Study, name: str) -> Axis:
+        return cls(name, labels.metric_title(name, study), OBJECTIVES[name])
+
+    @property
+    def factor(self) -> float:
+        return 100.0 if labels.is_accuracy(self.metric) else 1.0
+
+    @property
+    def label(self) -> str:
+        return f"{self.title} (%)" if labels.is_accuracy(self.metric) else self.title
+
+
+def positions(found: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:
+    """``x`` and ``y`` of the rows of ``found``, which holds both metrics, and their distances ``x_minus``, ``x_plus``,
+    ``y_minus``, ``y_plus`` to the ends of their intervals, NaN where these are not known."""
+    columns = {}
+    for name, axis in (("x", x), ("y", y)):
+        middle, low, high = (_column(found, f"{axis.metric}{end}") * axis.factor for end in ("", "_low", "_high"))
+        columns |= {name: middle, f"{name}_minus": middle - low, f"{name}_plus": high - middle}
+    return pd.DataFrame(columns)
+
+
+def bars(points: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """A trace's error bars, of ``positions`` with a known interval."""
+    return {f"error_{name}": _bar(points[f"{name}_minus"], points[f"{name}_plus"]) for name in ("x", "y")}
+
+
+def ends(points: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n, 2) each: where the bars of ``positions`` end."""
+    middle = points[["x", "y"]].to_numpy(dtype=float)
+    down, up = (points[[f"x_{way}", f"y_{way}"]].fillna(0).to_numpy(dtype=float) for way in ("minus", "plus"))
+    return middle - down, middle + up
+
+
+def _column(found: pd.DataFrame, name: str) -> pd.Series[float]:
+    return found[name] if name in found else pd.Series(np.nan, index=found.index)
+
+
+def _bar(minus: pd.Series[float], plus: pd.Series[float]) -> dict[str, Any]:
+    return {
+        "type": "data",
+        "visible": bool(plus.notna().any()),
+        "symmetric": False,
+        "array": plus,
+        "arrayminus": minus,
+        "thickness": 1,
+        "width": 3,
+        "color": GREY,
+    }
