@@ -58,7 +58,8 @@ def competing(study: Study, metrics: Sequence[str] = ()) -> pd.DataFrame:
     fit &= np.isfinite(trials[list(metrics)].to_numpy(dtype=float)).all(axis=1)
     if confirms(study) and column in trials:
         fit = fit.groupby(trials[column], dropna=False).transform("all")
-    return trials[fit]
+    found: pd.DataFrame = trials[fit]
+    return found
 
 
 def seeds_of(study: Study, configuration: str) -> list[int]:

@@ -141,7 +141,7 @@ def _draw_trainable(figure: go.Figure, plot: AttainmentPlot, name: str, index: i
             ids=group["trials"],
             hovertext=group["text"],
             hoverinfo="text",
-            **(bars(group) if len(plot.seeds) else {}),
+            **(bars(group) if len(plot.seeds) and not hollow else {}),
             **shared,
         )
 

@@ -37,7 +37,7 @@ class Axis(NamedTuple):
 def positions(found: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:
     """``x`` and ``y`` of the rows of ``found``, which holds both metrics, and their distances ``x_minus``, ``x_plus``,
     ``y_minus``, ``y_plus`` to the ends of their intervals, NaN where these are not known."""
-    columns = {}
+    columns: dict[str, pd.Series[float]] = {}
     for name, axis in (("x", x), ("y", y)):
         middle, low, high = (_column(found, f"{axis.metric}{end}") * axis.factor for end in ("", "_low", "_high"))
         columns |= {name: middle, f"{name}_minus": middle - low, f"{name}_plus": high - middle}

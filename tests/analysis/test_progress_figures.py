@@ -88,6 +88,13 @@ def test_a_confirmations_points_are_its_configurations_over_their_seeds(new_conf
     assert list(barred[0].error_x.array) == pytest.approx([45, 25], abs=0.01)
 
 
+def test_a_flagged_configuration_has_no_bars(new_confirmation: NewStudy) -> None:
+    child = new_confirmation({3: [0.5, 0.6], 4: [0.8, 0.7]})
+    write_json(child.paths.trial(3).result, {"verdict": "flagged: noise breaks it"})
+    barred = [trace for trace in attainment_figure(read_study(child.paths)).data if trace.error_x.visible]
+    assert [list(trace.ids) for trace in barred] == [["0000 0001"]]
+
+
 def test_a_searchs_trials_have_no_bars_beside_its_surfaces(study: Any) -> None:
     assert not any(trace.error_x.visible for trace in attainment_figure(read_study(study.paths)).data)
 
