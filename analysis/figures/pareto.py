@@ -124,7 +124,7 @@ def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis |
             "trainable": trials["trainable"],
             "colour": trials[colour.metric] * colour.factor if colour else np.nan,
             "hollow": ~credible,
-            "best": trials["number"].isin(_best(study)),
+            "best": trials["number"].isin(optimal_trials(study)),
             "step": non_dominated(plane, [x.direction, y.direction]),
             "text": trials["number"].map(labels.trial_number).map(hovers(study)),
         }
@@ -136,8 +136,8 @@ def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis |
     return points
 
 
-def _best(study: Study) -> list[int]:
-    """Numbers of the trials on the study's frontier."""
+def optimal_trials(study: Study) -> list[int]:
+    """Numbers of the trials on the study's frontier, of a confirmation the seeds of the configurations on it."""
     if not confirms(study):
         return list(map(int, frontier(study)["number"]))
     table = confirmed(study)
