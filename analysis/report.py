@@ -16,6 +16,7 @@ from analysis.breakdowns import RULES, breakdowns, breakdowns_sentence
 from analysis.confirmed import confirms, seeds_of
 from analysis.dominance import chances
 from analysis.dominance_table import with_chances
+from analysis.figures.interactions import left_out
 from analysis.figures.pareto import compute
 from analysis.figures.planes import plane_pairs
 from analysis.figures.references import comparability
@@ -78,8 +79,11 @@ def _frontier(study: Study, odds: Mapping[str, float]) -> dict[str, Any]:
 def _settings(study: Study, odds: Mapping[str, float]) -> dict[str, Any]:
     """With the figures, which rest on the same importances."""
     found, pairs = importances(study), plane_pairs(study)
+    drawn = report_figures.embedded(study, found, odds, pairs)
     return {
-        "figures": report_figures.embedded(study, found, odds, pairs),
+        "figures": drawn.figures,
+        "columns": drawn.columns,
+        "pairs_left_out": left_out(study),
         "pairs": pairs,
         "costs_shown": any(not labels.is_accuracy(first.x) for first, _ in pairs),
         "importance": importance_table.importance_table(study, found),

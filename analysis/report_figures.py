@@ -8,33 +8,44 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 from plotly import graph_objects as go
+from plotly.utils import PlotlyJSONEncoder
 
 from analysis import labels
 from analysis.figures.pareto import hovers
 from analysis.figures.planes import Plane
 from analysis.figures.published import published_figure
+from analysis.figures.style import MENU_PX, choices
 from analysis.gallery import all_figures
+from analysis.report_columns import with_columns
 from analysis.runs import CONFIG, Study
 
 _DATA = f"{CONFIG}data.source"
 
 
 class Embedded(NamedTuple):
-    """A figure in the page; ``height`` in pixels."""
+    """A figure in the page; ``height`` in pixels; ``views``: what its menu offers, which the page has outside of it."""
 
     json: str
     height: int
+    views: tuple[str, ...]
+
+
+class Drawn(NamedTuple):
+    """``figures``: by name, those that there is anything to draw for; ``columns``: what several of them hold."""
+
+    figures: dict[str, Embedded]
+    columns: str
 
 
 def embedded(
     study: Study, importances: pd.DataFrame, chances: Mapping[str, float], pairs: tuple[tuple[Plane, Plane], ...]
-) -> dict[str, Embedded]:
-    """By name, those that there is anything to draw for."""
+) -> Drawn:
     drawn = all_figures(study, importances, pairs, chances)
     if drawn:
         drawn["published"] = published_figure(study)
     texts = hovers(study)
-    return {name: _embedded(figure, texts) for name, figure in drawn.items()}
+    contents, columns = with_columns({name: _content(figure, texts) for name, figure in drawn.items()})
+    return Drawn({name: _embedded(content) for name, content in contents.items()}, _script(columns))
 
 
 def linked(study: Study) -> str:
@@ -60,12 +71,32 @@ def _sources(study: Study) -> list[str]:
     return [source if isinstance(source, str) else "" for source in found]
 
 
-def _embedded(figure: go.Figure, texts: Mapping[str, str]) -> Embedded:
-    content = json.loads(figure.to_json())
+def _content(figure: go.Figure, texts: Mapping[str, str]) -> dict[str, Any]:
+    """What the page draws: ``data``, ``layout`` and the ``views``."""
+    offered, made = choices(figure), go.Figure(figure)
+    if offered:
+        made.layout.updatemenus = ()
+        made.update_layout(height=figure.layout.height - MENU_PX, margin_t=figure.layout.margin.t - MENU_PX)
+    content: dict[str, Any] = json.loads(made.to_json())
     for trace in content["data"]:
-        if "ids" in trace and trace.get("hovertext") == [texts.get(name) for name in trace["ids"]]:
-            del trace["hovertext"]  # the page has it once
-    return Embedded(_script(content), int(figure.layout.height))
+        _tell_once(trace, texts)
+    views = json.dumps([one._asdict() for one in offered], cls=PlotlyJSONEncoder)
+    return {**content, "views": json.loads(views)}
+
+
+def _tell_once(trace: dict[str, Any], texts: Mapping[str, str]) -> None:
+    """Leaves of what marks say only what comes ``after`` the trials' ``texts``, which the page has already."""
+    told, ids = trace.get("hovertext"), trace.get("ids", ())
+    known = [texts.get(name, "") for name in ids]
+    if told and all(known) and len(told) == len(known) and all(map(str.startswith, told, known)):
+        after = [text.removeprefix(its) for text, its in zip(told, known, strict=True)]
+        del trace["hovertext"]
+        trace["meta"] = {**trace.get("meta", {}), "after": after if any(after) else []}
+
+
+def _embedded(content: dict[str, Any]) -> Embedded:
+    views = tuple(view["label"] for view in content["views"])
+    return Embedded(_script(content), int(content["layout"]["height"]), views)
 
 
 def _script(value: Any) -> str:

@@ -1,14 +1,17 @@
-"""Figures as papers want them: on white, without menus, in the type of a caption, the legend beneath."""
+"""Figures as papers want them: on white, one for each choice of a menu, in the type of a caption, the legend
+beneath."""
 
 from __future__ import annotations
 
 import math
+import re
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 from plotly import graph_objects as go
 
-from analysis.figures.style import broken
+from analysis.figures.style import broken, choices
 from analysis.headings import headings
 from analysis.paper_type import LETTER_PX, TYPE_PX, printed_px
 from analysis.point_labels import fit_labels
@@ -27,10 +30,19 @@ _FONT = "Arial, Helvetica, 'Liberation Sans', sans-serif"
 _GRID = "#dcdfe4"
 
 
+def papers(figures: Mapping[str, go.Figure], width_px: float) -> dict[str, go.Figure]:
+    """``figures`` as ``paper`` has them by name, and ``NAME-2-CHOICE`` and so on for the further choices of a menu."""
+    return {
+        name + suffix: paper(view, width_px)
+        for name, figure in figures.items()
+        for suffix, view in _views(figure).items()
+    }
+
+
 def paper(figure: go.Figure, width_px: float) -> go.Figure:
     """A copy of ``figure`` to be read at ``width_px``, or at what its panels need if that is more.
 
-    Its menus are gone; it shows what they show first.
+    Its menu is gone; it shows what that shows first.
     """
     made, width = go.Figure(figure), max(width_px, _least(figure))
     made.layout.updatemenus = ()
@@ -52,6 +64,18 @@ def paper(figure: go.Figure, width_px: float) -> go.Figure:
     )
     fit_labels(made, (width - margin["l"] - margin["r"], plot))
     return made
+
+
+def _views(figure: go.Figure) -> dict[str, go.Figure]:
+    """By what is added to the name: ``figure`` itself, and what it shows by the further choices of its menu."""
+    found = {"": figure}
+    for place, choice in enumerate(choices(figure)[1:], start=2):
+        view = go.Figure(figure)
+        for trace, visible in zip(view.data, choice.visible, strict=False):
+            trace.visible = visible
+        view.update_layout({key.replace(".", "_"): value for key, value in choice.layout.items()})
+        found[f"-{place}-{re.sub(r'[^A-Za-z0-9_.]+', '-', choice.label).strip('-')}"] = view
+    return found
 
 
 def _least(figure: go.Figure) -> float:

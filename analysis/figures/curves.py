@@ -13,8 +13,8 @@ from plotly.subplots import make_subplots
 
 from analysis import labels
 from analysis.breakdowns import COLLAPSE, OVERFITTING, breakdowns
-from analysis.figures.style import GREY, QUALITATIVE, style
-from analysis.pareto import frontier
+from analysis.figures.pareto import optimal_trials
+from analysis.figures.style import GREY, INK, QUALITATIVE, inked, style
 from analysis.runs import Study
 from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY
 
@@ -30,15 +30,17 @@ _PANELS = {
 }
 _MARKS = {OVERFITTING: ("x", "#D55E00", (_GAP, PROBE_PGD_ACCURACY)), COLLAPSE: ("cross", "#882255", (PROBE_ACCURACY,))}
 """Symbol, colour and panels of each breakdown."""
+_LOOKS = tuple((colour, dash) for dash in ("solid", "dash") for colour in QUALITATIVE)
+"""Colour and dash of trials that are told apart; of more no eye keeps track."""
 _COLUMNS = 4
 _MARKED_UP_TO = 20
-_POINTS = 20_000
+_POINTS = 10_000
 """Of a panel, as far as that leaves each trial ``_FEWEST`` epochs: screens show no more."""
 _FEWEST = 12
 
 
 class Line(NamedTuple):
-    """Curves of one look: a trial of the frontier, or all other trials of a trainable with gaps between them."""
+    """Curves of one look: a trial of the frontier, or several trials of a trainable with gaps between them."""
 
     title: str
     trainable: str
@@ -46,6 +48,7 @@ class Line(NamedTuple):
     """Empty for those behind."""
     rows: pd.DataFrame
     """Columns ``trial``, ``epoch`` and the panels'."""
+    dash: str = "solid"
 
 
 class Breakdown(NamedTuple):
@@ -63,19 +66,31 @@ def curves_figure(study: Study) -> go.Figure | None:
 
 
 def compute(study: Study) -> tuple[Line, ...]:
-    """The trials that finished an epoch, thinned; those behind first, so that the frontier is drawn over them."""
-    curves = _thinned(_with_gap(study.curves))
+    """The trials that finished an epoch, thinned; those behind first, so that the frontier is drawn over them.
+
+    Of the frontier, or of all while there is none, as many trials as there are looks have a line of their own.
+    """
+    curves = _with_gap(study.curves)
+    best, known = optimal_trials(study), list(dict.fromkeys(curves["trial"]))
+    looks = dict(zip([number for number in best or known if number in known], _LOOKS, strict=False))
+    front, more = curves["trial"].isin(list(looks)), curves["trial"].isin(best)
     trainables = study.trials.set_index("number")["trainable"]
-    colours = _colours(study)
-    behind = curves[~curves["trial"].isin(list(colours))]
-    groups = behind.groupby(behind["trial"].map(trainables))
-    others = [Line("other trials", str(name), "", _with_breaks(rows)) for name, rows in groups]
-    chosen = [
-        Line(f"{labels.trial_number(number)} {trainables[number]}", trainables[number], colour, rows)
-        for number, colour in colours.items()
-        if len(rows := curves[curves["trial"] == number])
-    ]
-    return (*others, *chosen)
+    others = _together("other trials", "", _thinned(curves[~front & ~more]), trainables)
+    rest = curves[~front & more]
+    further = _together(f"{rest['trial'].nunique()} more on the frontier", INK, _thinned(rest), trainables)
+    own = dict(iter(_thinned(curves[front]).groupby("trial")))
+    chosen = [_own(number, trainables[number], look, own[number]) for number, look in looks.items()]
+    return (*others, *further, *chosen)
+
+
+def _together(title: str, colour: str, rows: pd.DataFrame, trainables: pd.Series[str]) -> list[Line]:
+    """One line a trainable."""
+    groups = rows.groupby(rows["trial"].map(trainables))
+    return [Line(title, str(name), colour, _with_breaks(its)) for name, its in groups]
+
+
+def _own(number: int, trainable: str, look: tuple[str, str], rows: pd.DataFrame) -> Line:
+    return Line(f"{labels.trial_number(number)} {trainable}", trainable, look[0], rows, look[1])
 
 
 def broken_down(study: Study) -> tuple[Breakdown, ...]:
@@ -103,13 +118,6 @@ def _with_gap(curves: pd.DataFrame) -> pd.DataFrame:
     wanted = curves.reindex(columns=["trial", "epoch", *_PANELS])
     percent = {name: wanted[name] * 100 for name in (PROBE_ACCURACY, PROBE_PGD_ACCURACY)}
     return wanted.assign(**{_GAP: wanted["train/loss_pgd"] - wanted["train/loss_fgsm"]}, **percent)
-
-
-def _colours(study: Study) -> dict[int, str]:
-    """Of the frontier's trials, or of the first ones while there is no frontier."""
-    best = frontier(study)["number"]
-    chosen = best if len(best) else study.curves["trial"].drop_duplicates()
-    return dict(zip(chosen.tolist(), QUALITATIVE, strict=False))
 
 
 def _draw(lines: tuple[Line, ...], broken: tuple[Breakdown, ...]) -> go.Figure:
@@ -157,9 +165,9 @@ def _trace(line: Line, column: str, *, marked: bool, named: bool) -> go.Scatter:
         x=line.rows["epoch"].fillna(0).to_numpy(dtype="uint16"),
         y=line.rows[column].to_numpy(dtype="float32"),
         customdata=line.rows["trial"].to_numpy(dtype="uint16"),
-        meta={"lines": True},
+        meta={"lines": True} | (inked("line.color") if line.colour == INK else {}),
         opacity=1.0 if line.colour else 0.45,
-        line={"color": line.colour or GREY, "width": 2 if line.colour else 1},
+        line={"color": line.colour or GREY, "width": 1 if line.colour in ("", INK) else 2, "dash": line.dash},
         marker={"size": 5 if line.colour else 3},
         hovertemplate=f"Trial %{{customdata:04d}} {html.escape(line.trainable)}"
         "<br>epoch %{x}: %{y:.4g}<extra></extra>",

@@ -11,7 +11,7 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.confirmed import confirms
-from analysis.figures.style import INK, QUALITATIVE, inked, menu, style
+from analysis.figures.style import INK, QUALITATIVE, Choice, inked, menu, style
 from analysis.history import GPU_HOURS, HYPERVOLUME, WALL_HOURS, history, words
 from analysis.runs import Study
 
@@ -69,15 +69,17 @@ def _draw(lines: tuple[Line, ...], title: str) -> go.Figure:
     owners = [(line, axis) for axis in _AXES for line in lines]
     for line, axis in owners:
         figure.add_trace(_trace(line, axis, shown=axis == next(iter(_AXES))))
-    choices = [(text, [axis == chosen for _, axis in owners]) for chosen, (text, _) in _AXES.items()]
-    menus = menu(choices, above=10, layouts=[{"xaxis.title.text": label} for _, label in _AXES.values()])
+    offered = [
+        Choice(text, [axis == chosen for _, axis in owners], {"xaxis.title.text": label})
+        for chosen, (text, label) in _AXES.items()
+    ]
     figure.update_xaxes(title_text=next(iter(_AXES.values()))[1], rangemode="tozero")
     figure.update_yaxes(title_text="Hypervolume (%)")
     text = ";<br>".join(map(html.escape, title.split("; ", 1)))
     heading = {"text": text, "font": {"size": 14}, "x": 0, "xref": "paper"}
     legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
     margin = {"l": 70, "r": 20, "t": 130, "b": 60}
-    return style(figure, 520, title=heading, updatemenus=menus, legend=legend, margin=margin)
+    return style(figure, 520, title=heading, updatemenus=menu(offered, above=10), legend=legend, margin=margin)
 
 
 def _trace(line: Line, axis: str, *, shown: bool) -> go.Scatter:

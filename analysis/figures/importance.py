@@ -11,7 +11,7 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis import labels
-from analysis.figures.style import GREY, INK, QUALITATIVE, broken, inked, menu, style
+from analysis.figures.style import GREY, INK, MENU_PX, QUALITATIVE, Choice, broken, inked, menu, style
 from analysis.importance import FRONTIER, importances, objective_title
 from analysis.runs import Study
 
@@ -67,10 +67,12 @@ def _draw(study: Study, panels: tuple[Panel, ...]) -> go.Figure:
 def _finish(figure: go.Figure, panels: tuple[Panel, ...], columns: int) -> go.Figure:
     firsts = {panel.trainable: panel for panel in panels if panel.named}
     owners = [panel.trainable for panel in panels for _ in _traces(panel)]
-    layouts = [_axes(panel, columns) for panel in firsts.values()]
-    choices = [(html.escape(name), [owner == name for owner in owners]) for name in firsts]
-    figure.update_layout(layouts[0], updatemenus=menu(choices, above=55, layouts=layouts) if len(choices) > 1 else [])
-    top, height = 130 if len(choices) > 1 else 75, _BAR * max(len(panel.rows) for panel in panels)
+    offered = [
+        Choice(name, [owner == name for owner in owners], _axes(panel, columns)) for name, panel in firsts.items()
+    ]
+    several = len(offered) > 1
+    figure.update_layout(offered[0].layout, updatemenus=menu(offered, above=55) if several else [])
+    top, height = 75 + several * MENU_PX, _BAR * max(len(panel.rows) for panel in panels)
     legend = {"orientation": "h", "x": 0, "y": -60 / height, "yanchor": "top"}
     margin = {"l": 120, "r": 20, "t": top, "b": 110}
     return style(figure, top + height + 110, bargap=0.35, legend=legend, margin=margin)

@@ -14,12 +14,12 @@ from plotly.subplots import make_subplots
 from analysis.figures.coordinates import Coordinate
 from analysis.figures.marks import explain, marks
 from analysis.figures.slices import Axis, measured, placed, searched
-from analysis.figures.style import GREY, SCALE, Ticks, broken, menu, style
+from analysis.figures.style import GREY, MENU_PX, SCALE, Choice, Ticks, broken, menu, style
 from analysis.importance import ranking
 from analysis.runs import Study
 
-_CHOSEN = 4
-"""Dimensions whose pairs the menu offers."""
+_CHOSEN = 6
+"""Dimensions whose pairs the menu offers: fifteen."""
 _TICKS = 4
 """That fit on an objective's scale."""
 
@@ -45,15 +45,26 @@ def interactions_figure(study: Study) -> go.Figure | None:
 def compute(study: Study) -> tuple[Interaction, ...]:
     """Pairs of the most important dimensions that trials share, the most important pair first; each with every
     objective."""
-    shown, axes = marks(study), {axis.name: axis for axis in searched(study)}
-    ranked = [axes[name] for name in ranking(study) if name in axes]
+    shown, ranked, metrics = marks(study), _ranked(study), measured(study)
     pairs = sorted(itertools.combinations(range(len(ranked[:_CHOSEN])), 2), key=sum)
     found = [
         Interaction(ranked[first], ranked[second], z, placed(shown, x=ranked[first], y=ranked[second], z=z))
         for first, second in pairs
-        for z in measured(study)
+        for z in metrics
     ]
     return tuple(one for one in found if len(one.points) > 1)
+
+
+def left_out(study: Study) -> str:
+    """Which dimensions are in no pair, as a sentence; "" if all are in one."""
+    names = [axis.name for axis in _ranked(study)[_CHOSEN:]]
+    which = f"{_CHOSEN} settings, the most important ones where that is known"
+    return f"Pairs are of {which}; in none is {', '.join(names)}." if names else ""
+
+
+def _ranked(study: Study) -> list[Axis]:
+    axes = {axis.name: axis for axis in searched(study)}
+    return [axes[name] for name in ranking(study) if name in axes]
 
 
 def _draw(found: tuple[Interaction, ...]) -> go.Figure:
@@ -73,20 +84,23 @@ def _draw(found: tuple[Interaction, ...]) -> go.Figure:
 
 def _finish(figure: go.Figure, pairs: list[Interaction], owners: list[str], panels: int) -> go.Figure:
     """With the first pair shown, and a menu where there are several."""
-    choices = [(_pair(pair), [owner in ("", _pair(pair)) for owner in owners]) for pair in pairs]
-    layouts = [_axes(pair, panels) for pair in pairs]
-    for trace, visible in zip(figure.data, choices[0][1], strict=True):
+    names = [_pair(pair) for pair in pairs]
+    offered = [
+        Choice(name, [owner in ("", name) for owner in owners], _axes(pair, panels))
+        for name, pair in zip(names, pairs, strict=True)
+    ]
+    for trace, visible in zip(figure.data, offered[0].visible, strict=True):
         trace.visible = visible
-    several = len(pairs) > 1
-    figure.update_layout(layouts[0], updatemenus=menu(choices, above=95, layouts=layouts) if several else [])
-    top = 165 if several else 110
+    several = len(offered) > 1
+    figure.update_layout(offered[0].layout, updatemenus=menu(offered, above=95) if several else [])
+    top = 110 + several * MENU_PX
     legend = {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"}
     style(figure, top + 400, legend=legend, margin={"l": 75, "r": 20, "t": top, "b": 110})
     return figure.update_xaxes(title_standoff=None)  # with one, plotly writes titles over ticks where scales are above
 
 
 def _pair(one: Interaction) -> str:
-    return html.escape(f"{one.x.name} and {one.y.name}")
+    return f"{one.x.name} and {one.y.name}"
 
 
 def _axes(pair: Interaction, panels: int) -> dict[str, Any]:

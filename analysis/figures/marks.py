@@ -9,9 +9,8 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.confirmed import competing
-from analysis.figures.pareto import hovers
+from analysis.figures.pareto import hovers, optimal_trials
 from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry
-from analysis.pareto import frontier
 from analysis.runs import Study
 
 
@@ -19,7 +18,7 @@ def marks(study: Study) -> pd.DataFrame:
     """A row a finished trial, by the index of ``Study.trials``.
 
     ``number`` (its text), ``trainable``, ``symbol``, ``hollow`` (does not compete for the frontier), ``best`` (on
-    the frontier), ``text`` (what its mark says).
+    the frontier, as ``optimal_trials`` has it), ``text`` (what its mark says).
     """
     trials = study.finished
     trainables = sorted(trials["trainable"].unique())
@@ -31,7 +30,7 @@ def marks(study: Study) -> pd.DataFrame:
             "trainable": trials["trainable"],
             "symbol": trials["trainable"].map(symbols).astype(str) + hollow.map({True: "-open", False: ""}),
             "hollow": hollow,
-            "best": trials["number"].isin(frontier(study)["number"]),
+            "best": trials["number"].isin(optimal_trials(study)),
         }
     )
     return found.assign(text=found["number"].map(hovers(study)))

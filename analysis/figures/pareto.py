@@ -107,12 +107,12 @@ def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis |
         trainable=trials["trainable"],
         colour=trials[colour.metric] * colour.factor if colour else np.nan,
         hollow=~trials["number"].isin(competing(study)["number"]),
-        best=trials["number"].isin(_best(study)),
+        best=trials["number"].isin(optimal_trials(study)),
         text=trials["number"].map(labels.trial_number).map(hovers(study)),
     )
 
 
-def _best(study: Study) -> list[int]:
+def optimal_trials(study: Study) -> list[int]:
     """Numbers of the trials on the study's frontier, or of the seeds of the configurations on a confirmation's."""
     if not confirms(study):
         return list(map(int, frontier(study)["number"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +22,8 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "pentagon", "star", "he
 GREY = "#8a8f98"
 INK = "#1f2430"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+MENU_PX = 30
+"""Of a figure's upper margin that a menu takes."""
 _DECADE = 10.0
 _GRID = "rgba(128, 134, 145, 0.25)"
 
@@ -30,6 +33,15 @@ class Ticks(NamedTuple):
 
     values: list[float]
     texts: list[str]
+
+
+class Choice(NamedTuple):
+    """An entry of a menu. ``label``: plain text; ``visible``: of each trace, empty where they stay as they are;
+    ``layout``: what changes of it."""
+
+    label: str
+    visible: list[bool]
+    layout: dict[str, Any]
 
 
 def spans_a_decade(values: Iterable[float]) -> bool:
@@ -103,16 +115,15 @@ def inked(path: str) -> dict[str, str]:
     return {"ink": path}
 
 
-def menu(
-    choices: Sequence[tuple[str, list[bool]]], above: int, layouts: Sequence[dict[str, Any]] = ()
-) -> list[dict[str, Any]]:
-    """A drop-down, ``above`` pixels over the plot, of (label, visibility of each trace; empty: they stay as they are).
-
-    ``layouts``: what each choice changes of the layout, if they change any.
-    """
-    buttons = [_button(text, shown, layouts[place : place + 1]) for place, (text, shown) in enumerate(choices)]
+def menu(offered: Sequence[Choice], above: int) -> list[dict[str, Any]]:
+    """A drop-down, ``above`` pixels over the plot."""
     place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "pad": {"b": above}}
-    return [{"buttons": buttons, "showactive": True, **place}]
+    return [{"buttons": [_button(one) for one in offered], "showactive": True, **place}]
+
+
+def choices(figure: go.Figure) -> list[Choice]:
+    """What the menu of ``figure`` offers, first what is shown already; nothing where it has none."""
+    return [_choice(button) for drop_down in figure.layout.updatemenus for button in drop_down.buttons]
 
 
 def legend_entry(figure: go.Figure, name: str, symbol: str, colour: str, **trace: Any) -> None:
@@ -121,7 +132,13 @@ def legend_entry(figure: go.Figure, name: str, symbol: str, colour: str, **trace
     figure.add_scatter(name=name, mode="markers", x=[None], y=[None], marker=marker, **trace)
 
 
-def _button(text: str, shown: list[bool], layout: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    if not shown:
-        return {"label": text, "method": "relayout", "args": list(layout)}
-    return {"label": text, "method": "update", "args": [{"visible": shown}, *layout]}
+def _button(offered: Choice) -> dict[str, Any]:
+    label = html.escape(offered.label)
+    if not offered.visible:
+        return {"label": label, "method": "relayout", "args": [offered.layout]}
+    return {"label": label, "method": "update", "args": [{"visible": offered.visible}, offered.layout]}
+
+
+def _choice(button: Any) -> Choice:
+    *traces, layout = button.args
+    return Choice(html.unescape(button.label), list(traces[0]["visible"]) if traces else [], layout)

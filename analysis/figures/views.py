@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from plotly import graph_objects as go
 
-from analysis.figures.style import menu
+from analysis.figures.style import Choice, menu
 
 MARGIN = 0.06
 """Room beside what is shown, as a share of its range."""
@@ -21,7 +21,7 @@ _FENCE = 1.5
 def with_views(figure: go.Figure, views: Sequence[tuple[str, dict[str, Any]]]) -> go.Figure:
     """With the first of ``views`` (label, changes of the layout), and a menu where there are several."""
     if len(views) > 1:
-        menus = menu([(text, []) for text, _ in views], above=10, layouts=[layout for _, layout in views])
+        menus = menu([Choice(text, [], layout) for text, layout in views], above=10)
         figure.update_layout(updatemenus=menus, **{name.replace(".", "_"): span for name, span in views[0][1].items()})
     return figure
 

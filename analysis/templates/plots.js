@@ -24,10 +24,6 @@ function themed(layout) {
   for (const key of Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))) {
     changes[`${key}.gridcolor`] = changes[`${key}.linecolor`] = "--line";
   }
-  if (layout.updatemenus?.length) {
-    changes["updatemenus.0.bgcolor"] = "--panel";
-    changes["updatemenus.0.bordercolor"] = "--line";
-  }
   for (const [path, name] of Object.entries(changes)) {
     const keys = path.split("."), last = keys.pop();
     keys.reduce((found, key) => (found[key] ??= {}), layout)[last] = colour(name);
@@ -39,9 +35,18 @@ function inked(trace) {
   return trace.meta?.ink ? having(trace, trace.meta.ink.split("."), colour("--ink")) : trace;
 }
 
+// Reading the library takes longer than all the rest of the page: not before a figure is wanted.
+function needLibrary() {
+  if (window.Plotly) return;
+  const script = document.createElement("script");
+  script.textContent = document.getElementById("plotly").textContent;
+  document.head.append(script);
+}
+
 function load(plot) {
   const figure = unpacked(JSON.parse(document.getElementById(plot.id.replace("figure-", "data-")).textContent));
   plot.base = figure.data.map(withTexts);
+  Object.assign(plot, {views: figure.views, view: 0});
   plot.baseOwners = plot.base.map(ownersOf);
   plot.brushed = plot.base.some((trace) => trace.ids && trace.type !== "parcoords");
   if (plot.brushed) figure.layout.dragmode = window.innerWidth < NARROW ? false : "select";
@@ -58,6 +63,7 @@ async function draw(plot, source) {
 }
 
 async function redraw(plot, source) {
+  needLibrary();
   const fresh = !plot.base;
   const layout = fresh ? load(plot) : plot.layout;
   const pairs = plot.base.flatMap((trace, index) => {
@@ -70,6 +76,20 @@ async function redraw(plot, source) {
   sized(plot, layout);
   await Plotly.react(plot, drawn.map(([trace]) => inked(trace)), themed(layout), config);
   if (fresh) listen(plot);
+  await see(plot);
+}
+
+function chosenView(plot) {
+  return document.querySelector(`select[data-view="${plot.id.replace("figure-", "")}"]`)?.selectedIndex ?? 0;
+}
+
+// Of its views the one that is chosen beside it.
+async function see(plot) {
+  const wanted = chosenView(plot);
+  if (wanted === plot.view) return;
+  plot.view = wanted;
+  const {visible, layout} = plot.views[wanted];
+  await Plotly.update(plot, visible.length ? {visible} : {}, layout);
 }
 
 function sized(plot, layout) {
@@ -132,6 +152,11 @@ function refresh(source) {
   });
 }
 
+document.querySelectorAll("select[data-view]").forEach((select) => {
+  const plot = document.getElementById(`figure-${select.dataset.view}`);
+  select.selectedIndex = 0;
+  select.addEventListener("change", () => plot.base && draw(plot));
+});
 plots.forEach((plot) => sight.observe(plot));
 model.follow((source) => requestAnimationFrame(() => refresh(source)));
 

@@ -19,12 +19,15 @@ function sortBy(header) {
 }
 
 const idsOf = (row) => row.dataset.trials.split(" ").filter(Boolean);
+const onlySelected = (table) => table.classList.contains("only");
+const rowsShown = (table) => Array.from(table.tBodies[0].rows).filter((row) => {
+  return !row.hidden && (!onlySelected(table) || row.ariaSelected === "true");
+});
 
 // Of all rows of a table one is reached with Tab, and its link next; the arrows go on from there.
-function focusOn(row) {
-  row.closest("tbody").querySelectorAll("tr[tabindex='0']").forEach((other) => reach(other, -1));
+function reachOnly(row) {
+  row.parentElement.querySelectorAll("tr[tabindex='0']").forEach((other) => reach(other, -1));
   reach(row, 0);
-  row.focus();
 }
 
 function reach(row, index) {
@@ -32,14 +35,21 @@ function reach(row, index) {
   row.querySelectorAll("a").forEach((link) => (link.tabIndex = index));
 }
 
+function keepReach(table) {
+  const rows = rowsShown(table);
+  if (rows.length && !rows.some((row) => row.tabIndex === 0)) reachOnly(rows[0]);
+}
+
 function pressed(event) {
   const row = event.target;
   if (!row.matches("tr[data-trials]")) return;
-  const rows = Array.from(row.parentElement.rows).filter((other) => other.offsetParent !== null);
+  const rows = rowsShown(row.closest("table"));
   const place = rows.indexOf(row);
   const goal = {ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: rows.length - 1}[event.key];
   if (goal !== undefined) {
-    if (rows[goal]) focusOn(rows[goal]);
+    if (!rows[goal]) return;
+    reachOnly(rows[goal]);
+    rows[goal].focus();
   } else if (event.key === "Enter" || event.key === " ") {
     model.toggle(idsOf(row));
   } else {
@@ -51,7 +61,7 @@ function pressed(event) {
 const grids = Array.from(document.querySelectorAll("table[role=grid]"), (table) => {
   const rows = Array.from(table.tBodies[0].rows);
   rows.forEach((row) => reach(row, -1));
-  if (rows.length) reach(rows[0], 0);
+  keepReach(table);
   table.addEventListener("keydown", pressed);
   table.tBodies[0].addEventListener("click", (event) => {
     const row = event.target.closest("tr");
@@ -67,11 +77,8 @@ function followTable({table, rows}, source) {
     if (row.ariaSelected !== String(selected)) row.ariaSelected = String(selected);
     row.hidden = ids.length > 0 && !ids.some(model.isShown);
   }
-  if (!rows.some((row) => row.tabIndex === 0 && !row.hidden)) {
-    const first = rows.find((row) => !row.hidden);
-    if (first) reach(first, 0);
-  }
-  const first = Array.from(table.tBodies[0].rows).find((row) => row.ariaSelected === "true" && !row.hidden);
+  keepReach(table);
+  const first = rowsShown(table).find((row) => row.ariaSelected === "true");
   const frame = table.closest(".scroll");
   if (first && !frame.contains(document.activeElement) && !rows.includes(source)) {
     frame.scrollTop = first.offsetTop - table.tHead.offsetHeight;
@@ -82,6 +89,11 @@ document.querySelectorAll(".sortable thead th").forEach((header) => {
   header.querySelector("button").addEventListener("click", () => sortBy(header));
 });
 document.querySelectorAll("input[data-only]").forEach((box) => {
-  box.addEventListener("change", () => document.getElementById(box.dataset.only).classList.toggle("only", box.checked));
+  const table = document.getElementById(box.dataset.only);
+  box.checked = false;
+  box.addEventListener("change", () => {
+    table.classList.toggle("only", box.checked);
+    keepReach(table);
+  });
 });
 model.follow((source) => grids.forEach((grid) => followTable(grid, source)));

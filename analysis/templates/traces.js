@@ -1,7 +1,7 @@
 "use strict";
 // A figure's traces as the model would have them. Figures come with the trials of their points: `ids` of marks and of
 // lines through coordinates (several, with spaces between, where a mark stands for several), numbers in `customdata`
-// where `meta.lines` is set.
+// where `meta.lines` is set. Where `meta.after` is set, a mark says its trial's text and that.
 const PER_POINT = [
   "x", "y", "ids", "text", "hovertext", "customdata", "marker.color", "marker.size", "marker.symbol",
   "marker.line.width", "error_x.array", "error_x.arrayminus", "error_y.array", "error_y.arrayminus", "line.color",
@@ -13,9 +13,17 @@ const ARRAYS = {
 const FAINT = {marker: {opacity: 0.1}, textfont: {color: "rgba(0, 0, 0, 0)"}};
 const FIRM = {marker: {opacity: 1}};
 
+const columns = JSON.parse(document.getElementById("columns").textContent);
+const unpackedColumns = [];
+
+function column(place) {
+  return (unpackedColumns[place] ??= unpacked(columns[place]));
+}
+
 function unpacked(value) {
   if (Array.isArray(value)) return value.map(unpacked);
   if (value === null || typeof value !== "object") return value;
+  if ("shared" in value) return column(value.shared);
   if ("bdata" in value) {
     const bytes = Uint8Array.from(atob(value.bdata), (letter) => letter.charCodeAt(0));
     return Array.from(new ARRAYS[value.dtype](bytes.buffer));
@@ -37,8 +45,9 @@ function ownersOf(trace) {
 }
 
 function withTexts(trace) {
-  if (!trace.ids || trace.hovertext || trace.hoverinfo !== "text") return trace;
-  return {...trace, hovertext: trace.ids.map((id) => model.trials.get(id)?.text ?? "")};
+  const after = trace.meta?.after;
+  if (!after) return trace;
+  return {...trace, hovertext: trace.ids.map((id, place) => model.trials.get(id).text + (after[place] ?? ""))};
 }
 
 function sliced(trace, kept) {

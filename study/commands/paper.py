@@ -70,12 +70,11 @@ def figures(
     from analysis.figures.planes import plane_pairs
     from analysis.gallery import all_figures
     from analysis.importance import importances
-    from analysis.static import paper
+    from analysis.static import papers
 
     width_px, into = _pixels(width), folder or paths_of(name).figures
     study = read(name)
-    found = all_figures(study, importances(study), plane_pairs(study))
-    drawn = {figure: paper(drawing, width_px) for figure, drawing in found.items()}
+    drawn = papers(all_figures(study, importances(study), plane_pairs(study)), width_px)
     if not drawn:
         raise UserError(f"there is nothing to draw yet: no trial of {name} has finished; `study status {name}`")
     kinds = dict.fromkeys(formats or Image)

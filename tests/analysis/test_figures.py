@@ -259,6 +259,20 @@ def test_curves_put_the_frontier_in_front_in_colour(study: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize(("trials", "own", "named"), [(12, 12, ""), (20, 14, "6 more on the frontier")])
+def test_every_trial_of_the_frontier_has_a_look_or_is_counted(
+    new_study: NewStudy, trials: int, own: int, named: str
+) -> None:
+    study = new_study()
+    for number in range(trials):
+        study.finished(number, 0.5 + 0.02 * number, 0.5 - 0.02 * number)
+    figure = curves_figure(read_study(study.paths))
+    legend = [trace for trace in figure.data if trace.showlegend]
+    single = [trace for trace in legend if trace.name != named]
+    assert len({(trace.line.color, trace.line.dash) for trace in single}) == len(single) == own
+    assert [trace.name for trace in legend[: len(legend) - own]] == [named][: bool(named)]
+
+
 def test_without_a_frontier_the_first_trials_are_coloured(new_study: NewStudy) -> None:
     study = new_study()
     study.failed(0)

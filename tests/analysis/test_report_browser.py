@@ -93,6 +93,14 @@ class Opened:
         )
         self.page.wait_for_function(script, arg=f"figure-{name}")
 
+    def tab_to(self, element: str) -> None:
+        """Press Tab until an element that fits a selector has the focus."""
+        for _ in range(200):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate("selector => document.activeElement.matches(selector)", element):
+                return
+        raise AssertionError(f"Tab does not reach {element}")
+
     def selected(self) -> list[str]:
         found: list[str] = self.page.evaluate("model.selection()")
         return found
@@ -127,7 +135,9 @@ def page(browser: Any, report: Path) -> Iterator[Opened]:
 def opened(page: Opened) -> Iterator[Opened]:
     """The one page, as it was when it was opened."""
     page.page.evaluate("""() => {
-      document.querySelectorAll('input[data-filter]:not(:checked)').forEach((box) => box.click());
+      document.querySelectorAll('input[data-filter]:not(:checked), input[data-only]:checked').forEach((box) => {
+        box.click();
+      });
       model.select([]);
       scrollTo(0, 0);
       document.activeElement.blur();
@@ -215,7 +225,7 @@ def test_a_keyboard_reaches_every_trial_and_its_run(opened: Opened) -> None:
     assert page.locator(".skip").bounding_box()["x"] >= 0, "it is seen while it has the focus"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "h-trials"
-    page.locator("#t-trials tbody tr").first.focus()
+    opened.tab_to("#t-trials tr")
     reached = []
     for _ in range(TRIALS):
         reached.append(page.evaluate("document.activeElement.dataset.trials"))
@@ -237,6 +247,74 @@ def test_a_keyboard_reaches_every_trial_and_its_run(opened: Opened) -> None:
     ]
     page.keyboard.press("Escape")
     assert opened.selected() == []
+
+
+def test_tab_reaches_the_rows_that_a_box_or_a_filter_leaves(opened: Opened) -> None:
+    page = opened.page
+    opened.select("0005", "0006")
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    opened.tab_to("input[data-only]")
+    page.keyboard.press(" ")
+    opened.tab_to("tr[data-trials='0005']")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.href") == RUN.format("run5")
+    page.keyboard.press("Shift+Tab")
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate("document.activeElement.dataset.trials") == "0006"
+    opened.select("0009")
+    page.locator("#h-trials").focus()
+    opened.tab_to("tr[data-trials='0009']")
+    page.locator("input[data-only]").uncheck()
+    page.locator("input[data-filter=data][value=digits]").uncheck()
+    page.locator("#h-trials").focus()
+    opened.tab_to("#t-trials tr")
+    assert page.locator(":focus").is_visible()
+
+
+def test_the_keyboard_chooses_what_a_figure_shows(opened: Opened) -> None:
+    page = opened.page
+    title = "document.getElementById('figure-hypervolume').layout.xaxis.title.text"
+    opened.see("hypervolume")
+    assert page.locator(".updatemenu-container").count() == 0
+    page.locator("#h-progress").click()
+    opened.tab_to("select")
+    assert page.evaluate("document.activeElement.labels[0].firstChild.textContent.trim()") == "Hypervolume"
+    for start in ("GPU-hours", "Hours since", "Trials"):
+        page.keyboard.press("ArrowDown" if start != "Trials" else "Home")
+        page.wait_for_function(f"{title}.startsWith('{start}')")
+    opened.see("interactions")
+    pairs = page.get_by_label("Settings", exact=True)
+    assert pairs.locator("option").count() > 1
+    pairs.select_option(index=1)
+    x, y = str(pairs.locator("option").nth(1).text_content()).split(" and ")
+    shown = "document.getElementById('figure-interactions').layout"
+    page.wait_for_function(f"{shown}.xaxis.title.text.startsWith('{x}') && {shown}.yaxis.title.text.startsWith('{y}')")
+    opened.select("0000", "0003")
+    assert opened.firm("interactions") == {"0000", "0003"}
+    pairs.select_option(index=0)
+
+
+def test_a_choice_made_before_a_figure_is_drawn_is_drawn(browser: Any, report: Path) -> None:
+    opened = Opened(browser, report)
+    page = opened.page
+    page.evaluate("document.querySelector('[data-view=hypervolume]').selectedIndex = 1")
+    assert page.evaluate("'drawn' in document.getElementById('figure-hypervolume').dataset") is False
+    opened.see("hypervolume")
+    found = page.evaluate("document.getElementById('figure-hypervolume').layout.xaxis.title.text")
+    assert found.startswith("GPU-hours")
+    assert opened.complaints == []
+    page.close()
+
+
+def test_the_page_can_be_read_before_the_library_is(browser: Any, report: Path) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.add_init_script("addEventListener('DOMContentLoaded', () => (window.early = 'Plotly' in window))")
+    page.goto(report.as_uri())
+    page.wait_for_selector("#figure-frontier[data-drawn]")
+    assert page.evaluate("[early, 'Plotly' in window]") == [False, True]
+    page.close()
 
 
 def test_what_a_screen_reader_is_told(opened: Opened) -> None:
@@ -285,6 +363,12 @@ def test_a_thousand_trials_can_be_worked_with(browser: Any, tmp_path: Path) -> N
     assert opened.rows("t-trials") == ["0003", "0999"]
     opened.see("slices")
     assert opened.firm("slices") == {"0003", "0999"}
+    frame = opened.page.locator(".scroll:has(#t-trials)")
+    ways = {}
+    for medium in ("screen", "print"):
+        opened.page.emulate_media(media=medium)
+        ways[medium] = frame.evaluate("frame => getComputedStyle(frame).contentVisibility")
+    assert ways == {"screen": "auto", "print": "visible"}
     assert opened.complaints == []
     opened.page.close()
 

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.figures import importance, interactions, slices
+from analysis.figures import curves, importance, interactions, slices
 from analysis.figures.coordinates import setting
 from analysis.figures.importance import importance_figure
 from analysis.figures.interactions import interactions_figure
+from analysis.figures.marks import marks
+from analysis.figures.pareto import optimal_trials
 from analysis.figures.slices import slices_figure
 from analysis.figures.style import broken
 from analysis.importance import FRONTIER
@@ -191,7 +193,7 @@ def test_pairs_are_of_dimensions_that_trials_share(study: Any) -> None:
     found = interactions.compute(read_study(study.paths))
     pairs = list(dict.fromkeys((one.x.name, one.y.name) for one in found))
     assert pairs[0] == ("learning_rate", "batch_size"), "as searched, while importances are not known"
-    assert len(pairs) == 6
+    assert len(pairs) == 7
     assert [one.z.name for one in found[:2]] == ["clean_accuracy", "pgd_accuracy"]
     assert found[0].points["z"].tolist() == pytest.approx([90, 80, 70])
 
@@ -206,6 +208,26 @@ def test_the_most_important_pair_comes_first(study: Any, monkeypatch: pytest.Mon
         ("m", "learning_rate"),
         ("epsilon", "learning_rate"),
     ]
+
+
+@pytest.mark.parametrize(("searched", "pairs", "without"), [(5, 10, ""), (6, 15, ""), (8, 15, "m6, m7")])
+def test_all_pairs_of_six_dimensions_are_offered_and_the_others_named(
+    new_study: NewStudy, searched: int, pairs: int, without: str
+) -> None:
+    study = new_study()
+    for number in range(2):
+        study.finished(number, 0.9, 0.3, params={f"m{place}": number for place in range(searched)})
+    read = read_study(study.paths)
+    assert len({(one.x.name, one.y.name) for one in interactions.compute(read)}) == pairs
+    assert interactions.left_out(read).endswith(f"in none is {without}." if without else "")
+    assert bool(interactions.left_out(read)) == bool(without)
+
+
+def test_a_confirmations_best_are_all_seeds_of_its_best_configurations(new_confirmation: NewStudy) -> None:
+    read = read_study(new_confirmation({3: [0.5, 0.9], 4: [0.8, 0.75]}).paths)
+    best = marks(read).query("best")["number"].astype(int).tolist()
+    assert best == optimal_trials(read) == [2, 3]
+    assert [line.title[:4] for line in curves.compute(read) if line.colour] == ["0002", "0003"]
 
 
 def test_a_pairs_menu_brings_its_axes(study: Any) -> None:

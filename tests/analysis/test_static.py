@@ -19,7 +19,7 @@ from analysis.importance import importances
 from analysis.layout import write_json
 from analysis.paper_type import TYPE_PX, printed_px
 from analysis.runs import Study, read_study
-from analysis.static import PX_PER_MM, paper
+from analysis.static import PX_PER_MM, paper, papers
 
 NewStudy = Callable[..., Any]
 NARROWEST, NARROW, WIDE = 60 * PX_PER_MM, 88 * PX_PER_MM, 178 * PX_PER_MM
@@ -63,6 +63,18 @@ def test_every_figure_of_a_study_is_drawn_for_paper(figures: dict[str, go.Figure
         assert layout.height - layout.margin.t - layout.margin.b > 80, "the plot has room"
         assert layout.font.size == TYPE_PX
         assert [trace.type for trace in made.data] == [trace.type for trace in figure.data]
+
+
+def test_every_choice_of_a_menu_is_a_figure_of_its_own(figures: dict[str, go.Figure]) -> None:
+    made = papers(figures, WIDE)
+    for name, figure in figures.items():
+        offered = sum(len(menu.buttons) for menu in figure.layout.updatemenus)
+        assert len([one for one in made if one == name or one.startswith(f"{name}-")]) == max(1, offered), name
+    for place, name in enumerate(("hypervolume", "hypervolume-2-against-GPU-hours", "hypervolume-3-against-wall-time")):
+        choice = figures["hypervolume"].layout.updatemenus[0].buttons[place].args
+        assert [trace.visible for trace in made[name].data] == choice[0]["visible"]
+        assert made[name].layout.xaxis.title.text == choice[1]["xaxis.title.text"]
+    assert figures["hypervolume"].data[0].visible, "the report's figure stays as it is"
 
 
 def test_panels_and_coordinates_take_the_width_they_need(figures: dict[str, go.Figure]) -> None:
