@@ -53,11 +53,16 @@ def plan(prepared: Prepared) -> Group:
     return Group(
         *map(Text, prepared.remarks),
         _table(config.name, confirmation, trainings),
-        f"Data: {data}; trained on all training images, measured once on test images",
+        f"Data: {data}; trained on {_trained_on(confirmation)} training images, measured once on test images",
         *map(Text, lacking),
         _sum(prepared, confirmation, trainings),
         "Nothing was written.",
     )
+
+
+def _trained_on(confirmation: Confirmation) -> str:
+    images = confirmation.settings["data.train_images"]
+    return "all" if images is None else f"{images:,}"
 
 
 def training(parent: Study, number: int, config: TrialConfig) -> Training:

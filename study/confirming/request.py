@@ -16,6 +16,8 @@ _ATTACKS: dict[Attack, tuple[AttackName, ...]] = {"autoattack": ("pgd", "auto_at
 _ROBUST = {"autoattack": AUTO_ATTACK_ACCURACY, "pgd": PGD_ACCURACY}
 _ALL = ("data.train_images", "evaluation.images", "evaluation.head_images", "evaluation.auto_attack_images")
 """Numbers of images that ``None`` lifts."""
+_SETTABLE = ("evaluation.", "data.train_images")
+"""What may be set anew: how it is measured, and what training may cost where all images are too many."""
 
 
 class ConfirmError(UserError):
@@ -35,7 +37,7 @@ class Request:
     limit: int | None = None
     """Only so many of the frontier, by the rule ``analysis.choice.SPREAD``."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Leaves of ``evaluation`` that replace the full protocol's."""
+    """Leaves of ``evaluation``, and ``data.train_images``, that replace the full protocol's."""
     name: str | None = None
     tracking_uri: str | None = None
     offline: bool = False
@@ -44,8 +46,11 @@ class Request:
         if self.trials and self.limit is not None:
             raise ConfirmError("--trials and --limit exclude each other; choose one")
         for path in self.settings:
-            if not path.startswith("evaluation."):
-                raise ConfirmError(f"--set {path}: a confirmation keeps what was chosen; set only evaluation. settings")
+            if not path.startswith(_SETTABLE):
+                raise ConfirmError(
+                    f"--set {path}: a confirmation keeps what was chosen; set only evaluation. settings "
+                    "and data.train_images"
+                )
             if path in ("evaluation.split", "evaluation.attacks"):
                 raise ConfirmError(f"--set {path}: a confirmation attacks test images, by what --attack names")
 
