@@ -254,11 +254,11 @@ def test_what_cannot_be_confirmed_is_refused(parent: StudyPaths, changes: dict[s
 
 
 def test_fewer_training_images_may_be_asked_for(parent: StudyPaths) -> None:
-    few = prepare(request(settings={"data.train_images": 100}))
+    few = prepare(request(settings={"data.train_images": 128}))
     confirmation = few.config.confirms
     assert confirmation is not None
-    assert {config.data.train_images for config in confirmation.configs()} == {100}
-    for prepared, words in ((few, "trained on 100 training images"), (prepare(request()), "trained on all training")):
+    assert {config.data.train_images for config in confirmation.configs()} == {128}
+    for prepared, words in ((few, "trained on 128 training images"), (prepare(request()), "trained on all training")):
         console = quiet()
         console.print(plan(prepared))
         assert words in console.file.getvalue()
