@@ -157,9 +157,7 @@ def _hardware(study: Study, trial: Mapping[Any, Any]) -> str:
     """The GPU and the share of it that the trial held, else the machine."""
     device, share = str(trial.get("device", "")), number_or_nan(trial.get("gpu_share"))
     if device in ("", "cpu"):
-        environment = study.manifest.get("environment")
-        known = environment.get("hardware") if isinstance(environment, dict) else None
-        return str(known or device)
+        return str(study.manifest.get("environment", {}).get("hardware") or device)
     return f"{share:g} of {device}" if share < 1 else device
 
 

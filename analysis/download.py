@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from analysis import schema
-from analysis.layout import StudyPaths, TrialPaths, write_json
+from analysis.layout import ENDED, StudyPaths, TrialPaths, append_event, write_json
 from analysis.pages import redact, run_page
 from trainables.config import UserError
 
 if TYPE_CHECKING:  # importing mlflow takes seconds, and reading a folder does not need it
     from mlflow import MlflowClient
     from mlflow.entities import Experiment, Run
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 _STUDY_FILES = (schema.MANIFEST_ARTIFACT, schema.STUDY_FILE_ARTIFACT)
 _TRIAL_FILES = (schema.CONFIG_ARTIFACT, schema.CURVES_ARTIFACT)
+_STATUSES = {told: status for status, told in schema.MLFLOW_STATUS.items() if status is not schema.TrialStatus.RUNNING}
+"""Of trials that have ended, by MLflow's words."""
 _CONNECT_SECONDS = 5.0
 _CLIENT_SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
@@ -54,8 +59,8 @@ def _pages(tracking_uri: str) -> str:
     return redact(tracking_uri) if scheme in ("http", "https") else ""
 
 
-def download_study(tracking_uri: str, name: str, paths: StudyPaths) -> dict[int, RunLink]:
-    """Fill ``paths`` with the files of study ``name``; the trials' runs by number.
+def download_study(tracking_uri: str, name: str, paths: StudyPaths, pages: str | None = None) -> dict[int, RunLink]:
+    """Fill ``paths`` with the files of study ``name``; the trials' runs by number, linked to under ``pages``.
 
     Asks for runs in pages and for two artifacts a run, never for the history of a metric.
     Raises ``StudyNotFoundError``, or ``UserError`` if there is nothing at ``tracking_uri``.
@@ -73,20 +78,23 @@ def download_study(tracking_uri: str, name: str, paths: StudyPaths) -> dict[int,
         role, number = run.data.tags.get(schema.ROLE), run.data.tags.get(schema.TRIAL_NUMBER, "")
         if role == "study":
             _download(tracking_uri, run, _STUDY_FILES, paths.root)
-        elif role == "trial" and number.isdigit():
+        elif role == "trial" and number.isdecimal():
             trials[int(number)] = run
     with ThreadPoolExecutor(max_workers=8) as pool:
         jobs = [pool.submit(_download_trial, tracking_uri, run, paths.trial(number)) for number, run in trials.items()]
         for job in jobs:
             job.result()
-    return {number: run_link(tracking_uri, experiment.experiment_id, run.info.run_id) for number, run in trials.items()}
+    place = experiment.experiment_id
+    return {number: run_link(tracking_uri, place, run.info.run_id, pages) for number, run in trials.items()}
 
 
 def _require_reachable(tracking_uri: str) -> None:
     """MLflow itself would retry an absent server for minutes and create an absent database."""
     parts = urlsplit(tracking_uri)
     if parts.scheme == "sqlite" and not Path(parts.path.removeprefix("/")).exists():
-        raise UserError(f"no MLflow database at {tracking_uri}; check the address, or rebuild it with study sync NAME")
+        raise UserError(
+            f"no MLflow database at {redact(tracking_uri)}; check the address, or rebuild it with study sync NAME"
+        )
     if parts.scheme in ("http", "https") and parts.hostname:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
@@ -119,20 +127,27 @@ def _runs(client: MlflowClient, experiment: Experiment) -> Iterator[Run]:
 
 
 def _download(tracking_uri: str, run: Run, wanted: tuple[str, ...], folder: Path) -> None:
-    """A request a file, and a listing before them unless the run has finished and so has all; the client's own method
-    asks for the run and lists anew for each file."""
+    """A request a file, and a listing before them unless the run has finished and so should have all; the client's own
+    method asks for the run and lists anew for each file."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     folder.mkdir(parents=True, exist_ok=True)
     repository = get_artifact_repository(run.info.artifact_uri, tracking_uri)
-    if run.info.status != "FINISHED" or run.data.tags.get(schema.ROLE) != "trial":
-        wanted = tuple(artifact.path for artifact in repository.list_artifacts() if artifact.path in wanted)
-    for name in wanted:
+    if run.info.status == "FINISHED" and run.data.tags.get(schema.ROLE) == "trial":
+        with suppress(Exception):  # each kind of store has its own for a file that is not there
+            _fetch(repository, wanted, folder)
+            return
+    there = [artifact.path for artifact in repository.list_artifacts()]
+    _fetch(repository, [name for name in wanted if name in there], folder)
+
+
+def _fetch(repository: ArtifactRepository, names: Iterable[str], folder: Path) -> None:
+    for name in names:
         repository._download_file(name, str(folder / name))  # type: ignore[no-untyped-call]
 
 
 def _download_trial(tracking_uri: str, run: Run, trial: TrialPaths) -> None:
-    """The trial's files; while it runs they may not be there yet, and its tags and parameters must do."""
+    """The trial's files; where they are not there, as while it runs, what else the run says of it must do."""
     _download(tracking_uri, run, _TRIAL_FILES, trial.root)
     if (verdict := run.data.tags.get(schema.VERDICT)) is not None:  # all of the result that is not in the events
         write_json(trial.result, {"verdict": verdict})
@@ -141,6 +156,9 @@ def _download_trial(tracking_uri: str, run: Run, trial: TrialPaths) -> None:
         seed = params.pop("seed", None)
         trainable = run.data.tags.get(schema.TRAINABLE) or params.get("trainable")
         write_json(trial.config, {"trainable": trainable, "params": params, "config": {"seed": seed}})
+    if not trial.events.exists() and (status := _STATUSES.get(run.info.status)) is not None:
+        reason, ended = run.data.tags.get(schema.REASON, ""), (run.info.end_time or math.nan) / 1000
+        append_event(trial, ENDED, 1, time=ended, status=status, reason=reason, metrics=run.data.metrics)
 
 
 def _parsed(value: str) -> object:

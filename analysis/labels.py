@@ -11,6 +11,7 @@ from trainables.metrics import (
     AUTO_ATTACK_ACCURACY,
     AUTO_ATTACK_IMAGES,
     CLEAN_ACCURACY,
+    EVALUATION_IMAGES,
     FORWARD_EQUIVALENTS,
     GPU_MINUTES,
     PGD_ACCURACY,
@@ -72,7 +73,7 @@ def budget(limits: object) -> str:
 
 def images(study: Study) -> str:
     """``n = 360 images``, or the range where trials were evaluated on different numbers; "" if unknown."""
-    return _count(study, "evaluation_images")
+    return _count(study, EVALUATION_IMAGES)
 
 
 def _of_images(study: Study, metric: str) -> str:

@@ -168,10 +168,10 @@ class StudyPaths:
         return f"{self.name}/{number:04d}"
 
     def each_trial(self) -> Iterator[TrialPaths]:
-        """Every trial that has a folder, in order."""
+        """Every trial that has a folder, in order; one that is called otherwise, ``7`` say, is nobody's."""
         if self.trials.is_dir():
             for folder in sorted(self.trials.iterdir()):
-                if folder.name.isdigit():
+                if folder.name.isdecimal() and folder == self.trial(int(folder.name)).root:
                     yield TrialPaths(folder)
 
 
@@ -240,7 +240,10 @@ def _appended(trial: TrialPaths, kind: str, attempt: int, values: Mapping[str, A
 
 
 def read_events(trial: TrialPaths) -> list[dict[str, Any]]:
-    """The trial's events in order; a torn line is skipped, a trial without a file has none."""
+    """The trial's events in order; a torn line is skipped, a trial without a file has none.
+
+    Raises ``OSError`` for a file that is there and cannot be read: the trial may be further than anybody would guess.
+    """
     try:
         lines = trial.events.read_bytes().splitlines()
     except FileNotFoundError:
@@ -255,10 +258,18 @@ def ending(trial: TrialPaths) -> dict[str, Any] | None:
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        event = json.loads(line)
+        event = _from_json(line)
     except ValueError:
         return None
     return event if isinstance(event, dict) and "kind" in event else None
+
+
+def _from_json(text: bytes) -> Any:
+    """What ``text`` says, in words that can be written again: "?" for half a character, as the names of files have."""
+    value = json.loads(text)
+    if text.isascii() and b"\\u" not in text:
+        return value
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -272,10 +283,10 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in ``path``; empty if the file is missing, half-written or no object."""
+    """The object in ``path``; empty if the file is missing, unreadable, half-written or no object."""
     try:
-        value = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):  # what one file lacks costs its own values and nothing else
+        value = _from_json(path.read_bytes())
+    except (OSError, ValueError):  # what one file lacks costs its own values and nothing else
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from analysis import constraints, labels
@@ -28,7 +27,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Bounds": constraints.words(constraints.readable(manifest.get("constraints"))),
         "Measured on": labels.protocol(study),
         "Data": str(manifest.get("data") or ""),
-        "Trainables": ", ".join(map(str, _list(manifest.get("trainables")))),
+        "Trainables": ", ".join(map(str, manifest.get("trainables", []))),
         "Search": ", ".join(part for part in search if part),
         "Confirms": _confirmation(study),
         "Budget": labels.budget(manifest.get("budget")),
@@ -84,9 +83,8 @@ def counts(study: Study) -> list[tuple[str, int]]:
 
 
 def environment(study: Study) -> list[tuple[str, str]]:
-    environment = study.manifest.get("environment")
-    items = environment.items() if isinstance(environment, dict) else ()
-    return [(str(name).replace("_", " "), str(value)) for name, value in items if value is not None]
+    known = study.manifest.get("environment", {}).items()
+    return [(str(name).replace("_", " "), str(value)) for name, value in known if value is not None]
 
 
 def when(seconds: object) -> str:
@@ -97,7 +95,3 @@ def when(seconds: object) -> str:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

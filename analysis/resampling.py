@@ -59,7 +59,7 @@ def candidates(study: Study, metrics: Sequence[str]) -> list[Candidate]:
 def _configurations(study: Study, rows: pd.DataFrame) -> pd.Series[str]:
     """Of each row; without those whose configuration is not known."""
     column = f"{PARAM}configuration"
-    known = rows[column].dropna() if column in rows else pd.Series(dtype=float)
+    known = pd.to_numeric(rows[column], errors="coerce").dropna() if column in rows else pd.Series(dtype=float)
     return known.map(lambda number: f"{confirms(study)['study']}/{labels.trial_number(int(number))}").astype(str)
 
 

@@ -17,8 +17,9 @@ import pandas as pd
 from analysis import constraints, labels
 from analysis.download import RunLink, StudyNotFoundError, download_study, run_link
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, read_events, read_json
+from analysis.manifest import objectives, read_manifest
 from analysis.schema import TrialStatus
-from trainables.metrics import CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, TRUSTED, Direction
+from trainables.metrics import OBJECTIVES, TRUSTED, Direction, is_possible
 
 PARAM = "param."
 CONFIG = "config."
@@ -55,10 +56,7 @@ class Study:
     @property
     def objectives(self) -> dict[str, Direction]:
         """What the study optimises; clean and PGD accuracy where the manifest does not tell."""
-        stated = self.manifest.get("objectives")
-        names = [item.get("metric") for item in stated if isinstance(item, dict)] if isinstance(stated, list) else []
-        known = {name: OBJECTIVES[name] for name in names if name in OBJECTIVES}
-        return known or {name: OBJECTIVES[name] for name in (CLEAN_ACCURACY, PGD_ACCURACY)}
+        return objectives(self.manifest)
 
     @property
     def finished(self) -> pd.DataFrame:
@@ -77,8 +75,7 @@ class Study:
     @property
     def evaluation(self) -> dict[str, Any]:
         """``head``, ``epsilon`` and ``split`` of the objectives' accuracies, as far as they are known."""
-        evaluation = self.manifest.get("evaluation")
-        return evaluation if isinstance(evaluation, dict) else {}
+        return _mapping(self.manifest.get("evaluation"))
 
     @property
     def params(self) -> list[str]:
@@ -96,19 +93,19 @@ def read_study(paths: StudyPaths, pages: str | None = None) -> Study:
     return _read(paths, _tracked_runs(paths, pages))
 
 
-def read_mlflow(tracking_uri: str, name: str) -> Study:
+def read_mlflow(tracking_uri: str, name: str, pages: str | None = None) -> Study:
     """The same study, from an MLflow server or database; ``UserError`` if that or the study is not there."""
     with tempfile.TemporaryDirectory(prefix="study-") as folder:
         paths = StudyPaths(Path(folder) / name)
-        return _read(paths, download_study(tracking_uri, name, paths))
+        return _read(paths, download_study(tracking_uri, name, paths, pages))
 
 
 def _read(paths: StudyPaths, links: Mapping[int, RunLink]) -> Study:
     trials = [trial for trial in paths.each_trial() if trial.root.is_dir()]
-    rows, curves, manifest = [], [], read_json(paths.manifest)
+    rows, curves, manifest = [], [], read_manifest(paths)
     bounds = constraints.readable(manifest.get("constraints"))
     for trial in trials:
-        events = read_events(trial)
+        events = _events(trial)
         rows.append(_trial_row(paths, trial, events, links.get(trial.number, RunLink("", "")), bounds))
         curves += _curve_rows(trial.number, events)
     return Study(
@@ -120,6 +117,15 @@ def _read(paths: StudyPaths, links: Mapping[int, RunLink]) -> Study:
     )
 
 
+def _events(trial: TrialPaths) -> list[dict[str, Any]]:
+    """Of a trial whose events are there and cannot be read: an end that says so, and hides no other trial."""
+    try:
+        return read_events(trial)
+    except OSError as error:
+        reason = f"{trial.events.name} cannot be read: {error.strerror}"
+        return [{"kind": ENDED, "status": TrialStatus.FAILED, "reason": reason}]
+
+
 def _trial_row(
     paths: StudyPaths, trial: TrialPaths, events: list[dict[str, Any]], link: RunLink, bounds: constraints.Bounds
 ) -> dict[str, Any]:
@@ -127,7 +133,7 @@ def _trial_row(
     settings = _leaves(_mapping(config.get("config")))
     ending, newest = _ending(events), _newest_attempt(events)
     found = _mapping(ending.get("metrics")) or _mapping(result.get("metrics"))
-    metrics = {name: number_or_nan(value) for name, value in found.items()}
+    metrics = {name: _measured(name, value) for name, value in found.items()}
     status = _status(ending)
     return {
         "number": trial.number,
@@ -150,6 +156,12 @@ def _trial_row(
         **{CONFIG + path: value for path, value in settings.items()},
         **metrics,
     }
+
+
+def _measured(name: str, value: object) -> float:
+    """NaN for what no trial can have measured: one figure must not keep a study from being read."""
+    number = number_or_nan(value)
+    return number if is_possible(name, number) else float("nan")
 
 
 def _ending(events: list[dict[str, Any]]) -> dict[str, Any]:
@@ -213,7 +225,8 @@ def _tracked_runs(paths: StudyPaths, pages: str | None) -> dict[int, RunLink]:
     tracking = read_json(paths.tracking)
     uri, experiment = str(tracking.get("uri") or ""), str(tracking.get("experiment_id") or "")
     runs = _mapping(tracking.get("runs"))
-    return {int(number): run_link(uri, experiment, str(run), pages) for number, run in runs.items() if number.isdigit()}
+    known = {int(number): str(run) for number, run in runs.items() if number.isdecimal()}
+    return {number: run_link(uri, experiment, run, pages) for number, run in known.items()}
 
 
 def _studies_in(folder: Path) -> list[str]:
@@ -234,7 +247,7 @@ def number_or_nan(value: object) -> float:
     """``value`` as a float; NaN for what is none. Event files spell NaN and infinities as text."""
     try:
         return float(value) if isinstance(value, int | float | str) else float("nan")
-    except ValueError:
+    except (ValueError, OverflowError):
         return float("nan")
 
 

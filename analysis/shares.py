@@ -76,9 +76,8 @@ def equal_minutes(study: Study) -> float:
 
 
 def _trainables(study: Study) -> list[str]:
-    stated = study.manifest.get("trainables")
-    names = [str(name) for name in stated] if isinstance(stated, list) else []
-    return list(dict.fromkeys([*names, *study.trials["trainable"]]))
+    stated = map(str, study.manifest.get("trainables", []))
+    return list(dict.fromkeys([*stated, *study.trials["trainable"]]))
 
 
 def with_costs(study: Study) -> pd.DataFrame:
@@ -93,9 +92,15 @@ def with_costs(study: Study) -> pd.DataFrame:
         (FORWARD_EQUIVALENTS, TRAIN_FORWARD_EQUIVALENTS, 1),
     )
     for cost, trained, factor in while_training:
-        if trained in trials:
-            trials[cost] = trials[cost].fillna(trials[trained] * factor)
+        trials[cost] = trials[cost].fillna(_newest(study, trained) * factor)
     return trials.fillna({GPU_MINUTES: 0.0, FORWARD_EQUIVALENTS: 0.0})
+
+
+def _newest(study: Study, metric: str) -> pd.Series[float]:
+    """Of each trial, as it ended with it or last reported it; NaN where it did neither."""
+    reported = study.curves.reindex(columns=["trial", metric]).groupby("trial")[metric].last()
+    ended = study.trials.reindex(columns=[metric])[metric]
+    return ended.fillna(study.trials["number"].map(reported)).astype(float)
 
 
 def _cut(trials: pd.DataFrame, minutes: float) -> pd.DataFrame:

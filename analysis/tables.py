@@ -111,17 +111,22 @@ def why_nothing_found(study: Study, found: Table) -> str:
     """Why what was ``found``, the headline, is empty, in a sentence; "" if it is not."""
     if found.rows:
         return ""
-    beyond = study.trials.set_index("number")["violation"]
-    beyond = beyond[beyond != ""]
-    if beyond.empty and (flagged := study.feasible["verdict"].map(labels.is_flagged)).any():
-        return f"There is no frontier, for {int(flagged.sum())} of {len(flagged)} finished trials are flagged."
-    if beyond.empty:
+    finished, feasible, credible = len(study.finished), len(study.feasible), len(study.credible)
+    if finished == credible:
         return "No trial has finished with all objectives measured, so there is no frontier yet."
-    first = beyond.index[0]
-    none = (
-        "the only finished trial does not keep" if len(beyond) == 1 else f"none of {len(beyond)} finished trials keeps"
-    )
-    return f"There is no frontier, for {none} the study's bounds; trial {int(first)}: {beyond[first]}."
+    causes = {
+        f"beyond the study's bounds ({_first_violation(study)})": finished - feasible,
+        "flagged": feasible - credible,
+        "without all objectives measured": credible,
+    }
+    counted = ", ".join(f"{count} {cause}" for cause, count in causes.items() if count)
+    return f"There is no frontier: of {finished} finished {'trial' if finished == 1 else 'trials'} {counted}."
+
+
+def _first_violation(study: Study) -> str:
+    """``trial 1: gpu_minutes is 9, above 5``; "" where every trial keeps the study's bounds."""
+    beyond = study.finished[study.finished["violation"] != ""]
+    return next((f"trial {number}: {by}" for number, by in zip(beyond["number"], beyond["violation"], strict=True)), "")
 
 
 def trials_table(study: Study) -> Table:

@@ -28,6 +28,7 @@ from study.files.lock import sole_driver
 from study.files.storage import Storage
 from study.manifest import confirmation, describe
 from study.preflight import allot, check_data, check_evaluation, check_name, check_objectives, check_search
+from study.report import write_report
 from study.resources.allotment import Allotment
 from study.resources.probe import on_auto, shares
 from study.search import extension, warm_start
@@ -285,7 +286,7 @@ def _run(session: Session, run: Run) -> None:
 def _finish(session: Session) -> None:
     how_to_go_on = f"continue with: study resume {session.paths.name}"
     if session.interrupted is None:
-        _report(session)
+        write_report(session.paths, session.say)
         if session.draining():
             session.say(f"stopped as asked; {how_to_go_on}")
         elif hopeless := session.search.hopeless():
@@ -296,17 +297,6 @@ def _finish(session: Session) -> None:
         raise SystemExit(INTERRUPTED)
     if session.interrupted:
         raise StudyPausedError(f"{session.interrupted}; make room, then {how_to_go_on}")
-
-
-def _report(session: Session) -> None:
-    """A study is not lost with its report."""
-    try:
-        from analysis.report import write_report
-        from analysis.runs import read_study
-
-        write_report(read_study(session.paths), session.paths.report)
-    except Exception as error:
-        session.say(f"no report was written ({type(error).__name__}: {error}); try: study report {session.paths.name}")
 
 
 def _deliver(session: Session) -> None:

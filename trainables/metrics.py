@@ -21,6 +21,7 @@ CLEAN_ACCURACY = "clean_accuracy"
 PGD_ACCURACY = "pgd_accuracy"
 AUTO_ATTACK_ACCURACY = "auto_attack_accuracy"
 GPU_MINUTES = "gpu_minutes"
+EVALUATION_IMAGES = "evaluation_images"
 AUTO_ATTACK_IMAGES = "auto_attack_images"
 FORWARD_EQUIVALENTS = "forward_equivalents"
 EVALUATION_FORWARD_EQUIVALENTS = "evaluation_forward_equivalents"
@@ -51,6 +52,17 @@ STANDARD: Final = "standard"
 
 EPOCH = "epoch"
 """The x-axis of every curve: passes over the training images that are finished, from 1."""
+
+
+def is_possible(name: str, value: float) -> bool:
+    """Whether the metric ``name`` can be ``value``.
+
+    Accuracies, the ends of their intervals and heads' figures are shares in [0, 1], numbers of images are finite and
+    at least 1; of anything else nothing is ruled out.
+    """
+    if name in (EVALUATION_IMAGES, AUTO_ATTACK_IMAGES):
+        return 1 <= value < math.inf
+    return 0 <= value <= 1 or not (name.startswith(ACCURACIES) or "_head/" in name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +261,7 @@ class TrialResult:
             GPU_MINUTES: self.cost.gpu_minutes,
             FORWARD_EQUIVALENTS: float(self.cost.pretrain_forward_equivalents),
             EVALUATION_FORWARD_EQUIVALENTS: float(self.cost.evaluation_forward_equivalents),
-            "evaluation_images": float(clean.images),
+            EVALUATION_IMAGES: float(clean.images),
         }
         accuracies = {CLEAN_ACCURACY: clean, PGD_ACCURACY: pgd}
         if (auto_attack := self.chosen.standard_auto_attack) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from analysis.layout import StudyPaths, studies_folder
 from study.commands.app import app
 from study.commands.options import Name, Studies, TrackingUri
-from study.commands.show import paths_of, read
+from study.commands.show import paths_of, writing
 from trainables.config import UserError
 
 
@@ -29,9 +30,9 @@ def _write_report_if_stale(paths: StudyPaths) -> None:
     newest = max((trial.events.stat().st_mtime for trial in paths.each_trial() if trial.events.exists()), default=None)
     if newest is None or (paths.report.exists() and paths.report.stat().st_mtime >= newest):
         return
-    from analysis.report import write_report
+    from study.report import write_report
 
-    write_report(read(paths.name), paths.report)
+    write_report(paths, partial(typer.echo, err=True))
 
 
 @app.command(epilog="Example: study clean demo")
@@ -84,5 +85,6 @@ def record(
 
     if not paths_of(name).study_file.exists():
         raise UserError(f"there is no study {name!r} in {studies_folder()}; `study status` lists them")
-    recorded, left_out = curves.record(paths_of(name), output)
+    with writing(output):
+        recorded, left_out = curves.record(paths_of(name), output)
     typer.echo(f"{recorded} finished trials of {name} are in {output}; {left_out} others are not")

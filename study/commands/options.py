@@ -41,6 +41,14 @@ Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray
 Supervise = Annotated[
     bool, typer.Option("--supervise/--no-supervise", help="Stand by, and go on with the study if its process dies.")
 ]
+FromMlflow = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        metavar="URI",
+        help="Read the study from this MLflow, not from its folder: http://HOST:PORT or sqlite:////PATH say.",
+    ),
+]
 TrackingUri = Annotated[
     str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow, http://HOST:PORT or sqlite:////PATH say.")
 ]

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import typer
 
 from study.commands.app import app
-from study.commands.options import Name, Studies
-from study.commands.show import paths_of, read
+from study.commands.options import FromMlflow, Name, Studies
+from study.commands.show import paths_of, read, writing
 from trainables.config import UserError
 
 
@@ -36,6 +36,7 @@ def tables(
         typer.Option(metavar="TABLES", help="Comma-separated: table1 to table5, leaderboard, or none; all without."),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")] = None,
+    tracking_uri: FromMlflow = None,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """A study's figures beside the published ones, best and second best marked."""
@@ -44,11 +45,12 @@ def tables(
     from analysis.typeset import SUFFIXES, typeset
 
     chosen = kind or (SUFFIXES.get(output.suffix.lower(), "markdown") if output else "markdown")
-    text = typeset(beside(read(name), _tables(published)), chosen)
+    text = typeset(beside(read(name, tracking_uri), _tables(published)), chosen)
     if output is None:
         typer.echo(text, nl=False)
     else:
-        write_atomically(output, text)
+        with writing(output):
+            write_atomically(output, text)
         typer.echo(output)
 
 
@@ -63,6 +65,7 @@ def figures(
         str, typer.Option(metavar="WIDTH", help="88mm or 700px, say; figures of many panels take what they need.")
     ] = "178mm",
     scale: Annotated[float, typer.Option(min=0.1, max=20, help="Pixels of a PNG for each of 1/96 inch.")] = 3.0,
+    tracking_uri: FromMlflow = None,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Write a study's figures for a paper: on white, in 8 point type, each as SVG, PDF and PNG."""
@@ -72,14 +75,15 @@ def figures(
     from analysis.importance import importances
     from analysis.static import papers
 
-    width_px, into = _pixels(width), folder or paths_of(name).figures
-    study = read(name)
+    width_px, study = _pixels(width), read(name, tracking_uri)
+    into = folder or (paths_of(name).figures if tracking_uri is None else Path(f"{name}-figures"))
     drawn = papers(all_figures(study, importances(study), plane_pairs(study)), width_px)
     if not drawn:
         raise UserError(f"there is nothing to draw yet: no trial of {name} has finished; `study status {name}`")
     kinds = dict.fromkeys(formats or Image)
     images = [(drawing, into / f"{figure}.{kind}") for figure, drawing in drawn.items() for kind in kinds]
-    write_images(images, scale)
+    with writing(into):
+        write_images(images, scale)
     for _, path in images:
         typer.echo(path)
 

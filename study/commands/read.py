@@ -9,8 +9,19 @@ from typing import Annotated
 import typer
 
 from study.commands.app import app
-from study.commands.options import Name, Studies
-from study.commands.show import all_studies, counts, driven, paths_of, print_headline, print_rich, read, standing
+from study.commands.options import FromMlflow, Name, Studies
+from study.commands.show import (
+    all_studies,
+    counts,
+    driven,
+    headline,
+    paths_of,
+    print_headline,
+    print_rich,
+    read,
+    standing,
+    writing,
+)
 from trainables.config import UserError
 
 
@@ -46,16 +57,16 @@ def front(
     name: Name,
     json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, unrounded.")] = False,
+    tracking_uri: FromMlflow = None,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """The trials that no other trial beats; of a confirmation, its configurations on test images."""
     from analysis.confirmed import confirmations_of
-    from analysis.tables import headline_table
 
     if json and csv:
         raise UserError("--json and --csv exclude each other; choose one")
-    study = read(name)
-    table = headline_table(study)
+    study = read(name, tracking_uri)
+    table = headline(study)
     if json:
         typer.echo(table.values.to_json(orient="records", indent=2, double_precision=15))
     elif csv:
@@ -69,7 +80,11 @@ def front(
 @app.command(epilog="Example: study report demo -o demo.html --mlflow-url http://127.0.0.1:5001")
 def report(
     name: Name,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Where to write it; report.html of the study's folder."),
+    ] = None,
+    tracking_uri: FromMlflow = None,
     mlflow_url: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Where MLflow's pages are, for links; where `study ui` serves them if local."),
@@ -82,6 +97,8 @@ def report(
 
     if mlflow_url is not None and not href(mlflow_url):
         raise UserError(f"--mlflow-url is {mlflow_url!r}; give the address of MLflow's pages, http://HOST:PORT say")
-    path = output or paths_of(name).report
-    write_report(read(name, mlflow_url), path)
+    path = output or (paths_of(name).report if tracking_uri is None else Path(f"{name}.html"))
+    study = read(name, tracking_uri, mlflow_url)
+    with writing(path):
+        write_report(study, path)
     typer.echo(path)

@@ -237,7 +237,7 @@ def _option(name: str, value: object) -> tuple[str, ...]:
 
 def _numbers(text: str | None) -> tuple[int, ...]:
     parts = [part.strip() for part in (text or "").split(",") if part.strip()]
-    if wrong := [part for part in parts if not part.isdigit()]:
+    if wrong := [part for part in parts if not part.isdecimal()]:
         raise UserError(f"--trials {text}: {wrong[0]!r} is no trial's number; write 3,7 say")
     return tuple(map(int, parts))
 

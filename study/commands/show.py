@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from analysis.layout import StudyPaths, studies_folder, study_paths
+from study.files.disk import full_disk
 from trainables.config import UserError
 
 if TYPE_CHECKING:
@@ -32,11 +36,30 @@ def all_studies() -> list[StudyPaths]:
     return [StudyPaths(root) for root in found]
 
 
-def read(name: str, pages: str | None = None) -> Study:
-    """``pages``: the address of MLflow's, if not the usual one."""
-    from analysis.runs import read_study
+def read(name: str, tracking_uri: str | None = None, pages: str | None = None) -> Study:
+    """From the study's folder, or from MLflow at ``tracking_uri``; ``pages``: where MLflow's are, if not as usual."""
+    from analysis.runs import read_mlflow, read_study
 
-    return read_study(paths_of(name), pages)
+    paths = paths_of(name)
+    if tracking_uri is None:
+        return read_study(paths, pages)
+    from study.tracking.uri import check_reachable, in_a_line, resolve_uri
+
+    target = resolve_uri(tracking_uri, paths)
+    check_reachable(target, "start it, or read the study's folder")
+    with in_a_line(target, "mend it, or read the study's folder"):
+        return read_mlflow(target, name, pages)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What keeps ``path`` from being written becomes a ``UserError``, but for a full disk, which ends every command."""
+    try:
+        yield
+    except OSError as error:
+        if full_disk(error):
+            raise
+        raise UserError(f"{path} cannot be written ({error}); choose another place") from error
 
 
 def standing(name: str) -> Study:
@@ -75,10 +98,17 @@ def print_report(paths: StudyPaths) -> None:
 
 
 def print_front(paths: StudyPaths) -> None:
+    study = read(paths.name)
+    print_headline(study, headline(study))
+
+
+def headline(study: Study) -> Table:
+    """What a study found, each row with how sure it is."""
+    from analysis.dominance import chances
+    from analysis.dominance_table import with_chances
     from analysis.tables import headline_table
 
-    study = read(paths.name)
-    print_headline(study, headline_table(study))
+    return with_chances(study, headline_table(study), chances(study))
 
 
 def print_headline(study: Study, found: Table) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from study.commands.app import app
-from study.commands.show import print_rich
+from study.commands.show import print_rich, writing
 
 
 @app.command(epilog="Example: study simulate synthetic --seeds 20 -o comparison.html   (or study simulate FILE)")
@@ -57,8 +57,10 @@ def simulate(
         )
     print_rich(figures.comparison_table(found))
     if json is not None:
-        write_json(json, found.to_json())
+        with writing(json):
+            write_json(json, found.to_json())
     if output is not None:
         from analysis.figures.comparison import write_comparison
 
-        write_comparison(found, output)
+        with writing(output):
+            write_comparison(found, output)

@@ -9,7 +9,7 @@ import typer
 
 from study.commands.app import app
 from study.commands.options import Set, Studies
-from study.commands.show import print_rich
+from study.commands.show import print_rich, writing
 from trainables.config import UserError
 
 
@@ -84,7 +84,8 @@ def reproduce(
     for note in reproduce_table.notes(chosen, found):
         typer.echo(note)
     if json is not None:
-        write_json(json, reproduce_table.to_json(chosen, found))
+        with writing(json):
+            write_json(json, reproduce_table.to_json(chosen, found))
 
 
 def _list_recipes(table: str | None) -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.layout import StudyPaths
+from analysis.manifest import read_manifest
 from analysis.runs import Study, read_study
 from analysis.tables import headline_table
 from study.tracking.ledger import Ledger
 from study.tracking.note import Place, note, on_frontier
 from study.tracking.store import Store
 from study.tracking.uri import silence
-from study.tracking.view import Found, Span, read_manifest, study_view, trial_view
+from study.tracking.view import Found, Span, study_view, trial_view
 
 PATIENCE = 3
 """So many trials that fail before any arrives: the fault is not theirs."""

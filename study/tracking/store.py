@@ -16,10 +16,11 @@ from filelock import FileLock
 
 from analysis import schema
 from analysis.layout import StudyPaths, default_tracking_uri
+from analysis.manifest import read_manifest
 from analysis.pages import redact
 from study.tracking.ledger import Ledger
 from study.tracking.uri import TrackingError, is_server
-from study.tracking.view import Point, RunView, confirmed_study, experiment_tags, read_manifest
+from study.tracking.view import Point, RunView, confirmed_study, experiment_tags
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run

@@ -11,12 +11,12 @@ import threading
 from dataclasses import dataclass
 
 from analysis.layout import StudyPaths
+from analysis.manifest import read_manifest
 from analysis.pages import redact
 from study.tracking.ledger import Ledger
 from study.tracking.mirror import Mirror, UndeliveredError
 from study.tracking.store import prepare_client
-from study.tracking.uri import TrackingError, check_reachable, redact_message, resolve_uri, run_url
-from study.tracking.view import read_manifest
+from study.tracking.uri import TrackingError, check_reachable, in_a_line, redact_message, resolve_uri, run_url
 
 __all__ = ["SyncSummary", "Tracker", "TrackingError", "check_tracking", "run_url", "sync"]
 
@@ -153,17 +153,12 @@ def sync(paths: StudyPaths, uri: str | None = None) -> SyncSummary:
     """
     if not paths.manifest.exists():
         raise TrackingError(f"{paths.root} holds no study; check the name, or $ROBUST_SSL_STUDIES")
-    launched_with = (read_manifest(paths).get("tracking") or {}).get("uri")
+    launched_with = read_manifest(paths).get("tracking", {}).get("uri")
     target = resolve_uri(uri or launched_with, paths)
     check_reachable(target, "start it and sync again")
     prepare_client()
     ledger = Ledger(paths)
     ledger.forget_deliveries()
-    try:
+    with in_a_line(target, "mend it and sync again"):
         events = Mirror(paths, target, ledger).deliver(None, live=False, artifacts=True)
-    except TrackingError:
-        raise
-    except Exception as error:
-        problem = redact_message(str(error) or type(error).__name__, target)
-        raise TrackingError(f"MLflow at {redact(target)}: {problem}; mend it and sync again") from error
     return SyncSummary(trials=sum(1 for _ in paths.each_trial()), events=events, uri=redact(target))

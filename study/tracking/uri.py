@@ -7,6 +7,8 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -100,6 +102,18 @@ def _probe_database(parts: SplitResult) -> None:
 
 def _cause(error: OSError) -> str:
     return str(error.reason if isinstance(error, urllib.error.URLError) else error) or type(error).__name__
+
+
+@contextmanager
+def in_a_line(uri: str, remedy: str) -> Iterator[None]:
+    """What MLflow at ``uri`` raises becomes a ``TrackingError`` without secrets; ``remedy``: what to do about it."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        problem = redact_message(str(error) or type(error).__name__, uri)
+        raise TrackingError(f"MLflow at {redact(uri)}: {problem}; {remedy}") from error
 
 
 def redact_message(message: str, uri: str) -> str:

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 from analysis import labels, layout, schema
 from analysis.layout import StudyPaths, TrialPaths
+from analysis.manifest import objectives
 from analysis.pages import run_page, trials_page
 from analysis.schema import MLFLOW_STATUS, TrialStatus
-from trainables.metrics import CLEAN_ACCURACY, GPU_MINUTES, OBJECTIVES, PGD_ACCURACY
+from trainables.metrics import GPU_MINUTES, PGD_ACCURACY
 
 FINAL_STEP = 0
 """MLflow draws a metric that never passes step 0 as bars that compare runs; epochs, from 1, become lines."""
@@ -62,10 +63,6 @@ class Found:
 
     note: str
     frontier: str
-
-
-def read_manifest(paths: StudyPaths) -> dict[str, Any]:
-    return layout.read_json(paths.manifest)
 
 
 def trial_view(
@@ -131,10 +128,9 @@ def description(name: str, manifest: Mapping[str, Any], link: str = "", confirme
 
     ``confirmed_id``: of the experiment that a confirmation confirms, where the store has it.
     """
-    objectives = ", ".join(f"{item['direction']} `{item['metric']}`" for item in manifest.get("objectives", []))
     facts = {
-        "Trainables": ", ".join(manifest.get("trainables", [])),
-        "Objectives": objectives,
+        "Trainables": ", ".join(map(str, manifest.get("trainables", []))),
+        "Objectives": ", ".join(f"{direction} `{name}`" for name, direction in objectives(manifest).items()),
         "Budget": labels.budget(manifest.get("budget")),
         "Confirms": _confirmed(manifest, confirmed_id),
         "Search": f"{manifest['sampler']}, seed {manifest.get('seed')}" if "sampler" in manifest else "",
@@ -149,8 +145,8 @@ def description(name: str, manifest: Mapping[str, Any], link: str = "", confirme
 
 def confirmed_study(manifest: Mapping[str, Any]) -> str | None:
     """The study that a confirmation confirms; ``None`` for a search."""
-    study = (manifest.get("confirms") or {}).get("study")
-    return None if study is None else str(study)
+    study: str | None = manifest.get("confirms", {}).get("study")
+    return study
 
 
 def _confirmed(manifest: Mapping[str, Any], experiment_id: str | None) -> str:
@@ -186,14 +182,14 @@ def experiment_tags(
     parent_id: str | None = None,
 ) -> dict[str, str]:
     """Tags that make MLflow's page of the experiment useful at once: kind, headline metric, table of trials."""
-    metrics = [item["metric"] for item in manifest.get("objectives", [])] or [CLEAN_ACCURACY, PGD_ACCURACY]
-    headline = PGD_ACCURACY if PGD_ACCURACY in metrics else metrics[0]
+    directions = objectives(manifest)
+    headline = PGD_ACCURACY if PGD_ACCURACY in directions else next(iter(directions))
     link = f"[Table of trials]({trials_page(experiment_id)})" if experiment_id else ""
     if experiment_id and parent_id:
         link += f", [the study with its frontier and report]({run_page(experiment_id, parent_id)})"
-    greater = OBJECTIVES[headline] == "maximize"
+    greater = directions[headline] == "maximize"
     created = manifest.get("created")
-    columns, best_first = _columns(metrics, params), _sorted_by(f"metrics.`{headline}`", ascending=not greater)
+    columns, best_first = _columns(list(directions), params), _sorted_by(f"metrics.`{headline}`", ascending=not greater)
     nested = _sorted_by("attributes.start_time", ascending=True)  # MLflow shows children so in no other order
     return {
         "mlflow.experimentKind": "custom_model_development",
@@ -273,11 +269,11 @@ def _on_frontier(number: int, status: TrialStatus, best: Set[int] | None) -> dic
     return {schema.FRONTIER: "yes" if number in best else "no"}
 
 
-def _confirms(manifest: Mapping[str, Any], number: int | None = None) -> dict[str, str]:
+def _confirms(manifest: Mapping[str, Any], number: object = None) -> dict[str, str]:
     """Of a confirmation: the study it confirms, or of one of its trials the trial it repeats."""
     if (study := confirmed_study(manifest)) is None:
         return {}
-    return {schema.CONFIRMS: study if number is None else f"{study}/{number:04d}"}
+    return {schema.CONFIRMS: f"{study}/{labels.trial_number(number)}" if isinstance(number, int) else study}
 
 
 def _commit(manifest: Mapping[str, Any]) -> dict[str, str]:

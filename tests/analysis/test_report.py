@@ -284,3 +284,10 @@ def test_table_1_is_there_in_words(full: Study) -> None:
     text = " ".join(Page(render(full)).text.split())
     row = r"CF-AMC-SSL, 16 crops, m=3 ?arXiv 2501\.03507, Table 1 ?CIFAR-10 ?75\.88 ?55\.97 ?33\.34 ?\S ?10 ?97"
     assert re.search(row, text)
+
+
+@pytest.mark.parametrize("told", [{}, {"seeds": 3, "configurations": [{}, 3, {"trial": 3, "params": 1}]}])
+def test_a_confirmation_that_says_little_has_a_report(new_study: Callable[..., Any], told: dict[str, Any]) -> None:
+    folder = new_study("odd", confirms={"study": "tiny"} | told)
+    folder.finished(0, 0.9, 0.5, params={"configuration": 3, "seed": 1})
+    assert "odd confirms tiny: means over seeds" in render(read_study(folder.paths))

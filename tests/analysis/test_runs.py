@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,12 @@ from mlflow import MlflowClient
 from pandas.testing import assert_frame_equal
 
 from analysis import schema
+from analysis.beside import beside
+from analysis.confirmed import confirmed
+from analysis.dominance import chances
 from analysis.download import StudyNotFoundError
 from analysis.layout import ATTEMPT, ENDED, StudyPaths, append_event
+from analysis.pareto import frontier
 from analysis.runs import read_mlflow, read_study
 from trainables.config import UserError
 
@@ -103,10 +108,77 @@ def test_an_ending_that_says_nothing_sound_is_a_failure(new_study: NewStudy, eve
 
 def test_nan_and_infinity_come_back_as_numbers(new_study: NewStudy) -> None:
     study = new_study()
-    study.finished(0, 0.9, 0.5, clean_accuracy=math.nan, pgd_accuracy=-math.inf)
+    study.finished(0, 0.9, 0.5, clean_accuracy=math.nan, gpu_minutes=-math.inf)
     row = read_study(study.paths).trials.iloc[0]
     assert math.isnan(row["clean_accuracy"])
-    assert row["pgd_accuracy"] == -math.inf
+    assert row["gpu_minutes"] == -math.inf
+
+
+IMPOSSIBLE = {
+    "clean_accuracy": [1.5, -0.2, math.inf],
+    "pgd_accuracy_high": [1.01],
+    "robust_head/pgd_8_zero": [1.5],
+    "evaluation_images": [0, -3, math.inf],
+    "auto_attack_images": [0.5],
+    "gpu_minutes": [10**400],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in IMPOSSIBLE.items() for value in values],
+    ids=lambda value: str(value)[:24],
+)
+def test_what_no_trial_can_have_measured_is_not_known(new_study: NewStudy, name: str, value: float) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.5, **{name: value})
+    study.finished(1, 0.8, 0.6)
+    read = read_study(study.paths)
+    assert math.isnan(read.trials[name].iloc[0])
+    assert sum(chances(read).values()) > 0
+    assert len(beside(read).ours) == len(frontier(read)) >= 1
+
+
+@pytest.mark.parametrize("changes", [{"clean_accuracy": math.inf}, {"clean_accuracy": 1.01}, {"evaluation_images": 0}])
+def test_a_confirmation_outlives_what_one_seed_cannot_have_measured(
+    new_study: NewStudy, changes: dict[str, float]
+) -> None:
+    told = {"study": "tiny", "seeds": [1, 2], "configurations": [{"trial": 3}]}
+    child = new_study("child", confirms=told)
+    child.finished(0, 0.5, 0.3, params={"configuration": 3, "seed": 1}, **changes)
+    child.finished(1, 0.5, 0.3, params={"configuration": 3, "seed": 2})
+    child.finished(2, 0.5, 0.3, params={"configuration": "x", "seed": 2})
+    read = read_study(child.paths)
+    assert confirmed(read)["pgd_accuracy"].tolist() == [pytest.approx(0.3)]
+    assert list(chances(read)) == ["tiny/0003"]
+
+
+def test_half_a_character_becomes_one_that_can_be_written(new_study: NewStudy) -> None:
+    study = new_study()
+    study.failed(0, reason="no file \udcff.png in 目录 or 🐈")
+    study.finished(1, 0.9, 0.5, params={"m": "x\ud800"})
+    trials = read_study(study.paths).trials
+    assert trials["reason"].iloc[0] == "no file ?.png in 目录 or 🐈"
+    assert trials["param.m"].iloc[1] == "x?"
+
+
+def test_a_trial_that_cannot_be_read_is_named_and_hides_no_other(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.5)
+    for file in (study.finished(1, 0.8, 0.6).events, study.finished(2, 0.7, 0.7).config):
+        file.unlink()
+        file.mkdir()
+    trials = read_study(study.paths).trials
+    assert trials["status"].tolist() == ["finished", "failed", "finished"]
+    assert trials["reason"].iloc[1] == "events.jsonl cannot be read: Is a directory"
+    assert trials["trainable"].tolist() == ["cf_amc_ssl", "cf_amc_ssl", ""]
+
+
+def test_folders_that_no_trial_is_called_by_are_no_trials(new_study: NewStudy) -> None:
+    study = new_study()
+    shutil.copytree(study.finished(7, 0.9, 0.5).root, study.paths.trials / "7")
+    (study.paths.trials / "²").mkdir()
+    assert read_study(study.paths).trials["number"].tolist() == [7]
 
 
 @pytest.mark.parametrize(
@@ -219,6 +291,21 @@ def test_a_run_without_files_yet_is_known_by_its_tags(tracking_uri: str) -> None
     row = read_mlflow(tracking_uri, "young").trials.iloc[0]
     assert (row["number"], row["trainable"], row["status"], row["seed"]) == (4, "cf_amc_ssl", "running", 7)
     assert (row["param.m"], row["param.kind"]) == (3, "crops")
+
+
+def test_a_finished_run_whose_files_are_gone_is_known_by_its_figures(new_study: NewStudy, tracking_uri: str) -> None:
+    study = new_study("robbed")
+    study.finished(0, 0.9, 0.5)
+    runs = log_study(tracking_uri, study.paths)
+    client = MlflowClient(tracking_uri)
+    tags = {schema.ROLE: "trial", schema.TRIAL_NUMBER: "1", schema.TRAINABLE: "cf_amc_ssl"}
+    robbed = client.create_run(client.get_run(runs[0]).info.experiment_id, tags=tags).info.run_id
+    client.log_metric(robbed, "clean_accuracy", 0.75)
+    for run in (runs[0], robbed):
+        client.set_terminated(run)
+    trials = read_mlflow(tracking_uri, "robbed").trials
+    assert trials["status"].tolist() == ["finished", "finished"]
+    assert trials["clean_accuracy"].tolist() == pytest.approx([0.9, 0.75])
 
 
 def test_a_study_that_mlflow_does_not_have(new_study: NewStudy, tracking_uri: str) -> None:

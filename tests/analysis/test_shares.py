@@ -9,7 +9,7 @@ import pytest
 from analysis.layout import ATTEMPT, ENDED, append_event
 from analysis.report import render
 from analysis.runs import read_study
-from analysis.shares import equal_minutes, shares, shares_table
+from analysis.shares import equal_minutes, shares, shares_table, with_costs
 
 OTHER = "pgd_emp_ssl"
 
@@ -20,7 +20,7 @@ def test_costs_counts_and_points_add_up(new_study: Callable) -> None:
     folder.finished(1, 0.8, 0.4, work=4 * 10**6, gpu_minutes=4.0)
     folder.finished(2, 0.3, 0.8, work=10**6, gpu_minutes=5.0, trainable=OTHER)
     folder.finished(3, 0.2, 0.2, work=10**6, gpu_minutes=3.0, trainable=OTHER)
-    folder.failed(4)
+    append_event(folder.begin(4, {"m": 3}), ENDED, 1, status="failed", reason="out of memory")
     found = shares(read_study(folder.paths)).set_index("trainable")
     assert found.index.tolist() == ["cf_amc_ssl", OTHER]
     assert found["finished"].tolist() == [2, 2]
@@ -71,6 +71,16 @@ def test_each_figure_stands_under_its_heading(new_study: Callable) -> None:
         ("18", "75.0", "7 M", "87.5", "1", "100.0", "1", "50.0"),
         ("6", "25.0", "1 M", "12.5", "0", "0.0", "1", "50.0"),
     ]
+
+
+def test_trials_that_run_or_fell_over_are_paid_for_to_their_newest_epoch(new_study: Callable) -> None:
+    folder = new_study()
+    folder.epochs(folder.begin(0, {"m": 3}), 2)
+    folder.failed(1)
+    folder.begin(2, {"m": 3})
+    costs = with_costs(read_study(folder.paths))
+    assert costs["gpu_minutes"].tolist() == pytest.approx([4 / 60, 2 / 60, 0.0])
+    assert costs["forward_equivalents"].tolist() == [2000.0, 1000.0, 0.0]
 
 
 def test_trials_that_did_not_finish_are_paid_for(new_study: Callable) -> None:

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from analysis import labels
+from analysis.layout import write_json
 from analysis.runs import read_study
 from analysis.tables import frontier_table, headline_table, trials_table, unfinished_table, why_nothing_found
 
@@ -91,14 +92,16 @@ def test_why_there_is_no_frontier(new_study: NewStudy) -> None:
 
     assert why().startswith("No trial has finished with all objectives measured")
     study.finished(0, 0.9, 0.5, trusted=0.0)
-    alone = why()
-    assert alone == (
-        "There is no frontier, for the only finished trial does not keep the study's bounds; "
-        "trial 0: its figures are not trusted."
-    )
+    beyond = "beyond the study's bounds (trial 0: its figures are not trusted)"
+    assert why() == f"There is no frontier: of 1 finished trial 1 {beyond}."
     study.finished(1, 0.9, 0.5, trusted=0.0)
-    assert "none of 2 finished trials keeps the study's bounds" in why()
-    study.finished(2, 0.8, 0.4, trusted=1.0)
+    assert why() == f"There is no frontier: of 2 finished trials 2 {beyond}."
+    write_json(study.finished(2, 0.9, 0.5).result, {"verdict": "flagged: noise"})
+    study.finished(3, 0.9, 0.5, pgd_accuracy=math.nan)
+    assert why() == (
+        f"There is no frontier: of 4 finished trials 2 {beyond}, 1 flagged, 1 without all objectives measured."
+    )
+    study.finished(4, 0.8, 0.4, trusted=1.0)
     assert why() == ""
 
 

@@ -205,6 +205,7 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["resume", "none"], "'none'"),
         (["confirm", "none"], "'none'"),
         (["confirm", "none", "--trials", "3,x"], "'x' is no trial's number"),
+        (["confirm", "none", "--trials", "²"], "'²' is no trial's number"),
         (["confirm", "none", "--trials", "3", "--limit", "2"], "exclude each other"),
         (["confirm", "none", "--set", "data.source=digits"], "set only evaluation. settings"),
         (["sync", "none"], "none"),
@@ -286,6 +287,9 @@ def test_a_replayed_study_is_recorded_and_simulated(study, studies, tiny_file, t
     assert (code, "Pareto frontier of tiny" in out) == (0, True)
     code, out, _ = study("record", "tiny", "-o", file)
     assert (code, out) == (0, f"4 finished trials of tiny are in {file}; 0 others are not\n")
+    code, out, err = study("record", "tiny", "-o", tmp_path)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith(f"{tmp_path} cannot be written (")
     few = ["--schedulers", "none,halving", "--seeds", "2", "--workers", "2", "--trials", "4"]
     code, out, err = study("simulate", CURVES, *few, "-o", figure, "--json", figures)
     assert (code, err) == (0, "")

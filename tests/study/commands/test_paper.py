@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -174,6 +176,93 @@ def test_figures_of_a_replayed_study_keep_inside_their_page(
     assert int.from_bytes(written["frontier.png"][16:20]) == 1400
     drawn = [path for path in study_paths("curves-digits").figures.iterdir() if path.suffix == ".svg"]
     assert outside(chromium, drawn) == {file.stem: [] for file in files}
+
+
+def test_what_cannot_be_written_is_one_line(study: Study, tiny: StudyPaths, tmp_path: Path) -> None:
+    finish(tiny, 0, 0.9, 0.5)
+    (file := tmp_path / "file").touch()
+    for command in ("report", "tables"):
+        for place in (tmp_path, file / "below.html"):
+            code, out, err = study(command, "tiny", "-o", place)
+            assert (code, out, len(err.splitlines())) == (2, "", 1)
+            assert err.startswith(f"{place} cannot be written (")
+    assert set(tmp_path.iterdir()) == {tiny.root, file}, "nothing half-written is left"
+
+
+def test_figures_that_cannot_be_written_are_one_line(
+    study: Study, tiny: StudyPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def drawn(figures: Sequence[object], *_: object) -> list[bytes]:
+        return [b""] * len(figures)
+
+    monkeypatch.setattr("analysis.drawing._drawn", drawn)
+    finish(tiny, 0, 0.9, 0.5)
+    (file := tmp_path / "file").touch()
+    code, out, err = study("figures", "tiny", "-o", file)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith(f"{file} cannot be written (")
+
+
+def test_a_study_is_read_from_mlflow_where_its_folder_is_gone(
+    study: Study, tiny: StudyPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(tiny, 0, 0.9, 0.5)
+    finish(tiny, 1, 0.8, 0.6)
+    monkeypatch.setattr("analysis.drawing.write_images", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    store = ("--tracking-uri", f"sqlite:///{tmp_path / 'tracked.db'}")
+    assert study("sync", "tiny", *store)[0] == 0
+    local = [study(*command)[1] for command in (("front", "tiny", "--csv"), ("tables", "tiny"))]
+    shutil.rmtree(tiny.root)
+    assert [study(*command, *store) for command in (("front", "tiny", "--csv"), ("tables", "tiny"))] == [
+        (0, out, "") for out in local
+    ]
+    assert study("report", "tiny", *store, "--mlflow-url", "http://box:81") == (0, "tiny.html\n", "")
+    assert 'href="http://box:81/#/experiments/' in Path("tiny.html").read_text()
+    assert study("figures", "tiny", *store, "--format", "svg")[1].startswith("tiny-figures/")
+    assert not tiny.root.exists()
+    code, out, err = study("front", "absent", *store)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert "no study named 'absent' in MLflow at sqlite:///" in err
+    assert "; there: tiny" in err
+
+
+@pytest.mark.parametrize("command", ["front", "report", "tables", "figures"])
+def test_an_mlflow_that_does_not_answer_is_one_line_without_secrets(study: Study, command: str) -> None:
+    code, out, err = study(command, "tiny", "--tracking-uri", "http://me:hunter2@127.0.0.1:9")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith("MLflow does not answer at http://127.0.0.1:9 (")
+    assert "hunter2" not in err
+
+
+def test_what_is_no_mlflow_store_is_one_line(study: Study, tmp_path: Path) -> None:
+    (tmp_path / "no.db").write_text("no database")
+    code, out, err = study("front", "tiny", "--tracking-uri", f"sqlite:///{tmp_path / 'no.db'}")
+    assert (code, out, err.splitlines()[1:]) == (2, "", [])
+    assert err.startswith("MLflow at sqlite:////")
+
+
+def test_sync_brings_the_trials_also_where_the_report_fails(
+    study: Study, tiny: StudyPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_study: object) -> str:
+        raise ZeroDivisionError("of the report")
+
+    monkeypatch.setattr("analysis.report.render", fail)
+    finish(tiny, 0, 0.9, 0.5)
+    code, out, err = study("sync", "tiny")
+    assert code == 0
+    assert out.startswith("1 trials and 2 events of tiny are in sqlite:///")
+    assert "no report was written (ZeroDivisionError: of the report); try: study report tiny" in err
+
+
+def test_the_front_says_how_sure_it_is(study: Study, tiny: StudyPaths) -> None:
+    finish(tiny, 0, 0.9, 0.5)
+    finish(tiny, 1, 0.8, 0.51)
+    assert "Chance of the frontier, %" in study("front", "tiny")[1]
+    in_json = [row["chance"] for row in json.loads(study("front", "tiny", "--json")[1])]
+    assert all(0.5 < chance <= 1 for chance in in_json)
+    assert pd.read_csv(io.StringIO(study("front", "tiny", "--csv")[1]))["chance"].tolist() == in_json
 
 
 @pytest.mark.slow

@@ -32,6 +32,7 @@ from analysis.layout import (
     read_events,
     write_json,
 )
+from analysis.manifest import read_manifest
 from analysis.pages import redact
 from analysis.runs import read_mlflow, read_study
 from study.tracking import tracker as tracking
@@ -41,7 +42,7 @@ from study.tracking.mirror import Mirror, UndeliveredError
 from study.tracking.store import prepare_client
 from study.tracking.tracker import Tracker, TrackingError, check_tracking, run_url, sync
 from study.tracking.uri import redact_message, resolve_uri
-from study.tracking.view import description, trial_view
+from study.tracking.view import description, experiment_tags, study_view, trial_view
 
 STUDY_NUMBERS = itertools.count()
 FINAL = {"clean_accuracy": 0.8, "pgd_accuracy": 0.5, "gpu_minutes": 1.5, "peak_memory_gib": 3.0}
@@ -466,6 +467,38 @@ def test_trials_arrive_where_their_frontier_cannot_be_known(paths: StudyPaths, m
     mirror.deliver(None, live=False)
     assert runs(paths)[""].info.status == "FINISHED"
     assert runs(paths)[f"{paths.name}/0000"].data.tags[schema.FRONTIER] == "yes"
+
+
+@pytest.mark.parametrize("odd", [3, "x", [1], {"a": 1}, None])
+def test_an_odd_manifest_is_described_as_far_as_it_goes(paths: StudyPaths, odd: object) -> None:
+    whole_trial(paths, 0)
+    for key in ("objectives", "evaluation", "environment", "trainables", "created", "tracking", "confirms"):
+        write_manifest(paths, **{key: odd})
+        manifest = read_manifest(paths)
+        assert trial_view(paths, paths.trial(0), manifest) is not None
+        assert study_view(paths, manifest, [], live=False).span.started_ms > 0
+        assert experiment_tags(paths.name, manifest, [])
+    for parts in ({"evaluation": {"epsilon": "8/255"}}, {"objectives": [{"metric": "clean_accuracy"}, 3]}):
+        write_manifest(paths, **parts)
+        assert f"**{paths.name}**" in description(paths.name, read_manifest(paths))
+
+
+def test_sync_brings_an_odd_manifests_trials(paths: StudyPaths) -> None:
+    whole_trial(paths, 0)
+    odd = dict.fromkeys(("evaluation", "environment", "trainables", "created", "tracking"), 3)
+    write_manifest(paths, **odd, objectives=[{"metric": "clean_accuracy"}], confirms={"study": "digits"})
+    sync(paths)
+    assert runs(paths)[f"{paths.name}/0000"].data.tags[schema.CONFIRMS] == "digits"
+
+
+def test_sync_names_a_trial_that_cannot_be_read(paths: StudyPaths) -> None:
+    for number in range(2):
+        whole_trial(paths, number)
+    paths.trial(0).events.unlink()
+    paths.trial(0).events.mkdir()
+    with pytest.raises(TrackingError, match=r"trial 0000 did not arrive \(IsADirectoryError: .*all else did"):
+        sync(paths)
+    assert runs(paths)[f"{paths.name}/0001"].info.status == "FINISHED"
 
 
 def test_sync_brings_what_can_be_brought_and_names_the_rest(paths: StudyPaths) -> None:

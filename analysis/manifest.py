@@ -1,0 +1,74 @@
+"""A study's manifest as readers take it: what lacks the form it should have is as good as absent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from analysis.layout import StudyPaths, read_json
+from trainables.metrics import CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
+
+_LATEST = 1e11
+"""Unix seconds that a calendar still has."""
+
+
+def read_manifest(paths: StudyPaths) -> dict[str, Any]:
+    """``study.json``; empty if it cannot be read.
+
+    Where they are there at all, ``evaluation``, ``environment`` and ``tracking`` are mappings, a radius is a number and
+    an address text, ``trainables`` is a list, ``created`` a time, and ``confirms`` has a ``study``, ``seeds`` and
+    ``configurations``, each with its number ``trial`` and its ``params``. ``objectives`` are for the function of that
+    name. All else is as it stands.
+    """
+    found = read_json(paths.manifest)
+    formed = {
+        "environment": _mapping(found.get("environment")),
+        "evaluation": _mapping(found.get("evaluation"), epsilon=_is_number),
+        "tracking": _mapping(found.get("tracking"), uri=lambda uri: isinstance(uri, str)),
+        "trainables": _list(found.get("trainables")),
+        "created": _time(found.get("created")),
+        "confirms": _confirms(found.get("confirms")),
+    }
+    return {key: value for key, value in (found | formed).items() if key not in formed or value is not None}
+
+
+def objectives(manifest: Mapping[str, Any]) -> dict[str, Direction]:
+    """What the study optimises; clean and PGD accuracy where the manifest does not tell."""
+    names = [item.get("metric") for item in _list(manifest.get("objectives")) or () if isinstance(item, dict)]
+    known = {name: OBJECTIVES[name] for name in map(str, names) if name in OBJECTIVES}
+    return known or {name: OBJECTIVES[name] for name in (CLEAN_ACCURACY, PGD_ACCURACY)}
+
+
+def _time(found: object) -> object | None:
+    return found if _is_number(found) and 0 <= float(str(found)) < _LATEST else None
+
+
+def _confirms(found: object) -> dict[str, Any] | None:
+    told = _mapping(found)
+    if not told:
+        return None
+    configurations = [one for one in _list(told.get("configurations")) or () if isinstance(one, dict)]
+    return told | {
+        "study": str(told.get("study") or "unknown"),
+        "seeds": _list(told.get("seeds")) or [],
+        "configurations": [
+            one | {"params": _mapping(one.get("params")) or {}}
+            for one in configurations
+            if isinstance(one.get("trial"), int)
+        ],
+    }
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _mapping(value: object, **sound: Callable[[object], bool]) -> dict[str, Any] | None:
+    """Without the keys whose values are not ``sound``."""
+    if not isinstance(value, dict):
+        return None
+    return {key: one for key, one in value.items() if key not in sound or sound[key](one)}
+
+
+def _list(value: object) -> list[Any] | None:
+    return value if isinstance(value, list) else None
