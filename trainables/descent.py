@@ -77,6 +77,21 @@ class Descent:
             return [self._update(map(self._attacked, *self._groups(views, labels), self._cut(start)))]
         return [self._replay(views, labels, first=replay == 0) for replay in range(self._config.adversary.replays)]
 
+    def attack_alone(self, views: Tensor, labels: Tensor, starts: torch.Generator) -> Tensor | None:
+        """The perturbed ones among ``views`` as the adversary leaves them, ``None`` without one; nothing has a graph.
+
+        ``free`` needs the replays of a batch for it, which move the weights.
+        """
+        if self._config.adversary.name == "none":
+            return None
+        clean = self._perturbed(views)
+        if self._config.adversary.name == "pgd":
+            start = adversaries.start(clean, self.attack, starts, self._world)
+            return self._losses.perturb(views, labels, self.attack, start)
+        self.on(views, labels, starts)
+        assert self._free.delta is not None
+        return clean + self._free.delta
+
     def _groups(self, views: Tensor, labels: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """The views of each micro-batch, and its labels."""
         return self._cut(views), labels.chunk(self._config.optimiser.micro_batches)

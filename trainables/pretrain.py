@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,7 +18,18 @@ from torch import Tensor
 from trainables import cost
 from trainables.config import TrialConfig
 from trainables.coresets import selects
-from trainables.data import ImageSet, apply_views, draw, generator, global_stream, make_views, place, stream
+from trainables.data import (
+    Apply,
+    ImageSet,
+    apply_views,
+    draw,
+    generator,
+    global_stream,
+    make_views,
+    of_first,
+    place,
+    stream,
+)
 from trainables.data import strength as augmentation_strength
 from trainables.descent import Descent
 from trainables.losses import Losses
@@ -33,6 +44,16 @@ from trainables.selection import candidates_and_held_out, select_rows
 
 class DivergedError(RuntimeError):
     """The loss is no longer a number."""
+
+
+class Glimpse(NamedTuple):
+    """What an epoch begins with: b images and their v views, of which the adversary perturbs the last p."""
+
+    images: ImageSet
+    views: Tensor
+    """(v, b, 3, h, w)"""
+    adversarial: Tensor | None
+    """(p, b, 3, h, w); ``None`` without an adversary."""
 
 
 class Pretraining:
@@ -104,6 +125,22 @@ class Pretraining:
             self._train_on(views, labels, starts)
         self.epoch -= 1
 
+    def glimpse(self, count: int) -> Glimpse:
+        """The first ``count`` images of the next epoch's first batch: their views are those of training, the adversary
+        sees these images alone. The epoch is not counted, and begins with no coreset.
+
+        As after ``rehearse``, what follows is no longer what the config computes.
+        """
+        self._begin_epoch()
+        self.model.train()
+        batch = next(self._batches())
+        images = batch.subset(torch.arange(count))
+        views = self._views(batch.images, self._generator("views"), self._strength, apply=of_first(count))
+        with global_stream(self.config.seed, "dropout", self.epoch, device=self.device):
+            adversarial = self._descent.attack_alone(views, images.labels, self._generator("start"))
+        self.epoch -= 1
+        return Glimpse(images, views, adversarial)
+
     def rehearse_monitor(self) -> None:
         """Measure the losses that every epoch ends with, and keep none."""
         self._monitor()
@@ -148,21 +185,32 @@ class Pretraining:
             )
 
     def _batches_of_views(self) -> Iterator[tuple[Tensor, Tensor]]:
+        randomness = self._generator("views")
+        for batch in self._batches():
+            views = self._views(batch.images, randomness, self._strength, self._world)
+            yield views, self._world.whole(batch.labels)
+
+    def _batches(self) -> Iterator[ImageSet]:
+        """This process's images of each batch."""
         size = self.config.optimiser.batch_size
         count = len(self._candidates) if self._chosen is None else len(self._chosen)
         order = torch.randperm(count, generator=self._generator("order"), device=self.device)
         if self._chosen is not None:
             order = self._chosen.to(self.device)[order]
         batches = count // size
-        randomness = self._generator("views")
         rows = self._world.own(order[: batches * size].view(batches, size), dim=1)
-        for batch in stream(self._candidates, rows, self.device):
-            views = self._views(batch.images, randomness, self._strength, self._world)
-            yield views, self._world.whole(batch.labels)
+        return stream(self._candidates, rows, self.device)
 
-    def _views(self, images: Tensor, randomness: torch.Generator, strength: float, world: World = ALONE) -> Tensor:
-        views = make_views(images, self.config.views, randomness, strength, world, self._apply_views)
-        return views.view(self.config.views.number, len(images), *views.shape[1:])
+    def _views(
+        self,
+        images: Tensor,
+        randomness: torch.Generator,
+        strength: float,
+        world: World = ALONE,
+        apply: Apply | None = None,
+    ) -> Tensor:
+        views = make_views(images, self.config.views, randomness, strength, world, apply or self._apply_views)
+        return views.unflatten(0, (self.config.views.number, -1))
 
     def _train_on(self, views: Tensor, labels: Tensor, starts: torch.Generator) -> list[Loss]:
         return self._descent.on(views, labels, starts)

@@ -9,9 +9,10 @@ from trainables.data.rng import generator, global_stream
 from trainables.data.stratify import divide, draw, draw_rows
 from trainables.data.stream import in_order, place, stream
 from trainables.data.transfer import heads_data
-from trainables.data.views import ViewParameters, apply_views, make_views, sample_views, strength
+from trainables.data.views import Apply, ViewParameters, apply_views, make_views, of_first, sample_views, strength
 
 __all__ = [
+    "Apply",
     "DataError",
     "ImageSet",
     "Splits",
@@ -27,6 +28,7 @@ __all__ = [
     "in_order",
     "load",
     "make_views",
+    "of_first",
     "pixels",
     "place",
     "sample_views",

@@ -81,6 +81,16 @@ def make_views(
     return apply(images.float().div_(255), _own(parameters, config.number, world), config)
 
 
+def of_first(count: int) -> Apply:
+    """``apply_views`` to the first ``count`` images of a batch alone: the views that the whole batch gives of them."""
+
+    def apply(images: Tensor, parameters: ViewParameters, config: ViewsConfig) -> Tensor:
+        chosen = _taken(parameters, config.number, lambda values: values[:, :count])
+        return apply_views(images[:count], chosen, config)
+
+    return apply
+
+
 def strength(config: ViewsConfig, epoch: int, epochs: int) -> float:
     """Of the augmentation in ``epoch``, 1 to ``epochs``: 1, and less by ``strength_period / epochs`` every period.
 
@@ -91,17 +101,20 @@ def strength(config: ViewsConfig, epoch: int, epochs: int) -> float:
 
 
 def _own(parameters: ViewParameters, views: int, world: World) -> ViewParameters:
-    if world.alone:
-        return parameters
-    crops = Crops(*(_of_rank(values, views, world) for values in parameters.crops))
+    """Those of one rank's images."""
+    return parameters if world.alone else _taken(parameters, views, lambda values: world.own(values, dim=1))
+
+
+def _taken(parameters: ViewParameters, views: int, take: Callable[[Tensor], Tensor]) -> ViewParameters:
+    """Those of the images that ``take`` takes from a whole batch's, (v, b, ...)."""
+
+    def taken(values: Tensor) -> Tensor:
+        return take(values.unflatten(0, (views, -1))).flatten(0, 1)
+
+    crops = Crops(*map(taken, parameters.crops))
     if parameters.colours is None:
         return ViewParameters(crops, None)
-    return ViewParameters(crops, Colours(*(_of_rank(values, views, world) for values in parameters.colours)))
-
-
-def _of_rank(values: Tensor, views: int, world: World) -> Tensor:
-    """(v * b, ...) of a whole batch -> the same of one rank's images."""
-    return world.own(values.unflatten(0, (views, -1)), dim=1).flatten(0, 1)
+    return ViewParameters(crops, Colours(*map(taken, parameters.colours)))
 
 
 def _weakened(config: ViewsConfig, strength: float) -> ViewsConfig:

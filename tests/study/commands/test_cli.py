@@ -24,7 +24,7 @@ from study.files.stop import Request, asked
 
 COMMANDS = [
     *("demo", "launch", "resume", "extend", "stop", "confirm", "train", "reproduce", "record", "simulate"),
-    *("status", "front", "report", "tables", "figures", "sync", "export", "clean", "ui"),
+    *("status", "front", "report", "tables", "figures", "sync", "export", "clean", "ui", "views"),
 ]
 
 CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
