@@ -210,7 +210,7 @@ class Pretraining:
         apply: Apply | None = None,
     ) -> Tensor:
         views = make_views(images, self.config.views, randomness, strength, world, apply or self._apply_views)
-        return views.unflatten(0, (self.config.views.number, -1))
+        return views.view(self.config.views.number, -1, *views.shape[1:])
 
     def _train_on(self, views: Tensor, labels: Tensor, starts: torch.Generator) -> list[Loss]:
         return self._descent.on(views, labels, starts)
