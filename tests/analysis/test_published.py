@@ -1,6 +1,10 @@
-"""The published figures, spot-checked against the tables they were copied from."""
+"""The published figures against a second transcription of the tables they were copied from."""
 
 from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,3 +151,39 @@ def test_a_recipe_files_head_states_the_same_figures(module):
         beginnings = [line.strip().partition("  ") for line in lines]
         (line,) = (rest for label, _, rest in beginnings if label in labels)
         assert f" {figures} " in f" {line} ", (point, line)
+
+
+PRINTED = Path(__file__).parents[1] / "golden" / "published.csv"
+ATTACKS = {"PGD-20": "pgd", "AutoAttack standard": "auto_attack"}
+
+
+def as_printed(point: PublishedPoint) -> dict[str, Any]:
+    """The filled cells of its row."""
+    cells = {
+        "table": point.table if point.source == published.PAPER else "RobustSSL",
+        **{"method": point.method, "data": point.data, "head": point.head_name, "network": point.network},
+        **{"epochs": point.epochs, "minutes": point.minutes, "clean": point.clean},
+        **{f"{ATTACKS[point.attack]}_{radius}": value for radius, value in point.robust.items()},
+    }
+    return {name: value for name, value in cells.items() if value is not None}
+
+
+def test_every_figure_is_as_it_was_printed():
+    words = ("table", "method", "data", "head", "network")
+    with PRINTED.open(newline="") as file:
+        rows = [
+            {name: cell if name in words else float(cell) for name, cell in row.items() if cell}
+            for row in csv.DictReader(file)
+        ]
+    assert [as_printed(point) for point in published.POINTS] == rows
+
+
+def test_the_leaderboards_protocol_and_what_its_training_took():
+    point = only(published.ROBUST_SSL_LEADERBOARD, "DeACL", "CIFAR-10", "ALF")
+    assert point.protocol == (
+        "CIFAR-10; ResNet-18; 1000 epochs; about a day on one RTX 3090; "
+        "adversarial linear finetuning (ALF), AutoAttack standard on all 10,000 test images"
+    )
+    hardware = {row.method: row.hardware for row in published.ROBUST_SSL_LEADERBOARD}
+    assert hardware.pop("DynACL-RCS") == "about 9.3 h, against 43 h without the coreset"
+    assert set(hardware.values()) == {"about a day on one RTX 3090"}
