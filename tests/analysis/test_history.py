@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from analysis.history import gains, gains_table, history, words
-from analysis.layout import write_json
+from analysis.layout import ATTEMPT, ENDED, append_event, write_json
 from analysis.pareto import study_hypervolume
 from analysis.runs import read_study
 
@@ -101,3 +101,35 @@ def test_before_a_trial_has_ended(new_study: Callable[..., Any]) -> None:
     folder.begin(0, {"m": 3})
     assert history(read_study(folder.paths)).empty
     assert gains_table(read_study(folder.paths)) is None
+
+
+def test_wall_hours_run_from_the_first_begin_to_each_end(new_study: Callable[..., Any]) -> None:
+    folder = new_study()
+    for number, (begin, end) in enumerate(((1000.0, 10_000.0), (2000.0, 2800.0))):
+        trial = folder.paths.trial(number)
+        append_event(trial, ATTEMPT, 1, time=begin)
+        append_event(trial, ENDED, 1, time=end, status="failed", metrics={})
+    path = history(read_study(folder.paths))
+    assert path["number"].tolist() == [1, 0]
+    assert path["wall_hours"].tolist() == pytest.approx([0.5, 2.5])
+
+
+def test_three_accuracies_enclose_a_volume(new_study: Callable[..., Any]) -> None:
+    names = ("clean_accuracy", "pgd_accuracy", "auto_attack_accuracy")
+    folder = new_study(objectives=[{"metric": name} for name in names])
+    folder.finished(0, 0.5, 0.5, auto_attack_accuracy=0.4)
+    folder.finished(1, 0.8, 0.25, auto_attack_accuracy=0.2, trainable=OTHER)
+    read = read_study(folder.paths)
+    first, second = 0.5 * 0.5 * 0.4, 0.3 * 0.25 * 0.2
+    assert history(read)["gain"].tolist() == pytest.approx([first, second])
+    assert gains(read)["lost_without"].tolist() == pytest.approx([first - 0.5 * 0.25 * 0.2, second])
+    assert words(read).startswith(
+        "Hypervolume of Clean accuracy, PGD accuracy at 8/255 and AutoAttack accuracy at 8/255, % of"
+    )
+
+
+def test_what_a_stopped_trial_spent_on_training_counts(new_study: Callable[..., Any]) -> None:
+    folder = new_study()
+    folder.finished(0, 0.5, 0.5, gpu_minutes=6.0)
+    append_event(folder.begin(1, {}), ENDED, 1, status="stopped", reason="early", metrics={"train/seconds": 720.0})
+    assert history(read_study(folder.paths))["gpu_hours"].tolist() == pytest.approx([0.1, 0.3])

@@ -80,11 +80,17 @@ def test_points_beyond_the_reference_add_nothing() -> None:
     assert hypervolume([[-1, 5], [2, 2]], ["maximize", "maximize"], [0, 0]) == pytest.approx(4)
 
 
-@given(st.lists(st.lists(st.integers(0, 5), min_size=2, max_size=2), min_size=1, max_size=8))
+@given(tables())
 @settings(deadline=None)
-def test_hypervolume_counts_the_unit_cells_below_the_points(points: list[list[int]]) -> None:
-    cells = sum(any(x < a and y < b for a, b in points) for x in range(5) for y in range(5))
-    assert hypervolume(points, ["maximize", "maximize"], [0, 0]) == pytest.approx(cells)
+def test_hypervolume_counts_the_unit_cells_between_the_points_and_the_reference(
+    table: tuple[list[list[float]], list[Direction]],
+) -> None:
+    rows, directions = table
+    sound = [row for row in rows if all(map(math.isfinite, row))]
+    cells = [[value + 0.5 for value in cell] for cell in np.ndindex(*(4,) * len(directions))]
+    reference = [0.0 if way == "maximize" else 4.0 for way in directions]
+    covered = sum(any(beats(row, cell, directions) for row in sound) for cell in cells)
+    assert hypervolume(rows, directions, reference) == pytest.approx(covered)
 
 
 def test_frontier_takes_finished_trials_with_all_objectives(new_study: Callable[..., Any]) -> None:
@@ -127,6 +133,17 @@ def test_frontier_of_nothing(new_study: Callable[..., Any]) -> None:
     study = read_study(new_study().paths)
     assert frontier(study).empty
     assert study_hypervolume(study) == 0
+
+
+def test_three_accuracies_enclose_a_volume(new_study: Callable[..., Any]) -> None:
+    names = ("clean_accuracy", "pgd_accuracy", "auto_attack_accuracy")
+    study = new_study(objectives=[{"metric": name} for name in names])
+    study.finished(0, 0.5, 0.5, auto_attack_accuracy=0.4)
+    study.finished(1, 0.8, 0.25, auto_attack_accuracy=0.2)
+    study.finished(2, 0.5, 0.5, auto_attack_accuracy=0.3)
+    read = read_study(study.paths)
+    assert study_hypervolume(read) == pytest.approx(0.5 * 0.5 * 0.4 + 0.3 * 0.25 * 0.2)
+    assert frontier(read)["number"].tolist() == [1, 0]
 
 
 def test_study_hypervolume_is_measured_from_zero_accuracy(new_study: Callable[..., Any]) -> None:
