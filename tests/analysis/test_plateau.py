@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from analysis.pareto import hypervolume
-from analysis.plateau import FEWEST, LEVEL, WORTH, plateau, plateau_sentence
+from analysis.plateau import FEWEST, LEVEL, WORTH, Plateau, plateau, plateau_sentence
 from analysis.runs import read_study
 
 IMAGES = 1000
@@ -118,3 +118,42 @@ def test_sentences(new_study: Callable[..., Any]) -> None:
     assert plateau(climb).sentence.startswith(
         "The search is still climbing, so 10 more trials are likely to pay: the last 8"
     )
+
+
+def test_one_lucky_trial_is_in_the_last_fifth_of_two_fifths_of_the_orders() -> None:
+    values = np.full((40, 2), 0.5)
+    values[-1] = 0.6
+    found = plateau(values)
+    assert found.recent_gain == pytest.approx((0.36 - 0.25) / 0.36)
+    # 8 of the 20 that are shuffled; a share of 400 has a standard error of 0.025
+    assert found.chance == pytest.approx(0.4, abs=0.1)
+    assert found.late == pytest.approx((1 + 400 * found.chance) / 401)
+    assert not found.climbing
+
+
+def test_no_order_of_a_steady_climb_is_as_late_and_a_share_of_none_is_not_nothing() -> None:
+    values = np.linspace(0.1, 0.9, 100)[:, None] * [1.0, 1.0]
+    assert plateau(values).late == pytest.approx(1 / 401)
+
+
+def test_a_gain_in_a_third_accuracy_is_a_gain() -> None:
+    values = np.full((40, 3), 0.5)
+    values[-1, 2] = 0.6
+    assert plateau(values).recent_gain == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize(
+    ("recent_gain", "chance", "late", "climbing", "outlook"),
+    [
+        (0.05, 0.0, 0.05, True, "likely"),
+        (0.05, 0.0, 0.06, False, "possible"),
+        (0.019, 0.0, 0.01, False, "unlikely"),
+        (0.0, 0.10, 1.0, False, "unlikely"),
+        (0.0, 0.11, 1.0, False, "possible"),
+        (0.0, 0.49, 1.0, False, "possible"),
+        (0.0, 0.50, 1.0, False, "likely"),
+    ],
+)
+def test_what_is_said_of_chances(recent_gain: float, chance: float, late: float, climbing: bool, outlook: str) -> None:
+    found = Plateau(trials=40, recent_gain=recent_gain, chance=chance, late=late)
+    assert (found.climbing, found.outlook) == (climbing, outlook)
