@@ -158,3 +158,20 @@ def test_the_same_study_has_the_same_chances(new_study: Callable[..., Any]) -> N
         folder.finished(number, 0.5 + number / 100, 0.4 - number / 100)
     study = read_study(folder.paths)
     assert chances(study) == chances(study)
+
+
+def test_an_image_of_a_kind_that_was_never_seen_counts_half(new_study: Callable[..., Any]) -> None:
+    folder = new_study()
+    folder.finished(0, 0.0, 0.0, evaluation_images=3.0)
+    # Beta(1/2, 3 + 1/2), of mean 1/8
+    assert drawn(read_study(folder.paths), "clean_accuracy").mean() == pytest.approx(0.125, abs=0.015)
+    # of three kinds, half an image each and three more of the first: (1/2 + 1/2) / 4.5 and 1/2 / 4.5
+    both = drawn(read_study(folder.paths), *PLANE)[:, 0].mean(axis=0)
+    assert both == pytest.approx([1 / 4.5, 0.5 / 4.5], abs=0.015)
+
+
+def test_a_configuration_was_measured_on_the_fewest_images_of_a_seed(new_confirmation: Callable[..., Any]) -> None:
+    child = new_confirmation({3: [0.5], 4: [0.5]})
+    child.finished(2, 0.5, 0.1, params={"configuration": 3, "seed": 2}, evaluation_images=20.0)
+    found = candidates(read_study(child.paths), ("clean_accuracy",))
+    assert {candidate.name: candidate.images.tolist() for candidate in found} == {"tiny/0003": [20], "tiny/0004": [360]}

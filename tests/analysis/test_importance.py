@@ -330,3 +330,38 @@ def test_a_recorded_study_is_read_with_the_space_it_was_launched_with(new_study:
     assert float(cells["crops"][4].split()[0]) > 60
     assert table.values.set_index("dimension")["clean_accuracy_share"].idxmax() == "m"
     assert table.values["frontier_share"].is_monotonic_decreasing
+
+
+@pytest.mark.parametrize(
+    ("share", "last", "expected"),
+    [(0.5, 1.0, {"a": [0.025, 0.5, 0.975]}), (0.9, 0.5, {"a": [0.0125, 0.9, 0.9], "b": [0.1, 0.1, 0.9875]})],
+    ids=["within", "beside"],
+)
+def test_an_interval_leaves_out_a_fortieth_of_the_resamples_at_each_end_and_holds_the_share(
+    monkeypatch: pytest.MonkeyPatch, share: float, last: float, expected: dict[str, list[float]]
+) -> None:
+    def known(_: Pool, draws: Sequence[object], quantiles: Mapping[int | None, float]) -> dict[int | None, Any]:
+        a = np.array([share, *np.linspace(0, last, len(draws) - 1)])
+        return {place: {"a": a, "b": 1 - a} for place in quantiles}
+
+    monkeypatch.setattr(Pool, "importances", known)
+    x = uniform(40, ("a", "b"))
+    found = importances(study_of(x.to_dict("records"), {"clean_accuracy": x["a"]})).set_index("dimension")
+    for dimension, ends in expected.items():
+        assert found.loc[dimension, ["low", "share", "high"]].tolist() == pytest.approx(ends)
+
+
+@pytest.mark.parametrize(("trials", "best", "resamples"), [(20, 0.25, 100), (40, 0.125, 100), (200, 0.1, 50)])
+def test_the_best_are_a_tenth_but_never_fewer_than_five_and_many_trials_are_resampled_less(
+    monkeypatch: pytest.MonkeyPatch, trials: int, best: float, resamples: int
+) -> None:
+    asked = []
+
+    def record(_: Pool, draws: Sequence[object], quantiles: Mapping[int | None, float]) -> dict[int | None, Any]:
+        asked.append((len(draws) - 1, dict(quantiles)))
+        return {place: {"a": np.ones(len(draws)), "b": np.ones(len(draws))} for place in quantiles}
+
+    monkeypatch.setattr(Pool, "importances", record)
+    x = uniform(trials, ("a", "b"))
+    importances(study_of(x.to_dict("records"), {"clean_accuracy": x["a"]}))
+    assert asked == [(resamples, {0: pytest.approx(best)})]
