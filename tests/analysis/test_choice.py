@@ -87,3 +87,11 @@ def test_as_many_as_asked_for_each_once_and_in_order(points: list[tuple[float, f
     values = np.array(points)
     if count >= 2:
         assert values[numbers].max(axis=0) == pytest.approx(values.max(axis=0))
+
+
+def test_a_flagged_trial_beyond_the_studys_bounds_would_be_on_no_frontier(new_study: NewStudy) -> None:
+    study = new_study(constraints={"gpu_minutes": 5.0})
+    flag(study.finished(0, 0.9, 0.9, gpu_minutes=9.0))
+    flag(study.finished(1, 0.8, 0.8, gpu_minutes=1.0))
+    study.finished(2, 0.7, 0.7, gpu_minutes=1.0)
+    assert [number for number, _ in flagged_on_frontier(read_study(study.paths))] == [1]

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from scipy.stats import t
 
+from analysis import labels
 from analysis.comparison import Comparison, Series, comparison_table, difference, interval
 from analysis.figures.comparison import comparison_figure, compute, write_comparison
 
@@ -91,3 +92,21 @@ def test_without_a_reference_the_figure_has_the_hypervolume_itself(comparison):
 def test_the_figure_is_a_file(comparison, tmp_path):
     write_comparison(comparison, tmp_path / "figure.html")
     assert "hypervolume" in (tmp_path / "figure.html").read_text().lower()
+
+
+def test_each_figure_stands_under_its_heading(comparison):
+    table = comparison_table(comparison)
+    cells = {str(column.header): list(column.cells) for column in table.columns}
+    assert cells["Scheduler"] == ["none", "asha_clean", "halving"]
+    assert cells["Hypervolume, %"] == ["30.00", "23.67", "32.00"]
+    assert [cell.split()[0] for cell in cells["Above none"]] == [labels.ABSENT, "-6.33", "+2.00"]
+    assert [cell.split()[0] for cell in cells["Halving above it"]] == ["+2.00", "+8.33", labels.ABSENT]
+    assert (cells["Begun"], cells["Finished"]) == (["11.0"] * 3, ["6.0"] * 3)
+    assert "4 workers, 3 seeds" in str(table.title)
+
+
+def test_samplers_are_compared_apart(comparison):
+    other = replace(comparison.series[0], sampler="tpe", hypervolume=((0.1, 0.9),) * 3)
+    both = replace(comparison, series=(*comparison.series, other))
+    assert both.gain(comparison.series[2], "none").mean == pytest.approx(0.02)
+    assert both.gain(other, "halving") is None

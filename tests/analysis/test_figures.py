@@ -274,6 +274,19 @@ def test_attacks_share_their_scale_and_costs_are_coloured_by_the_other_accuracy(
     ]
 
 
+def test_attacks_share_a_scale_that_reaches_as_far_as_either_is_zoomed_out(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(8):
+        accuracies = {"clean": 0.9 - 0.01 * number, "pgd": 0.6 + 0.01 * number}
+        study.finished(number, **accuracies, auto_attack_accuracy=0.3 + 0.01 * number)
+    study.finished(8, 0.1, 0.05, auto_attack_accuracy=0.01)
+    attacks, _ = plane_pairs(read_study(study.paths))
+    assert all(plane.figure.layout.updatemenus for plane in attacks), "each leaves the outlier out of its first view"
+    first, second = (plane.figure.layout.yaxis.range for plane in attacks)
+    assert first == second
+    assert 10 < first[0] < 30 < 67 < first[1]
+
+
 def test_published_points_stand_by_themselves(study: Any) -> None:
     groups = published.compute(read_study(study.paths))
     assert {group.attack for group in groups} == {"PGD-20", "AutoAttack standard"}

@@ -46,6 +46,33 @@ def test_at_equal_minutes_late_luck_of_the_richer_does_not_count(new_study: Call
     assert found["frontier_at_equal_minutes_share"].tolist() == [0.5, 0.5]
 
 
+def test_the_first_minutes_are_those_of_the_trials_that_began_first(new_study: Callable) -> None:
+    folder = new_study()
+    folder.finished(1, 0.5, 0.5, gpu_minutes=6.0)
+    folder.finished(0, 0.9, 0.9, gpu_minutes=6.0)
+    folder.finished(2, 0.4, 0.6, gpu_minutes=6.0, trainable=OTHER)
+    assert shares(read_study(folder.paths))["frontier_at_equal_minutes"].tolist() == [1, 1]
+
+
+def test_each_figure_stands_under_its_heading(new_study: Callable) -> None:
+    folder = new_study()
+    folder.finished(0, 0.5, 0.5, work=3 * 10**6, gpu_minutes=6.0)
+    folder.finished(1, 0.4, 0.6, work=10**6, gpu_minutes=6.0, trainable=OTHER)
+    folder.finished(2, 0.9, 0.9, work=4 * 10**6, gpu_minutes=12.0)
+    table = shares_table(read_study(folder.paths))
+    assert table is not None
+    assert table.caption.endswith("; at equal GPU-minutes: of the first 6 of each")
+    titles = [column.title for column in table.columns]
+    assert [title for title in titles if title != "of all, %"][-4:] == [
+        *("GPU-minutes", "Forward-equivalents", "On the frontier", "At equal GPU-minutes"),
+    ]
+    first = titles.index("GPU-minutes")
+    assert [row[first:] for row in table.rows] == [
+        ("18", "75.0", "7 M", "87.5", "1", "100.0", "1", "50.0"),
+        ("6", "25.0", "1 M", "12.5", "0", "0.0", "1", "50.0"),
+    ]
+
+
 def test_trials_that_did_not_finish_are_paid_for(new_study: Callable) -> None:
     folder = new_study()
     folder.finished(0, 0.5, 0.5, gpu_minutes=6.0)
