@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis import published
+from analysis import labels, published
 from analysis.agreement import OURS
 from analysis.beside import Beside, beside
 from analysis.layout import ATTEMPT, ENDED, append_event, write_json
@@ -92,7 +92,7 @@ def test_the_worst_pgd_is_explained_where_ours_have_it(
     new_study: NewStudy, figures: dict[str, Figure], said: bool
 ) -> None:
     found = list(notes(of(new_study(), [row(figures=figures)])))
-    assert any("the worst PGD counts every start" in note for note in found) == said
+    assert any(labels.PGD_STARTS in note for note in found) == said
 
 
 def test_what_ours_are_is_said(new_study: NewStudy, configuration: Any) -> None:
