@@ -78,8 +78,8 @@ def _draw(lines: tuple[Line, ...], title: str) -> go.Figure:
     text = ";<br>".join(map(html.escape, title.split("; ", 1)))
     heading = {"text": text, "font": {"size": 14}, "x": 0, "xref": "paper"}
     legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
-    margin = {"l": 70, "r": 20, "t": 130, "b": 60}
-    return style(figure, 520, title=heading, updatemenus=menu(offered, above=10), legend=legend, margin=margin)
+    margin = {"l": 70, "r": 20, "t": 140, "b": 60}
+    return style(figure, 530, title=heading, updatemenus=menu(offered, above=10), legend=legend, margin=margin)
 
 
 def _trace(line: Line, axis: str, *, shown: bool) -> go.Scatter:
