@@ -24,14 +24,16 @@ _AS_PUBLISHED = flatten(
         trainable="cf_amc_ssl", data=DataConfig(validation_fraction=0.0), evaluation=EvaluationConfig(split="test")
     )
 )
+NETWORK_SIZE = ("network.stem", "network.width", "network.depth", "network.pre_feature")
+HEAD_TRAINING = (
+    *("evaluation.head_images", "evaluation.head_epochs", "evaluation.head_batch_size"),
+    *("evaluation.head_learning_rate", "evaluation.head_epsilon", "evaluation.head_attack_steps"),
+)
 _COMPARED = {
     "other training images": ("data.image_size", "data.train_images", "data.validation_fraction"),
-    "another size of network": ("network.stem", "network.width", "network.depth", "network.pre_feature"),
+    "another size of network": NETWORK_SIZE,
     "other images to evaluate on": ("evaluation.source", "evaluation.split", "evaluation.images"),
-    "a head trained otherwise": (
-        *("evaluation.head_images", "evaluation.head_epochs", "evaluation.head_batch_size"),
-        *("evaluation.head_learning_rate", "evaluation.head_epsilon", "evaluation.head_attack_steps"),
-    ),
+    "a head trained otherwise": HEAD_TRAINING,
     "another attack": ("evaluation.attack_steps", "evaluation.attack_step_size"),
 }
 """What must be as the paper has it, or where that is silent as we assume, before figures compare."""

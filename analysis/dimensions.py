@@ -31,12 +31,12 @@ def dimensions(study: Study) -> pd.DataFrame:
 def parameter(study: Study, trainable: str, dimension: str) -> str:
     """What the search calls ``dimension`` of ``trainable``: ``cf_amc_ssl.crops`` where that has a range of its own."""
     own = f"{trainable}.{dimension}"
-    return own if own in _parameters(study) else dimension
+    return own if own in parameters(study) else dimension
 
 
 def stated_range(study: Study, parameter: str) -> dict[str, Any]:
     """What the manifest says of a parameter's range, in Optuna's JSON, parsed; empty if it says nothing."""
-    found = _parameters(study).get(parameter)
+    found = parameters(study).get(parameter)
     return found if isinstance(found, dict) else {}
 
 
@@ -57,7 +57,8 @@ def _stated_ranges(study: Study, dimension: str) -> list[dict[str, Any]]:
     return [found for found in ranges if found]
 
 
-def _parameters(study: Study) -> dict[str, Any]:
+def parameters(study: Study) -> dict[str, Any]:
+    """What the manifest says of each parameter's range, by its name."""
     space = study.manifest.get("space")
     found = space.get("parameters") if isinstance(space, dict) else None
     return found if isinstance(found, dict) else {}

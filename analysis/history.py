@@ -15,7 +15,7 @@ from analysis.runs import Study
 from analysis.schema import TrialStatus
 from analysis.shares import with_costs
 from analysis.tables import Column, Table
-from trainables.metrics import GPU_MINUTES, Direction
+from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES, Direction
 
 GPU_HOURS, WALL_HOURS, HYPERVOLUME = "gpu_hours", "wall_hours", "hypervolume"
 ADDED, LOST, ALONE = "added", "lost_without", "alone"
@@ -44,11 +44,11 @@ def words(study: Study) -> str:
 def history(study: Study, trainable: str | None = None) -> pd.DataFrame:
     """One row a trial that has ended, in order of their ends; of one ``trainable``, or of all.
 
-    ``number``, ``trainable``, ``status``; ``trials`` and ``gpu_hours``: how many had ended by then and what they had
-    cost (running ones not counted); ``wall_hours`` since the study's first trial began, pauses included, NaN if not
-    known; ``hypervolume`` of their ``measured`` accuracies from ``REFERENCE``, a share of what there could be; ``gain``
-    over the row before. Failed, stopped, flagged and infeasible trials use budget and gain nothing. Empty for a study
-    that has no accuracy among its objectives.
+    ``number``, ``trainable``, ``status``; ``trials``, ``gpu_hours`` and ``forward_equivalents``: how many had ended by
+    then and what they had cost (running ones not counted); ``wall_hours`` since the study's first trial began, pauses
+    included, NaN if not known; ``hypervolume`` of their ``measured`` accuracies from ``REFERENCE``, a share of what
+    there could be; ``gain`` over the row before. Failed, stopped, flagged and infeasible trials use budget and gain
+    nothing. Empty for a study that has no accuracy among its objectives.
     """
     ended = _ended(study)
     ended = ended[ended["trainable"] == trainable] if trainable is not None else ended
@@ -58,6 +58,7 @@ def history(study: Study, trainable: str | None = None) -> pd.DataFrame:
             **{name: ended[name].to_numpy() for name in ("number", "trainable", "status")},
             "trials": np.arange(1, len(ended) + 1),
             GPU_HOURS: ended[GPU_MINUTES].cumsum().to_numpy() / 60,
+            FORWARD_EQUIVALENTS: ended[FORWARD_EQUIVALENTS].cumsum().to_numpy(),
             WALL_HOURS: (ended["ended"] - study.trials["started"].min()).to_numpy() / 3600,
             HYPERVOLUME: volumes,
             "gain": np.diff(volumes, prepend=0.0),

@@ -24,7 +24,7 @@ from study.files.stop import Request, asked
 
 COMMANDS = [
     *("demo", "launch", "resume", "extend", "stop", "confirm", "train", "reproduce", "record", "simulate"),
-    *("status", "front", "report", "tables", "figures", "sync", "export", "clean", "ui", "views"),
+    *("status", "front", "compare", "report", "tables", "figures", "sync", "export", "clean", "ui", "views"),
 ]
 
 CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
@@ -53,20 +53,6 @@ def subprocess_study(*arguments: str, folder: Path) -> subprocess.CompletedProce
     environment = os.environ | {"ROBUST_SSL_STUDIES": str(folder), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
     command = [sys.executable, "-m", "study", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture
-def study(monkeypatch, capsys, studies):
-    """Runs the command in this process; gives its exit code and what it wrote."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["study", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture
@@ -202,6 +188,9 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["front", "../x"], "no name of a study"),
         (["front", "none", "--json", "--csv"], "exclude each other"),
         (["report", "none"], "'none'"),
+        (["compare", "none"], "name two or more"),
+        (["compare", "none", "none"], "each once"),
+        (["compare", "none", "neither"], "'none'"),
         (["resume", "none"], "'none'"),
         (["confirm", "none"], "'none'"),
         (["confirm", "none", "--trials", "3,x"], "'x' is no trial's number"),

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from analysis.layout import (
     study_paths,
     write_json,
 )
-from study.commands import main as cli
 
 Study = Callable[..., tuple[int, str, str]]
 RECORDED = Path(__file__).parents[3] / "results" / "curves-digits.jsonl"
@@ -34,20 +32,6 @@ OUTSIDE = """() => {
             || box.top < page.top - 1 || box.bottom > page.bottom + 1)
     }).map(element => element.textContent)
 }"""
-
-
-@pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], studies: Path) -> Study:
-    """Runs the command in this process; gives its exit code and what it wrote."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["study", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 def finish(paths: StudyPaths, number: int, clean: float, pgd: float) -> None:

@@ -1,0 +1,183 @@
+"""Whether studies may be set side by side, and wherein they differ, in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from analysis import constraints, labels
+from analysis.agreement import HEAD_TRAINING, NETWORK_SIZE
+from analysis.confirmed import confirms
+from analysis.history import measured
+from analysis.runs import CONFIG, Study
+from analysis.shares import with_costs
+from trainables.config import UserError
+from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, FORWARD_EQUIVALENTS
+
+_NETWORK = ("network.architecture", *NETWORK_SIZE)
+_ATTACK = ("evaluation.attack_steps", "evaluation.attack_step_size", "evaluation.attack_restarts")
+_AUTO_ATTACK_IMAGES = "evaluation.auto_attack_images"
+_SOURCES = ("data.source", "evaluation.source")
+_IMAGE_SIZE = "data.image_size"
+_HEAD, _SPLIT, _RADIUS = "evaluation.head", "evaluation.split", "evaluation.epsilon"
+TOLD = {*_NETWORK, *_ATTACK, *HEAD_TRAINING, *_SOURCES, _AUTO_ATTACK_IMAGES, _IMAGE_SIZE, _HEAD, _SPLIT, _RADIUS}
+"""The settings that the sentences are of."""
+
+
+class Comparability(NamedTuple):
+    """``accuracies``: the objectives that all studies share. ``measured``: a sentence for each thing in which their
+    figures were measured otherwise; ``studied``: for each in which the studies themselves differ."""
+
+    accuracies: tuple[str, ...]
+    measured: tuple[str, ...]
+    studied: tuple[str, ...]
+
+
+Fact = Callable[[Study], str]
+"""What is so of a study, in words; "" where that is not known."""
+
+
+def comparability(studies: Sequence[Study]) -> Comparability:
+    """Of two or more ``studies``.
+
+    ``UserError`` where they were not measured on images of the same split, or where that is not known, and where they
+    share no accuracy.
+    """
+    _check_splits(studies)
+    facts = _MEASURED | ({"AutoAttack": _auto_attack} if AUTO_ATTACK_ACCURACY in _shared(studies) else {})
+    return Comparability(_shared(studies), _differing(facts, studies), _differing(_STUDIED, studies))
+
+
+def titles(studies: Sequence[Study]) -> dict[str, str]:
+    """By name, what each accuracy is called where figures of all ``studies`` stand together: without a radius if they
+    differ in that."""
+    found = {name: {labels.metric_title(name, study).partition(",")[0] for study in studies} for name in ACCURACIES}
+    return {name: min(told).partition(" at " if len(told) > 1 else ",")[0] for name, told in found.items()}
+
+
+def distinct(study: Study, path: str) -> list[Any]:
+    """The values that its trials have of the setting ``path``, in order of appearance; ``None`` for one not set."""
+    column = study.trials.get(CONFIG + path, pd.Series(dtype=object))
+    values = (None if pd.api.types.is_scalar(value) and pd.isna(value) else value for value in column)
+    return list({str(value): value for value in values}.values())
+
+
+def _check_splits(studies: Sequence[Study]) -> None:
+    splits = {study.name: str(study.evaluation.get("split") or _text(study, _SPLIT)) for study in studies}
+    for name, split in splits.items():
+        if not split:
+            raise UserError(f"it is not known on which images {name} was measured; see `study status {name}`")
+    if len(set(splits.values())) > 1:
+        told = ", ".join(f"{name} on the {split} split" for name, split in splits.items())
+        raise UserError(f"validation and test figures do not compare ({told}); compare studies of one split")
+
+
+def _shared(studies: Sequence[Study]) -> tuple[str, ...]:
+    """The accuracies that are objectives of all, in the first one's order; ``UserError`` if there is none."""
+    found = tuple(name for name in measured(studies[0]) if all(name in study.objectives for study in studies))
+    if not found:
+        told = "; ".join(f"{study.name}: {', '.join(study.objectives)}" for study in studies)
+        raise UserError(f"no accuracy is an objective of all these studies ({told}); compare studies that share one")
+    return found
+
+
+def _differing(facts: dict[str, Fact], studies: Sequence[Study]) -> tuple[str, ...]:
+    """``Image size: 16 pixels in a; 32 pixels in b, c.``, of each fact that is not the same wherever it is known."""
+    sentences = []
+    for title, fact in facts.items():
+        owners: dict[str, list[str]] = {}
+        for study in studies:
+            if text := fact(study):
+                owners.setdefault(text, []).append(study.name)
+        if len(owners) > 1:
+            told = "; ".join(f"{text} in {', '.join(names)}" for text, names in owners.items())
+            sentences.append(f"{title}: {told}.")
+    return tuple(sentences)
+
+
+def _data(study: Study) -> str:
+    """``digits``; of a folder of images its name without the path; with the heads' data set where that is another."""
+    source, heads = (distinct(study, path) for path in _SOURCES)
+    return ", ".join([*map(_source, source), *(f"heads on {_source(value)}" for value in heads if value is not None)])
+
+
+def _source(value: object) -> str:
+    return PurePath(str(value).removeprefix("folder:")).name
+
+
+def _image_size(study: Study) -> str:
+    sizes = distinct(study, _IMAGE_SIZE)
+    return ", ".join("that of the images" if size is None else f"{labels.param('', size)} pixels" for size in sizes)
+
+
+def _radius(study: Study) -> str:
+    radius = study.evaluation.get("epsilon")
+    return labels.epsilon(radius) if isinstance(radius, int | float) else ""
+
+
+def _attack(study: Study) -> str:
+    steps, size, restarts = (_text(study, path) for path in _ATTACK)
+    return f"PGD-{steps} in steps of {size}, random starts: {restarts}" if steps else ""
+
+
+def _auto_attack(study: Study) -> str:
+    images = _text(study, _AUTO_ATTACK_IMAGES)
+    return f"on {'all' if images == labels.ABSENT else images} of the images" if images else ""
+
+
+def _named(*paths: str) -> Fact:
+    """``stem cifar, width 64``: the settings ``paths`` that its trials have."""
+
+    def fact(study: Study) -> str:
+        found = {path.rpartition(".")[2].replace("_", " "): _text(study, path) for path in paths}
+        return ", ".join(f"{name} {text}" for name, text in found.items() if text)
+
+    return fact
+
+
+def _text(study: Study, path: str) -> str:
+    return " or ".join(labels.param(path, value) for value in distinct(study, path))
+
+
+def _spent(study: Study) -> str:
+    trials = with_costs(study)
+    return f"{labels.cost(float(trials[FORWARD_EQUIVALENTS].sum()))} forward-equivalents by {len(trials)} trials"
+
+
+def _manifest(*keys: str) -> Fact:
+    """What stands under ``keys`` of a manifest, the one within the other."""
+
+    def fact(study: Study) -> str:
+        found: Any = study.manifest
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return "" if found is None else str(found)
+
+    return fact
+
+
+_MEASURED: dict[str, Fact] = {
+    "Data set": _data,
+    "Image size": _image_size,
+    "Head": lambda study: str(study.evaluation.get("head") or ""),
+    "Training of the head": _named(*HEAD_TRAINING),
+    "Attack radius": _radius,
+    "Attack": _attack,
+    "Evaluated images": labels.images,
+}
+_STUDIED: dict[str, Fact] = {
+    "Kind": lambda study: "a confirmation's means over seeds" if confirms(study) else "a search's trials",
+    "Trainables": lambda study: ", ".join(dict.fromkeys(study.trials["trainable"])),
+    "Network": _named(*_NETWORK),
+    "Objectives": lambda study: ", ".join(study.objectives),
+    "Bounds": lambda study: constraints.words(constraints.readable(study.manifest.get("constraints"))) or "none",
+    "Sampler": _manifest("sampler"),
+    "Scheduler": _manifest("scheduler", "name"),
+    "Seed": _manifest("seed"),
+    "Seeds": _manifest("confirms", "seeds"),
+    "Hardware": _manifest("environment", "hardware"),
+    "Budget spent": _spent,
+}

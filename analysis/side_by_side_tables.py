@@ -1,0 +1,156 @@
+"""Studies side by side as tables, a column a study: what each found, and in which settings they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis import labels
+from analysis.comparability import TOLD, distinct
+from analysis.dimensions import TRAINABLE, parameters, stated_range
+from analysis.history import HYPERVOLUME
+from analysis.pareto import REFERENCE
+from analysis.resampling import DRAWS
+from analysis.runs import CONFIG, Study
+from analysis.side_by_side import Standing
+from analysis.tables import Column, Table
+from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES
+
+_NO_MATTER = ("trainable", "seed", "device", "data.root", "data.download", "data.placement", "compute.compile")
+"""Settings that are told of elsewhere, or that change nothing that is measured."""
+_ENDS = ("", "_low", "_high")
+_SEARCHED = "searched"
+
+
+def standings_table(standings: Sequence[Standing], titles: Mapping[str, str]) -> Table:
+    """A row a figure; ``titles``: by name, of the accuracies among others. ``values`` has a row a study, unrounded."""
+    figures: dict[str, Callable[[Standing], str]] = {
+        "Trials finished": lambda one: str(one.finished),
+        "  within bounds and not flagged": lambda one: str(one.counted),
+        "On its own frontier": lambda one: str(one.frontier),
+        "GPU-minutes": lambda one: labels.cost(one.gpu_minutes),
+        "Forward-equivalents": lambda one: labels.cost(one.forward_equivalents),
+        "Hypervolume, %": lambda one: labels.percent_interval(one.hypervolume, one.low, one.high),
+        "  at equal forward-equivalents, %": lambda one: labels.percent(one.equal),
+        "  chance that it is the greatest, %": lambda one: labels.percent(one.chance),
+        "On the joint frontier": lambda one: str(one.joint),
+        "  share of it, %": lambda one: labels.percent(one.share),
+    }
+    rows = [(title, *map(figure, standings)) for title, figure in figures.items()]
+    rows += [
+        (f"Best {titles[name]}, %", *(labels.percent_interval(*one.best[name]) for one in standings))
+        for name in standings[0].best
+    ]
+    return Table(
+        caption=_caption([titles[name] for name in standings[0].best]),
+        columns=_columns("", [one.name for one in standings]),
+        rows=tuple(rows),
+        values=pd.DataFrame([_record(one) for one in standings]),
+    )
+
+
+def _caption(accuracies: Sequence[str]) -> str:
+    return (
+        f"Side by side. Hypervolume and frontiers of {', '.join(accuracies)}; hypervolume from accuracy "
+        f"{REFERENCE.accuracy:g}; [95 % intervals], of hypervolumes over {DRAWS:,} redraws of the images, less what "
+        "the best of many owe to luck"
+    )
+
+
+def _record(one: Standing) -> dict[str, Any]:
+    """JSON-ready, under the names of ``Study.trials`` where it has them."""
+    best = {f"{name}{end}": value for name, found in one.best.items() for end, value in zip(_ENDS, found, strict=True)}
+    return {
+        "study": one.name,
+        "finished": one.finished,
+        "counted": one.counted,
+        "frontier": one.frontier,
+        GPU_MINUTES: one.gpu_minutes,
+        FORWARD_EQUIVALENTS: one.forward_equivalents,
+        HYPERVOLUME: one.hypervolume,
+        f"{HYPERVOLUME}_low": one.low,
+        f"{HYPERVOLUME}_high": one.high,
+        f"{HYPERVOLUME}_at_equal_{FORWARD_EQUIVALENTS}": one.equal,
+        "greatest_chance": one.chance,
+        "joint_frontier": one.joint,
+        "joint_frontier_share": one.share,
+        **best,
+    }
+
+
+def settings_table(studies: Sequence[Study]) -> Table | None:
+    """A row a setting or a searched range that is not the same in all; ``None`` where there is none.
+
+    What the sentences of ``comparability`` tell is left out, and what changes no figure.
+    """
+    rows = [*_ranges(studies), *_held(studies)]
+    if not rows:
+        return None
+    names = [study.name for study in studies]
+    return Table(
+        caption="Settings and searched ranges that differ",
+        columns=_columns("Setting", names),
+        rows=tuple(rows),
+        values=pd.DataFrame(rows, columns=["setting", *names]),
+    )
+
+
+def _columns(first: str, names: Sequence[str]) -> tuple[Column, ...]:
+    return (Column(first, False, ()), *(Column(name, False, ()) for name in names))
+
+
+def _ranges(studies: Sequence[Study]) -> list[tuple[str, ...]]:
+    names = dict.fromkeys(name for study in studies for name in parameters(study) if name != TRAINABLE)
+    return _unlike({name: [range_words(name, stated_range(study, name)) for study in studies] for name in names})
+
+
+def _held(studies: Sequence[Study]) -> list[tuple[str, ...]]:
+    """Of settings that some study does not search; the ranges of the others are told already."""
+    paths = dict.fromkeys(
+        path
+        for study in studies
+        for name in map(str, study.trials)
+        if name.startswith(CONFIG) and (path := name.removeprefix(CONFIG)) not in {*TOLD, *_NO_MATTER}
+    )
+    known = [study for study in studies if len(study.trials)]
+    found = {path: [_setting(study, path) for study in studies] for path in paths}
+    return _unlike(found) if len(known) > 1 else []
+
+
+def _unlike(found: Mapping[str, list[str]]) -> list[tuple[str, ...]]:
+    return [(name, *texts) for name, texts in found.items() if len(set(texts)) > 1]
+
+
+def _setting(study: Study, path: str) -> str:
+    """Its value, those of the trainables where each holds one, or that it is searched."""
+    values = distinct(study, path)
+    if len(values) > 1 and _varies(study, path):
+        return _SEARCHED
+    return ", ".join(_short(path, value) for value in values) or labels.ABSENT
+
+
+def _varies(study: Study, path: str) -> bool:
+    """Whether trials of one trainable have it differently."""
+    owned = study.trials.groupby("trainable")[CONFIG + path]
+    return bool((owned.agg(lambda values: values.astype(str).nunique()) > 1).any())
+
+
+def _short(path: str, value: object) -> str:
+    return (
+        ", ".join(labels.param(path, one) for one in value) if isinstance(value, tuple) else labels.param(path, value)
+    )
+
+
+def range_words(name: str, stated: Mapping[str, Any]) -> str:
+    """``0.05 to 1 (log)``, ``1, 2`` of Optuna's JSON, parsed; a dash where a study does not search it."""
+    attributes = stated.get("attributes")
+    if not isinstance(attributes, dict):
+        return labels.ABSENT
+    if isinstance(choices := attributes.get("choices"), list):
+        return ", ".join(labels.param(name, choice) for choice in choices)
+    span = " to ".join(labels.param(name, attributes.get(end)) for end in ("low", "high"))
+    step = attributes.get("step")
+    steps = f" in steps of {labels.param(name, step)}" if step not in (None, 1) else ""
+    return span + steps + (" (log)" if attributes.get("log") else "")

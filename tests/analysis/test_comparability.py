@@ -1,0 +1,114 @@
+"""When studies may be compared, and what is said to differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from analysis.comparability import comparability, titles
+from analysis.layout import write_json
+from analysis.runs import Study, read_study
+from trainables.config import UserError
+
+
+@pytest.fixture
+def study(new_study: Callable[..., Any]) -> Callable[..., Study]:
+    """A study of one trial: ``settings`` of the trial, ``images`` it was measured on; keywords for the manifest."""
+
+    def make(name: str, settings: dict[str, Any] = {}, images: float = 360, **manifest: Any) -> Study:  # noqa: B006
+        folder = new_study(name, **manifest)
+        folder.finished(0, 0.6, 0.4, evaluation_images=images)
+        write_json(folder.paths.trial(0).config, {"trainable": "cf_amc_ssl", "config": settings})
+        return read_study(folder.paths)
+
+    return make
+
+
+def test_a_search_and_its_rerun_are_measured_alike(study: Callable[..., Study]) -> None:
+    told = comparability([study("one", {"data": {"source": "digits"}}), study("two", {"data": {"source": "digits"}})])
+    assert told == (("clean_accuracy", "pgd_accuracy"), (), ())
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"data": {"source": "folder:/data/birds"}}, "Data set: digits in one; birds in two."),
+        ({"data": {"source": "digits", "image_size": 32}}, "Image size: 16 pixels in one; 32 pixels in two."),
+        (
+            {"evaluation": {"source": "cifar10", "attack_steps": 20}},
+            "Data set: digits in one; digits, heads on cifar10 in two.",
+        ),
+        (
+            {"evaluation": {"attack_steps": 50}},
+            "Attack: PGD-20 in steps of 0.01, random starts: 1 in one; "
+            "PGD-50 in steps of 0.01, random starts: 1 in two.",
+        ),
+        ({"evaluation": {"head_epochs": 5}}, "Training of the head: head epochs 20 in one; head epochs 5 in two."),
+    ],
+)
+def test_what_was_measured_otherwise_is_a_sentence(
+    study: Callable[..., Study], settings: dict[str, Any], sentence: str
+) -> None:
+    base = {
+        "data": {"source": "digits", "image_size": 16},
+        "evaluation": {"attack_steps": 20, "attack_step_size": 0.01, "attack_restarts": 1, "head_epochs": 20},
+    }
+    changed = {section: base[section] | settings.get(section, {}) for section in base}
+    assert sentence in comparability([study("one", base), study("two", changed)]).measured
+
+
+def test_radius_head_images_and_what_the_manifest_tells(study: Callable[..., Study]) -> None:
+    evaluation = {"head": "clean", "epsilon": 4 / 255, "split": "validation"}
+    one = study("one", environment={"hardware": "two cores"})
+    two = study("two", images=500, evaluation=evaluation, sampler="gp", seed=1, environment={"hardware": "a GPU"})
+    told = comparability([one, two, study("three", sampler={"torn": []}, environment=3)])
+    assert told.measured == (
+        "Head: robust in one, three; clean in two.",
+        "Attack radius: 8/255 in one, three; 4/255 in two.",
+        "Evaluated images: n = 360 images in one, three; n = 500 images in two.",
+    )
+    assert "Sampler: tpe in one; gp in two; {'torn': []} in three." in told.studied
+    assert "Seed: 0 in one, three; 1 in two." in told.studied
+    assert "Hardware: two cores in one; a GPU in two." in told.studied, "of the third it is not known"
+    assert titles([one, two])["pgd_accuracy"] == "PGD accuracy"
+    assert titles([one, one])["pgd_accuracy"] == "PGD accuracy at 8/255"
+
+
+def test_objectives_are_compared_on_the_accuracies_that_are_shared(study: Callable[..., Study]) -> None:
+    names = ("pgd_accuracy", "auto_attack_accuracy", "gpu_minutes")
+    told = comparability([study("one"), study("two", objectives=[{"metric": name} for name in names])])
+    assert told.accuracies == ("pgd_accuracy",)
+    assert any(sentence.startswith("Objectives: clean_accuracy, pgd_accuracy in one; ") for sentence in told.studied)
+
+
+def test_the_budget_spent_and_the_network_are_told(study: Callable[..., Study], new_study: Callable[..., Any]) -> None:
+    one, two = study("one", {"network": {"architecture": "resnet18", "width": 8}}), new_study("two")
+    two.finished(0, 0.6, 0.4, work=5000)
+    told = comparability([one, read_study(two.paths)])
+    assert "Budget spent: 1 M forward-equivalents by 1 trials in one; 5 k forward-equivalents by 1 trials in two." in (
+        told.studied
+    )
+    assert any("architecture resnet18, width 8 in one; " in sentence for sentence in told.studied)
+
+
+def test_splits_are_never_mixed_and_must_be_known(study: Callable[..., Study]) -> None:
+    test = study("test", evaluation={"split": "test"})
+    with pytest.raises(
+        UserError, match=r"validation and test figures do not compare \(one on the validation split, test"
+    ):
+        comparability([study("one"), test])
+    unknown = study("unknown", evaluation=None)
+    with pytest.raises(UserError, match="not known on which images unknown was measured; see `study status unknown`"):
+        comparability([test, unknown])
+    of_its_trials = study("told", {"evaluation": {"split": "test"}}, evaluation=None)
+    assert comparability([test, of_its_trials]).accuracies
+
+
+def test_studies_that_share_no_accuracy_do_not_compare(study: Callable[..., Study]) -> None:
+    one, two = (study(name, objectives=[{"metric": f"{name}_accuracy"}]) for name in ("clean", "pgd"))
+    with pytest.raises(UserError, match="clean: clean_accuracy; pgd: pgd_accuracy"):
+        comparability([one, two])
+    with pytest.raises(UserError, match="no accuracy is an objective"):
+        comparability([study("cost", objectives=[{"metric": "gpu_minutes"}]), one])

@@ -1,0 +1,110 @@
+"""study compare: what it prints of studies that ran, and of those that it must refuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from analysis.layout import study_paths, write_json
+from analysis.runs import read_study
+from study.config import StudyConfig
+from study.launch import launch
+
+CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
+Study = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def searched(studies: Path, tiny: Callable[..., StudyConfig]) -> Callable[..., None]:
+    """A search through recorded curves."""
+
+    def run(name: str, **keys: Any) -> None:
+        launch(tiny(name=name, **keys), backend="replay", curves=CURVES, console=Console(quiet=True))
+
+    return run
+
+
+def test_two_searches_side_by_side(study: Study, searched: Callable[..., None], tmp_path: Path) -> None:
+    searched("one")
+    searched("two", seed=3, budget={"trials": 2}, sampler="qmc", settings={"optimiser.weight_decay": 0.5})
+    figure = tmp_path / "figure.html"
+    code, out, err = study("compare", "one", "two", "-o", figure)
+    assert (code, err) == (0, "")
+    assert "They compare, for they were measured alike: robust head, validation split, n = 50 images." in out
+    assert "  Sampler: random in one; qmc in two." in out
+    assert "Hypervolume, %" in out
+    assert "optimiser.weight_decay" in out
+    assert "plotly" in figure.read_text()
+    rows = json.loads(study("compare", "one", "two", "--json")[1])
+    assert [(row["study"], row["finished"]) for row in rows] == [("one", 3), ("two", 2)]
+    assert sum(row["greatest_chance"] for row in rows) == pytest.approx(1.0)
+    assert rows[0]["forward_equivalents"] == read_study(study_paths("one")).trials["forward_equivalents"].sum()
+    found = list(csv.DictReader(io.StringIO(study("compare", "one", "two", "--csv")[1])))
+    assert [row["study"] for row in found] == ["one", "two"]
+    assert float(found[0]["hypervolume"]) == pytest.approx(rows[0]["hypervolume"])
+
+
+def test_what_was_not_measured_alike_is_a_warning_beside_the_figures(
+    study: Study, searched: Callable[..., None]
+) -> None:
+    searched("one")
+    searched("two", settings={"data.image_size": 16})
+    warning = "Image size: 8 pixels in one; 16 pixels in two."
+    out = study("compare", "one", "two")[1]
+    assert out.startswith(f"They were not measured alike, so the figures below do not rank them:\n  {warning}\n")
+    code, out, err = study("compare", "one", "two", "--json")
+    assert (code, err) == (0, f"warning: not measured alike. {warning}\n")
+    assert len(json.loads(out)) == 2
+
+
+def test_studies_that_do_not_compare_are_refused_in_a_line(study: Study, searched: Callable[..., None]) -> None:
+    searched("one")
+    searched("other", objectives=["clean_accuracy", "gpu_minutes"])
+    searched("another", objectives=["pgd_accuracy", "gpu_minutes"])
+    manifest = json.loads(study_paths("one").manifest.read_text())
+    write_json(study_paths("test").manifest, manifest | {"evaluation": {"split": "test"}})
+    write_json(study_paths("torn").manifest, {})
+    refused = {
+        ("one", "test"): "one on the validation split, test on the test split",
+        ("one", "torn"): "it is not known on which images torn was measured",
+        ("other", "another"): "no accuracy is an objective of all",
+        ("one", "test", "--json", "--csv"): "exclude each other",
+        ("one", "other", "-o", "/proc/none/figure.html"): "/proc/none/figure.html cannot be written",
+    }
+    for arguments, words in refused.items():
+        code, _, err = study("compare", *arguments)
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert words in err
+
+
+def test_empty_flagged_and_half_written_studies_are_shown(
+    study: Study, searched: Callable[..., None], tmp_path: Path
+) -> None:
+    searched("one")
+    manifest = json.loads(study_paths("one").manifest.read_text())
+    for name in ("empty", "flagged", "torn"):
+        write_json(study_paths(name).manifest, manifest | {"name": name})
+    searched_trial, flagged = (study_paths(name).trial(0) for name in ("one", "flagged"))
+    flagged.root.mkdir(parents=True)
+    for name in ("config", "events"):
+        getattr(flagged, name).write_bytes(getattr(searched_trial, name).read_bytes())
+    write_json(flagged.result, {"verdict": "flagged: noise breaks it"})
+    half = study_paths("torn").trial(0)
+    half.root.mkdir(parents=True)
+    half.config.write_text('{"trainable": "cf_a')
+    half.events.write_bytes(searched_trial.events.read_bytes()[:100])
+    code, out, err = study("compare", "empty", "flagged", "torn", "one", "-o", tmp_path / "figure.html")
+    assert (code, err) == (0, "")
+    assert "empty: No trial has finished with all objectives measured" in out
+    assert "flagged: There is no frontier" in out
+    assert "torn: No trial has finished" in out
+    assert "one: " not in out
+    rows = json.loads(study("compare", "empty", "torn", "--json")[1])
+    assert [row["greatest_chance"] for row in rows] == [None, None]
