@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import constraints, labels
 from analysis.agreement import HEAD_TRAINING, NETWORK_SIZE
 from analysis.confirmed import confirms
-from analysis.history import measured
+from analysis.pareto import measured
 from analysis.runs import CONFIG, Study
 from analysis.shares import with_costs
 from trainables.config import UserError
