@@ -16,6 +16,10 @@ from analysis.runs import read_study
 OTHER = "pgd_emp_ssl"
 
 
+FAILED_HOURS = 2 / 3600
+"""Of a trial that failed after the first of its epochs."""
+
+
 @pytest.fixture
 def study(new_study: Callable[..., Any]) -> Any:
     folder = new_study()
@@ -31,7 +35,7 @@ def test_each_end_is_a_moment_with_what_was_found_by_then(study: Any) -> None:
     path = history(read_study(study.paths))
     assert path["number"].tolist() == [0, 1, 2, 3]
     assert path["trials"].tolist() == [1, 2, 3, 4]
-    assert path["gpu_hours"].tolist() == pytest.approx([0.1, 0.1, 0.2, 0.4])
+    assert path["gpu_hours"].tolist() == pytest.approx([0.1, *(hours + FAILED_HOURS for hours in (0.1, 0.2, 0.4))])
     assert path["hypervolume"].tolist() == pytest.approx([0.25, 0.25, 0.25, 0.325])
     assert path["gain"].tolist() == pytest.approx([0.25, 0, 0, 0.075])
     assert path["wall_hours"].is_monotonic_increasing
@@ -53,7 +57,7 @@ def test_moments_are_in_order_of_ends_not_of_numbers(new_study: Callable[..., An
 def test_gains_by_trainable(study: Any) -> None:
     found = gains(read_study(study.paths)).set_index("trainable")
     assert found["trials"].tolist() == [2, 2]
-    assert found["gpu_hours"].tolist() == pytest.approx([0.1, 0.3])
+    assert found["gpu_hours"].tolist() == pytest.approx([0.1 + FAILED_HOURS, 0.3])
     assert found["alone"].tolist() == pytest.approx([0.5 * 0.5, 0.4 * 0.4 + 0.4 * 0.25])
     assert found["added"].tolist() == pytest.approx([0.25, 0.075])
     assert found["lost_without"].tolist() == pytest.approx([0.325 - 0.26, 0.325 - 0.25])
