@@ -215,8 +215,8 @@ def spoilt(folder: Any, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "word"),
     [
-        ("flagged", "3 of 3 finished trials are flagged"),
-        ("beyond", "none of 3 finished trials keeps the study's bounds"),
+        ("flagged", "of 3 finished trials 3 flagged"),
+        ("beyond", "of 3 finished trials 3 beyond the study's bounds"),
         ("no events", "there is no frontier yet"),
         ("torn", "there is no frontier yet"),
         ("only curves", "there is no frontier yet"),
