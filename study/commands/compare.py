@@ -9,8 +9,7 @@ import typer
 
 from study.commands.app import app
 from study.commands.options import Studies
-from study.commands.show import print_rich, read
-from study.files.disk import full_disk
+from study.commands.show import print_rich, read, writing
 from trainables.config import UserError
 
 if TYPE_CHECKING:
@@ -50,12 +49,8 @@ def compare(
     if output is not None:
         from analysis.figures.side_by_side import side_by_side_figure, write_side_by_side
 
-        try:
+        with writing(output):
             write_side_by_side(side_by_side_figure(sides, called), output)
-        except OSError as error:
-            if full_disk(error):
-                raise
-            raise UserError(f"{output} cannot be written ({error}); choose another place") from error
 
 
 def _check(names: list[str], json: bool, csv: bool) -> None:
