@@ -19,10 +19,8 @@ from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig
 from trainables.data import draw
 from trainables.evaluation.work import planned_forward_equivalents
-from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+from trainables.metrics import EVALUATION_FORWARD_EQUIVALENTS, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
 from trainables.trial import evaluation_images, load_all
-
-EVALUATION_WORK = "evaluation_forward_equivalents"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +76,7 @@ def training(parent: Study, number: int, config: TrialConfig) -> Training:
         len(measured_on.classes),
         searched[PGD_ACCURACY],
     )
-    speed = (searched[FORWARD_EQUIVALENTS] + searched[EVALUATION_WORK]) / searched[GPU_MINUTES]
+    speed = (searched[FORWARD_EQUIVALENTS] + searched[EVALUATION_FORWARD_EQUIVALENTS]) / searched[GPU_MINUTES]
     return Training(
         trial=number,
         trainable=config.trainable,
@@ -90,7 +88,7 @@ def training(parent: Study, number: int, config: TrialConfig) -> Training:
 
 def _figures(parent: Study, number: int) -> dict[str, float]:
     row = parent.trials[parent.trials["number"] == number].iloc[0]
-    names = (PGD_ACCURACY, FORWARD_EQUIVALENTS, EVALUATION_WORK, GPU_MINUTES)
+    names = (PGD_ACCURACY, FORWARD_EQUIVALENTS, EVALUATION_FORWARD_EQUIVALENTS, GPU_MINUTES)
     return {name: number_or_nan(row.get(name)) for name in names}
 
 
