@@ -57,7 +57,7 @@ def test_lists_can_be_counted_at_any_depth(new_study: NewStudy) -> None:
     assert read.trials["param.steps"].nunique() == 2
     panel = parallel_figure(read)
     assert panel is not None
-    assert [dimension.label for dimension in panel.data[0].dimensions][0] == "steps"
+    assert panel.data[0].dimensions[0].label == "steps"
 
 
 def test_curves_have_one_row_an_epoch(new_study: NewStudy) -> None:
