@@ -242,16 +242,18 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
     corner = f"{'top' if plot.y.direction == 'maximize' else 'bottom'} {_side(plot)}"
     labelled = int(plot.points["best"].sum()) <= _LABELLED
     for (best, hollow), group in points.groupby(["best", "hollow"]):
+        named = best and labelled
         figure.add_scatter(
             showlegend=False,
             legendgroup=trainable,
-            mode="markers+text" if best and labelled else "markers",
+            mode="markers+text" if named else "markers",
             x=group["x"],
             y=group["y"],
             ids=group["number"].map(labels.trial_number),
             text=group["number"].map(labels.trial_number),
             textposition=corner,
             textfont={"size": 12},
+            cliponaxis=not named,  # plotly leaves no room for what stands beside the outermost point
             marker={
                 "symbol": f"{symbol}-open" if hollow else symbol,
                 "size": 13 if best else 9,

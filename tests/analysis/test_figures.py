@@ -365,6 +365,15 @@ def test_attacks_share_a_scale_that_reaches_as_far_as_either_is_zoomed_out(new_s
     assert 10 < first[0] < 30 < 67 < first[1]
 
 
+def test_the_outermost_points_label_is_not_cut_off(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.6, work=10**6)
+    study.finished(1, 0.8, 0.5, work=2 * 10**6)
+    _, second = plane_pairs(read_study(study.paths))[0]
+    marks = [trace for trace in second.figure.data if trace.ids]
+    assert [(trace.mode, trace.cliponaxis) for trace in marks] == [("markers", True), ("markers+text", False)]
+
+
 def test_attacks_share_their_scale_in_every_view(new_study: NewStudy) -> None:
     study = new_study()
     for number in range(8):
