@@ -12,6 +12,7 @@ from analysis.beside import Beside
 from analysis.confirmed import confirms
 from analysis.marking import Mark, marked
 from analysis.paper_rows import CLEAN, WORST, Figure, Row
+from analysis.tables import why_no_frontier
 from analysis.uncertainty import SEEDS_INTERVAL
 
 
@@ -150,14 +151,10 @@ def notes(found: Beside) -> Iterator[str]:
 
 def _missing(found: Beside) -> Iterator[str]:
     if not found.ours:
-        which = "configuration of the confirmation" if confirms(found.study) else "trial"
-        yield f"No {which} has finished with all objectives measured{_but_flagged(found)}, so no row is ours."
+        nothing = "No configuration has finished." if confirms(found.study) else why_no_frontier(found.study)
+        yield f"No row is ours. {nothing}"
     elif found.left_out:
         yield f"Left out: {found.left_out} flagged by the sanity checks, whose robustness cannot be believed."
-
-
-def _but_flagged(found: Beside) -> str:
-    return f" and unflagged ({found.left_out} are flagged by their sanity checks)" if found.left_out else ""
 
 
 def _measured(found: Beside) -> str:

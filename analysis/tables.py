@@ -109,8 +109,11 @@ def headline_table(study: Study) -> Table:
 
 def why_nothing_found(study: Study, found: Table) -> str:
     """Why what was ``found``, the headline, is empty, in a sentence; "" if it is not."""
-    if found.rows:
-        return ""
+    return "" if found.rows else why_no_frontier(study)
+
+
+def why_no_frontier(study: Study) -> str:
+    """Of a study without one, in a sentence."""
     finished, feasible, credible = len(study.finished), len(study.feasible), len(study.credible)
     if finished == credible:
         return "No trial has finished with all objectives measured, so there is no frontier yet."

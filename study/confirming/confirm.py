@@ -21,6 +21,7 @@ from analysis.labels import is_flagged, trial_number
 from analysis.layout import StudyPaths, study_paths
 from analysis.runs import Study, read_study
 from analysis.schema import TrialStatus
+from analysis.tables import why_no_frontier
 from study.config import Budget, StudyConfig
 from study.config.confirmation import Confirmation
 from study.config.file import fault_of
@@ -100,9 +101,7 @@ def _choose(parent: Study, request: Request) -> tuple[list[int], list[str]]:
         return _named(parent, request.trials), []
     best = configurations(parent)
     if best.empty:
-        raise ConfirmError(
-            f"{parent.name} has no frontier to confirm: no finished trial is trusted and has every objective"
-        )
+        raise ConfirmError(f"{parent.name} has nothing to confirm. {why_no_frontier(parent)}")
     objectives = parent.objectives
     kept = spread(best, list(objectives), list(objectives.values()), request.limit or len(best))
     return list(map(int, kept["number"])), [*_doubts(parent), *_left_out(best, kept)]
