@@ -167,5 +167,6 @@ def _comparison(found: Beside) -> str:
         return "Ours were measured as the published rows of the same data, head and network, and are ranked with them."
     apart = [row for row in found.ours if row not in found.comparable]
     which = "Ours" if len(apart) == len(found.ours) else f"{len(apart)} of ours"
+    are = "is" if which == "1 of ours" else "are"
     reasons = ", ".join(dict.fromkeys(words for row in apart for words in row.departures)) or "another table"
-    return f"{which} cannot be compared with the published rows ({reasons}) and are ranked apart from them."
+    return f"{which} cannot be compared with the published rows ({reasons}) and {are} ranked apart from them."

@@ -42,8 +42,7 @@ def _confirmation(study: Study) -> str:
     told = confirms(study)
     if not told:
         return ""
-    trials, seeds = ([configuration["trial"] for configuration in told["configurations"]], told["seeds"])
-    return f"trials {', '.join(map(str, trials))} of {told['study']}, each with seeds {', '.join(map(str, seeds))}"
+    return labels.trainings([one["trial"] for one in told["configurations"]], told["study"], told["seeds"])
 
 
 def optimal(study: Study) -> int:

@@ -123,7 +123,7 @@ def why_no_frontier(study: Study) -> str:
         "without all objectives measured": credible,
     }
     counted = ", ".join(f"{count} {cause}" for cause, count in causes.items() if count)
-    return f"There is no frontier: of {finished} finished {'trial' if finished == 1 else 'trials'} {counted}."
+    return f"There is no frontier: of {labels.counted(finished, 'finished trial')} {counted}."
 
 
 def _first_violation(study: Study) -> str:

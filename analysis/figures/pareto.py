@@ -185,7 +185,7 @@ def _views(plot: ParetoPlot, colours: NDArray[np.float64]) -> list[tuple[str, di
     far &= ~plot.points["best"].to_numpy(dtype=bool)
     if not far.any():
         return [EVERYTHING]
-    text = "without 1 outlier" if far.sum() == 1 else f"without {far.sum()} outliers"
+    text = f"without {labels.counted(far.sum(), 'outlier')}"
     drawn = plot.points if plot.means.empty else plot.means
     near = ranges(np.concatenate([values[~far], *ends(drawn[drawn["best"]])]), logs) | _coloured(colours[~far])
     everything, layout = EVERYTHING

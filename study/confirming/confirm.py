@@ -17,7 +17,7 @@ from rich.console import Console
 
 from analysis.choice import SPREAD, configurations, flagged_on_frontier, largest_seed, spread
 from analysis.confirmed import confirms
-from analysis.labels import is_flagged, trial_number
+from analysis.labels import counted, is_flagged, trainings, trial_number
 from analysis.layout import StudyPaths, study_paths
 from analysis.runs import Study, read_study
 from analysis.schema import TrialStatus
@@ -92,8 +92,8 @@ def prepare(request: Request) -> Prepared:
 
 
 def _in_words(confirmation: Confirmation) -> str:
-    trials, seeds = ", ".join(map(trial_number, confirmation.trials)), ", ".join(map(str, confirmation.seeds))
-    return f"{confirmation.trainings} trainings: trials {trials} of {confirmation.study}, each with seeds {seeds}"
+    which = trainings(list(map(trial_number, confirmation.trials)), confirmation.study, confirmation.seeds)
+    return f"{counted(confirmation.trainings, 'training')}: {which}"
 
 
 def _choose(parent: Study, request: Request) -> tuple[list[int], list[str]]:
@@ -121,13 +121,15 @@ def _doubts(parent: Study) -> list[str]:
     running = int((parent.trials["status"] == TrialStatus.RUNNING).sum())
     lines = [f"trial {trial_number(number)} is left out: {verdict}" for number, verdict in flagged_on_frontier(parent)]
     if running:
-        lines.append(f"{running} trials of {parent.name} have not ended: its frontier may still change")
+        have = "has" if running == 1 else "have"
+        lines.append(f"{counted(running, 'trial')} of {parent.name} {have} not ended: its frontier may still change")
     return lines
 
 
 def _left_out(best: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
     rest = [trial_number(number) for number in best["number"] if number not in set(kept["number"])]
-    confirmed = f"{len(kept)} of the frontier's {len(best)} configurations are confirmed: {SPREAD}"
+    are = "is" if len(kept) == 1 else "are"
+    confirmed = f"{len(kept)} of the frontier's {len(best)} configurations {are} confirmed: {SPREAD}"
     return [f"{confirmed}; not {', '.join(rest)}"] if rest else []
 
 

@@ -93,8 +93,8 @@ def _figures(parent: Study, number: int) -> dict[str, float]:
 
 
 def _table(name: str, confirmation: Confirmation, trainings: list[Training]) -> Table:
-    seeds = ", ".join(map(str, confirmation.seeds))
-    table = Table(title=f"{name}: trials of {confirmation.study}, each with seeds {seeds}", title_justify="left")
+    seeds = labels.listed("seed", confirmation.seeds)
+    table = Table(title=f"{name}: trials of {confirmation.study}, each with {seeds}", title_justify="left")
     for heading in ("Trial", "Trainable"):
         table.add_column(heading)
     for heading in ("Pre-training", "Evaluation", "Minutes"):
@@ -110,8 +110,7 @@ def _sum(prepared: Prepared, confirmation: Confirmation, trainings: list[Trainin
     work = seeds * sum(one.pretraining + one.evaluation for one in trainings)
     minutes = seeds * sum(one.minutes for one in trainings)
     done = len(read_study(study_paths(prepared.config.name)).finished) if prepared.begun else 0
-    counted = (
-        f"{confirmation.trainings} trainings ({len(trainings)} configurations x {seeds} seeds), {done} of them done"
-    )
+    product = f"{labels.counted(len(trainings), 'configuration')} x {labels.counted(seeds, 'seed')}"
+    counted = f"{labels.counted(confirmation.trainings, 'training')} ({product}), {done} of them done"
     spent = f"{labels.cost(work)} forward-equivalents, {labels.cost(minutes)} GPU-minutes at the search's speed"
     return f"{counted}; altogether about {spent} (on a CPU, minutes of one trial at a time)."

@@ -237,7 +237,7 @@ def test_sync_brings_the_trials_also_where_the_report_fails(
     finish(tiny, 0, 0.9, 0.5)
     code, out, err = study("sync", "tiny")
     assert code == 0
-    assert out.startswith("1 trials and 2 events of tiny are in sqlite:///")
+    assert out.startswith("1 trial and 2 events of tiny are in sqlite:///")
     assert "no report was written (ZeroDivisionError: of the report); try: study report tiny" in err
 
 
