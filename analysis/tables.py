@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -69,6 +71,12 @@ class Table:
     def csv(self) -> str:
         """The values at full precision; accuracies are shares in [0, 1]."""
         return self.values.to_csv(index=False)
+
+    def json(self) -> str:
+        """The same as JSON, an object a row; null for what is not known or no number. Pandas' own rounds small ones."""
+        records = self.values.astype(object).to_dict("records")
+        known = [{name: None if _is_missing(value) else value for name, value in row.items()} for row in records]
+        return json.dumps(known, indent=2)
 
 
 def frontier_table(study: Study) -> Table:
@@ -198,6 +206,10 @@ def _whole_settings(values: pd.DataFrame) -> pd.DataFrame:
         and (values[name].dropna() % 1 == 0).all()
     ]
     return values.astype(dict.fromkeys(names, "Int64"))
+
+
+def _is_missing(value: object) -> bool:
+    return value is pd.NA or (isinstance(value, float) and not math.isfinite(value))
 
 
 def _cell(column: Column, record: dict[Hashable, Any]) -> str:

@@ -40,7 +40,7 @@ def compare(
     table = standings_table(compute(sides), called)
     if json:
         _warn(told)
-        typer.echo(table.values.to_json(orient="records", indent=2, double_precision=15))
+        typer.echo(table.json())
     elif csv:
         _warn(told)
         typer.echo(table.csv(), nl=False)
