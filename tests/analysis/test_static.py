@@ -17,7 +17,7 @@ from analysis.gallery import all_figures
 from analysis.headings import OFFSET_PX, headings
 from analysis.importance import importances
 from analysis.layout import write_json
-from analysis.paper_type import TYPE_PX, printed_px
+from analysis.paper_type import LETTER_PX, TYPE_PX, printed_px
 from analysis.runs import Study, read_study
 from analysis.static import PX_PER_MM, paper, papers
 
@@ -83,6 +83,15 @@ def test_panels_and_coordinates_take_the_width_they_need(figures: dict[str, go.F
     assert {"frontier", "attainment", "hypervolume"} <= single
     assert widths["slices"] > 110 * PX_PER_MM
     assert widths["parallel"] > NARROW
+
+
+def test_the_ends_of_neighbouring_scales_are_not_read_as_one_number(figures: dict[str, go.Figure]) -> None:
+    layout = paper(figures["importance"], NARROW).layout
+    first, second = (layout[name] for name in ("xaxis", "xaxis2"))
+    width = layout.width - layout.margin.l - layout.margin.r
+    beyond = (1 - 100 / first.range[1]) * (first.domain[1] - first.domain[0])
+    apart = (second.domain[0] - first.domain[1] + beyond) * width
+    assert apart > (printed_px("100") + printed_px("0")) / 2 + LETTER_PX
 
 
 def test_a_bar_of_colours_lies_over_a_narrow_plot(figures: dict[str, go.Figure]) -> None:
