@@ -15,6 +15,7 @@ import moocore
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analysis import labels
 from analysis.confirmed import competing, confirms
 from analysis.pareto import non_dominated
 from analysis.resampling import candidates, resample
@@ -39,9 +40,9 @@ class Attainment(NamedTuple):
 
     def words(self, level: int) -> str:
         """``attained by 50 % of 3 seeds (at least 2)``."""
-        what = "seeds" if self.seeds else "resamples of the images"
-        least = f" (at least {needed(level, self.runs)})" if self.seeds else ""
-        return f"attained by {level} % of {self.runs} {what}{least}"
+        if not self.seeds:
+            return f"attained by {level} % of {self.runs} resamples of the images"
+        return f"attained by {level} % of {labels.counted(self.runs, 'seed')} (at least {needed(level, self.runs)})"
 
 
 def attainment_sentence(study: Study) -> str:

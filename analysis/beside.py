@@ -14,13 +14,20 @@ import pandas as pd
 
 from analysis import labels, published
 from analysis.agreement import DATA_SETS, OURS, departures, network, of_point, of_trial
-from analysis.confirmed import EVALUATION_IMAGES, confirms
+from analysis.confirmed import confirms
 from analysis.paper_rows import CLEAN, THIS_STUDY, WORST, Figure, Row
 from analysis.pareto import frontier
 from analysis.published import PublishedPoint
 from analysis.runs import CONFIG, PARAM, Study, number_or_nan
 from analysis.uncertainty import over_seeds
-from trainables.metrics import AUTO_ATTACK_ACCURACY, AUTO_ATTACK_IMAGES, CLEAN_ACCURACY, PGD_ACCURACY, TRAIN_SECONDS
+from trainables.metrics import (
+    AUTO_ATTACK_ACCURACY,
+    AUTO_ATTACK_IMAGES,
+    CLEAN_ACCURACY,
+    EVALUATION_IMAGES,
+    PGD_ACCURACY,
+    TRAIN_SECONDS,
+)
 
 TABLES: dict[str, tuple[PublishedPoint, ...]] = {
     "table1": published.TABLE_1,

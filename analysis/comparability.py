@@ -144,7 +144,8 @@ def _text(study: Study, path: str) -> str:
 
 def _spent(study: Study) -> str:
     trials = with_costs(study)
-    return f"{labels.cost(float(trials[FORWARD_EQUIVALENTS].sum()))} forward-equivalents by {len(trials)} trials"
+    work = labels.cost(float(trials[FORWARD_EQUIVALENTS].sum()))
+    return f"{work} forward-equivalents by {labels.counted(len(trials), 'trial')}"
 
 
 def _manifest(*keys: str) -> Fact:

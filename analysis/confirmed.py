@@ -13,9 +13,14 @@ from analysis.layout import StudyPaths, read_json
 from analysis.pareto import non_dominated
 from analysis.runs import PARAM, Study
 from analysis.uncertainty import over_seeds
-from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, AUTO_ATTACK_IMAGES, FORWARD_EQUIVALENTS, GPU_MINUTES
-
-EVALUATION_IMAGES = "evaluation_images"
+from trainables.metrics import (
+    ACCURACIES,
+    AUTO_ATTACK_ACCURACY,
+    AUTO_ATTACK_IMAGES,
+    EVALUATION_IMAGES,
+    FORWARD_EQUIVALENTS,
+    GPU_MINUTES,
+)
 
 
 def confirms(study: Study) -> dict[str, Any]:

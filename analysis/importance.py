@@ -126,7 +126,8 @@ def _cases(study: Study, group: _Group) -> Iterator[_Case]:
 
 def _obstacle(group: _Group, losses: NDArray[np.float64], quantile: float) -> str:
     if len(losses) < FEWEST:
-        return f"{len(losses)} trials count (finished within the bounds, unflagged, measured), {FEWEST} are wanted"
+        few = f"{labels.counted(len(losses), 'trial')} {'counts' if len(losses) == 1 else 'count'}"
+        return f"{few} (finished within the bounds, unflagged, measured), {FEWEST} are wanted"
     if len(group.dimensions.columns) < 2:
         return "fewer than two searched dimensions vary"
     cutoff = np.quantile(losses, quantile, axis=0, method="inverted_cdf")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from trainables.metrics import (
@@ -68,7 +69,24 @@ def budget(limits: object) -> str:
     if not isinstance(limits, dict):
         return ""
     numbers = [(kind, limit) for kind, limit in limits.items() if type(limit) in (int, float) and limit]
-    return ", ".join(f"{limit:g} {str(kind).replace('_', ' ')}" for kind, limit in numbers)
+    return ", ".join(counted(limit, str(kind).replace("_", " ").removesuffix("s")) for kind, limit in numbers)
+
+
+def counted(number: float, noun: str) -> str:
+    """``1 trial``, ``2 trials``."""
+    text = f"{number:g}" if isinstance(number, float) else f"{number}"
+    return f"{text} {noun}" if number == 1 else f"{text} {noun}s"
+
+
+def listed(noun: str, names: Sequence[object]) -> str:
+    """``trial 3``, ``trials 3, 12``."""
+    return f"{noun}{'s' if len(names) != 1 else ''} {', '.join(map(str, names))}"
+
+
+def trainings(trials: Sequence[object], study: str, seeds: Sequence[object]) -> str:
+    """``trials 3, 12 of first, each with seeds 1, 2``."""
+    each = "each " if len(trials) > 1 else ""
+    return f"{listed('trial', trials)} of {study}, {each}with {listed('seed', seeds)}"
 
 
 def images(study: Study) -> str:

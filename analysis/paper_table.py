@@ -12,6 +12,7 @@ from analysis.beside import Beside
 from analysis.confirmed import confirms
 from analysis.marking import Mark, marked
 from analysis.paper_rows import CLEAN, WORST, Figure, Row
+from analysis.tables import why_no_frontier
 from analysis.uncertainty import SEEDS_INTERVAL
 
 
@@ -150,14 +151,10 @@ def notes(found: Beside) -> Iterator[str]:
 
 def _missing(found: Beside) -> Iterator[str]:
     if not found.ours:
-        which = "configuration of the confirmation" if confirms(found.study) else "trial"
-        yield f"No {which} has finished with all objectives measured{_but_flagged(found)}, so no row is ours."
+        nothing = "No configuration has finished." if confirms(found.study) else why_no_frontier(found.study)
+        yield f"No row is ours. {nothing}"
     elif found.left_out:
         yield f"Left out: {found.left_out} flagged by the sanity checks, whose robustness cannot be believed."
-
-
-def _but_flagged(found: Beside) -> str:
-    return f" and unflagged ({found.left_out} are flagged by their sanity checks)" if found.left_out else ""
 
 
 def _measured(found: Beside) -> str:
@@ -170,5 +167,6 @@ def _comparison(found: Beside) -> str:
         return "Ours were measured as the published rows of the same data, head and network, and are ranked with them."
     apart = [row for row in found.ours if row not in found.comparable]
     which = "Ours" if len(apart) == len(found.ours) else f"{len(apart)} of ours"
+    are = "is" if which == "1 of ours" else "are"
     reasons = ", ".join(dict.fromkeys(words for row in apart for words in row.departures)) or "another table"
-    return f"{which} cannot be compared with the published rows ({reasons}) and are ranked apart from them."
+    return f"{which} cannot be compared with the published rows ({reasons}) and {are} ranked apart from them."

@@ -82,11 +82,11 @@ def measured(study: Study) -> list[str]:
     return [name for name in study.objectives if labels.is_accuracy(name)]
 
 
-def study_hypervolume(study: Study) -> float | None:
+def study_hypervolume(study: Study, points: pd.DataFrame | None = None) -> float | None:
     """Hypervolume of the study's ``measured`` accuracies from accuracy 0, a share of the unit cube; ``None`` if it has
-    none."""
+    none. Of its credible trials, or of ``points``, which have these accuracies."""
     names = measured(study)
-    values = study.credible[names].to_numpy(dtype=float)
+    values = (study.credible if points is None else points)[names].to_numpy(dtype=float)
     return hypervolume(values, ["maximize"] * len(names), [REFERENCE.accuracy] * len(names)) if names else None
 
 

@@ -55,14 +55,14 @@ def _widened(figure: go.Figure, name: str, drawn: list[Any], labelled: list[Any]
         if _BEFORE[name] in words:
             low = min([low, *((place - share * high) / (1 - share) for place in places)])
     if (low, high) != (scale.low, scale.high):
-        axis.range = [low, high]
+        axis.update(range=[low, high], autorange=False)
     return Scale(low, high, log)
 
 
 def _scale(axis: Any, name: str, drawn: list[Any]) -> Scale:
     """As the plot has it, or as plotly will choose it."""
     log = axis.type == "log"
-    if axis.range is not None:
+    if axis.range is not None and not axis.autorange:
         low, high = axis.range
         return Scale(low, high, log)
     places = _known(_places(np.concatenate([_reached(trace, name) for trace in drawn]), log=log)) or [0.0]

@@ -42,8 +42,7 @@ def _confirmation(study: Study) -> str:
     told = confirms(study)
     if not told:
         return ""
-    trials, seeds = ([configuration["trial"] for configuration in told["configurations"]], told["seeds"])
-    return f"trials {', '.join(map(str, trials))} of {told['study']}, each with seeds {', '.join(map(str, seeds))}"
+    return labels.trainings([one["trial"] for one in told["configurations"]], told["study"], told["seeds"])
 
 
 def optimal(study: Study) -> int:
@@ -56,9 +55,14 @@ def _objectives(study: Study, direction: Direction) -> str:
 
 
 def _hypervolume(study: Study) -> str:
-    volume = study_hypervolume(study)
+    """Of a confirmation that of its means: the best of several seeds would be luck."""
+    points, means = None, ""
+    if confirms(study):
+        points, means = confirmed(study), "of means over seeds, "
+        points = points[points["credible"].astype(bool)]
+    volume = study_hypervolume(study, points)
     costs = "; costs do not enter" if len(measured(study)) < len(study.objectives) else ""
-    return f"{volume:.3f} of 1 (from accuracy 0{costs})" if volume else ""
+    return f"{volume:.3f} of 1 ({means}from accuracy 0{costs})" if volume else ""
 
 
 def _used(study: Study) -> str:

@@ -25,9 +25,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import labels
-from analysis.confirmed import EVALUATION_IMAGES, competing, confirms
+from analysis.confirmed import competing, confirms
 from analysis.runs import PARAM, Study
-from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, AUTO_ATTACK_IMAGES
+from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, AUTO_ATTACK_IMAGES, EVALUATION_IMAGES
 
 DRAWS = 2000
 """A share of draws has a standard error of at most 1.2 percentage points."""

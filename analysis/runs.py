@@ -239,8 +239,15 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             leaves |= _leaves(value, f"{prefix}{key}.")
         else:
-            leaves[f"{prefix}{key}"] = tuple(value) if isinstance(value, list) else value
+            leaves[f"{prefix}{key}"] = _fixed(value)
     return leaves
+
+
+def _fixed(value: Any) -> Any:
+    """Lists at any depth as tuples, and mappings in them as pairs: values must be hashable to be counted."""
+    if isinstance(value, dict):
+        return tuple((key, _fixed(item)) for key, item in value.items())
+    return tuple(map(_fixed, value)) if isinstance(value, list) else value
 
 
 def number_or_nan(value: object) -> float:

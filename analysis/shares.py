@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from analysis import labels
+from analysis.confirmed import confirms
 from analysis.pareto import frontier
 from analysis.runs import Study
 from analysis.schema import TrialStatus
@@ -16,10 +17,8 @@ from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES, TRAIN_FORWARD_E
 FRONTIER, EQUAL = "frontier", "frontier_at_equal_minutes"
 _SLACK = 1e-9
 
-_COUNTED = tuple(Column(status.value.capitalize(), True, (status.value,)) for status in TrialStatus)
-_COLUMNS = (
-    Column("Trainable", False, ("trainable",)),
-    *_COUNTED,
+_TRAINABLE = Column("Trainable", False, ("trainable",))
+_SHARES = (
     Column("GPU-minutes", True, (GPU_MINUTES,)),
     Column("of all, %", True, (f"{GPU_MINUTES}_share",)),
     Column("Forward-equivalents", True, (FORWARD_EQUIVALENTS,)),
@@ -32,24 +31,25 @@ _COLUMNS = (
 
 
 def shares_table(study: Study) -> Table | None:
-    """A row a trainable of ``shares``; ``None`` for a study of one trainable."""
+    """A row a trainable of ``shares``; ``None`` for a study of one trainable, and for a confirmation, on whose frontier
+    stand means and no trials."""
     found = shares(study)
-    if len(found) < 2:
+    if confirms(study) or len(found) < 2:
         return None
     caption = f"Trainables of {study.name}: what each got, and its points on the frontier"
     if (least := equal_minutes(study)) > 0:
         caption += f"; at equal GPU-minutes: of the first {labels.cost(least)} of each"
+    counted = (Column(status.capitalize(), True, (status,)) for status in _statuses(study))
+    columns = (_TRAINABLE, *counted, *_SHARES)
     records = found.to_dict("records")
-    rows = tuple(
-        tuple(_cell(column.sources[0], record[column.sources[0]]) for column in _COLUMNS) for record in records
-    )
-    return Table(caption=caption, columns=_COLUMNS, rows=rows, values=found)
+    rows = tuple(tuple(_cell(column.sources[0], record[column.sources[0]]) for column in columns) for record in records)
+    return Table(caption=caption, columns=columns, rows=rows, values=found)
 
 
 def shares(study: Study) -> pd.DataFrame:
     """One row a trainable, in the study's order.
 
-    ``trainable``; its trials by ``TrialStatus``; ``gpu_minutes`` and ``forward_equivalents`` of all its trials (of
+    ``trainable``; its trials by status; ``gpu_minutes`` and ``forward_equivalents`` of all its trials (of
     those that did not finish, their training); ``frontier``, its points on the study's frontier, and
     ``frontier_at_equal_minutes``, those on the frontier of the trials that fit ``equal_minutes``. Each of the last
     four also as a share of all trainables' (``..._share``, NaN where there is none).
@@ -58,8 +58,8 @@ def shares(study: Study) -> pd.DataFrame:
     trials = with_costs(study)
     equal = replace(study, trials=_cut(trials, equal_minutes(study)))
     found = pd.DataFrame({"trainable": names})
-    for status in TrialStatus:
-        found[status.value] = _counted(names, trials[trials["status"] == status])
+    for status in _statuses(study):
+        found[status] = _counted(names, trials[trials["status"] == status])
     for cost in (GPU_MINUTES, FORWARD_EQUIVALENTS):
         found[cost] = [float(trials.loc[trials["trainable"] == name, cost].sum()) for name in names]
     found[FRONTIER] = _counted(names, frontier(study))
@@ -73,6 +73,11 @@ def equal_minutes(study: Study) -> float:
     """The GPU-minutes of the trainable that had the fewest of those that had any; 0 if none had."""
     used = with_costs(study).groupby("trainable")[GPU_MINUTES].sum()
     return float(used[used > 0].min()) if (used > 0).any() else 0.0
+
+
+def _statuses(study: Study) -> list[str]:
+    """``TrialStatus``, and what else the trials are said to be, ``interrupted`` say."""
+    return list(dict.fromkeys([*(status.value for status in TrialStatus), *study.trials["status"]]))
 
 
 def _trainables(study: Study) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis import labels
 from analysis.comparability import TOLD, distinct
+from analysis.confirmed import confirms
 from analysis.dimensions import TRAINABLE, parameters, stated_range
 from analysis.history import HYPERVOLUME
 from analysis.pareto import REFERENCE
@@ -28,7 +29,7 @@ def standings_table(standings: Sequence[Standing], titles: Mapping[str, str]) ->
     """A row a figure; ``titles``: by name, of the accuracies among others. ``values`` has a row a study, unrounded."""
     figures: dict[str, Callable[[Standing], str]] = {
         "Trials finished": lambda one: str(one.finished),
-        "  within bounds and not flagged": lambda one: str(one.counted),
+        "Trials or configurations unflagged, within bounds": lambda one: str(one.counted),
         "On its own frontier": lambda one: str(one.frontier),
         "GPU-minutes": lambda one: labels.cost(one.gpu_minutes),
         "Forward-equivalents": lambda one: labels.cost(one.forward_equivalents),
@@ -102,8 +103,11 @@ def _columns(first: str, names: Sequence[str]) -> tuple[Column, ...]:
 
 
 def _ranges(studies: Sequence[Study]) -> list[tuple[str, ...]]:
-    names = dict.fromkeys(name for study in studies for name in parameters(study) if name != TRAINABLE)
-    return _unlike({name: [range_words(name, stated_range(study, name)) for study in studies] for name in names})
+    """Of searches: what a confirmation draws are the trials that it confirms, and seeds."""
+    searches = [study for study in studies if not confirms(study)]
+    names = dict.fromkeys(name for study in searches for name in parameters(study) if name != TRAINABLE)
+    stated = {name: [{} if confirms(study) else stated_range(study, name) for study in studies] for name in names}
+    return _unlike({name: [range_words(name, its) for its in ranges] for name, ranges in stated.items()})
 
 
 def _held(studies: Sequence[Study]) -> list[tuple[str, ...]]:
@@ -124,9 +128,9 @@ def _unlike(found: Mapping[str, list[str]]) -> list[tuple[str, ...]]:
 
 
 def _setting(study: Study, path: str) -> str:
-    """Its value, those of the trainables where each holds one, or that it is searched."""
+    """Its value, those of the trainables or of a confirmation's configurations, or that it is searched."""
     values = distinct(study, path)
-    if len(values) > 1 and _varies(study, path):
+    if len(values) > 1 and not confirms(study) and _varies(study, path):
         return _SEARCHED
     return ", ".join(_short(path, value) for value in values) or labels.ABSENT
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -70,6 +72,12 @@ class Table:
         """The values at full precision; accuracies are shares in [0, 1]."""
         return self.values.to_csv(index=False)
 
+    def json(self) -> str:
+        """The same as JSON, an object a row; null for what is not known or no number. Pandas' own rounds small ones."""
+        records = self.values.astype(object).to_dict("records")
+        known = [{name: None if _is_missing(value) else value for name, value in row.items()} for row in records]
+        return json.dumps(known, indent=2)
+
 
 def frontier_table(study: Study) -> Table:
     """The Pareto frontier: accuracies in percent with their 95 % intervals, costs, the searched settings."""
@@ -109,8 +117,11 @@ def headline_table(study: Study) -> Table:
 
 def why_nothing_found(study: Study, found: Table) -> str:
     """Why what was ``found``, the headline, is empty, in a sentence; "" if it is not."""
-    if found.rows:
-        return ""
+    return "" if found.rows else why_no_frontier(study)
+
+
+def why_no_frontier(study: Study) -> str:
+    """Of a study without one, in a sentence."""
     finished, feasible, credible = len(study.finished), len(study.feasible), len(study.credible)
     if finished == credible:
         return "No trial has finished with all objectives measured, so there is no frontier yet."
@@ -120,7 +131,7 @@ def why_nothing_found(study: Study, found: Table) -> str:
         "without all objectives measured": credible,
     }
     counted = ", ".join(f"{count} {cause}" for cause, count in causes.items() if count)
-    return f"There is no frontier: of {finished} finished {'trial' if finished == 1 else 'trials'} {counted}."
+    return f"There is no frontier: of {labels.counted(finished, 'finished trial')} {counted}."
 
 
 def _first_violation(study: Study) -> str:
@@ -195,6 +206,10 @@ def _whole_settings(values: pd.DataFrame) -> pd.DataFrame:
         and (values[name].dropna() % 1 == 0).all()
     ]
     return values.astype(dict.fromkeys(names, "Int64"))
+
+
+def _is_missing(value: object) -> bool:
+    return value is pd.NA or (isinstance(value, float) and not math.isfinite(value))
 
 
 def _cell(column: Column, record: dict[Hashable, Any]) -> str:

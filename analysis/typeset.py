@@ -26,7 +26,7 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"\symbol{34}",  # \textquotedbl is unknown to LaTeX's default encoding
     "`": r"\textasciigrave{}",
     labels.ABSENT: r"\textendash{}",
     **{letter: f"\\{letter}" for letter in "{}$&#_%"},

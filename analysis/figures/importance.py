@@ -53,7 +53,7 @@ def compute(found: pd.DataFrame) -> tuple[Panel, ...]:
 def _draw(study: Study, panels: tuple[Panel, ...]) -> go.Figure:
     objectives = [name for name in (FRONTIER, *study.objectives) if name in {panel.objective for panel in panels}]
     titles = [broken(objective_title(name, study)) for name in objectives]
-    figure = make_subplots(cols=len(objectives), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.03)
+    figure = make_subplots(cols=len(objectives), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.06)
     for panel in panels:
         for trace in _traces(panel):
             trace.visible = panel.trainable == panels[0].trainable

@@ -185,7 +185,7 @@ def _views(plot: ParetoPlot, colours: NDArray[np.float64]) -> list[tuple[str, di
     far &= ~plot.points["best"].to_numpy(dtype=bool)
     if not far.any():
         return [EVERYTHING]
-    text = "without 1 outlier" if far.sum() == 1 else f"without {far.sum()} outliers"
+    text = f"without {labels.counted(far.sum(), 'outlier')}"
     drawn = plot.points if plot.means.empty else plot.means
     near = ranges(np.concatenate([values[~far], *ends(drawn[drawn["best"]])]), logs) | _coloured(colours[~far])
     everything, layout = EVERYTHING
@@ -242,16 +242,18 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
     corner = f"{'top' if plot.y.direction == 'maximize' else 'bottom'} {_side(plot)}"
     labelled = int(plot.points["best"].sum()) <= _LABELLED
     for (best, hollow), group in points.groupby(["best", "hollow"]):
+        named = best and labelled
         figure.add_scatter(
             showlegend=False,
             legendgroup=trainable,
-            mode="markers+text" if best and labelled else "markers",
+            mode="markers+text" if named else "markers",
             x=group["x"],
             y=group["y"],
             ids=group["number"].map(labels.trial_number),
             text=group["number"].map(labels.trial_number),
             textposition=corner,
             textfont={"size": 12},
+            cliponaxis=not named,  # plotly leaves no room for what stands beside the outermost point
             marker={
                 "symbol": f"{symbol}-open" if hollow else symbol,
                 "size": 13 if best else 9,

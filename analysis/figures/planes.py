@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.figures.pareto import pareto_figure
+from analysis.figures.style import choices
+from analysis.figures.views import with_views
 from analysis.runs import Study
 from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
 
@@ -30,7 +32,7 @@ class Plane(NamedTuple):
 def plane_pairs(study: Study) -> tuple[tuple[Plane, Plane], ...]:
     """Clean accuracy against each attack where AutoAttack ran, and the cost of each accuracy where it is known.
 
-    The attacks share both scales, so that what AutoAttack takes off can be seen.
+    The attacks share both scales in each view, so that what AutoAttack takes off can be seen.
     """
     pairs = [_drawn(study, metrics) for metrics in _pairs(study)]
     return tuple((first, second) for first, second in pairs if first and second)
@@ -52,13 +54,26 @@ def _drawn(study: Study, metrics: tuple[tuple[str, str], tuple[str, str]]) -> tu
     return first, second
 
 
-def _share_scales(first: go.Figure, second: go.Figure) -> None:
-    """As far as both views reach."""
+def _share_scales(*figures: go.Figure) -> None:
+    """In each view as far as any of them reaches there: at first, and with all trials."""
+    near, whole = {}, {}
     for name in ("xaxis", "yaxis"):
-        spans = [figure.layout[name].range or _reach(figure, name[0]) for figure in (first, second)]
-        span = [min(low for low, _ in spans), max(high for _, high in spans)]
-        for figure in (first, second):
-            figure.layout[name].range = span
+        reached = [_reach(figure, name[0]) for figure in figures]
+        shown = [figure.layout[name].range or its for figure, its in zip(figures, reached, strict=True)]
+        near[f"{name}.range"], whole[f"{name}.range"] = _span(shown), _span(reached)
+    for figure in figures:
+        views = zip(choices(figure), (near, whole), strict=False)
+        with_views(figure, [(view.label, _others(view.layout) | span) for view, span in views])
+        figure.update_layout({key.replace(".", "_"): span for key, span in near.items()})
+
+
+def _span(spans: Sequence[Sequence[float]]) -> list[float]:
+    return [min(low for low, _ in spans), max(high for _, high in spans)]
+
+
+def _others(layout: dict[str, Any]) -> dict[str, Any]:
+    """What a view changes beside its axes."""
+    return {key: value for key, value in layout.items() if not key.startswith(("xaxis.", "yaxis."))}
 
 
 def _plane(study: Study, metrics: tuple[str, str]) -> Plane | None:

@@ -177,7 +177,7 @@ def _views(marks: Sequence[Marks]) -> list[tuple[str, dict[str, Any]]]:
     best = np.concatenate([one.points["best"].to_numpy(dtype=bool) for one in marks])
     if len(values) == 0 or not (far := outliers(values, np.ones(2)) & ~best).any():
         return [EVERYTHING]
-    text = "without 1 outlier" if far.sum() == 1 else f"without {far.sum()} outliers"
+    text = f"without {labels.counted(far.sum(), 'outlier')}"
     return [(text, ranges(np.concatenate([values[~far], *_ends(marks)]), [False, False])), EVERYTHING]
 
 

@@ -7,7 +7,7 @@ const clear = document.getElementById("clear");
 
 function tell() {
   const selected = model.selection(), shown = model.shown().length, all = model.trials.size;
-  const of = shown < all ? `${shown} trials shown of ${all}` : `${all} trials`;
+  const of = shown < all ? `${shown} trials shown of ${all}` : `${all} ${all === 1 ? "trial" : "trials"}`;
   words.textContent = selected.length ? `${selected.length} of ${of} selected` : `${of}, none selected`;
   clear.hidden = !selected.length;
   runs.replaceChildren(...(selected.length <= LINKED ? selected.map(link) : []));

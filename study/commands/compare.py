@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from study.commands.app import app
-from study.commands.options import Studies
+from study.commands.options import FromMlflow, Studies
 from study.commands.show import print_rich, read, writing
 from trainables.config import UserError
 
@@ -26,6 +26,7 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, unrounded.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="The figure, HTML.")] = None,
+    tracking_uri: FromMlflow = None,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Studies side by side: whether they compare, what each found for what it spent, and which found more."""
@@ -34,13 +35,13 @@ def compare(
     from analysis.side_by_side import compute, gather
     from analysis.side_by_side_tables import standings_table
 
-    found = [read(name) for name in names]
+    found = [read(name, tracking_uri) for name in names]
     told, called = comparability(found), titles(found)
     sides = gather(found, told.accuracies)
     table = standings_table(compute(sides), called)
     if json:
         _warn(told)
-        typer.echo(table.values.to_json(orient="records", indent=2, double_precision=15))
+        typer.echo(table.json())
     elif csv:
         _warn(told)
         typer.echo(table.csv(), nl=False)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from analysis.labels import counted
 from analysis.layout import StudyPaths, studies_folder
 from study.commands.app import app
 from study.commands.options import Name, Studies, TrackingUri
@@ -22,7 +23,7 @@ def sync(name: Name, tracking_uri: TrackingUri = None, studies: Studies = None) 
 
     _write_report_if_stale(paths_of(name))
     done = run(paths_of(name), tracking_uri)
-    typer.echo(f"{done.trials} trials and {done.events} events of {name} are in {done.uri}")
+    typer.echo(f"{counted(done.trials, 'trial')} and {counted(done.events, 'event')} of {name} are in {done.uri}")
 
 
 def _write_report_if_stale(paths: StudyPaths) -> None:

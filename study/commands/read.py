@@ -68,7 +68,7 @@ def front(
     study = read(name, tracking_uri)
     table = headline(study)
     if json:
-        typer.echo(table.values.to_json(orient="records", indent=2, double_precision=15))
+        typer.echo(table.json())
     elif csv:
         typer.echo(table.csv(), nl=False)
     else:

@@ -17,10 +17,11 @@ from rich.console import Console
 
 from analysis.choice import SPREAD, configurations, flagged_on_frontier, largest_seed, spread
 from analysis.confirmed import confirms
-from analysis.labels import is_flagged, trial_number
+from analysis.labels import counted, is_flagged, trainings, trial_number
 from analysis.layout import StudyPaths, study_paths
 from analysis.runs import Study, read_study
 from analysis.schema import TrialStatus
+from analysis.tables import why_no_frontier
 from study.config import Budget, StudyConfig
 from study.config.confirmation import Confirmation
 from study.config.file import fault_of
@@ -91,8 +92,8 @@ def prepare(request: Request) -> Prepared:
 
 
 def _in_words(confirmation: Confirmation) -> str:
-    trials, seeds = ", ".join(map(trial_number, confirmation.trials)), ", ".join(map(str, confirmation.seeds))
-    return f"{confirmation.trainings} trainings: trials {trials} of {confirmation.study}, each with seeds {seeds}"
+    which = trainings(list(map(trial_number, confirmation.trials)), confirmation.study, confirmation.seeds)
+    return f"{counted(confirmation.trainings, 'training')}: {which}"
 
 
 def _choose(parent: Study, request: Request) -> tuple[list[int], list[str]]:
@@ -100,9 +101,7 @@ def _choose(parent: Study, request: Request) -> tuple[list[int], list[str]]:
         return _named(parent, request.trials), []
     best = configurations(parent)
     if best.empty:
-        raise ConfirmError(
-            f"{parent.name} has no frontier to confirm: no finished trial is trusted and has every objective"
-        )
+        raise ConfirmError(f"{parent.name} has nothing to confirm. {why_no_frontier(parent)}")
     objectives = parent.objectives
     kept = spread(best, list(objectives), list(objectives.values()), request.limit or len(best))
     return list(map(int, kept["number"])), [*_doubts(parent), *_left_out(best, kept)]
@@ -122,13 +121,15 @@ def _doubts(parent: Study) -> list[str]:
     running = int((parent.trials["status"] == TrialStatus.RUNNING).sum())
     lines = [f"trial {trial_number(number)} is left out: {verdict}" for number, verdict in flagged_on_frontier(parent)]
     if running:
-        lines.append(f"{running} trials of {parent.name} have not ended: its frontier may still change")
+        have = "has" if running == 1 else "have"
+        lines.append(f"{counted(running, 'trial')} of {parent.name} {have} not ended: its frontier may still change")
     return lines
 
 
 def _left_out(best: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
     rest = [trial_number(number) for number in best["number"] if number not in set(kept["number"])]
-    confirmed = f"{len(kept)} of the frontier's {len(best)} configurations are confirmed: {SPREAD}"
+    are = "is" if len(kept) == 1 else "are"
+    confirmed = f"{len(kept)} of the frontier's {len(best)} configurations {are} confirmed: {SPREAD}"
     return [f"{confirmed}; not {', '.join(rest)}"] if rest else []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.labels import counted
 from analysis.layout import study_paths
 from study.config import StudyConfig
 from study.config.confirmation import Confirmation
@@ -20,7 +21,7 @@ def extended(request: Request, asked: Confirmation) -> StudyConfig:
     stored = _read(request)
     begun = _same(request, stored.confirms, asked)
     if request.seeds < len(begun.seeds):
-        raise ConfirmError(f"{request.child} has {len(begun.seeds)} seeds; ask for as many, or for more")
+        raise ConfirmError(f"{request.child} has {counted(len(begun.seeds), 'seed')}; ask for as many, or for more")
     first = max(asked.seeds[0], max(begun.seeds) + 1)
     more = range(first, first + request.seeds - len(begun.seeds))
     confirmation = begun.model_copy(update={"seeds": [*begun.seeds, *more]})

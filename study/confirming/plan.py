@@ -19,10 +19,8 @@ from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig
 from trainables.data import draw
 from trainables.evaluation.work import planned_forward_equivalents
-from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+from trainables.metrics import EVALUATION_FORWARD_EQUIVALENTS, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
 from trainables.trial import evaluation_images, load_all
-
-EVALUATION_WORK = "evaluation_forward_equivalents"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +76,7 @@ def training(parent: Study, number: int, config: TrialConfig) -> Training:
         len(measured_on.classes),
         searched[PGD_ACCURACY],
     )
-    speed = (searched[FORWARD_EQUIVALENTS] + searched[EVALUATION_WORK]) / searched[GPU_MINUTES]
+    speed = (searched[FORWARD_EQUIVALENTS] + searched[EVALUATION_FORWARD_EQUIVALENTS]) / searched[GPU_MINUTES]
     return Training(
         trial=number,
         trainable=config.trainable,
@@ -90,13 +88,13 @@ def training(parent: Study, number: int, config: TrialConfig) -> Training:
 
 def _figures(parent: Study, number: int) -> dict[str, float]:
     row = parent.trials[parent.trials["number"] == number].iloc[0]
-    names = (PGD_ACCURACY, FORWARD_EQUIVALENTS, EVALUATION_WORK, GPU_MINUTES)
+    names = (PGD_ACCURACY, FORWARD_EQUIVALENTS, EVALUATION_FORWARD_EQUIVALENTS, GPU_MINUTES)
     return {name: number_or_nan(row.get(name)) for name in names}
 
 
 def _table(name: str, confirmation: Confirmation, trainings: list[Training]) -> Table:
-    seeds = ", ".join(map(str, confirmation.seeds))
-    table = Table(title=f"{name}: trials of {confirmation.study}, each with seeds {seeds}", title_justify="left")
+    seeds = labels.listed("seed", confirmation.seeds)
+    table = Table(title=f"{name}: trials of {confirmation.study}, each with {seeds}", title_justify="left")
     for heading in ("Trial", "Trainable"):
         table.add_column(heading)
     for heading in ("Pre-training", "Evaluation", "Minutes"):
@@ -112,8 +110,7 @@ def _sum(prepared: Prepared, confirmation: Confirmation, trainings: list[Trainin
     work = seeds * sum(one.pretraining + one.evaluation for one in trainings)
     minutes = seeds * sum(one.minutes for one in trainings)
     done = len(read_study(study_paths(prepared.config.name)).finished) if prepared.begun else 0
-    counted = (
-        f"{confirmation.trainings} trainings ({len(trainings)} configurations x {seeds} seeds), {done} of them done"
-    )
+    product = f"{labels.counted(len(trainings), 'configuration')} x {labels.counted(seeds, 'seed')}"
+    counted = f"{labels.counted(confirmation.trainings, 'training')} ({product}), {done} of them done"
     spent = f"{labels.cost(work)} forward-equivalents, {labels.cost(minutes)} GPU-minutes at the search's speed"
     return f"{counted}; altogether about {spent} (on a CPU, minutes of one trial at a time)."

@@ -27,6 +27,7 @@ from study.early_stopping.ranking import Floats
 from trainables.config import TrialConfig, UserError, flatten, from_dict
 from trainables.metrics import (
     CLEAN_ACCURACY,
+    EVALUATION_IMAGES,
     FORWARD_EQUIVALENTS,
     GPU_MINUTES,
     PGD_ACCURACY,
@@ -37,9 +38,8 @@ from trainables.metrics import (
 )
 
 EPOCH_METRICS = (TRAIN_FORWARD_EQUIVALENTS, TRAIN_SECONDS, PROBE_ACCURACY, PROBE_PGD_ACCURACY)
-EVALUATION_IMAGES = "evaluation_images"
-"""On how many images the final accuracies, and at most so many the probes, are measured."""
 METRICS = (CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES, FORWARD_EQUIVALENTS, EVALUATION_IMAGES)
+"""Of a finished trial. Its accuracies are measured on so many images as the last says, probes on at most so many."""
 ESSENTIALS = ("seed", "data.source", "data.train_images", "optimiser.epochs", "evaluation.head", "evaluation.epsilon")
 _DECADE = 10.0
 

@@ -22,9 +22,10 @@ from typing import NamedTuple
 import numpy as np
 
 from study.early_stopping.ranking import Floats
-from study.simulation.curves import EPOCH_METRICS, EVALUATION_IMAGES, Curve
+from study.simulation.curves import EPOCH_METRICS, Curve
 from trainables.metrics import (
     CLEAN_ACCURACY,
+    EVALUATION_IMAGES,
     FORWARD_EQUIVALENTS,
     GPU_MINUTES,
     PGD_ACCURACY,

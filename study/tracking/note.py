@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis import report_facts, schema
+from analysis import labels, report_facts, schema
 from analysis.confirmed import confirms
 from analysis.pages import run_page, trials_page
 from analysis.pareto import frontier
@@ -73,7 +73,7 @@ def counts(study: Study) -> str:
     stands = ", ".join(f"{count} {status}" for status, count in report_facts.counts(study))
     budget = study.manifest.get("budget")
     asked = budget.get("trials") if isinstance(budget, dict) else None
-    return f"{stands or 'No trial yet'}{f' of {asked} trials' if asked else ''}."
+    return f"{stands or 'No trial yet'}{' of ' + labels.counted(asked, 'trial') if asked else ''}."
 
 
 class _Rows(NamedTuple):

@@ -113,7 +113,9 @@ def test_a_seed_measured_otherwise_takes_its_row_out(confirmation: Any) -> None:
     found = of(confirmation, "table1")
     assert [row.departures for row in found.ours] == [(), ("another attack",)]
     (note,) = [note for note in paper_table(found).notes if "cannot be compared" in note]
-    assert note.startswith("1 of ours cannot be compared with the published rows (another attack)")
+    assert (
+        note == "1 of ours cannot be compared with the published rows (another attack) and is ranked apart from them."
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,22 +171,26 @@ def test_nothing_to_show_is_said(new_study: NewStudy, tables: tuple[str, ...]) -
     study.finished(2, 0.9, 0.5, pgd_accuracy=math.nan)
     found = of(study, *tables)
     assert found.ours == ()
-    assert "No trial has finished with all objectives measured, so no row is ours." in paper_table(found).notes
+    assert paper_table(found).notes[0].startswith("No row is ours. No trial has finished with all objectives measured")
     assert len(paper_table(found).cells) == len(found.theirs)
     assert csv(found).count("\n") == 1 + len(found.theirs)
     assert markdown(paper_table(found)).endswith(".\n")
 
 
-def test_all_flagged_is_said(new_study: NewStudy) -> None:
-    study = new_study()
+def test_all_flagged_or_beyond_the_bounds_is_said(new_study: NewStudy) -> None:
+    study = new_study(constraints={"gpu_minutes": 5})
     write_json(study.finished(0, 0.9, 0.5).result, {"verdict": "flagged: noise"})
-    assert "unflagged (1 are flagged" in paper_table(of(study)).notes[0]
+    study.finished(1, 0.8, 0.6, gpu_minutes=9.0)
+    assert paper_table(of(study)).notes[0] == (
+        "No row is ours. There is no frontier: of 2 finished trials 1 beyond the study's bounds "
+        "(trial 1: gpu_minutes is 9, above 5), 1 flagged."
+    )
 
 
 @pytest.mark.parametrize("told", [{"study": "tiny"}, {"study": "tiny", "configurations": []}, {"configurations": None}])
 def test_a_confirmation_of_nothing(new_study: NewStudy, told: dict[str, Any]) -> None:
     study = new_study("odd", confirms=told)
-    assert "No configuration of the confirmation has finished" in paper_table(of(study)).notes[0]
+    assert "No configuration has finished" in paper_table(of(study)).notes[0]
 
 
 def test_a_half_written_folder_costs_its_own_cells(new_study: NewStudy) -> None:

@@ -87,7 +87,7 @@ def test_the_budget_spent_and_the_network_are_told(study: Callable[..., Study], 
     one, two = study("one", {"network": {"architecture": "resnet18", "width": 8}}), new_study("two")
     two.finished(0, 0.6, 0.4, work=5000)
     told = comparability([one, read_study(two.paths)])
-    assert "Budget spent: 1 M forward-equivalents by 1 trials in one; 5 k forward-equivalents by 1 trials in two." in (
+    assert "Budget spent: 1 M forward-equivalents by 1 trial in one; 5 k forward-equivalents by 1 trial in two." in (
         told.studied
     )
     assert any("architecture resnet18, width 8 in one; " in sentence for sentence in told.studied)

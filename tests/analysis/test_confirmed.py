@@ -15,6 +15,7 @@ from analysis.dominance import chances
 from analysis.figures import attainment, pareto
 from analysis.layout import write_json
 from analysis.report import render
+from analysis.report_facts import facts
 from analysis.runs import read_study
 from analysis.tables import confirmed_table, frontier_table, headline_table
 
@@ -52,6 +53,13 @@ def test_one_seed_has_wilsons_interval_over_its_images(child: Any) -> None:
     assert (none["configuration"], none["seeds"], none["param.pgd_steps"]) == ("tiny/0012", 0, 5)
     assert math.isnan(none["clean_accuracy"])
     assert (one["optimal"], none["optimal"]) == (True, False)
+
+
+def test_the_reports_hypervolume_is_of_the_means(child: Any) -> None:
+    train(child, 0, 3, 1, 0.9, 0.5)
+    train(child, 1, 3, 2, 0.5, 0.3)
+    train(child, 2, 12, 1, 0.8, 0.6, trusted=0.0)
+    assert dict(facts(read_study(child.paths)))["Hypervolume"] == "0.280 of 1 (of means over seeds, from accuracy 0)"
 
 
 def test_two_seeds_have_students_interval_where_it_is_wider(child: Any) -> None:

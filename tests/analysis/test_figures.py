@@ -17,7 +17,7 @@ from analysis.figures.coordinates import scaled
 from analysis.figures.planes import plane_pairs
 from analysis.figures.published import published_figure
 from analysis.figures.references import comparability
-from analysis.figures.style import colour_axis, even_ticks, log_ticks, spans_a_decade
+from analysis.figures.style import choices, colour_axis, even_ticks, log_ticks, spans_a_decade
 from analysis.layout import EPOCH, append_event, write_json
 from analysis.runs import read_study
 
@@ -363,6 +363,34 @@ def test_attacks_share_a_scale_that_reaches_as_far_as_either_is_zoomed_out(new_s
     first, second = (plane.figure.layout.yaxis.range for plane in attacks)
     assert first == second
     assert 10 < first[0] < 30 < 67 < first[1]
+
+
+def test_the_outermost_points_label_is_not_cut_off(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.6, work=10**6)
+    study.finished(1, 0.8, 0.5, work=2 * 10**6)
+    _, second = plane_pairs(read_study(study.paths))[0]
+    marks = [trace for trace in second.figure.data if trace.ids]
+    assert [(trace.mode, trace.cliponaxis) for trace in marks] == [("markers", True), ("markers+text", False)]
+
+
+def test_attacks_share_their_scale_in_every_view(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(8):
+        accuracies = {"clean": 0.9 - 0.01 * number, "pgd": 0.6 + 0.01 * number}
+        study.finished(number, **accuracies, auto_attack_accuracy=0.3 + 0.01 * number)
+    study.finished(8, 0.1, 0.05, auto_attack_accuracy=0.01)
+    attacks, costs = plane_pairs(read_study(study.paths))
+    first, second = (choices(plane.figure) for plane in attacks)
+    for name in ("xaxis.range", "yaxis.range"):
+        assert [view.layout[name] for view in first] == [view.layout[name] for view in second]
+    near, everything = (view.layout["yaxis.range"] for view in first)
+    assert [view.label for view in first] == ["without 1 outlier", "all trials"]
+    assert list(attacks[0].figure.layout.yaxis.range) == near
+    assert everything[0] < 1 < near[0]
+    assert everything[1] > 67
+    assert not any(key.endswith("autorange") for view in first for key in view.layout)
+    assert choices(costs[0].figure)[1].layout["xaxis.autorange"], "costs keep a scale of their own"
 
 
 def test_published_points_stand_by_themselves(study: Any) -> None:

@@ -299,3 +299,12 @@ def test_a_confirmation_that_says_little_has_a_report(
     folder = new_study("odd", confirms={"study": "tiny"} | told)
     folder.finished(0, 0.9, 0.5, params={"configuration": 3, "seed": 1})
     assert word in render(read_study(folder.paths))
+
+
+@pytest.mark.parametrize("others", [["cf_amc_ssl"], ["cf_amc_ssl", "robust_simclr"]])
+def test_losses_of_several_scales_are_to_be_seen_alone(new_study: NewStudy, others: list[str]) -> None:
+    study = new_study()
+    for number, trainable in enumerate(others):
+        study.epochs(study.begin(number, {}, trainable), 2)
+    text = " ".join(Page(render(read_study(study.paths))).text.split())
+    assert ("different scales: show one alone to see its own." in text) == (len(others) > 1)

@@ -18,6 +18,7 @@ from analysis.beside import beside
 from analysis.confirmed import confirmed
 from analysis.dominance import chances
 from analysis.download import StudyNotFoundError
+from analysis.figures import parallel_figure
 from analysis.layout import ATTEMPT, ENDED, StudyPaths, append_event
 from analysis.pareto import frontier
 from analysis.runs import read_mlflow, read_study
@@ -45,6 +46,18 @@ def test_a_finished_trial_is_one_row(new_study: NewStudy) -> None:
     assert read.objectives == {"clean_accuracy": "maximize", "pgd_accuracy": "maximize"}
     assert read.params == ["m", "epsilon"]
     assert read.study_file.startswith("name: tiny")
+
+
+def test_lists_can_be_counted_at_any_depth(new_study: NewStudy) -> None:
+    study = new_study()
+    for number, first in enumerate((0, 0, 1)):
+        study.finished(number, 0.9, 0.5, params={"steps": [[first, 1.5], [{"at": 2}]]})
+    read = read_study(study.paths)
+    assert read.trials["param.steps"][2] == ((1, 1.5), ((("at", 2),),))
+    assert read.trials["param.steps"].nunique() == 2
+    panel = parallel_figure(read)
+    assert panel is not None
+    assert panel.data[0].dimensions[0].label == "steps"
 
 
 def test_curves_have_one_row_an_epoch(new_study: NewStudy) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -30,6 +31,30 @@ def test_costs_counts_and_points_add_up(new_study: Callable) -> None:
     assert found["forward_equivalents_share"].tolist() == pytest.approx([0.8, 0.2])
     assert found["frontier"].tolist() == [2, 1]
     assert found["frontier_share"].tolist() == pytest.approx([2 / 3, 1 / 3])
+
+
+def test_every_trial_is_counted_whatever_it_is_said_to_be(new_study: Callable) -> None:
+    folder = new_study()
+    folder.finished(0, 0.9, 0.3)
+    folder.begin(1, {"m": 3})
+    study = read_study(folder.paths)
+    study = replace(study, trials=study.trials.assign(status=["finished", "interrupted"]))
+    found = shares_table(study)
+    assert found is not None
+    assert [column.title for column in found.columns[1:6]] == [
+        "Running",
+        "Finished",
+        "Failed",
+        "Stopped",
+        "Interrupted",
+    ]
+    assert found.rows[0][1:6] == ("0", "1", "0", "0", "1")
+
+
+def test_a_confirmation_shares_no_frontier_of_single_trials(new_study: Callable) -> None:
+    folder = new_study(confirms={"study": "tiny", "seeds": [1], "configurations": [{"trial": 3}]})
+    folder.finished(0, 0.9, 0.3, params={"configuration": 3, "seed": 1})
+    assert shares_table(read_study(folder.paths)) is None
 
 
 def test_at_equal_minutes_late_luck_of_the_richer_does_not_count(new_study: Callable) -> None:

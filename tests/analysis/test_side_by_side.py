@@ -173,7 +173,7 @@ def test_tables_have_a_column_a_study_and_values_a_row(pair: list[Study]) -> Non
     table = standings_table(compute(gather(pair, PLANE)), titles(pair))
     assert [column.title for column in table.columns] == ["", "one", "other"]
     rows = {row[0].strip(): row[1:] for row in table.rows}
-    assert rows["within bounds and not flagged"] == ("2", "1")
+    assert rows["Trials or configurations unflagged, within bounds"] == ("2", "1")
     assert rows["Forward-equivalents"] == ("2 k", "5 k")
     assert "Best PGD accuracy at 8/255, %" in rows
     assert "PGD accuracy at 8/255; hypervolume from accuracy 0" in table.caption
@@ -200,6 +200,18 @@ def test_settings_that_differ_are_held_or_searched(new_study: Callable[..., Any]
     assert "seed" not in rows
     assert settings_table([studies[1], replace(studies[1], name="again")]) is None
     assert settings_table([studies[1], read_study(new_study("empty").paths)]) is None, "of no trials nothing is known"
+
+
+def test_a_confirmation_searches_nothing(new_study: Callable[..., Any]) -> None:
+    drawn = {"name": "IntDistribution", "attributes": {"low": 32, "high": 59}}
+    told = {"study": "tiny", "seeds": [1], "configurations": [{"trial": 32}, {"trial": 59}]}
+    one, other = new_study("one", confirms=told, space={"parameters": {"configuration": drawn}}), new_study("other")
+    for number, views in enumerate((4, 5)):
+        one.begin(number, {"configuration": 32}, settings={"views.number": views})
+    other.begin(0, {}, settings={"views.number": 5})
+    table = settings_table([read_study(folder.paths) for folder in (one, other)])
+    assert table is not None
+    assert table.rows == (("views.number", "4, 5", "5"),)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from plotly import graph_objects as go
 
-from analysis.figures import parallel_figure
+from analysis.figures import parallel_figure, pareto_figure
 from analysis.figures.planes import plane_pairs
 from analysis.gallery import all_figures
 from analysis.headings import OFFSET_PX, headings
 from analysis.importance import importances
 from analysis.layout import write_json
-from analysis.paper_type import TYPE_PX, printed_px
+from analysis.paper_type import LETTER_PX, TYPE_PX, printed_px
 from analysis.runs import Study, read_study
 from analysis.static import PX_PER_MM, paper, papers
 
@@ -85,6 +85,15 @@ def test_panels_and_coordinates_take_the_width_they_need(figures: dict[str, go.F
     assert widths["parallel"] > NARROW
 
 
+def test_the_ends_of_neighbouring_scales_are_not_read_as_one_number(figures: dict[str, go.Figure]) -> None:
+    layout = paper(figures["importance"], NARROW).layout
+    first, second = (layout[name] for name in ("xaxis", "xaxis2"))
+    width = layout.width - layout.margin.l - layout.margin.r
+    beyond = (1 - 100 / first.range[1]) * (first.domain[1] - first.domain[0])
+    apart = (second.domain[0] - first.domain[1] + beyond) * width
+    assert apart > (printed_px("100") + printed_px("0")) / 2 + LETTER_PX
+
+
 def test_a_bar_of_colours_lies_over_a_narrow_plot(figures: dict[str, go.Figure]) -> None:
     assert paper(figures["frontier"], NARROW).layout.coloraxis.colorbar.orientation == "h"
     assert paper(figures["frontier"], WIDE).layout.coloraxis.colorbar.orientation is None
@@ -149,6 +158,25 @@ def test_what_lies_out_of_sight_does_not_take_labels_away() -> None:
 
 
 NAMES = ["trainable", "crop_scale_min", "epsilon (/255)", "Clean accuracy (%)", "PGD accuracy at 16/255 (%)"]
+
+
+def test_labels_have_the_scale_of_their_own_view(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(5):
+        study.finished(number, 0.9 - number / 25, 0.6 + number / 300)
+    study.finished(5, 0.01, 0.6)
+    made = papers({"frontier": pareto_figure(read_study(study.paths))}, NARROW)
+    near, everything = made.values()
+    assert list(made) == ["frontier", "frontier-2-all-trials"]
+    assert len(labels_of(near)) > len(labels_of(everything)) > 1, "closer together, fewer have room"
+
+
+def test_a_wider_range_is_not_left_to_the_plot() -> None:
+    figure = edged()
+    figure.update_xaxes(range=[-100, 100], autorange=True)
+    made = paper(figure, NARROW)
+    assert made.layout.xaxis.autorange is False
+    assert -100 < made.layout.xaxis.range[0] < made.layout.xaxis.range[1] < 100
 
 
 @pytest.mark.parametrize("across", [190, 260, 400, 800, 2000])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ from rich.console import Console
 from analysis import labels
 from analysis.layout import write_json
 from analysis.runs import read_study
-from analysis.tables import frontier_table, headline_table, trials_table, unfinished_table, why_nothing_found
+from analysis.tables import Table, frontier_table, headline_table, trials_table, unfinished_table, why_nothing_found
 
 NewStudy = Callable[..., Any]
 
@@ -141,3 +142,18 @@ def test_settings(name: str, value: object, text: str) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert labels.duration(seconds) == text
+
+
+def test_json_is_unrounded_and_has_no_word_for_what_is_unknown() -> None:
+    values = pd.DataFrame(
+        {
+            "decay": [1.23456789012345e-6, math.inf],
+            "trial": pd.array([7, None], dtype="Int64"),
+            "trusted": [True, False],
+            "scale": [((0, 1), "é"), None],
+        }
+    )
+    assert json.loads(Table("", (), (), values).json(), parse_constant=pytest.fail) == [
+        {"decay": 1.23456789012345e-6, "trial": 7, "trusted": True, "scale": [[0, 1], "é"]},
+        {"decay": None, "trial": None, "trusted": False, "scale": None},
+    ]

@@ -394,7 +394,7 @@ def test_the_demo_ends_with_a_confirmation_on_test_images(study, studies):
     assert "demo-confirmed confirms demo" in study("status", "demo-confirmed")[1]
     code, out, _ = study("confirm", "demo", "--limit", "1", "--seeds", "3", "--name", "again", "--dry-run")
     assert code == 0
-    assert "3 trainings (1 configurations x 3 seeds)" in out
+    assert "3 trainings (1 configuration x 3 seeds)" in out
     assert "Nothing was written" in out
     assert not (studies / "again").exists()
 

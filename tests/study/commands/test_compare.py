@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,19 @@ def test_two_searches_side_by_side(study: Study, searched: Callable[..., None], 
     found = list(csv.DictReader(io.StringIO(study("compare", "one", "two", "--csv")[1])))
     assert [row["study"] for row in found] == ["one", "two"]
     assert float(found[0]["hypervolume"]) == pytest.approx(rows[0]["hypervolume"])
+
+
+def test_studies_are_read_from_mlflow_too(study: Study, searched: Callable[..., None], tmp_path: Path) -> None:
+    store = ("--tracking-uri", f"sqlite:///{tmp_path / 'tracked.db'}")
+    names = ("one", "two")
+    for name in names:
+        searched(name, budget={"trials": 1})
+        assert study("sync", name, *store)[0] == 0
+    local = study("compare", *names, "--csv")
+    for name in names:
+        shutil.rmtree(study_paths(name).root)
+    assert study("compare", *names, "--csv", *store) == local
+    assert local[0] == 0
 
 
 def test_what_was_not_measured_alike_is_a_warning_beside_the_figures(

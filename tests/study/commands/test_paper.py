@@ -212,9 +212,10 @@ def test_a_study_is_read_from_mlflow_where_its_folder_is_gone(
     assert "; there: tiny" in err
 
 
-@pytest.mark.parametrize("command", ["front", "report", "tables", "figures"])
+@pytest.mark.parametrize("command", ["front", "report", "tables", "figures", "compare"])
 def test_an_mlflow_that_does_not_answer_is_one_line_without_secrets(study: Study, command: str) -> None:
-    code, out, err = study(command, "tiny", "--tracking-uri", "http://me:hunter2@127.0.0.1:9")
+    names = ("tiny", "other") if command == "compare" else ("tiny",)
+    code, out, err = study(command, *names, "--tracking-uri", "http://me:hunter2@127.0.0.1:9")
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert err.startswith("MLflow does not answer at http://127.0.0.1:9 (")
     assert "hunter2" not in err
@@ -237,7 +238,7 @@ def test_sync_brings_the_trials_also_where_the_report_fails(
     finish(tiny, 0, 0.9, 0.5)
     code, out, err = study("sync", "tiny")
     assert code == 0
-    assert out.startswith("1 trials and 2 events of tiny are in sqlite:///")
+    assert out.startswith("1 trial and 2 events of tiny are in sqlite:///")
     assert "no report was written (ZeroDivisionError: of the report); try: study report tiny" in err
 
 

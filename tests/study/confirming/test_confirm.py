@@ -269,7 +269,7 @@ def test_flagged_and_absent_frontiers_are_refused(parent: StudyPaths) -> None:
         flag(parent, number)
     with pytest.raises(ConfirmError, match="trial 0 of tiny is flagged: noise breaks it; name others"):
         prepare(request())
-    with pytest.raises(ConfirmError, match="no frontier to confirm"):
+    with pytest.raises(ConfirmError, match="tiny has nothing to confirm"):
         prepare(request(trials=()))
 
 

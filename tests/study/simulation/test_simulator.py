@@ -14,11 +14,11 @@ from analysis.pareto import hypervolume
 from study.early_stopping.halving import Point, Rule
 from study.simulation.baselines import SCHEDULERS, Asha, Nobody
 from study.simulation.comparison import compare
-from study.simulation.curves import EVALUATION_IMAGES, Curve
+from study.simulation.curves import Curve
 from study.simulation.families import DIMENSIONS, DRAWN, REPORTED, TUNING, Family
 from study.simulation.scenarios import RANDOM, Drawn, Recorded, Synthetic, proposals, scenarios
 from study.simulation.simulator import BOTH, Outcome, Run, finished_by, simulate
-from trainables.metrics import GPU_MINUTES, PROBE_ACCURACY, TRAIN_FORWARD_EQUIVALENTS
+from trainables.metrics import EVALUATION_IMAGES, GPU_MINUTES, PROBE_ACCURACY, TRAIN_FORWARD_EQUIVALENTS
 
 CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
 FAMILIES = REPORTED | TUNING | DRAWN
