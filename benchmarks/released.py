@@ -1,8 +1,9 @@
 """How long does a training step take beside the authors' released code, on the same views from the same weights?
 
 CF-AMC-SSL's free adversarial training: a batch of ``--images`` times ``--crops`` views, ``--replays`` passes of
-ResNet-18. Both sides are given views that are made already, and take turns. ``--reference`` is a checkout of
-softsys4ai/CF-AMC-SSL (ff36114), whose encoder, loss and optimiser are driven as main_empssl_free_adv.py drives them.
+ResNet-18. All sides are given views that are made already, and take turns, each in a process of its own.
+``--reference`` is a checkout of softsys4ai/CF-AMC-SSL (ff36114), whose encoder, loss and optimiser are driven as
+main_empssl_free_adv.py drives them.
 Needs torch, torchvision and numpy.
 
     python -m benchmarks.released --reference ../CF-AMC-SSL > results/released.json
@@ -13,9 +14,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import multiprocessing
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.measuring import about, default_device, spread, synchronise
+from trainables import heap
 from trainables.catalogue import default_config, find
 from trainables.config import TrialConfig, override
 from trainables.descent import Descent
@@ -32,11 +36,19 @@ from trainables.parallel import ALONE
 
 IMAGES = 50_000
 """Of the training set, which the learning rate's schedule depends on."""
+RELEASED = "released"
+SIDES: dict[str, dict[str, Any]] = {
+    RELEASED: {},
+    "float32": {},
+    "bfloat16": {"compute.precision": "bfloat16"},
+    "bfloat16, compiled": {"compute.precision": "bfloat16", "compute.compile": True},
+}
+"""Who steps, and with which of our settings."""
 Step = Callable[[Tensor], list[float]]
 """From views (v, b, 3, h, w) to the loss of each replay."""
 
 
-def config(options: argparse.Namespace, **settings: Any) -> TrialConfig:
+def config(options: argparse.Namespace, settings: dict[str, Any]) -> TrialConfig:
     shared = {
         "faithful_to": "released_code",
         "views.number": options.crops,
@@ -49,6 +61,8 @@ def config(options: argparse.Namespace, **settings: Any) -> TrialConfig:
 
 
 def ours(config: TrialConfig, weights: dict[str, Tensor], device: torch.device) -> Step:
+    if device.type == "cpu":
+        heap.keep_freed()  # as a trial does
     model = build(config.network, 0).to(device)
     model.load_state_dict({name.replace("projection.", "projector."): value for name, value in weights.items()})
     losses = Losses(model.train(), find("cf_amc_ssl").pairing(config.faithful_to), config.objective, config.compute)
@@ -99,7 +113,7 @@ def released(reference: Path, config: TrialConfig, device: torch.device) -> tupl
         delta.data = (delta + step_size * delta.grad.detach().sign()).clamp(-epsilon, epsilon)
         delta.data = torch.clamp(data + delta.data, min=0, max=1) - data
         delta.grad.zero_()
-        return float(loss)
+        return loss.item()
 
     def step(views: Tensor) -> list[float]:
         data = views.flatten(0, 1)
@@ -110,12 +124,47 @@ def released(reference: Path, config: TrialConfig, device: torch.device) -> tupl
     return step, weights
 
 
+def serve(name: str, options: argparse.Namespace, parent: Connection) -> None:
+    """Be the side ``name``: for each number that comes from ``parent`` one step, on views that the number decides."""
+    device = torch.device(options.device)
+    torch.manual_seed(0)
+    plan = config(options, SIDES[name])
+    step, weights = released(options.reference, plan, device)
+    if name != RELEASED:
+        step = ours(plan, weights, device)
+    while (place := parent.recv()) is not None:
+        random = torch.Generator().manual_seed(place)
+        views = torch.rand(options.crops, options.images, 3, 32, 32, generator=random).to(device)
+        parent.send(timed(step, views))
+
+
 def timed(step: Step, views: Tensor) -> tuple[float, list[float]]:
     synchronise(views.device)
     began = time.perf_counter()
     losses = step(views)
     synchronise(views.device)
     return time.perf_counter() - began, losses
+
+
+def in_turns(names: list[str], options: argparse.Namespace) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Seconds of each side's steps but the first, which warms up, and the losses of all."""
+    context = multiprocessing.get_context("spawn")
+    connections: dict[str, Connection] = {}
+    for name in names:
+        connections[name], theirs = context.Pipe()
+        context.Process(target=serve, args=(name, options, theirs), daemon=True).start()
+        theirs.close()  # so that a side that dies is heard of
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    losses: dict[str, list[float]] = {name: [] for name in names}
+    for place in range(options.steps + 1):
+        for name, connection in connections.items():
+            connection.send(place)
+            took, found = connection.recv()
+            losses[name] += found
+            if place:
+                seconds[name].append(took)
+            print(name, f"{took:.2f} s", found, file=sys.stderr, flush=True)
+    return seconds, losses
 
 
 def main() -> None:
@@ -128,36 +177,23 @@ def main() -> None:
     parser.add_argument("--device", default=default_device())
     parser.add_argument("--compile", action="store_true", help="a further side: bfloat16 and compiled")
     options = parser.parse_args()
-    device = torch.device(options.device)
-    torch.manual_seed(0)
-    plain = config(options)
-    theirs, weights = released(options.reference, plain, device)
-    lower = {"compute.precision": "bfloat16"}
-    sides = {"released": theirs, "float32": ours(plain, weights, device)}
-    sides["bfloat16"] = ours(config(options, **lower), weights, device)
-    if options.compile:
-        sides["bfloat16, compiled"] = ours(config(options, **lower, **{"compute.compile": True}), weights, device)
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    losses: dict[str, list[float]] = {name: [] for name in sides}
-    for place in range(options.steps + 1):
-        views = torch.rand(options.crops, options.images, 3, 32, 32, device=device)
-        for name, step in sides.items():
-            took, found = timed(step, views)
-            losses[name] += found
-            if place:  # the first warms up
-                seconds[name].append(took)
-            print(name, f"{took:.2f} s", found, file=sys.stderr, flush=True)
-    apart = [abs(one - other) / abs(other) for one, other in zip(losses["float32"], losses["released"], strict=True)]
+    names = list(SIDES) if options.compile else list(SIDES)[:-1]
+    seconds, losses = in_turns(names, options)
+    apart = [abs(one - other) / abs(other) for one, other in zip(losses["float32"], losses[RELEASED], strict=True)]
     found = {
         "settings": {key: str(value) for key, value in vars(options).items() if key != "reference"},
-        **about(device),
+        **about(torch.device(options.device)),
         "seconds_a_step": {name: spread(values) for name, values in seconds.items()},
         "times_as_fast": {
-            name: spread([theirs / own for theirs, own in zip(seconds["released"], values, strict=True)])
+            name: spread([theirs / own for theirs, own in zip(seconds[RELEASED], values, strict=True)])
             for name, values in seconds.items()
         },
         "losses": losses,
-        "float32_loss_apart": {"first_replay": apart[0], "most": max(apart)},
+        "float32_loss_apart": {
+            "first_replay": apart[0],
+            "first_step": max(apart[: options.replays]),
+            "most": max(apart),
+        },
     }
     print(json.dumps(found, indent=2))
 

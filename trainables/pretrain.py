@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from trainables import cost
+from trainables import cost, heap
 from trainables.config import TrialConfig
 from trainables.coresets import selects
 from trainables.data import (
@@ -75,6 +75,8 @@ class Pretraining:
         self.config = config
         self._world = replace(world, groups=config.optimiser.micro_batches)
         self.device = device
+        if device.type == "cpu":
+            heap.keep_freed()
         supervised = config.objective.name == "cross_entropy"
         model = build(config.network, config.seed, image_size=images.size[0], classes=classes if supervised else None)
         self.model = model.to(device)
