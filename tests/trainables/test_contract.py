@@ -44,18 +44,18 @@ def test_loss_falls(trainable, tiny_config, faithful_to):
 
 @BOTH
 def test_resuming_is_exact(trainable, tiny_config, faithful_to, tmp_path):
-    config = tiny_config(trainable, faithful_to, optimiser__epochs=3)
+    config = tiny_config(trainable, faithful_to, optimiser__epochs=2)
     whole = pretraining(config)
-    for _ in range(3):
+    for _ in range(2):
         whole.run_epoch()
     first = pretraining(config)
     first.run_epoch()
     checkpoint.save(tmp_path / "c.pt", config, first.state_dict())
     second = pretraining(config)
     second.load_state_dict(checkpoint.load(tmp_path / "c.pt", config))
-    summaries = [second.run_epoch(), second.run_epoch()]
+    summary = second.run_epoch()
     assert equal(weights(whole), weights(second))
-    assert summaries[-1].epoch == 3
+    assert summary.epoch == 2
     assert whole.finished
     assert second.finished
 

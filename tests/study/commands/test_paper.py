@@ -152,15 +152,24 @@ def test_figures_of_a_replayed_study_keep_inside_their_page(
     }
     assert outside(chromium, files) == {file.stem: [] for file in files}
 
-    code, out, err = study("figures", "curves-digits", "--width", "700px", "--scale", "2")
+
+@pytest.mark.slow
+def test_figures_are_drawn_in_each_form_and_at_the_size_asked_for(
+    study: Study, tiny: StudyPaths, chromium: str
+) -> None:
+    finish(tiny, 0, 0.9, 0.5)
+    finish(tiny, 1, 0.8, 0.6)
+    code, out, err = study("figures", "tiny", "--width", "700px", "--scale", "2")
     assert code == 0, err
-    written = {Path(line).name: Path(line).read_bytes() for line in out.splitlines()}
-    assert set(written) == {f"{file.stem}.{kind}" for file in files for kind in ("svg", "pdf", "png")}
-    assert b'width="700"' in written["frontier.svg"][:300]
-    assert written["frontier.pdf"].startswith(b"%PDF")
-    assert int.from_bytes(written["frontier.png"][16:20]) == 1400
-    drawn = [path for path in study_paths("curves-digits").figures.iterdir() if path.suffix == ".svg"]
-    assert outside(chromium, drawn) == {file.stem: [] for file in files}
+    written = {Path(line).name: Path(line) for line in out.splitlines()}
+    stems = {path.stem for path in written.values()}
+    assert "frontier" in stems
+    assert set(written) == {f"{stem}.{kind}" for stem in stems for kind in ("svg", "pdf", "png")}
+    assert set(tiny.figures.iterdir()) == set(written.values())
+    assert b'width="700"' in written["frontier.svg"].read_bytes()[:300]
+    assert written["frontier.pdf"].read_bytes().startswith(b"%PDF")
+    assert int.from_bytes(written["frontier.png"].read_bytes()[16:20]) == 1400
+    assert outside(chromium, [written[f"{stem}.svg"] for stem in sorted(stems)]) == {stem: [] for stem in stems}
 
 
 def test_what_cannot_be_written_is_one_line(study: Study, tiny: StudyPaths, tmp_path: Path) -> None:
