@@ -74,9 +74,19 @@ def logits_of_the_trial(trial: TrialPaths, config: TrialConfig, images: torch.Te
         ("cf_amc_ssl", {}),
         pytest.param("cf_amc_ssl", {"network__width": 64, "network__depth": None}, marks=pytest.mark.slow),
         ("acl", {"evaluation__heads": ["slf"], "evaluation__head": "slf", "evaluation__finetune_epochs": 1}),
-        ("acl", {"evaluation__heads": ["aff"], "evaluation__head": "aff", "evaluation__finetune_epochs": 1}),
-        ("supervised_pgd", {"evaluation__heads": ["own"], "evaluation__head": "own"}),
-        ("simclr", {"network__architecture": "vit_tiny", "network__width": 64, "network__depth": None}),
+        pytest.param(
+            "acl",
+            {"evaluation__heads": ["aff"], "evaluation__head": "aff", "evaluation__finetune_epochs": 1},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "supervised_pgd", {"evaluation__heads": ["own"], "evaluation__head": "own"}, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "simclr",
+            {"network__architecture": "vit_tiny", "network__width": 64, "network__depth": None},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["small", "torchvision", "dual-batchnorm", "finetuned", "own-head", "vit"],
 )
