@@ -132,7 +132,7 @@ def _setting(study: Study, path: str) -> str:
     values = distinct(study, path)
     if len(values) > 1 and not confirms(study) and _varies(study, path):
         return _SEARCHED
-    return ", ".join(_short(path, value) for value in values) or labels.ABSENT
+    return ", ".join(sorted(_short(path, value) for value in values)) or labels.ABSENT  # in whatever order drawn
 
 
 def _varies(study: Study, path: str) -> bool:

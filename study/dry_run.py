@@ -97,12 +97,14 @@ def _measured(part: Part, alone: ProcessPoolExecutor, samples: list[TrialConfig]
         return f"{part.trainable}: its most demanding configuration does not fit this GPU; auto gives it a whole one"
     drawn = [sample for sample in samples if sample.trainable == part.trainable]
     speed = found.forward_equivalents_per_second
-    took = f", about {labels.duration(estimate(drawn).median / speed)} of pre-training a trial" if drawn else ""
-    need = "memory unknown on the CPU" if found.memory_gib is None else f"{found.memory_gib:.2f} GiB of GPU memory"
+    trial = labels.duration(estimate(drawn).median / speed) if drawn else ""
+    took = f", about {trial} a trial without heads and attacks" if drawn else ""
+    known = found.memory_gib is not None
+    need = f"at most {found.memory_gib:.2f} GiB of GPU memory" if known else "memory unknown on the CPU"
     most = most_in_memory(found.memory_gib, found.device_memory_gib)
     plan = "auto gives it no GPU" if most is None else f"auto would measure up to {most} side by side on a GPU"
     rate = f"{labels.cost(round(speed))} forward-equivalents/s"
-    return f"{part.trainable} on {found.device}: {need} at most, {rate}{took}; {plan}"
+    return f"{part.trainable} on {found.device}: {need}, {rate}{took}; {plan}"
 
 
 def space_table(name: str, space: SearchSpace) -> Table:

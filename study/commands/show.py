@@ -15,6 +15,9 @@ from study.files.disk import full_disk
 from trainables.config import UserError
 
 if TYPE_CHECKING:
+    import rich.table
+    from rich.console import Console, Group
+
     from analysis.runs import Study
     from analysis.tables import Table
 
@@ -125,4 +128,29 @@ def print_rich(renderable: Any) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = _PIPED_WIDTH
-    console.print(renderable)
+    console.print(stacked(renderable) if _too_wide(renderable, console) else renderable)
+
+
+def _too_wide(renderable: Any, console: Console) -> bool:
+    """A table whose cells the window would cut or break."""
+    from rich.table import Table
+
+    if not isinstance(renderable, Table):
+        return False
+    whole = console.options.update(width=_PIPED_WIDTH, max_width=_PIPED_WIDTH)
+    return console.measure(renderable, options=whole).maximum > console.width
+
+
+def stacked(table: rich.table.Table) -> Group:
+    """A block a row, a line a cell, for windows that are narrower than ``table``."""
+    from rich.console import Group
+    from rich.table import Table
+
+    headings = [column.header for column in table.columns]
+    blocks: list[Any] = [table.title] if table.title else []
+    for cells in zip(*(column.cells for column in table.columns), strict=True):
+        block = Table(show_header=False, title_justify="left")
+        for heading, cell in zip(headings, cells, strict=True):
+            block.add_row(heading, cell)
+        blocks.append(block)
+    return Group(*blocks)

@@ -25,7 +25,7 @@ from analysis.tables import why_no_frontier
 from study.config import Budget, StudyConfig
 from study.config.confirmation import Confirmation
 from study.config.file import fault_of
-from study.confirming.extend import extended
+from study.confirming.extend import as_begun, extended
 from study.confirming.request import ConfirmError, Request
 from study.execution.executor import Backend
 from study.launch import launch, resume
@@ -82,13 +82,14 @@ def prepare(request: Request) -> Prepared:
             f"{request.study} is a confirmation itself; name the study that it confirms, {confirms(parent)['study']}"
         )
     searched = StudyConfig.load(paths.study_file)
+    begun = study_paths(request.child).root.exists()
+    request, said = as_begun(request) if begun else (request, [])
     numbers, remarks = _choose(parent, request)
     first = largest_seed(parent) + 1
     chosen = [_read_trial(paths, number, request) for number in numbers]
     asked = Confirmation.of(request.study, range(first, first + request.seeds), chosen)
-    begun = study_paths(request.child).root.exists()
     config = extended(request, asked) if begun else _new(request, asked, searched)
-    return Prepared(config, parent, begun, tuple(remarks))
+    return Prepared(config, parent, begun, (*said, *remarks))
 
 
 def _in_words(confirmation: Confirmation) -> str:

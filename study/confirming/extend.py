@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from analysis.labels import counted
 from analysis.layout import study_paths
@@ -10,6 +11,18 @@ from study.config import StudyConfig
 from study.config.confirmation import Confirmation
 from study.confirming.request import ConfirmError, Request
 from trainables.config import flatten
+
+
+def as_begun(request: Request) -> tuple[Request, list[str]]:
+    """``request`` of the configurations that its child confirms already, where it names none itself; and a line on it.
+
+    The frontier may have moved since: what goes on is what has been begun.
+    """
+    begun = _read(request).confirms
+    if request.trials or request.limit is not None or begun is None or begun.study != request.study:
+        return request, []
+    said = f"{request.child} goes on with the configurations that it has; --name begins another, with those of today"
+    return replace(request, trials=tuple(begun.trials)), [said]
 
 
 def extended(request: Request, asked: Confirmation) -> StudyConfig:

@@ -100,12 +100,12 @@ class Progress:
 
 
 def trial_line(trial: FrozenTrial, optimal: bool, beyond: str = "") -> str:
-    """``trial 0007  cf_amc_ssl  clean 61.0%  PGD 38.0%  minutes 1.2  on the frontier``."""
+    """``trial 0007  cf_amc_ssl  clean 61.0%  PGD 38.0%  minutes 1.2  on the frontier so far``."""
     metrics = metrics_of(trial)
     words = [f"trial {trial.number:04d}", str(trial.user_attrs.get("trainable", ""))]
     if status_of(trial) is TrialStatus.FINISHED:
         words += [f"{_SHOWN[name]} {_cell(name, metrics)}" for name in _columns(trial)]
-        words += ["on the frontier"] if optimal else []
+        words += ["on the frontier so far"] if optimal else []
         words += [f"beyond its bounds: {beyond}"] if beyond else []
         words += [] if metrics.get(TRUSTED, 1.0) else ["flagged by its sanity checks"]
     else:

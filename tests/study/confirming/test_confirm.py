@@ -286,6 +286,15 @@ def test_another_question_needs_another_name(child: StudyPaths) -> None:
     assert prepare(request(trials=(2,), name="again")).config.confirms.trials == [2]
 
 
+def test_what_was_begun_goes_on_with_its_own_configurations_whatever_the_frontier_is(child: StudyPaths) -> None:
+    found = prepare(request(trials=(), seeds=2))
+    assert found.config.confirms.trials == [0, 2]
+    assert found.config.confirms.seeds == [5, 6]
+    assert found.remarks[0].startswith("tiny-confirmed goes on with the configurations that it has; --name")
+    anew = prepare(request(trials=(), name="again"))
+    assert not any("goes on" in line for line in anew.remarks)
+
+
 def test_no_seed_is_taken_away(child: StudyPaths) -> None:
     run_nothing = prepare(request(seeds=2)).config
     child.study_file.write_text(run_nothing.to_yaml())
