@@ -8,12 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.pareto import non_dominated
-from analysis.resampling import DRAWS, candidates, resample
+from analysis.resampling import candidates, resample
 from analysis.runs import Study
 from trainables.metrics import OBJECTIVES, Direction
-
-CHANCE = f"share of {DRAWS:,} draws of seeds and images in which no other is better in all objectives"
-"""What ``chances`` gives, in a caption's words."""
 
 
 def chances(study: Study, metrics: Sequence[str] = ()) -> dict[str, float]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from analysis import labels
 from analysis.confirmed import confirms
-from analysis.dominance import CHANCE
+from analysis.resampling import DRAWS
 from analysis.runs import Study
 from analysis.tables import Column, Table
 
@@ -21,9 +21,11 @@ def with_chances(study: Study, found: Table, chances: Mapping[str, float]) -> Ta
         return found
     names = found.values["configuration"] if confirms(study) else _ids(study, found)
     values = [chances.get(str(name), float("nan")) for name in names]
+    drawn = "seeds and images" if confirms(study) else "images"
+    chance = f"share of {DRAWS:,} draws of {drawn} in which no other is better in all objectives"
     return replace(
         found,
-        caption=f"{found.caption}; chance: {CHANCE}",
+        caption=f"{found.caption}; chance: {chance}",
         columns=(*found.columns[:_PLACE], COLUMN, *found.columns[_PLACE:]),
         rows=tuple(
             (*row[:_PLACE], labels.percent(value), *row[_PLACE:]) for row, value in zip(found.rows, values, strict=True)

@@ -20,13 +20,15 @@ def table() -> Table:
     return found
 
 
-@pytest.mark.parametrize(("width", "blocks"), [(100, 1), (46, 2)])
+@pytest.mark.parametrize(("width", "blocks"), [(100, 1), (42, 2)])
 def test_no_cell_is_cut_or_broken(monkeypatch: pytest.MonkeyPatch, width: int, blocks: int) -> None:
     screen = io.StringIO()
-    monkeypatch.setattr("rich.console.Console", lambda: Console(file=screen, width=width, force_terminal=True))
+    monkeypatch.setattr(
+        "rich.console.Console", lambda: Console(file=screen, width=width, force_terminal=True, color_system=None)
+    )
     show.print_rich(table())
     text = screen.getvalue()
-    assert max(map(len, text.splitlines())) <= width + 20, "escapes aside"
+    assert max(map(len, text.splitlines())) <= width
     assert text.count("What was found") == 1
     for cell in ("0005", "robust_simclr", "92.7 [89.1, 95.2]", "0002", "cf_amc_ssl", "91.3 [87.5, 94.1]"):
         assert cell in text
