@@ -12,7 +12,7 @@ test: $(READY)  ## The default tests
 	$(BIN)/pytest -m "not slow and not exhaustive" -n auto --dist worksteal
 
 test-slow: $(READY)  ## The tests that take longer
-	$(BIN)/pytest -m "slow and not exhaustive" -n auto --dist loadgroup --durations=15
+	$(BIN)/pytest -m "slow and not exhaustive" -n auto --dist worksteal --durations=15
 
 test-exhaustive: $(READY)  ## Every row of every table, and more of the same
 	$(BIN)/pytest -m exhaustive -n auto

@@ -462,7 +462,6 @@ def test_autoattack_on_some_images_can_be_an_objective(tiny: Tiny) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
 def test_a_study_on_ray(tiny: Tiny, capfd: pytest.CaptureFixture[str]) -> None:
     console = quiet()
     paths = launch(tiny(resources={"max_concurrent": 2}, budget={"trials": 4}), console=console)

@@ -185,7 +185,6 @@ def command_line(pid: int) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
 @pytest.mark.timeout(600)
 def test_a_study_keeps_to_itself(outside: Outside, refusing: ThreadingHTTPServer) -> None:
     assert len(outside.listened) > 5, "Ray's processes were found"

@@ -41,7 +41,6 @@ def soak() -> Iterator[ModuleType]:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.xdist_group("ray")
 def test_nothing_is_lost_or_doubled_whatever_dies(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "soak.py"), "--trials", "12", "--seed", "1", "--folder", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -228,7 +228,6 @@ def assert_same(ours: dict[str, Any], theirs: dict[str, Any], tolerance: float =
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ranks")
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", CASES)
 def test_two_processes_compute_what_one_does(said: Said, case: str) -> None:
@@ -237,7 +236,6 @@ def test_two_processes_compute_what_one_does(said: Said, case: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ranks")
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", ["emp_ssl free", "acl"])
 def test_ranks_stay_together(said: Said, case: str) -> None:
@@ -247,7 +245,6 @@ def test_ranks_stay_together(said: Said, case: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ranks")
 @pytest.mark.timeout(900)
 def test_a_checkpoint_does_not_depend_on_the_number_of_ranks(said: Said) -> None:
     """Two processes go on from one's checkpoint, and one from that of two."""
@@ -261,7 +258,6 @@ def test_a_checkpoint_does_not_depend_on_the_number_of_ranks(said: Said) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ranks")
 @pytest.mark.timeout(900)
 def test_a_coreset_is_everyones(said: Said) -> None:
     ours = said(CORESET)
@@ -273,7 +269,6 @@ def test_a_coreset_is_everyones(said: Said) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ranks")
 @pytest.mark.timeout(900)
 def test_the_first_rank_alone_evaluates_a_trial_of_all(said: Said) -> None:
     assert said(WHOLE, rank=1)["checkpoint"]
@@ -284,7 +279,6 @@ def test_the_first_rank_alone_evaluates_a_trial_of_all(said: Said) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ranks")
 @pytest.mark.timeout(900)
 def test_when_the_first_rank_stops_the_others_do(said: Said) -> None:
     assert {key: said(STOPPED)[key] for key in ("end", "heard")} == {"end": "Stop", "heard": [1]}
@@ -292,7 +286,6 @@ def test_when_the_first_rank_stops_the_others_do(said: Said) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ranks")
 @pytest.mark.timeout(900)
 def test_a_lost_rank_is_no_fault_of_the_trial(said: Said) -> None:
     assert "another process of this trial cannot be reached" in said(LOST)["lost"]

@@ -356,7 +356,6 @@ def test_the_runs_of_a_confirmation_are_its_own(parent: StudyPaths, child: Study
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
 def test_autoattack_confirms_on_ray(parent: StudyPaths) -> None:
     few = SMALL | {"evaluation.auto_attack_images": 8}
     paths = confirm(request(attack="autoattack", seeds=2, trials=(0,), settings=few), console=quiet())

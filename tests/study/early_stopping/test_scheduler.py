@@ -317,7 +317,6 @@ def test_a_trained_trial_ends_at_the_report_that_was_judged(tiny: Tiny) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
 def test_on_ray_a_trial_waits_for_its_decision(tiny: Tiny) -> None:
     """Epochs take milliseconds: a worker that did not wait for the driver would be past the rung before its answer.
 

@@ -18,7 +18,7 @@ from study.execution import ray_cluster
 from study.launch import launch, resume
 
 Tiny = Callable[..., StudyConfig]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("studies")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("studies")]
 
 TWO = {"trainables": ["cf_amc_ssl", "robust_simclr"], "space": {"unlisted": "fixed", "learning_rate": [0.1, 0.2, 0.3]}}
 SETTINGS = {"device": "auto", "optimiser.epochs": 3}

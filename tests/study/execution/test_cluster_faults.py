@@ -19,7 +19,7 @@ from analysis.layout import ATTEMPT, ENDED, EPOCH, LOST, TrialPaths, read_events
 from study.config import StudyConfig
 
 Tiny = Callable[..., StudyConfig]
-pytestmark = [pytest.mark.exhaustive, pytest.mark.xdist_group("ray"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(900)]
 
 HEAD, FIRST, SECOND = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 PATIENCE_S = 240.0

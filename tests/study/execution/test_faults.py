@@ -43,7 +43,7 @@ from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
 
 Tiny = Callable[..., StudyConfig]
 # One cluster at a time: two would not start within Ray's limit on a small machine.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("studies")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("studies")]
 
 LONG = {"optimiser.epochs": 40}
 PATIENCE_S = 120.0

@@ -28,7 +28,7 @@ from trainables.metrics import CLEAN_ACCURACY, FORWARD_EQUIVALENTS, PGD_ACCURACY
 
 Tiny = Callable[..., StudyConfig]
 pytestmark = pytest.mark.usefixtures("studies")
-RAY = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.timeout(600)]
+RAY = [pytest.mark.slow, pytest.mark.timeout(600)]
 PATIENCE_S = 240.0
 TWO: dict[str, Any] = {"processes_per_trial": 2, "max_concurrent": 1, "cpus_per_trial": 2}
 

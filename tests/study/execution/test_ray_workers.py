@@ -52,7 +52,6 @@ def test_tune_is_left_as_it_was():
 
 
 @pytest.mark.exhaustive
-@pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("studies")
 def test_trials_that_end_together_cost_no_worker(
     tiny: Callable[..., StudyConfig], monkeypatch: pytest.MonkeyPatch

@@ -85,7 +85,6 @@ def test_what_an_end_raises_is_raised_beside_it() -> None:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.xdist_group("ray")
 def test_a_trial_runs_to_its_end_while_the_sampler_thinks(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second draw waits for the first trial's end, which a loop that waits for the draw would never hear of."""
     ask, ended, first = Search.ask, Session.ended, threading.Event()
