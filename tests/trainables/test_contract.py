@@ -71,7 +71,7 @@ def test_seed_decides_everything(trainable, tiny_config):
 
 
 def test_global_random_state_is_neither_read_nor_moved(trainable, tiny_config):
-    config = tiny_config(trainable, optimiser__epochs=1)
+    config = tiny_config(trainable)
     torch.manual_seed(1)
     before = torch.get_rng_state()
     first = run(config)
