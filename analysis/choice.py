@@ -31,7 +31,7 @@ def configurations(study: Study) -> pd.DataFrame:
 def flagged_on_frontier(study: Study) -> list[tuple[int, str]]:
     """Numbers and verdicts of the flagged trials that would be on the frontier if they were believed."""
     believed = best(study, study.feasible)
-    flagged = believed[believed["verdict"].map(labels.is_flagged)]
+    flagged = believed[believed["verdict"].map(labels.is_flagged).astype(bool)]
     return list(zip(map(int, flagged["number"]), map(str, flagged["verdict"]), strict=True))
 
 

@@ -196,7 +196,7 @@ def _curve_rows(number: int, events: list[dict[str, Any]]) -> list[dict[str, Any
         event["epoch"]: {
             "trial": number,
             "epoch": event["epoch"],
-            **{name: number_or_nan(value) for name, value in _mapping(event.get("metrics")).items()},
+            **{name: _measured(name, value) for name, value in _mapping(event.get("metrics")).items()},
         }
         for event in reversed(events)
         if _is_epoch(event)

@@ -57,12 +57,13 @@ EPOCH = "epoch"
 def is_possible(name: str, value: float) -> bool:
     """Whether the metric ``name`` can be ``value``.
 
-    Accuracies, the ends of their intervals and heads' figures are shares in [0, 1], numbers of images are finite and
-    at least 1; of anything else nothing is ruled out.
+    Accuracies, a probe's too, the ends of their intervals and heads' figures are shares in [0, 1], numbers of images
+    are finite and at least 1; of anything else nothing is ruled out.
     """
     if name in (EVALUATION_IMAGES, AUTO_ATTACK_IMAGES):
         return 1 <= value < math.inf
-    return 0 <= value <= 1 or not (name.startswith(ACCURACIES) or "_head/" in name)
+    shares = (*ACCURACIES, PROBE_ACCURACY, PROBE_PGD_ACCURACY)
+    return 0 <= value <= 1 or not (name.startswith(shares) or "_head/" in name)
 
 
 @dataclass(frozen=True, kw_only=True)

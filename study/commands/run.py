@@ -24,7 +24,8 @@ def demo(
     supervise: Supervise = True,  # noqa: ARG001  main acts
     studies: Studies = None,  # noqa: ARG001  its callback acts
 ) -> None:
-    """Run a small packaged study on scikit-learn's digits and confirm it: no download, no GPU, no server."""
+    """Run a small packaged study on scikit-learn's digits and confirm it, in some six minutes on two CPU cores: no
+    download, no GPU, no server."""
     from study import demo as packaged
     from study.config.file import parse_overrides
     from study.confirming.confirm import confirm as run

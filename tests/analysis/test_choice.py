@@ -44,6 +44,15 @@ def test_a_flagged_trial_is_no_candidate_and_hides_none(new_study: NewStudy) -> 
     assert flagged_on_frontier(found) == [(0, "flagged: noise breaks it")]
 
 
+def test_without_a_feasible_trial_nothing_is_a_candidate_nor_flagged(new_study: NewStudy) -> None:
+    study = new_study(constraints={"gpu_minutes": 5.0})
+    study.finished(0, 0.9, 0.9, gpu_minutes=9.0)
+    study.failed(1)
+    found = read_study(study.paths)
+    assert configurations(found).empty
+    assert flagged_on_frontier(found) == []
+
+
 def test_trials_that_differ_in_the_seed_alone_are_one_configuration(new_study: NewStudy) -> None:
     study = new_study()
     study.finished(0, 0.8, 0.5)

@@ -19,10 +19,11 @@ from analysis.confirmed import confirmed
 from analysis.dominance import chances
 from analysis.download import StudyNotFoundError
 from analysis.figures import parallel_figure
-from analysis.layout import ATTEMPT, ENDED, StudyPaths, append_event
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event
 from analysis.pareto import frontier
 from analysis.runs import read_mlflow, read_study
 from trainables.config import UserError
+from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY
 
 NewStudy = Callable[..., Any]
 
@@ -150,6 +151,17 @@ def test_what_no_trial_can_have_measured_is_not_known(new_study: NewStudy, name:
     assert math.isnan(read.trials[name].iloc[0])
     assert sum(chances(read).values()) > 0
     assert len(beside(read).ours) == len(frontier(read)) >= 1
+
+
+@pytest.mark.parametrize("name", [PROBE_ACCURACY, PROBE_PGD_ACCURACY])
+def test_an_epochs_impossible_accuracy_is_not_known(new_study: NewStudy, name: str) -> None:
+    study = new_study()
+    trial = study.finished(0, 0.9, 0.5)
+    append_event(trial, EPOCH, 1, epoch=4, metrics={name: 1.5, "train/loss": 7.0})
+    curves = read_study(study.paths).curves.set_index("epoch")
+    assert math.isnan(curves.loc[4, name])
+    assert curves.loc[4, "train/loss"] == 7.0
+    assert 0 < curves.loc[3, name] < 1
 
 
 @pytest.mark.parametrize(
