@@ -65,6 +65,22 @@ def curves_figure(study: Study) -> go.Figure | None:
     return _draw(lines, broken_down(study)) if lines else None
 
 
+def curves_by_trainable(study: Study) -> dict[str, go.Figure]:
+    """``curves_figure`` of each trainable by itself, for print: on paper nobody can hide a loss of another scale. Empty
+    for a study of one trainable."""
+    lines, broken = compute(study), broken_down(study)
+    owners = study.trials.set_index("number")["trainable"]
+    names = dict.fromkeys(line.trainable for line in lines)
+    return {
+        name: _draw(
+            tuple(line for line in lines if line.trainable == name),
+            tuple(Breakdown(kind, rows[rows["trial"].map(owners) == name]) for kind, rows in broken),
+        )
+        for name in names
+        if len(names) > 1
+    }
+
+
 def compute(study: Study) -> tuple[Line, ...]:
     """The trials that finished an epoch, thinned; those behind first, so that the frontier is drawn over them.
 
@@ -134,7 +150,7 @@ def _draw(lines: tuple[Line, ...], broken: tuple[Breakdown, ...]) -> go.Figure:
         for name, (row, column) in places.items():
             first = named and name == shown[0]
             figure.add_trace(_trace(line, name, marked=marked, named=first), row=row + 1, col=column + 1)
-    for breakdown in broken:
+    for breakdown in (one for one in broken if len(one.rows)):
         for number, mark in enumerate(_marks(breakdown, places)):
             mark[0].showlegend = number == 0
             figure.add_trace(mark[0], row=mark[1] + 1, col=mark[2] + 1)

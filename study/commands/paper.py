@@ -70,6 +70,7 @@ def figures(
 ) -> None:
     """Write a study's figures for a paper: on white, in 8 point type, each as SVG, PDF and PNG."""
     from analysis.drawing import write_images
+    from analysis.figures.curves import curves_by_trainable
     from analysis.figures.planes import plane_pairs
     from analysis.gallery import all_figures
     from analysis.importance import importances
@@ -77,7 +78,9 @@ def figures(
 
     width_px, study = _pixels(width), read(name, tracking_uri)
     into = folder or (paths_of(name).figures if tracking_uri is None else Path(f"{name}-figures"))
-    drawn = papers(all_figures(study, importances(study), plane_pairs(study)), width_px)
+    together = all_figures(study, importances(study), plane_pairs(study))
+    alone = {f"curves-{name}": figure for name, figure in curves_by_trainable(study).items()}
+    drawn = papers(together | alone, width_px)
     if not drawn:
         raise UserError(f"there is nothing to draw yet: no trial of {name} has finished; `study status {name}`")
     kinds = dict.fromkeys(formats or Image)

@@ -415,6 +415,37 @@ def test_curves_mark_where_training_broke_down_and_leave_out_panels_nobody_has(n
     assert (list(mark.ids), list(mark.x), list(mark.y)) == (["0001"], [3], [1.0])
 
 
+def test_each_trainable_has_its_curves_by_itself(study: Any) -> None:
+    read = read_study(study.paths)
+    drawn = curves.curves_by_trainable(read)
+    owners = dict(zip(read.trials["number"], read.trials["trainable"], strict=True))
+    assert list(drawn) == list(dict.fromkeys(line.trainable for line in curves.compute(read)))
+    assert len(drawn) == 2
+    for name, figure in drawn.items():
+        lines = [trace for trace in figure.data if trace.meta]
+        assert {owners[trial] for trace in lines for trial in trace.customdata} == {name}
+    seen = {trial for figure in drawn.values() for trace in figure.data for trial in trace.customdata}
+    assert seen == set(read.curves["trial"])
+
+
+def test_a_breakdown_is_marked_with_its_trainable(new_study: NewStudy) -> None:
+    study = new_study()
+    for number, trainable in enumerate(("cf_amc_ssl", "simclr_free")):
+        trial = study.begin(number, {}, trainable)
+        for epoch, share in enumerate([0.2, 0.4, 0.4 if number else 0.01], start=1):
+            metrics = {"train/probe_accuracy": 0.3 * epoch, "train/probe_pgd_accuracy": share}
+            append_event(trial, EPOCH, 1, epoch=epoch, metrics=metrics)
+    drawn = curves.curves_by_trainable(read_study(study.paths))
+    marked = [name for name, figure in drawn.items() if "catastrophic overfitting" in {one.name for one in figure.data}]
+    assert marked == ["cf_amc_ssl"]
+
+
+def test_one_trainable_has_no_curves_apart(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.5)
+    assert curves.curves_by_trainable(read_study(study.paths)) == {}
+
+
 def test_long_curves_are_thinned_with_both_ends_kept() -> None:
     rows = pd.DataFrame({"trial": np.repeat(np.arange(1000), 100), "epoch": np.tile(np.arange(1, 101), 1000)})
     thinned = curves._thinned(rows)
