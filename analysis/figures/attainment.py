@@ -19,7 +19,7 @@ from analysis.dominance import chances
 from analysis.figures import pareto
 from analysis.figures.axis import Axis, bars, ends
 from analysis.figures.means import means
-from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry, spans_a_decade, style
+from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry, style
 from analysis.figures.surfaces import draw_surfaces, edges
 from analysis.figures.views import EVERYTHING, ranges, with_views
 from analysis.runs import Study
@@ -109,8 +109,7 @@ def _draw(plot: AttainmentPlot) -> go.Figure:
         _draw_trainable(figure, plot, str(name), index)
     _explain(figure, plot)
     for axis, name in ((plot.x, "x"), (plot.y, "y")):
-        log = _is_log(axis, plot.points[name])
-        figure.update_layout({f"{name}axis": {"title": axis.label, "type": "log" if log else "linear"}})
+        figure.update_layout({f"{name}axis": {"title": axis.label} | axis.scale(plot.points[name])})
     legend = {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top", "tracegroupgap": 0}
     margin = {"l": 70, "r": 20, "t": 70, "b": 150}
     return style(with_views(figure, _views(plot)), 680, legend=legend, margin=margin)
@@ -165,9 +164,5 @@ def _views(plot: AttainmentPlot) -> list[tuple[str, dict[str, Any]]]:
     shown = np.concatenate([near[["x", "y"]].to_numpy(dtype=float), *reach, *corners])
     if len(near) in (0, len(plot.points)):
         return [EVERYTHING]
-    logs = [_is_log(axis, plot.points[name]) for name, axis in zip("xy", (plot.x, plot.y), strict=True)]
+    logs = [axis.is_log(plot.points[name]) for name, axis in zip("xy", (plot.x, plot.y), strict=True)]
     return [("near the frontier", ranges(shown, logs)), EVERYTHING]
-
-
-def _is_log(axis: Axis, values: pd.Series[float]) -> bool:
-    return not labels.is_accuracy(axis.metric) and spans_a_decade(values)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import labels
-from analysis.figures.style import GREY
+from analysis.figures.style import GREY, spans_a_decade
 from analysis.runs import Study
 from trainables.metrics import OBJECTIVES, Direction
 
@@ -32,6 +32,17 @@ class Axis(NamedTuple):
     @property
     def label(self) -> str:
         return f"{self.title} (%)" if labels.is_accuracy(self.metric) else self.title
+
+    def is_log(self, values: pd.Series[float]) -> bool:
+        """Whether it shows ``values`` better by their logarithms."""
+        return not labels.is_accuracy(self.metric) and spans_a_decade(values)
+
+    def scale(self, values: pd.Series[float]) -> dict[str, Any]:
+        """Of a layout's axis that shows ``values``. Without a format a logarithmic axis writes 2 for 200 k."""
+        if not self.is_log(values):
+            return {"type": "linear"}
+        steps = "D2" if values.max() < 1000 * values.min() else 1
+        return {"type": "log", "dtick": steps, "tickformat": "~s" if values.min() >= 1 else "~g"}
 
 
 def positions(found: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from analysis.confirmed import competing, confirmed, confirms, seeds_of
 from analysis.figures.axis import Axis, bars, ends, positions
 from analysis.figures.means import means
 from analysis.figures.references import NO_REFERENCES, References, references
-from analysis.figures.style import GREY, INK, SYMBOLS, broken, colour_axis, inked, legend_entry, spans_a_decade, style
+from analysis.figures.style import GREY, INK, SYMBOLS, broken, colour_axis, inked, legend_entry, style
 from analysis.figures.views import EVERYTHING, outliers, ranges, with_views
 from analysis.pareto import frontier, non_dominated
 from analysis.runs import PARAM, Study, number_or_nan
@@ -167,9 +167,8 @@ def _draw(plot: ParetoPlot, height: int) -> go.Figure:
         legend_entry(figure, labels.HOLLOW if plot.means.empty else labels.HOLLOW_SEED, "circle-open", GREY)
     figure.update_layout(coloraxis=axis)
     for axis_of, name in ((plot.x, "x"), (plot.y, "y")):
-        log = _is_log(axis_of, points[name])
-        scale = {"type": "log", "dtick": "D2"} if log else {"type": "linear"}
-        figure.update_layout({f"{name}axis": {"title": broken(axis_of.label, _TITLE), **scale}})
+        titled = {"title": broken(axis_of.label, _TITLE)}
+        figure.update_layout({f"{name}axis": titled | axis_of.scale(points[name])})
     legend = {"orientation": "h", "x": 0, "y": -70 / (height - 170), "yanchor": "top", "tracegroupgap": 0}
     margin = {"l": 70, "r": 20, "t": 60, "b": 110}
     return style(with_views(figure, _views(plot, colours)), height, legend=legend, margin=margin)
@@ -180,7 +179,7 @@ def _views(plot: ParetoPlot, colours: NDArray[np.float64]) -> list[tuple[str, di
     axes = (plot.x, plot.y)
     values = plot.points[["x", "y"]].to_numpy(dtype=float)
     signs = np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in axes])
-    logs = [_is_log(axis, plot.points[name]) for name, axis in zip("xy", axes, strict=True)]
+    logs = [axis.is_log(plot.points[name]) for name, axis in zip("xy", axes, strict=True)]
     far = outliers(np.where(logs, np.log10(np.where(logs, values, 1.0)), values), signs)
     far &= ~plot.points["best"].to_numpy(dtype=bool)
     if not far.any():
@@ -198,10 +197,6 @@ def _coloured(colours: NDArray[np.float64]) -> dict[str, Any]:
     if len(np.unique(known)) < 2:
         return {}
     return {"coloraxis.cmin": float(known.min()), "coloraxis.cmax": float(known.max())}
-
-
-def _is_log(axis: Axis, values: pd.Series[float]) -> bool:
-    return not labels.is_accuracy(axis.metric) and spans_a_decade(values)
 
 
 def _draw_references(figure: go.Figure, references: References) -> None:

@@ -453,6 +453,20 @@ def test_long_curves_are_thinned_with_both_ends_kept() -> None:
     assert thinned.groupby("trial")["epoch"].agg(["min", "max"]).drop_duplicates().to_numpy().tolist() == [[1, 100]]
 
 
+@pytest.mark.parametrize(
+    ("costs", "scale"),
+    [
+        ([1e5, 9e5], {"type": "linear"}),
+        ([1e5, 2e6], {"type": "log", "dtick": "D2", "tickformat": "~s"}),
+        ([0.2, 30.0], {"type": "log", "dtick": "D2", "tickformat": "~g"}),
+        ([1e3, 1e9], {"type": "log", "dtick": 1, "tickformat": "~s"}),
+    ],
+)
+def test_ticks_of_a_cost_are_whole_numbers(study: Any, costs: list[float], scale: dict[str, object]) -> None:
+    axis = Axis.of(read_study(study.paths), "forward_equivalents")
+    assert axis.scale(pd.Series(costs)) == scale
+
+
 def test_colours_are_logarithmic_over_more_than_a_decade() -> None:
     values = np.array([1e5, 1e6, 2e6])
     scaled, axis = colour_axis(values, "Cost")
