@@ -23,22 +23,29 @@ _NO_MATTER = ("trainable", "seed", "device", "data.root", "data.download", "data
 """Settings that are told of elsewhere, or that change nothing that is measured."""
 _ENDS = ("", "_low", "_high")
 _SEARCHED = "searched"
+_OWN: dict[str, Callable[[Standing], str]] = {
+    "Trials finished": lambda one: str(one.finished),
+    "Trials or configurations unflagged, within bounds": lambda one: str(one.counted),
+    "On its own frontier": lambda one: str(one.frontier),
+    "GPU-minutes": lambda one: labels.cost(one.gpu_minutes),
+    "Forward-equivalents": lambda one: labels.cost(one.forward_equivalents),
+    "Hypervolume, %": lambda one: labels.percent_interval(one.hypervolume, one.low, one.high),
+}
+_AGAINST_EACH_OTHER: dict[str, Callable[[Standing], str]] = {
+    "  at equal forward-equivalents, %": lambda one: labels.percent(one.equal),
+    "  chance that it is the greatest, %": lambda one: labels.percent(one.chance),
+    "On the joint frontier": lambda one: str(one.joint),
+    "  share of it, %": lambda one: labels.percent(one.share),
+}
 
 
-def standings_table(standings: Sequence[Standing], titles: Mapping[str, str]) -> Table:
-    """A row a figure; ``titles``: by name, of the accuracies among others. ``values`` has a row a study, unrounded."""
-    figures: dict[str, Callable[[Standing], str]] = {
-        "Trials finished": lambda one: str(one.finished),
-        "Trials or configurations unflagged, within bounds": lambda one: str(one.counted),
-        "On its own frontier": lambda one: str(one.frontier),
-        "GPU-minutes": lambda one: labels.cost(one.gpu_minutes),
-        "Forward-equivalents": lambda one: labels.cost(one.forward_equivalents),
-        "Hypervolume, %": lambda one: labels.percent_interval(one.hypervolume, one.low, one.high),
-        "  at equal forward-equivalents, %": lambda one: labels.percent(one.equal),
-        "  chance that it is the greatest, %": lambda one: labels.percent(one.chance),
-        "On the joint frontier": lambda one: str(one.joint),
-        "  share of it, %": lambda one: labels.percent(one.share),
-    }
+def standings_table(standings: Sequence[Standing], titles: Mapping[str, str], *, ranked: bool) -> Table:
+    """A row a figure; ``titles``: by name, of the accuracies among others. ``values`` has a row a study, unrounded.
+
+    ``ranked``: with the rows that set the studies against each other, which say nothing of studies that were not
+    measured alike.
+    """
+    figures = _OWN | (_AGAINST_EACH_OTHER if ranked else {})
     rows = [(title, *map(figure, standings)) for title, figure in figures.items()]
     rows += [
         (f"Best {titles[name]}, %", *(labels.percent_interval(*one.best[name]) for one in standings))

@@ -38,7 +38,7 @@ def compare(
     found = [read(name, tracking_uri) for name in names]
     told, called = comparability(found), titles(found)
     sides = gather(found, told.accuracies)
-    table = standings_table(compute(sides), called)
+    table = standings_table(compute(sides), called, ranked=not told.measured)
     if json:
         _warn(told)
         typer.echo(table.json())

@@ -170,7 +170,7 @@ def test_confirmations_compare_by_their_means_over_seeds(new_confirmation: Calla
 
 
 def test_tables_have_a_column_a_study_and_values_a_row(pair: list[Study]) -> None:
-    table = standings_table(compute(gather(pair, PLANE)), titles(pair))
+    table = standings_table(compute(gather(pair, PLANE)), titles(pair), ranked=True)
     assert [column.title for column in table.columns] == ["", "one", "other"]
     rows = {row[0].strip(): row[1:] for row in table.rows}
     assert rows["Trials or configurations unflagged, within bounds"] == ("2", "1")
@@ -256,6 +256,6 @@ def test_nothing_to_compare_yet_is_no_error(new_study: Callable[..., Any]) -> No
     standings = compute(sides)
     assert [one.hypervolume for one in standings] == [0, 0]
     assert all(math.isnan(one.chance) and math.isnan(one.low) and math.isnan(one.share) for one in standings)
-    assert len(standings_table(standings, titles(studies)).rows[0]) == 3
+    assert len(standings_table(standings, titles(studies), ranked=True).rows[0]) == 3
     assert figures.side_by_side_figure(sides, titles(studies)).data
     assert figures.side_by_side_figure(sides[:1], titles(studies)).layout.xaxis.title.text == "Clean accuracy (%)"

@@ -22,6 +22,9 @@ CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
 Study = Callable[..., tuple[int, str, str]]
 
 
+RANKING = ("chance that it is the greatest", "On the joint frontier", "share of it")
+
+
 @pytest.fixture
 def searched(studies: Path, tiny: Callable[..., StudyConfig]) -> Callable[..., None]:
     """A search through recorded curves."""
@@ -41,6 +44,7 @@ def test_two_searches_side_by_side(study: Study, searched: Callable[..., None], 
     assert "They compare, for they were measured alike: robust head, validation split, n = 50 images." in out
     assert "  Sampler: random in one; qmc in two." in out
     assert "Hypervolume, %" in out
+    assert [word for word in RANKING if word in out] == list(RANKING)
     assert "optimiser.weight_decay" in out
     assert "plotly" in figure.read_text()
     rows = json.loads(study("compare", "one", "two", "--json")[1])
@@ -73,6 +77,8 @@ def test_what_was_not_measured_alike_is_a_warning_beside_the_figures(
     warning = "Image size: 8 pixels in one; 16 pixels in two."
     out = study("compare", "one", "two")[1]
     assert out.startswith(f"They were not measured alike, so the figures below do not rank them:\n  {warning}\n")
+    assert "Hypervolume, %" in out
+    assert not [word for word in RANKING if word in out]
     code, out, err = study("compare", "one", "two", "--json")
     assert (code, err) == (0, f"warning: not measured alike. {warning}\n")
     assert len(json.loads(out)) == 2
