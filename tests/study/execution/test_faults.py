@@ -45,7 +45,7 @@ Tiny = Callable[..., StudyConfig]
 # One cluster at a time: two would not start within Ray's limit on a small machine.
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("studies")]
 
-LONG = {"optimiser.epochs": 40}
+LONG = {"optimiser.epochs": 20}
 PATIENCE_S = 120.0
 REPOSITORY = Path(__file__).resolve().parents[3]
 
