@@ -28,7 +28,7 @@ _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" e
 """Python names this flag from 3.13 on."""
 
 
-def decoded(files: Sequence[Path], edge: int | None, cache: Path, *, progress: bool) -> tuple[Pixels, NDArray[np.bool]]:
+def decoded(files: Sequence[str], edge: int | None, cache: Path, *, progress: bool) -> tuple[Pixels, NDArray[np.bool]]:
     """``files`` as pixels (n, 3, h, w), mapped from ``cache``, and which of them could be read (n,).
 
     ``edge``: side of the centre square that every image is cut and resized to; ``None``: all must have one size.
@@ -55,7 +55,7 @@ def _mapped(path: Path) -> Pixels:
     return np.ndarray(shape, dtype, pages, start)
 
 
-def _write(files: Sequence[Path], shape: Shape, edge: int | None, cache: Path, *, progress: bool) -> None:
+def _write(files: Sequence[str], shape: Shape, edge: int | None, cache: Path, *, progress: bool) -> None:
     # Not tempfile's folder, which only its owner may read: users may share a data root.
     temporary = cache.with_name(f".decoding-{uuid.uuid4().hex}")
     temporary.mkdir(parents=True)
@@ -76,14 +76,14 @@ def _write(files: Sequence[Path], shape: Shape, edge: int | None, cache: Path, *
         raise
 
 
-def _decode_all(files: Sequence[Path], shape: Shape, edge: int | None) -> Iterator[Pixels | None]:
+def _decode_all(files: Sequence[str], shape: Shape, edge: int | None) -> Iterator[Pixels | None]:
     # Threads, not processes: Pillow decodes without the interpreter lock, and forking a process that runs
     # PyTorch or Ray threads can hang.
     threads = os.cpu_count() or 1
     return ahead(lambda path: _decode(path, shape, edge), files, threads=threads, window=_WAITING * threads)
 
 
-def _shape(files: Sequence[Path], edge: int | None) -> Shape:
+def _shape(files: Sequence[str], edge: int | None) -> Shape:
     if edge is not None:
         return 3, edge, edge
     for path in files:
@@ -92,7 +92,7 @@ def _shape(files: Sequence[Path], edge: int | None) -> Shape:
     raise DataError(f"none of {len(files)} images can be read, {files[0]} say; check the files")
 
 
-def _decode(path: Path, shape: Shape, edge: int | None) -> Pixels | None:
+def _decode(path: str, shape: Shape, edge: int | None) -> Pixels | None:
     image = _read(path)
     if image is None:
         return None
@@ -106,7 +106,7 @@ def _decode(path: Path, shape: Shape, edge: int | None) -> Pixels | None:
     return np.asarray(image).transpose(2, 0, 1)
 
 
-def _read(path: Path) -> Image.Image | None:
+def _read(path: str) -> Image.Image | None:
     try:
         with Image.open(path) as image:
             return _rgb(image)
