@@ -1,5 +1,6 @@
 """Backbones, the encoder around them and its normalisation layers."""
 
+from trainables.models.convolutions import keep_compiled
 from trainables.models.encoder import Encoder, build
 from trainables.models.norms import Branch, DualBatchNorm, branch, frozen_statistics, single_branch
 from trainables.models.shared_norms import shared_norms
@@ -11,6 +12,7 @@ __all__ = [
     "branch",
     "build",
     "frozen_statistics",
+    "keep_compiled",
     "shared_norms",
     "single_branch",
 ]

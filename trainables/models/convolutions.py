@@ -48,6 +48,17 @@ def weigh_by_product(model: nn.Module) -> None:
             module.__class__ = Convolution
 
 
+def keep_compiled() -> None:
+    """Let torch's cache keep compiled passes with ``Convolution``, so that the next process finds them.
+
+    It keeps none with a gradient of ours unless it is told to, though what the gradient does is part of its key.
+    """
+    from torch._functorch import config
+
+    if hasattr(config, "autograd_cache_allow_custom_autograd_functions"):
+        config.autograd_cache_allow_custom_autograd_functions = True
+
+
 def _is_plain(conv: nn.Conv2d) -> bool:
     alike = all(len(set(pair)) == 1 for pair in (conv.kernel_size, conv.stride, conv.dilation))
     padding = (conv.kernel_size[0] // 2,) * 2

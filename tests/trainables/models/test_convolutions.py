@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainables.models import build
+from trainables.models import build, keep_compiled
 from trainables.models.convolutions import SMALL, Convolution, weigh_by_product
 
 SHAPES = pytest.mark.parametrize(
@@ -98,3 +98,25 @@ def test_an_encoder_s_convolutions_keep_their_names(tiny_config):
     kinds = {type(module) for module in encoder.modules() if isinstance(module, nn.Conv2d)}
     assert kinds == {Convolution}
     assert "backbone.layer4.0.conv1.weight" in encoder.state_dict()
+
+
+@pytest.mark.slow
+def test_what_is_compiled_is_found_again(monkeypatch):
+    """As in a process that starts later."""
+    from torch._dynamo.utils import counters
+    from torch._functorch import config
+    from torch._inductor.utils import fresh_cache
+
+    monkeypatch.setattr(config, "autograd_cache_allow_custom_autograd_functions", False)
+    keep_compiled()
+    _, ours = convolutions(3, 1)
+    images, grad, found = torch.rand(4, 6, 4, 4), torch.rand(4, 10, 4, 4), []
+    with fresh_cache():
+        for _ in range(2):
+            torch.compiler.reset()
+            counters.clear()
+            ours.compile()
+            found.append((passed(ours, images, grad, torch.bfloat16), dict(counters["aot_autograd"])))
+    (first, made), (second, kept) = found
+    assert made.get("autograd_cache_saved") == kept.get("autograd_cache_hit") == 1
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
