@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from trainables.config import ConfigError, NetworkConfig
 from trainables.models.backbones import backbone
-from trainables.models.convolutions import weigh_by_product
+from trainables.models.convolutions import multiply_small_maps
 from trainables.models.norms import double_norms
 from trainables.models.recompute import recompute_blocks
 
@@ -79,5 +79,5 @@ def build(config: NetworkConfig, seed: int, *, image_size: int = 32, classes: in
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the GPUs too
         encoder = Encoder(config, image_size=image_size, classes=classes)
-        weigh_by_product(encoder)
+        multiply_small_maps(encoder)
         return encoder.to(memory_format=torch.channels_last)

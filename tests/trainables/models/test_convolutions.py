@@ -1,15 +1,17 @@
-"""A convolution whose weights' gradient is a matrix product against PyTorch's own, and against exact arithmetic."""
+"""Convolutions by matrix products against PyTorch's own, and against exact arithmetic."""
 
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from trainables.models import build, keep_compiled
-from trainables.models.convolutions import SMALL, Convolution, weigh_by_product
+from trainables.models import convolutions as module
+from trainables.models.convolutions import MULTIPLIED, WEIGHED, Convolution, multiply_small_maps
 
 SHAPES = pytest.mark.parametrize(
     ("size", "side", "stride"), [(4, 3, 1), (8, 3, 1), (8, 3, 2), (7, 3, 2), (8, 1, 2), (6, 5, 1)]
@@ -20,7 +22,7 @@ def convolutions(side: int, stride: int) -> tuple[nn.Sequential, nn.Sequential]:
     """PyTorch's own, and the same by product."""
     plain = nn.Sequential(nn.Conv2d(6, 10, side, stride=stride, padding=side // 2, bias=False))
     ours = copy.deepcopy(plain)
-    weigh_by_product(ours)
+    multiply_small_maps(ours)
     assert type(ours[0]) is Convolution
     return plain, ours
 
@@ -37,47 +39,74 @@ def passed(model: nn.Module, images: Tensor, grad: Tensor, dtype: torch.dtype) -
 
 @SHAPES
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_gradients_are_those_of_the_convolution(size, side, stride, layout):
+def test_all_three_are_those_of_the_convolution(size, side, stride, layout):
     plain, ours = convolutions(side, stride)
     images = torch.randn(20, 6, size, size).to(torch.bfloat16).float().to(memory_format=layout)
     grad = torch.randn_like(plain(images)).to(torch.bfloat16).float()
     for model in (plain, ours):
         model[0].weight.data = plain[0].weight.data.to(torch.bfloat16).float().to(memory_format=layout)
-    outputs, weight, pixels = passed(plain, images, grad, torch.bfloat16)
-    exact = passed(plain.double(), images.double(), grad.double(), torch.float64)[1]
+    theirs = passed(plain, images, grad, torch.bfloat16)
+    exact = passed(plain.double(), images.double(), grad.double(), torch.float64)
     found = passed(ours, images, grad, torch.bfloat16)
-    assert torch.equal(found[0], outputs)
-    assert torch.equal(found[2], pixels)
-    # A sum in float32, rounded once to bfloat16's eight bits.
-    torch.testing.assert_close(found[1].double(), exact, rtol=2**-8, atol=1e-3 * float(exact.abs().max()))
-    assert float((weight.double() - exact).abs().max()) < 0.02 * float(exact.abs().max()), "PyTorch's own is no nearer"
+    for mine, their, right in zip(
+        *(map(Tensor.detach, all_three) for all_three in (found, theirs, exact)), strict=True
+    ):
+        largest = float(right.abs().max())
+        # A sum in float32, rounded once to bfloat16's eight bits.
+        torch.testing.assert_close(mine.double(), right, rtol=2**-8, atol=1e-3 * largest)
+        assert float((their.double() - right).abs().max()) < 0.02 * largest, "PyTorch's own is no nearer"
 
 
-def test_only_small_maps_in_bfloat16_with_trained_weights_are_weighed_so(monkeypatch):
-    asked: list[tuple[int, ...]] = []
+@pytest.mark.parametrize("size", [MULTIPLIED, WEIGHED])
+def test_outputs_do_not_depend_on_whether_there_is_a_gradient(size):
     _, ours = convolutions(3, 1)
-    by_product = Convolution._by_product
-
-    def watched(self: Convolution, images: Tensor) -> bool:
-        if found := by_product(self, images):
-            asked.append(tuple(images.shape))
-        return found
-
-    monkeypatch.setattr(Convolution, "_by_product", watched)
-    small, large = torch.rand(2, 6, SMALL, SMALL), torch.rand(2, 6, SMALL + 1, SMALL)
-    ours(small)
-    with torch.autocast("cpu", dtype=torch.float16):
-        ours(small)
+    images = torch.rand(2, 6, size, size)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        ours(large)
+        outputs = ours(images)
         with torch.no_grad():
-            ours(small)
+            assert torch.equal(ours(images), outputs)
         ours.requires_grad_(False)
-        ours(small)
-        assert asked == []
-        ours.requires_grad_(True)
-        ours(small)
-    assert asked == [tuple(small.shape)]
+        assert torch.equal(ours(images.requires_grad_()), outputs)
+
+
+def test_weights_that_are_not_trained_have_no_gradient_and_images_have():
+    _, ours = convolutions(3, 1)
+    ours.requires_grad_(False)
+    images = torch.rand(2, 6, 4, 4).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        ours(images).sum().backward()
+    assert ours[0].weight.grad is None
+    assert images.grad is not None
+
+
+def test_only_small_maps_in_bfloat16_are_multiplied(monkeypatch):
+    done: list[tuple[str, int]] = []
+
+    def watch(name: str) -> None:
+        real = getattr(module, name)
+
+        def watched(*args: Any) -> Tensor:
+            done.append((name, args[0].shape[2]))
+            return real(*args)
+
+        monkeypatch.setattr(module, name, watched)
+
+    for name in ("product", "product_of_images", "product_of_weight"):
+        watch(name)
+    _, ours = convolutions(3, 1)
+    sizes = (MULTIPLIED, MULTIPLIED + 1, WEIGHED, WEIGHED + 1)
+    small, *_ = maps = [torch.rand(2, 6, size, 2, requires_grad=True) for size in sizes]
+    ours(small).sum().backward()
+    with torch.autocast("cpu", dtype=torch.float16):
+        ours(small).sum().backward()
+    assert done == []
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for images in maps:
+            ours(images).sum().backward()
+    assert [one for one in done if one != ("product", MULTIPLIED)] == [
+        ("product_of_images", MULTIPLIED),
+        *[("product_of_weight", size) for size in sizes[:3]],
+    ]
 
 
 def test_what_is_no_plain_convolution_stays_as_it_is():
@@ -86,10 +115,11 @@ def test_what_is_no_plain_convolution_stays_as_it_is():
         nn.Conv2d(4, 4, 3, padding=1, groups=2, bias=False),
         nn.Conv2d(4, 4, 3, padding=2, dilation=2, bias=False),
         nn.Conv2d(4, 4, 3, bias=False),
+        nn.Conv2d(4, 4, 2, padding=1, bias=False),
         nn.Conv2d(4, 4, (1, 3), padding=(0, 1), bias=False),
         nn.Conv2d(4, 4, 3, padding="same", bias=False),
     )
-    weigh_by_product(kept)
+    multiply_small_maps(kept)
     assert {type(module) for module in kept} == {nn.Conv2d}
 
 
