@@ -164,6 +164,8 @@ def in_turns(names: list[str], options: argparse.Namespace) -> tuple[dict[str, l
             if place:
                 seconds[name].append(took)
             print(name, f"{took:.2f} s", found, file=sys.stderr, flush=True)
+    for connection in connections.values():
+        connection.send(None)
     return seconds, losses
 
 
