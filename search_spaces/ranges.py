@@ -105,7 +105,7 @@ def _nearest_of(choices: Iterable[Value], value: Value) -> Value:
     found = [choice for choice in choices if _close(choice, value)]
     if not found:
         raise ValueError(value)
-    return found[0]
+    return min(found, key=lambda choice: abs(choice - value))
 
 
 def _range(dimension: Dimension, choice: Mapping[Any, Any], default: Distribution | None) -> Distribution:

@@ -84,6 +84,13 @@ def test_each_sample_of_a_narrowed_space_is_a_valid_trial_and_params_are_its_inv
     assert space.sample(seed) == config
 
 
+def test_the_nearest_of_choices_that_rounding_could_confuse_is_taken():
+    space = build(of_any_scale(), {"unlisted": "fixed", "crop_scale_span": [0.0, 2**-52]})
+    params = {"trainable": "cf_amc_ssl", space.parameter("cf_amc_ssl", "crop_scale_span"): 2**-52}
+    other = params | {space.parameter("cf_amc_ssl", "crop_scale_span"): 0.0}
+    assert space.config(params).views.scale_max > space.config(other).views.scale_max
+
+
 @given(narrowings())
 @settings(max_examples=15, deadline=None)
 def test_what_optuna_suggests_is_what_the_parameters_say(choices):
