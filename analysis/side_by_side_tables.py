@@ -42,8 +42,8 @@ _AGAINST_EACH_OTHER: dict[str, Callable[[Standing], str]] = {
 def standings_table(standings: Sequence[Standing], titles: Mapping[str, str], *, ranked: bool) -> Table:
     """A row a figure; ``titles``: by name, of the accuracies among others. ``values`` has a row a study, unrounded.
 
-    ``ranked``: with the rows that set the studies against each other, which say nothing of studies that were not
-    measured alike.
+    ``ranked``: with what sets the studies against each other, which says nothing of studies that were not measured
+    alike.
     """
     figures = _OWN | (_AGAINST_EACH_OTHER if ranked else {})
     rows = [(title, *map(figure, standings)) for title, figure in figures.items()]
@@ -55,7 +55,7 @@ def standings_table(standings: Sequence[Standing], titles: Mapping[str, str], *,
         caption=_caption([titles[name] for name in standings[0].best]),
         columns=_columns("", [one.name for one in standings]),
         rows=tuple(rows),
-        values=pd.DataFrame([_record(one) for one in standings]),
+        values=pd.DataFrame([_record(one, ranked=ranked) for one in standings]),
     )
 
 
@@ -67,8 +67,14 @@ def _caption(accuracies: Sequence[str]) -> str:
     )
 
 
-def _record(one: Standing) -> dict[str, Any]:
+def _record(one: Standing, *, ranked: bool) -> dict[str, Any]:
     """JSON-ready, under the names of ``Study.trials`` where it has them."""
+    against = {
+        f"{HYPERVOLUME}_at_equal_{FORWARD_EQUIVALENTS}": one.equal,
+        "greatest_chance": one.chance,
+        "joint_frontier": one.joint,
+        "joint_frontier_share": one.share,
+    }
     best = {f"{name}{end}": value for name, found in one.best.items() for end, value in zip(_ENDS, found, strict=True)}
     return {
         "study": one.name,
@@ -80,10 +86,7 @@ def _record(one: Standing) -> dict[str, Any]:
         HYPERVOLUME: one.hypervolume,
         f"{HYPERVOLUME}_low": one.low,
         f"{HYPERVOLUME}_high": one.high,
-        f"{HYPERVOLUME}_at_equal_{FORWARD_EQUIVALENTS}": one.equal,
-        "greatest_chance": one.chance,
-        "joint_frontier": one.joint,
-        "joint_frontier_share": one.share,
+        **(against if ranked else {}),
         **best,
     }
 

@@ -1,7 +1,8 @@
 """On a CPU in bfloat16: which convolutions of an encoder are faster as matrix products?
 
-Times the forward pass and both gradients of every convolution of a recipe's network, PyTorch's own and by product, in
-turns; ``trainables.models.convolutions`` chooses by the result. Needs torch, torchvision and numpy.
+Times the forward pass and both gradients of every plain convolution of a recipe's network, PyTorch's own and by
+product, in turns, on images of the recipe's size, or of 32 pixels; ``trainables.models.convolutions`` chooses by the
+result. Needs torch, torchvision and numpy.
 
     python -m benchmarks.convolutions table1/cf_amc_ssl --images 512 > convolutions.json
 """
@@ -24,6 +25,9 @@ from trainables import heap, models
 from trainables.config import assignment, override
 from trainables.models import convolutions
 from trainables.recipes import recipe
+
+SIZE = 32
+"""Pixels a side of CIFAR-10's images, which a recipe without a size takes as they are."""
 
 
 class Shape(NamedTuple):
@@ -108,12 +112,14 @@ def main() -> None:
     parser.add_argument("recipe")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE")
     parser.add_argument("--images", type=int, default=512)
-    parser.add_argument("--size", type=int, default=32, help="pixels a side")
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     heap.keep_freed()
     config = override(recipe(options.recipe), dict(map(assignment, options.set)))
-    found = shapes(models.build(config.network, 0, image_size=options.size).eval(), options.size)
+    size = config.data.image_size or SIZE
+    found = shapes(models.build(config.network, 0, image_size=size).eval(), size)
+    if not found:
+        parser.error(f"{config.network.architecture} has no plain convolution")
     rows = []
     for shape, times in found.items():
         compared = {

@@ -7,12 +7,12 @@
 # released one. PARTS="released recipe" runs those alone; SET="--set optimiser.epochs=1" changes every recipe, and
 # SEARCH="--set budget.gpu_hours=1" the search.
 set -ufo pipefail  # no globbing: settings have brackets
-cd "$(dirname "$0")/.."
 images=$(realpath "$1") out=$(realpath -m "$2") checkout=${3:+$(realpath "$3")}
+cd "$(dirname "$0")/.."
 parts=${PARTS:-released recipe step evaluation startup sharing rows search longest}
 python=${PYTHON:-python3} recipe=table1/cf_amc_ssl failed=0
 fast="--set compute.precision=bfloat16 --set compute.compile=true ${SET:-}"
-data="--set data.source=folder:$images"
+data=(--set "data.source=folder:$images")
 attacks='--set evaluation.attacks=["pgd","auto_attack"]'
 mkdir -p "$out"
 
@@ -32,12 +32,12 @@ measure() { # NAME COMMAND...: unless it is there, and whole or not at all
 row() { # NAME RECIPE SETTING...: pre-trained, attacked, its checkpoint kept
   local name=$1 of=$2
   shift 2
-  measure "$name" "$python" -m trainables "$of" $data $fast $attacks "$@" --checkpoint "$out/$name.pt"
+  measure "$name" "$python" -m trainables "$of" "${data[@]}" $fast $attacks "$@" --checkpoint "$out/$name.pt"
 }
 search() { # and its frontier, confirmed; where that ended early, it is gone on with
   local here="--backend inline --offline"
   export ROBUST_SSL_STUDIES=$out/studies
-  if [ -d "$out/studies/gpu-search" ]; then "$python" -m study resume gpu-search $here
+  if [ -d "$out/studies/gpu-search" ]; then "$python" -m study resume gpu-search --backend inline
   else "$python" -m study launch benchmarks/search.yaml $here --set "settings.data.source=folder:$images" ${SEARCH:-}; fi >&2 &&
     "$python" -m study confirm gpu-search --seeds 3 --limit 3 $here >&2 &&
     "$python" -m study front gpu-search-confirmed --json
@@ -55,8 +55,8 @@ for part in $parts; do
         --over optimiser.batch_size=50,100 --over adversary.replays=1,3 --over network.architecture=resnet18,resnet50 ;;
     evaluation)
       [ -s "$out/cf_amc_ssl.json" ] || { echo "evaluation needs the part recipe before it" >&2; failed=1; continue; }
-      measure evaluation "$python" -m benchmarks.evaluation $recipe $data $fast $attacks --checkpoint "$out/cf_amc_ssl.pt" ;;
-    startup) measure startup "$python" -m benchmarks.startup $recipe $data $fast ;;
+      measure evaluation "$python" -m benchmarks.evaluation $recipe "${data[@]}" $fast $attacks --checkpoint "$out/cf_amc_ssl.pt" ;;
+    startup) measure startup "$python" -m benchmarks.startup $recipe "${data[@]}" $fast ;;
     sharing) measure sharing "$python" -m benchmarks.sharing $recipe $fast --processes 1,2,4 ;;
     rows)
       row emp_ssl table2/emp_ssl

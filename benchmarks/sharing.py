@@ -57,10 +57,12 @@ def together(config: TrialConfig, device: str, processes: int, seconds: float) -
     workers = [context.Process(target=work, args=arguments, daemon=True) for _ in range(processes)]
     for worker in workers:
         worker.start()
-    speeds = [found.get() for _ in workers]
-    for worker in workers:
-        worker.join()
-    return sum(speeds)
+    for worker in workers:  # one that dies keeps the others waiting at the barrier
+        while worker.is_alive():
+            worker.join(1.0)
+            if any(one.exitcode for one in workers):
+                raise SystemExit(f"one of {processes} processes failed; its error stands above")
+    return sum(found.get() for _ in workers)
 
 
 def main() -> None:
@@ -76,6 +78,8 @@ def main() -> None:
     chosen = dict(map(assignment, options.set))
     config = override(recipe(options.recipe), chosen)
     counts = [int(count) for count in options.processes.split(",")]
+    if 1 not in counts:
+        parser.error("--processes lacks 1, beside which the others are measured")
     speeds: dict[int, list[float]] = {count: [] for count in counts}
     for _ in range(options.repeats):
         for count in counts:
@@ -88,7 +92,7 @@ def main() -> None:
 
 def rows(speeds: dict[int, list[float]], steps: int) -> list[dict[str, Any]]:
     """By how many train side by side; a step is one batch of views, with all passes that it takes."""
-    alone = speeds[min(speeds)]
+    alone = speeds[1]
     return [
         {
             "processes": count,

@@ -41,8 +41,7 @@ class Axis(NamedTuple):
         """Of a layout's axis that shows ``values``. Without a format a logarithmic axis writes 2 for 200 k."""
         if not self.is_log(values):
             return {"type": "linear"}
-        steps = "D2" if values.max() < 1000 * values.min() else 1
-        return {"type": "log", "dtick": steps, "tickformat": "~s" if values.min() >= 1 else "~g"}
+        return {"type": "log", "dtick": "D2", "tickformat": "~s" if values.min() >= 1 else "~g"}
 
 
 def positions(found: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:

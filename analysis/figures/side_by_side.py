@@ -24,6 +24,7 @@ from analysis.side_by_side import Side, equal_work
 from trainables.metrics import ACCURACIES, FORWARD_EQUIVALENTS
 
 _HEIGHT = 620
+_UNLIKE = "Not measured alike: this does not rank them"
 
 
 class Marks(NamedTuple):
@@ -39,12 +40,14 @@ class Marks(NamedTuple):
     volume: NDArray[np.float64]
 
 
-def side_by_side_figure(sides: Sequence[Side], titles: Mapping[str, str]) -> go.Figure:
+def side_by_side_figure(sides: Sequence[Side], titles: Mapping[str, str], *, ranked: bool) -> go.Figure:
     """Their first two accuracies; ``titles``: of all accuracies by name. The hypervolume over work stands beside where
-    one of ``sides`` is a search."""
+    one of ``sides`` is a search. Not ``ranked``, for they were not measured alike: it says so."""
     plane = _plane(sides[0].accuracies)
     axes = [f"{titles[name]} (%)" for name in plane]
-    return _draw(compute(sides, titles), axes, 1 + any(len(side.path) for side in sides), equal_work(sides))
+    least = equal_work(sides) if ranked else math.nan
+    figure = _draw(compute(sides, titles), axes, 1 + any(len(side.path) for side in sides), least)
+    return figure if ranked else figure.update_layout(title={"text": _UNLIKE, "font": {"size": 15}, "x": 0.01})
 
 
 def write_side_by_side(figure: go.Figure, path: Path) -> None:

@@ -51,7 +51,7 @@ def compare(
         from analysis.figures.side_by_side import side_by_side_figure, write_side_by_side
 
         with writing(output):
-            write_side_by_side(side_by_side_figure(sides, called), output)
+            write_side_by_side(side_by_side_figure(sides, called, ranked=not told.measured), output)
 
 
 def _check(names: list[str], json: bool, csv: bool) -> None:

@@ -459,7 +459,6 @@ def test_long_curves_are_thinned_with_both_ends_kept() -> None:
         ([1e5, 9e5], {"type": "linear"}),
         ([1e5, 2e6], {"type": "log", "dtick": "D2", "tickformat": "~s"}),
         ([0.2, 30.0], {"type": "log", "dtick": "D2", "tickformat": "~g"}),
-        ([1e3, 1e9], {"type": "log", "dtick": 1, "tickformat": "~s"}),
     ],
 )
 def test_ticks_of_a_cost_are_whole_numbers(study: Any, costs: list[float], scale: dict[str, object]) -> None:

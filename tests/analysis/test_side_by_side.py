@@ -240,7 +240,7 @@ def test_the_figure_shows_each_study_in_its_colour_and_symbol(pair: list[Study],
     assert "noise &lt;breaks&gt; it" in other.points["text"].iloc[1]
     assert one.points["x_minus"].iloc[1] == pytest.approx(80 - 100 * pair[0].trials.loc[1, "clean_accuracy_low"])
     assert one.volume.tolist() == pytest.approx([25.0, 32.5])
-    figure = figures.side_by_side_figure(sides, titles(pair))
+    figure = figures.side_by_side_figure(sides, titles(pair), ranked=True)
     symbols = {trace.marker.symbol for trace in figure.data if trace.mode == "markers"}
     assert {"circle", "square", "square-open", "circle-open"} <= symbols
     assert {trace.name for trace in figure.data if trace.name} >= {"one", "other &lt;b&gt;"}
@@ -257,5 +257,8 @@ def test_nothing_to_compare_yet_is_no_error(new_study: Callable[..., Any]) -> No
     assert [one.hypervolume for one in standings] == [0, 0]
     assert all(math.isnan(one.chance) and math.isnan(one.low) and math.isnan(one.share) for one in standings)
     assert len(standings_table(standings, titles(studies), ranked=True).rows[0]) == 3
-    assert figures.side_by_side_figure(sides, titles(studies)).data
-    assert figures.side_by_side_figure(sides[:1], titles(studies)).layout.xaxis.title.text == "Clean accuracy (%)"
+    assert figures.side_by_side_figure(sides, titles(studies), ranked=True).data
+    assert (
+        figures.side_by_side_figure(sides[:1], titles(studies), ranked=True).layout.xaxis.title.text
+        == "Clean accuracy (%)"
+    )

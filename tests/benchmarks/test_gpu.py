@@ -8,7 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from study.commands.main import app
 from study.config import StudyConfig
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu.sh"
@@ -67,6 +69,29 @@ def test_a_search_that_ended_early_is_gone_on_with(tmp_path: Path) -> None:
     (tmp_path / "out" / "studies" / "gpu-search").mkdir(parents=True)  # as the launch would have left it
     assert measure(tmp_path, "search").returncode == 0
     assert [line.split()[2] for line in called(tmp_path)] == ["resume", "confirm", "front"]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_the_command_line_takes_what_a_search_gives_it(tmp_path: Path, begun: bool) -> None:
+    """The stand-in takes anything."""
+    if begun:
+        (tmp_path / "out" / "studies" / "gpu-search").mkdir(parents=True)
+    assert measure(tmp_path, "search").returncode == 0
+    for line in called(tmp_path):
+        _, _, *words = line.split()
+        told = CliRunner().invoke(app, [*words, "--help"])
+        assert told.exit_code == 0, told.output
+
+
+def test_folders_are_those_of_who_calls(tmp_path: Path) -> None:
+    (tmp_path / "my images").mkdir()
+    python = tmp_path / "python"
+    python.write_text(STAND_IN.format(called=tmp_path / "called", fails="nothing"))
+    python.chmod(0o755)
+    environment = os.environ | {"PYTHON": str(python), "PARTS": "startup"}
+    subprocess.run([SCRIPT, "my images", "out"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert (tmp_path / "out" / "startup.json").exists()
+    assert f"folder:{tmp_path / 'my images'}" in (tmp_path / "called").read_text()
 
 
 def test_the_study_that_is_searched_is_a_valid_one() -> None:

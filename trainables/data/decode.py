@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import shutil
@@ -33,7 +34,7 @@ def decoded(files: Sequence[str], edge: int | None, cache: Path, *, progress: bo
 
     ``edge``: side of the centre square that every image is cut and resized to; ``None``: all must have one size.
     The first call decodes into the folder ``cache``, whole or not at all. Raises ``DataError`` if sizes differ,
-    if nothing can be read, or if the cache cannot be written.
+    if nothing can be read, if the system gives a file not, or if the cache cannot be written.
     """
     if not cache.is_dir():
         try:
@@ -110,7 +111,13 @@ def _read(path: str) -> Image.Image | None:
     try:
         with Image.open(path) as image:
             return _rgb(image)
-    except Exception:  # On damaged bytes Pillow's readers raise nearly anything; the caller counts and names the file.
+    except MemoryError:
+        raise
+    except Exception as error:  # On damaged bytes Pillow's readers raise nearly anything; the caller names the file.
+        # What the system refuses, it may give later: such a file must not be left out for good. Seeking to where
+        # damaged bytes point is EINVAL.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise DataError(f"{path} cannot be read ({error.strerror}); repair or remove it") from error
         return None
 
 

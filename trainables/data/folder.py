@@ -47,10 +47,13 @@ def read_folder(config: DataConfig, *, progress: bool) -> Source:
     With ``config.image_size`` each image's centre square is resized to it. The first start decodes into a cache
     below the data root, whose key holds every file's name, size and time, so that a changed folder is decoded anew.
     Raises ``DataError`` for a folder that is missing, has fewer than two classes, an empty or unreadable class,
-    or other classes in ``test/`` than in ``train/``.
+    a file that the system gives not, or other classes in ``test/`` than in ``train/``.
     """
     root = Path(config.source.removeprefix("folder:")).expanduser().absolute()
-    train, test = _scan(_part(root, "train")), _scan(_part(root, "test", "val"))
+    try:
+        train, test = _scan(_part(root, "train")), _scan(_part(root, "test", "val"))
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be read ({error.strerror}); repair or remove it") from error
     _check_classes(train, test)
     files = train.files + test.files
     cache = data_root(config) / "decoded" / _key(root, files, config.image_size)
@@ -75,7 +78,8 @@ def _part(root: Path, *names: str) -> Path:
 
 
 def _scan(root: Path) -> _Split:
-    classes = tuple(sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and entry.name[0] != "."))
+    with os.scandir(root) as entries:
+        classes = tuple(sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."))
     Image.init()
     suffixes = frozenset(Image.registered_extensions())
     files: list[_File] = []
@@ -90,15 +94,16 @@ def _scan(root: Path) -> _Split:
 
 
 def _files(folder: str, suffixes: frozenset[str]) -> Iterator[_File]:
-    for entry in os.scandir(folder):
-        if entry.name[0] == ".":
-            continue
-        _, dot, ending = entry.name.rpartition(".")
-        if entry.is_dir():
-            yield from _files(entry.path, suffixes)
-        elif dot + ending.lower() in suffixes:
-            stat = entry.stat()
-            yield _File(entry.path, stat.st_size, stat.st_mtime_ns)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name[0] == ".":
+                continue
+            _, dot, ending = entry.name.rpartition(".")
+            if entry.is_dir():
+                yield from _files(entry.path, suffixes)
+            elif dot + ending.lower() in suffixes:
+                stat = entry.stat()
+                yield _File(entry.path, stat.st_size, stat.st_mtime_ns)
 
 
 def _check_classes(train: _Split, test: _Split) -> None:

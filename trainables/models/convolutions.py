@@ -1,8 +1,8 @@
 """Convolutions that are fast on a CPU in bfloat16 also where the maps are small.
 
-oneDNN convolves image by image. On maps of 4 x 4 one matrix product over all images takes half of its time, and a
-quarter or a fifth for the gradient of the weights, which is faster so up to maps of 8 x 8; on larger ones copying each
-pixel's patch takes longer than what it saves (`benchmarks.convolutions`, measured in results/README.md).
+oneDNN convolves image by image. With kernels of 3 x 3 on maps of 4 x 4 one matrix product over all images takes half of
+its time, and a fifth for the gradient of the weights, which is faster so up to maps of 8 x 8; on larger ones copying
+each pixel's patch takes longer than what it saves (`benchmarks.convolutions`, measured in results/README.md).
 """
 
 from __future__ import annotations

@@ -47,6 +47,8 @@ def test_two_searches_side_by_side(study: Study, searched: Callable[..., None], 
     assert [word for word in RANKING if word in out] == list(RANKING)
     assert "optimiser.weight_decay" in out
     assert "plotly" in figure.read_text()
+    assert "equal work" in figure.read_text()
+    assert "Not measured alike" not in figure.read_text()
     rows = json.loads(study("compare", "one", "two", "--json")[1])
     assert [(row["study"], row["finished"]) for row in rows] == [("one", 3), ("two", 2)]
     assert sum(row["greatest_chance"] for row in rows) == pytest.approx(1.0)
@@ -70,7 +72,7 @@ def test_studies_are_read_from_mlflow_too(study: Study, searched: Callable[..., 
 
 
 def test_what_was_not_measured_alike_is_a_warning_beside_the_figures(
-    study: Study, searched: Callable[..., None]
+    study: Study, searched: Callable[..., None], tmp_path: Path
 ) -> None:
     searched("one")
     searched("two", settings={"data.image_size": 16})
@@ -79,9 +81,14 @@ def test_what_was_not_measured_alike_is_a_warning_beside_the_figures(
     assert out.startswith(f"They were not measured alike, so the figures below do not rank them:\n  {warning}\n")
     assert "Hypervolume, %" in out
     assert not [word for word in RANKING if word in out]
-    code, out, err = study("compare", "one", "two", "--json")
+    figure = tmp_path / "figure.html"
+    code, out, err = study("compare", "one", "two", "--json", "-o", figure)
     assert (code, err) == (0, f"warning: not measured alike. {warning}\n")
-    assert len(json.loads(out)) == 2
+    rows = json.loads(out)
+    assert ["hypervolume" in row for row in rows] == [True, True]
+    assert not {"greatest_chance", "joint_frontier", "joint_frontier_share"} & {name for row in rows for name in row}
+    assert "Not measured alike" in figure.read_text()
+    assert "equal work" not in figure.read_text()
 
 
 def test_studies_that_do_not_compare_are_refused_in_a_line(study: Study, searched: Callable[..., None]) -> None:

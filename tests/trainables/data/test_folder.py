@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -251,6 +253,34 @@ def test_a_wrong_layout_is_one_clear_line(
     with pytest.raises(DataError, match=complaint) as caught:
         load(config())
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("target", ["nowhere", "."])
+def test_links_that_lead_nowhere_are_one_clear_line(
+    folder: Path, config: Callable[..., DataConfig], target: str
+) -> None:
+    """The second in circles."""
+    link = folder / "train" / "cat" / "link.png"
+    link.symlink_to(target)
+    with pytest.raises(DataError, match=rf"{link}.* cannot be read \(.*\); repair or remove it"):
+        load(config())
+
+
+def test_a_file_that_the_system_refuses_once_is_not_left_out_for_good(
+    folder: Path, config: Callable[..., DataConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, refused = Image.open, str(folder / "train" / "cat" / "00.png")
+
+    def busy(path: str, *args: Any) -> Image.Image:
+        if str(path) == refused:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return opened(path, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", busy)
+        with pytest.raises(DataError, match=rf"{refused} cannot be read \(Too many open files\)"):
+            load(config())
+    assert load(config()).warnings == ()
 
 
 def test_hidden_and_foreign_files_are_not_images(folder: Path, config: Callable[..., DataConfig]) -> None:
