@@ -50,7 +50,8 @@ def multiply_small_maps(model: nn.Module) -> None:
 def keep_compiled() -> None:
     """Let torch's cache keep compiled passes with ``Convolution``, so that the next process finds them.
 
-    It keeps none with a gradient of ours unless it is told to, though what the gradient does is part of its key.
+    It keeps none with a gradient of ours unless it is told to, though what the gradient does is part of its key. No
+    effect where torch cannot be told (2.11).
     """
     from torch._functorch import config
 

@@ -137,6 +137,8 @@ def test_what_is_compiled_is_found_again(monkeypatch):
     from torch._functorch import config
     from torch._inductor.utils import fresh_cache
 
+    if not hasattr(config, "autograd_cache_allow_custom_autograd_functions"):
+        pytest.skip("this torch keeps nothing with a gradient that is not its own")
     monkeypatch.setattr(config, "autograd_cache_allow_custom_autograd_functions", False)
     keep_compiled()
     _, ours = convolutions(3, 1)
