@@ -131,7 +131,7 @@ def test_an_encoder_s_convolutions_keep_their_names(tiny_config):
 
 
 @pytest.mark.slow
-def test_what_is_compiled_is_found_again(monkeypatch):
+def test_what_is_compiled_is_found_again():
     """As in a process that starts later."""
     from torch._dynamo.utils import counters
     from torch._functorch import config
@@ -139,11 +139,10 @@ def test_what_is_compiled_is_found_again(monkeypatch):
 
     if not hasattr(config, "autograd_cache_allow_custom_autograd_functions"):
         pytest.skip("this torch keeps nothing with a gradient that is not its own")
-    monkeypatch.setattr(config, "autograd_cache_allow_custom_autograd_functions", False)
-    keep_compiled()
     _, ours = convolutions(3, 1)
     images, grad, found = torch.rand(4, 6, 4, 4), torch.rand(4, 10, 4, 4), []
-    with fresh_cache():
+    with config.patch(autograd_cache_allow_custom_autograd_functions=False), fresh_cache():
+        keep_compiled()
         for _ in range(2):
             torch.compiler.reset()
             counters.clear()
