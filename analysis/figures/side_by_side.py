@@ -47,7 +47,9 @@ def side_by_side_figure(sides: Sequence[Side], titles: Mapping[str, str], *, ran
     axes = [f"{titles[name]} (%)" for name in plane]
     least = equal_work(sides) if ranked else math.nan
     figure = _draw(compute(sides, titles), axes, 1 + any(len(side.path) for side in sides), least)
-    return figure if ranked else figure.update_layout(title={"text": _UNLIKE, "font": {"size": 15}, "x": 0.01})
+    # At the right: the menu is at the left.
+    title = {"text": _UNLIKE, "font": {"size": 15}, "x": 0.99, "xanchor": "right"}
+    return figure if ranked else figure.update_layout(title=title)
 
 
 def write_side_by_side(figure: go.Figure, path: Path) -> None:

@@ -22,15 +22,18 @@ echo '{{"ran": true}}'
 
 
 def measure(
-    folder: Path, *parts: str, fails: str = "nothing", checkout: bool = True
+    folder: Path, *parts: str, fails: str = "nothing", images: str = ".", checkout: bool = True
 ) -> subprocess.CompletedProcess[str]:
+    """Called within ``folder``, which ``images`` is relative to."""
     python = folder / "python"
     python.write_text(STAND_IN.format(called=folder / "called", fails=fails))
     python.chmod(0o755)
     (folder / "called").write_text("")
-    arguments = [str(folder), str(folder / "out"), *([str(folder)] if checkout else [])]
+    arguments = [images, "out", *(["."] if checkout else [])]
     environment = os.environ | {"PYTHON": str(python)} | ({"PARTS": " ".join(parts)} if parts else {})
-    return subprocess.run([SCRIPT, *arguments], env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [SCRIPT, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def called(folder: Path) -> list[str]:
@@ -85,13 +88,9 @@ def test_the_command_line_takes_what_a_search_gives_it(tmp_path: Path, begun: bo
 
 def test_folders_are_those_of_who_calls(tmp_path: Path) -> None:
     (tmp_path / "my images").mkdir()
-    python = tmp_path / "python"
-    python.write_text(STAND_IN.format(called=tmp_path / "called", fails="nothing"))
-    python.chmod(0o755)
-    environment = os.environ | {"PYTHON": str(python), "PARTS": "startup"}
-    subprocess.run([SCRIPT, "my images", "out"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert measure(tmp_path, "startup", images="my images").returncode == 0
     assert (tmp_path / "out" / "startup.json").exists()
-    assert f"folder:{tmp_path / 'my images'}" in (tmp_path / "called").read_text()
+    assert f"folder:{tmp_path / 'my images'}" in called(tmp_path)[0]
 
 
 def test_the_study_that_is_searched_is_a_valid_one() -> None:

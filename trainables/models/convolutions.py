@@ -51,7 +51,7 @@ def keep_compiled() -> None:
     """Let torch's cache keep compiled passes with ``Convolution``, so that the next process finds them.
 
     It keeps none with a gradient of ours unless it is told to, though what the gradient does is part of its key. No
-    effect where torch cannot be told (2.11).
+    effect where this torch cannot be told.
     """
     from torch._functorch import config
 
