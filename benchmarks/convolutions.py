@@ -57,8 +57,8 @@ def shapes(encoder: nn.Module, size: int) -> Counter[Shape]:
     return found
 
 
-def ways(shape: Shape, count: int) -> dict[str, tuple[Callable[[], Any], Callable[[], Any] | None]]:
-    """PyTorch's own and the product for each of the three; ``None`` where there is no product."""
+def ways(shape: Shape, count: int) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
+    """PyTorch's own and the product for each of the three."""
     side, stride, padding = shape.side, shape.stride, shape.side // 2
     images = _channels_last(torch.randn(count, shape.inputs, shape.size, shape.size))
     weight = _channels_last(torch.randn(shape.outputs, shape.inputs, side, side))
@@ -75,7 +75,7 @@ def ways(shape: Shape, count: int) -> dict[str, tuple[Callable[[], Any], Callabl
         ),
         "gradient_of_images": (
             lambda: backward(True, False, False),
-            (lambda: convolutions.product_of_images(grad, weight)) if stride == 1 else None,
+            lambda: convolutions.product_of_images(grad, weight, stride, shape.size, shape.size),
         ),
         "gradient_of_weight": (
             lambda: backward(False, True, False),
@@ -84,10 +84,8 @@ def ways(shape: Shape, count: int) -> dict[str, tuple[Callable[[], Any], Callabl
     }
 
 
-def compare(own: Callable[[], Any], product: Callable[[], Any] | None, repeats: int) -> dict[str, Any]:
+def compare(own: Callable[[], Any], product: Callable[[], Any], repeats: int) -> dict[str, Any]:
     """Milliseconds of both, in turns, and how many times as fast the product is."""
-    if product is None:
-        return {"own_ms": spread(_milliseconds(own) for _ in range(repeats))}
     _milliseconds(own), _milliseconds(product)
     pairs = [(_milliseconds(own), _milliseconds(product)) for _ in range(repeats)]
     return {

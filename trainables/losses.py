@@ -15,7 +15,7 @@ from torch import Tensor
 from trainables import adversaries, objectives
 from trainables.adversaries import Attack
 from trainables.config import ComputeConfig, ObjectiveConfig
-from trainables.models import Encoder, branch, keep_compiled, shared_norms
+from trainables.models import Encoder, branch, compile_passes, shared_norms
 from trainables.objectives import Loss
 from trainables.pairing import Pairing
 from trainables.parallel import ALONE, World
@@ -33,9 +33,7 @@ class Losses:
         self._config = config
         self._compiles = compute.compile
         if compute.compile:
-            torch.compiler.reset()  # a process may compile only so much of one function, and may have run other trials
-            keep_compiled()
-            model.compile()  # in place: its state keeps its names
+            compile_passes(model)
         self._network = in_precision(model, compute.precision)
         self._attacked = objectives.build_attacked(config)
         self._world = ALONE

@@ -84,7 +84,9 @@ class Pretraining:
         self.seconds = 0.0
         self._pairing = pairing
         self._losses = Losses(self.model, pairing, config.objective, config.compute)
-        self._apply_views = torch.compile(apply_views) if config.compute.compile else apply_views
+        # On a CPU views are of the smallest costs, and reading them takes the compiler a second at each start.
+        compiles_views = config.compute.compile and device.type != "cpu"
+        self._apply_views = torch.compile(apply_views) if compiles_views else apply_views
         self._descent = Descent(config, self._losses, len(images), self._world)
         self._candidates, self._held_out = (
             place(part, device, config.data.placement) for part in candidates_and_held_out(config, images)

@@ -59,11 +59,11 @@ COMPILING = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor t
 
 @pytest.mark.exhaustive
 @COMPILING
-def test_each_trial_compiles_the_views_and_passes_of_its_steps_alone(tiny_config):
+def test_each_trial_compiles_the_passes_of_its_steps_alone(tiny_config):
     for seed in (0, 1):
         counters.clear()
         run(tiny_config("cf_amc_ssl", seed=seed, compute__compile=True))
-        assert counters["stats"]["unique_graphs"] == 2
+        assert counters["stats"]["unique_graphs"] == 1
 
 
 @pytest.mark.slow

@@ -17,8 +17,8 @@ class ComputeConfig:
     precision: Precision = "float32"
     """``bfloat16``: the network's passes under autocast, faster where the processor has bfloat16."""
     compile: bool = False
-    """Pre-training's passes and views through ``torch.compile``: minutes at the first start, for faster steps. What is
-    made is kept (torch's own cache, ``TORCHINDUCTOR_CACHE_DIR``), so that further trials start warm."""
+    """Pre-training's passes, and on a GPU its views, through ``torch.compile``: minutes at the first start, for faster
+    steps. What is made is kept (torch's own cache, ``TORCHINDUCTOR_CACHE_DIR``), so that further trials start warm."""
 
     def __post_init__(self) -> None:
         one_of("compute.precision", self.precision, Precision)

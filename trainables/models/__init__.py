@@ -1,6 +1,6 @@
 """Backbones, the encoder around them and its normalisation layers."""
 
-from trainables.models.convolutions import keep_compiled
+from trainables.models.compiling import compile_passes
 from trainables.models.encoder import Encoder, build
 from trainables.models.norms import Branch, DualBatchNorm, branch, frozen_statistics, single_branch
 from trainables.models.shared_norms import shared_norms
@@ -11,8 +11,8 @@ __all__ = [
     "Encoder",
     "branch",
     "build",
+    "compile_passes",
     "frozen_statistics",
-    "keep_compiled",
     "shared_norms",
     "single_branch",
 ]

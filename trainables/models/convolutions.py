@@ -1,12 +1,14 @@
 """Convolutions that are fast on a CPU in bfloat16 also where the maps are small.
 
 oneDNN convolves image by image. With kernels of 3 x 3 on maps of 4 x 4 one matrix product over all images takes half of
-its time, and a fifth for the gradient of the weights, which is faster so up to maps of 8 x 8; on larger ones copying
-each pixel's patch takes longer than what it saves (`benchmarks.convolutions`, measured in results/README.md).
+its time, and a fifth for the gradient of the weights, which is faster so up to maps of 8 x 8, and so is all of a
+convolution that strides; on larger maps copying each pixel's patch takes longer than what it saves
+(`benchmarks.convolutions`, measured in results/README.md).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 WEIGHED, MULTIPLIED = 8, 4
-"""Pixels a side of the largest output whose weights' gradient is a matrix product, and where all the rest is one."""
+"""Pixels a side of the largest output whose weights' gradient is a product, and, at stride 1, where the rest is one."""
 
 
 class Convolution(nn.Conv2d):
@@ -28,8 +30,7 @@ class Convolution(nn.Conv2d):
         if not self._is_for_products(images):
             return super().forward(images)
         weight = self.weight.to(torch.bfloat16)
-        outputs: Tensor = _ByProducts.apply(images.to(torch.bfloat16), weight, self.stride[0])
-        return outputs
+        return convolve(images.to(torch.bfloat16), weight, self.stride[0])
 
     def _is_for_products(self, images: Tensor) -> bool:
         return (
@@ -47,16 +48,10 @@ def multiply_small_maps(model: nn.Module) -> None:
             module.__class__ = Convolution
 
 
-def keep_compiled() -> None:
-    """Let torch's cache keep compiled passes with ``Convolution``, so that the next process finds them.
-
-    It keeps none with a gradient of ours unless it is told to, though what the gradient does is part of its key. No
-    effect where this torch cannot be told.
-    """
-    from torch._functorch import config
-
-    if hasattr(config, "autograd_cache_allow_custom_autograd_functions"):
-        config.autograd_cache_allow_custom_autograd_functions = True
+def convolve(images: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """The convolution of (n, c, h, w) by (d, c, k, k), padded by k // 2, with products where they are faster."""
+    outputs: Tensor = _ByProducts.apply(images, weight, stride)
+    return outputs
 
 
 def product(images: Tensor, weight: Tensor, stride: int) -> Tensor:
@@ -67,9 +62,18 @@ def product(images: Tensor, weight: Tensor, stride: int) -> Tensor:
     return found.view(len(images), height, width, outputs).permute(0, 3, 1, 2)
 
 
-def product_of_images(grad: Tensor, weight: Tensor) -> Tensor:
-    """(n, d, h, w), (d, c, k, k) -> (n, c, h, w): the gradient of ``product``'s images, at stride 1."""
-    return product(grad, weight.flip(2, 3).transpose(0, 1), 1)
+def product_of_images(grad: Tensor, weight: Tensor, stride: int, height: int, width: int) -> Tensor:
+    """(n, d, h / stride, w / stride), (d, c, k, k) -> (n, c, h, w): the gradient of ``product``'s images.
+
+    Pixels in like places between strides were read by the same part of the kernel: one product for each place.
+    """
+    padded = _padded(grad, weight.shape[2] // 2)
+    count = [-(-size // stride) for size in (height, width)]
+    rows = []
+    for row in range(stride):
+        columns = [_of_place((row, column), padded, weight, stride, count) for column in range(stride)]
+        rows.append(torch.stack(columns, 3).flatten(2, 3))
+    return torch.stack(rows, 2).flatten(1, 2)[:, :height, :width].permute(0, 3, 1, 2)
 
 
 def product_of_weight(grad: Tensor, images: Tensor, side: int, stride: int) -> Tensor:
@@ -81,15 +85,9 @@ def product_of_weight(grad: Tensor, images: Tensor, side: int, stride: int) -> T
 
 def patches(images: Tensor, side: int, stride: int) -> Tensor:
     """(n, c, h, w) -> (n h' w', side side c): what each output pixel reads."""
-    padded = F.pad(images.permute(0, 2, 3, 1), (0, 0, *(side // 2,) * 4)).contiguous()
-    count, height, width, channels = padded.shape
-    rows, columns = ((size - side) // stride + 1 for size in (height, width))
-    of_image, of_row, of_pixel, _ = padded.stride()
-    # A patch's row is one piece of memory: few and long copies.
-    pieces = padded.as_strided(
-        (count, rows, columns, side, side * channels), (of_image, stride * of_row, stride * of_pixel, of_row, 1)
-    )
-    return pieces.reshape(-1, side * side * channels)
+    padded = _padded(images, side // 2)
+    count = [(size - side) // stride + 1 for size in padded.shape[1:3]]
+    return _windows(padded, (0, 0), count, (side, side), stride)
 
 
 def _is_plain(conv: nn.Conv2d) -> bool:
@@ -104,13 +102,45 @@ def _rows(weight: Tensor) -> Tensor:
     return weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
 
 
-class _ByProducts(torch.autograd.Function):
-    """(n, c, h, w), (d, c, k, k) -> (n, d, h / stride, w / stride), padded by k // 2."""
+def _padded(images: Tensor, padding: int) -> Tensor:
+    """(n, c, h, w) -> (n, h + 2 padding, w + 2 padding, c)"""
+    return F.pad(images.permute(0, 2, 3, 1), (0, 0, *(padding,) * 4)).contiguous()
 
+
+def _windows(pixels: Tensor, corner: Sequence[int], count: Sequence[int], window: Sequence[int], stride: int) -> Tensor:
+    """(n, h, w, c) -> (n rows columns, window window c): ``count`` windows from ``corner`` on, down and across."""
+    of_image, of_row, of_pixel, _ = pixels.stride()
+    # A window's row is one piece of memory: few and long copies. The compiler wants them of the whole, not of a slice.
+    pieces = pixels.as_strided(
+        (len(pixels), *count, window[0], window[1] * of_pixel),
+        (of_image, stride * of_row, stride * of_pixel, of_row, 1),
+        pixels.storage_offset() + corner[0] * of_row + corner[1] * of_pixel,
+    )
+    return pieces.reshape(-1, window[0] * window[1] * of_pixel)
+
+
+def _of_place(places: tuple[int, int], padded: Tensor, weight: Tensor, stride: int, count: Sequence[int]) -> Tensor:
+    """(n, rows, columns, c): the gradient of those pixels that are at ``places``, down and across, within strides."""
+    _, inputs, side, _ = weight.shape
+    taps = [_reading(place, side, stride) for place in places]
+    if not all(taps):
+        return padded.new_zeros(len(padded), *count, inputs)
+    # The last of the kernel's taps was the first of the output's pixels to read.
+    first = [(place + side // 2 - of[0]) // stride + side // 2 for place, of in zip(places, taps, strict=True)]
+    kernel = weight[:, :, taps[0]][:, :, :, taps[1]].permute(2, 3, 0, 1).reshape(-1, inputs)
+    return (_windows(padded, first, count, [len(of) for of in taps], 1) @ kernel).view(-1, *count, inputs)
+
+
+def _reading(place: int, side: int, stride: int) -> list[int]:
+    """Which rows (or columns) of the kernel read the pixels at ``place`` within their stride, the last first."""
+    return [tap for tap in reversed(range(side)) if (tap - place - side // 2) % stride == 0]
+
+
+class _ByProducts(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, weight: Tensor, stride: int) -> Tensor:
         ctx.save_for_backward(images, weight)
-        ctx.stride, ctx.multiplied = stride, max(images.shape[2:]) <= MULTIPLIED * stride
+        ctx.stride, ctx.multiplied = stride, stride > 1 or max(images.shape[2:]) <= MULTIPLIED
         if ctx.multiplied:
             return product(images, weight, stride)
         return F.conv2d(images, weight, stride=stride, padding=weight.shape[2] // 2)
@@ -128,8 +158,8 @@ class _ByProducts(torch.autograd.Function):
 
 
 def _of_images(grad: Tensor, images: Tensor, weight: Tensor, stride: int, *, multiplied: bool) -> Tensor:
-    if multiplied and stride == 1:
-        return product_of_images(grad, weight)
+    if multiplied:
+        return product_of_images(grad, weight, stride, *images.shape[2:])
     padding = (weight.shape[2] // 2,) * 2
     geometry = ((stride,) * 2, padding, (1, 1), False, (0, 0), 1)
     found: Tensor = torch.ops.aten.convolution_backward(grad, images, weight, None, *geometry, (True, False, False))[0]

@@ -43,6 +43,16 @@ def test_making_views_is_sampling_and_applying(kind: ViewKind, augmentation: Aug
     assert torch.equal(views[0], make_views(pixels, config, generator(5)))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["crops", "padded"])
+def test_compiled_views_are_made_in_one_piece_and_are_the_same(kind: ViewKind) -> None:
+    """As a GPU has them."""
+    config = ViewsConfig(kind=kind, augmentation="simclr")
+    given, pixels = parameters(config), images(dtype=torch.float32)
+    compiled = torch.compile(apply_views, fullgraph=True)(pixels, given, config)
+    torch.testing.assert_close(compiled, apply_views(pixels, given, config), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_are_the_finite_differences(kind: ViewKind, augmentation: AugmentationName) -> None:

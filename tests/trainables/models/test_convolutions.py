@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainables.models import build, keep_compiled
+from trainables.models import build
 from trainables.models import convolutions as module
 from trainables.models.convolutions import MULTIPLIED, WEIGHED, Convolution, multiply_small_maps
 
 SHAPES = pytest.mark.parametrize(
-    ("size", "side", "stride"), [(4, 3, 1), (8, 3, 1), (8, 3, 2), (7, 3, 2), (8, 1, 2), (6, 5, 1)]
+    ("size", "side", "stride"),
+    [(4, 3, 1), (8, 3, 1), (8, 3, 2), (7, 3, 2), (16, 3, 2), (8, 1, 2), (6, 5, 1), (9, 5, 2), (9, 3, 3), (7, 3, 4)],
 )
 
 
@@ -79,7 +80,9 @@ def test_weights_that_are_not_trained_have_no_gradient_and_images_have():
     assert images.grad is not None
 
 
-def test_only_small_maps_in_bfloat16_are_multiplied(monkeypatch):
+@pytest.fixture
+def watched(monkeypatch) -> list[tuple[str, int]]:
+    """Which products are made, in turn, and the pixels a side of what they are made from."""
     done: list[tuple[str, int]] = []
 
     def watch(name: str) -> None:
@@ -93,20 +96,30 @@ def test_only_small_maps_in_bfloat16_are_multiplied(monkeypatch):
 
     for name in ("product", "product_of_images", "product_of_weight"):
         watch(name)
+    return done
+
+
+def test_only_small_maps_in_bfloat16_are_multiplied(watched):
     _, ours = convolutions(3, 1)
     sizes = (MULTIPLIED, MULTIPLIED + 1, WEIGHED, WEIGHED + 1)
     small, *_ = maps = [torch.rand(2, 6, size, 2, requires_grad=True) for size in sizes]
     ours(small).sum().backward()
     with torch.autocast("cpu", dtype=torch.float16):
         ours(small).sum().backward()
-    assert done == []
+    assert watched == []
     with torch.autocast("cpu", dtype=torch.bfloat16):
         for images in maps:
             ours(images).sum().backward()
-    assert [one for one in done if one != ("product", MULTIPLIED)] == [
-        ("product_of_images", MULTIPLIED),
-        *[("product_of_weight", size) for size in sizes[:3]],
-    ]
+    of_images, of_weight = ("product_of_images", MULTIPLIED), [("product_of_weight", size) for size in sizes[:3]]
+    assert watched == [("product", MULTIPLIED), of_images, *of_weight]
+
+
+def test_what_strides_is_multiplied_wherever_its_weight_s_gradient_is(watched):
+    _, ours = convolutions(3, 2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for size in (2 * WEIGHED, 2 * WEIGHED + 1):
+            ours(torch.rand(2, 6, size, 2, requires_grad=True)).sum().backward()
+    assert watched == [("product", 2 * WEIGHED), ("product_of_images", WEIGHED), ("product_of_weight", WEIGHED)]
 
 
 def test_what_is_no_plain_convolution_stays_as_it_is():
@@ -128,26 +141,3 @@ def test_an_encoder_s_convolutions_keep_their_names(tiny_config):
     kinds = {type(module) for module in encoder.modules() if isinstance(module, nn.Conv2d)}
     assert kinds == {Convolution}
     assert "backbone.layer4.0.conv1.weight" in encoder.state_dict()
-
-
-@pytest.mark.slow
-def test_what_is_compiled_is_found_again():
-    """As in a process that starts later."""
-    from torch._dynamo.utils import counters
-    from torch._functorch import config
-    from torch._inductor.utils import fresh_cache
-
-    if not hasattr(config, "autograd_cache_allow_custom_autograd_functions"):
-        pytest.skip("this torch keeps nothing with a gradient that is not its own")
-    _, ours = convolutions(3, 1)
-    images, grad, found = torch.rand(4, 6, 4, 4), torch.rand(4, 10, 4, 4), []
-    with config.patch(autograd_cache_allow_custom_autograd_functions=False), fresh_cache():
-        keep_compiled()
-        for _ in range(2):
-            torch.compiler.reset()
-            counters.clear()
-            ours.compile()
-            found.append((passed(ours, images, grad, torch.bfloat16), dict(counters["aot_autograd"])))
-    (first, made), (second, kept) = found
-    assert made.get("autograd_cache_saved") == kept.get("autograd_cache_hit") == 1
-    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))

@@ -1,0 +1,114 @@
+"""Compiled passes: kept for the next process, and the same but for rounding."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._dynamo.utils import counters
+from torch._inductor import config
+from torch._inductor.utils import fresh_cache
+
+from trainables.models import compile_passes, frozen_statistics
+from trainables.models.compiling import CompiledBatchNorm, normalise
+from trainables.models.convolutions import multiply_small_maps
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def caches_and_settings_of_its_own():
+    with config.patch(unsafe_marked_cacheable_functions={}), fresh_cache():
+        yield
+    torch.compiler.reset()
+
+
+def model() -> nn.Sequential:
+    found = nn.Sequential(
+        nn.Conv2d(6, 32, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.Conv2d(32, 10, 1, bias=False),
+    )
+    multiply_small_maps(found)
+    nn.init.uniform_(found[1].weight)
+    nn.init.normal_(found[1].bias)
+    return found.to(memory_format=torch.channels_last)
+
+
+def passed(network: nn.Module, images: Tensor, grad: Tensor, dtype: torch.dtype) -> list[Tensor]:
+    """Outputs, all gradients, all buffers."""
+    images = images.clone().requires_grad_()
+    network.zero_grad()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        outputs = network(images)
+    outputs.backward(grad.to(outputs.dtype))
+    gradients = [parameter.grad.clone() for parameter in network.parameters()]
+    return [outputs.detach(), images.grad, *gradients, *(buffer.clone() for buffer in network.buffers())]
+
+
+IMAGES, GRAD = torch.rand(16, 6, 8, 8), torch.randn(16, 10, 4, 4)
+
+
+@pytest.mark.parametrize(("dtype", "apart"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+@pytest.mark.parametrize("training", [True, False])
+def test_what_is_compiled_differs_by_rounding(dtype, apart, training):
+    plain = model().train(training)
+    compiled = copy.deepcopy(plain)
+    compile_passes(compiled)
+    for _ in range(2):
+        pairs = zip(passed(compiled, IMAGES, GRAD, dtype), passed(plain, IMAGES, GRAD, dtype), strict=True)
+        for ours, theirs in pairs:
+            assert float((ours - theirs).abs().max()) <= apart * float(theirs.abs().max())
+
+
+def test_what_is_compiled_is_found_again():
+    """As in a process that starts later."""
+    fresh, found = model(), []
+    for _ in range(2):
+        counters.clear()
+        compiled = copy.deepcopy(fresh)
+        compile_passes(compiled)
+        found.append((passed(compiled, IMAGES, GRAD, torch.bfloat16), dict(counters["aot_autograd"])))
+    (first, made), (second, kept) = found
+    assert made.get("autograd_cache_saved") == kept.get("autograd_cache_hit") == 1
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_the_key_of_what_is_kept_is_the_text_of_the_file(monkeypatch, tmp_path):
+    keys = []
+    for text in ("one", "other", "one"):
+        (tmp_path / "file.py").write_text(text)
+        monkeypatch.setattr("inspect.getsourcefile", lambda _: str(tmp_path / "file.py"))
+        compile_passes(nn.Sequential())
+        keys.append(config.unsafe_marked_cacheable_functions)
+    assert keys[0] == keys[2] != keys[1]
+    assert set(keys[0]) == {"trainables.models.convolutions.convolve", "trainables.models.compiling.normalise"}
+
+
+def test_frozen_statistics_stay_as_they_are():
+    network = model()
+    compile_passes(network)
+    before = [buffer.clone() for buffer in network.buffers()]
+    with frozen_statistics(network):
+        frozen = passed(network, IMAGES, GRAD, torch.float32)[0]
+    assert all(torch.equal(one, other) for one, other in zip(before, network.buffers(), strict=True))
+    torch.testing.assert_close(frozen, passed(network, IMAGES, GRAD, torch.float32)[0])
+
+
+def test_sums_far_from_zero_lose_nothing():
+    """Sums of squares about zero would leave nothing of a variance that is a millionth of them."""
+    images = torch.randn(64, 3, 8, 8, dtype=torch.float64) + 3e3
+    ones, zeros = torch.ones(3), torch.zeros(3)
+    rounded = images.float()
+    found = normalise(rounded, ones, zeros, None, None, 0.1, 1e-5)
+    exact = nn.functional.batch_norm(rounded.double(), None, None, training=True)
+    torch.testing.assert_close(found.double(), exact, rtol=0, atol=1e-4)
+
+
+def test_only_a_training_pass_that_is_compiled_takes_sums(monkeypatch):
+    monkeypatch.setattr("trainables.models.compiling.normalise", lambda *_: pytest.fail("took sums"))
+    norm = CompiledBatchNorm(6)
+    assert torch.equal(norm(IMAGES), nn.BatchNorm2d(6)(IMAGES))
