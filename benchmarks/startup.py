@@ -27,6 +27,8 @@ from trainables.config import TrialConfig, assignment, override
 from trainables.recipes import recipe
 
 BEGIN, PROBE, TRIAL = "begin", "probe", "trial"
+UNTIL = "until"
+"""When a batch was trained, in seconds since the epoch: what the process does to end is no part of its start."""
 
 
 def begin(config: TrialConfig) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def begin(config: TrialConfig) -> dict[str, Any]:
     synchronise(device)
     times.append(time.perf_counter())
     parts = [after - before for before, after in pairwise(times)]
-    return dict(zip(("images", "network", "first_batch"), parts, strict=True))
+    return dict(zip(("images", "network", "first_batch"), parts, strict=True)) | {UNTIL: time.time()}
 
 
 def probe(config: TrialConfig) -> dict[str, Any]:
@@ -63,15 +65,22 @@ def trial(config: TrialConfig) -> dict[str, Any]:
 TASKS = {BEGIN: begin, PROBE: probe, TRIAL: trial}
 
 
-def elsewhere(task: str, options: argparse.Namespace, cache: Path) -> tuple[float, dict[str, Any]]:
-    """Seconds that a process of its own takes for ``task``, and what it says."""
+def elsewhere(task: str, options: argparse.Namespace, cache: Path) -> dict[str, Any]:
+    """What a process of its own says of ``task``."""
     command = [sys.executable, "-m", "benchmarks.startup", options.recipe, "--task", task, "--device", options.device]
     command += [word for assignment in options.set for word in ("--set", assignment)]
     caches = {name: str(cache / name) for name in ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")}
-    began = time.perf_counter()
     # The command is this program, its words are the caller's own.
     said = subprocess.run(command, env=os.environ | caches, stdout=subprocess.PIPE, check=True, text=True).stdout  # noqa: S603
-    return time.perf_counter() - began, json.loads(said)
+    found: dict[str, Any] = json.loads(said)
+    return found
+
+
+def start(options: argparse.Namespace, cache: Path) -> tuple[float, dict[str, Any]]:
+    """Seconds from a process's first instant to a trained batch, and the parts that it could tell."""
+    began = time.time()
+    parts = elsewhere(BEGIN, options, cache)
+    return parts.pop(UNTIL) - began, parts
 
 
 def main() -> None:
@@ -89,7 +98,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder)
-        first, *others = [elsewhere(BEGIN, options, cache) for _ in range(options.starts + 1)]
+        first, *others = [start(options, cache) for _ in range(options.starts + 1)]
         device = torch.device(options.device)
         found = {
             "recipe": options.recipe,
@@ -101,7 +110,7 @@ def main() -> None:
             "parts_of_the_last": others[-1][1],
         }
         if device.type == "cuda":
-            probed, taken = (elsewhere(task, options, cache)[1]["gib"] for task in (PROBE, TRIAL))
+            probed, taken = (elsewhere(task, options, cache)["gib"] for task in (PROBE, TRIAL))
             found["memory"] = {"probed_gib": probed, "taken_gib": taken, "taken_over_probed": taken / probed}
     print(json.dumps(found, indent=2))
 
