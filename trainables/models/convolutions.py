@@ -72,8 +72,8 @@ def product_of_images(grad: Tensor, weight: Tensor, stride: int, height: int, wi
     rows = []
     for row in range(stride):
         columns = [_of_place((row, column), padded, weight, stride, count) for column in range(stride)]
-        rows.append(torch.stack(columns, 3).flatten(2, 3))
-    return torch.stack(rows, 2).flatten(1, 2)[:, :height, :width].permute(0, 3, 1, 2)
+        rows.append(_interleaved(columns, 2))
+    return _interleaved(rows, 1)[:, :height, :width].permute(0, 3, 1, 2)
 
 
 def product_of_weight(grad: Tensor, images: Tensor, side: int, stride: int) -> Tensor:
@@ -129,6 +129,11 @@ def _of_place(places: tuple[int, int], padded: Tensor, weight: Tensor, stride: i
     first = [(place + side // 2 - of[0]) // stride + side // 2 for place, of in zip(places, taps, strict=True)]
     kernel = weight[:, :, taps[0]][:, :, :, taps[1]].permute(2, 3, 0, 1).reshape(-1, inputs)
     return (_windows(padded, first, count, [len(of) for of in taps], 1) @ kernel).view(-1, *count, inputs)
+
+
+def _interleaved(parts: list[Tensor], dim: int) -> Tensor:
+    """The first slice of each part along ``dim``, then the second of each, and so on."""
+    return parts[0] if len(parts) == 1 else torch.stack(parts, dim + 1).flatten(dim, dim + 1)
 
 
 def _reading(place: int, side: int, stride: int) -> list[int]:
