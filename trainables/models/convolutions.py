@@ -1,9 +1,8 @@
 """Convolutions that are fast on a CPU in bfloat16 also where the maps are small.
 
 oneDNN convolves image by image. With kernels of 3 x 3 on maps of 4 x 4 one matrix product over all images takes half of
-its time, and a fifth for the gradient of the weights, which is faster so up to maps of 8 x 8, and so is all of a
-convolution that strides; on larger maps copying each pixel's patch takes longer than what it saves
-(`benchmarks.convolutions`, measured in results/README.md).
+its time, and a fifth for the gradient of the weights, which is faster so up to maps of 8 x 8; on larger ones copying
+each pixel's patch takes longer than what it saves (`benchmarks.convolutions`, measured in results/README.md).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 WEIGHED, MULTIPLIED = 8, 4
-"""Pixels a side of the largest output whose weights' gradient is a product, and, at stride 1, where the rest is one."""
+"""Pixels a side of the largest output whose weights' gradient is a matrix product, and where all the rest is one."""
 
 
 class Convolution(nn.Conv2d):
@@ -145,7 +144,7 @@ class _ByProducts(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, weight: Tensor, stride: int) -> Tensor:
         ctx.save_for_backward(images, weight)
-        ctx.stride, ctx.multiplied = stride, stride > 1 or max(images.shape[2:]) <= MULTIPLIED
+        ctx.stride, ctx.multiplied = stride, max(images.shape[2:]) <= MULTIPLIED * stride
         if ctx.multiplied:
             return product(images, weight, stride)
         return F.conv2d(images, weight, stride=stride, padding=weight.shape[2] // 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch._dynamo.utils import counters
 from torch._inductor import config
 from torch._inductor.utils import fresh_cache
 
-from trainables.models import compile_passes, frozen_statistics
+from trainables.models import compile_passes, compiling, frozen_statistics
 from trainables.models.compiling import CompiledBatchNorm, normalise
 from trainables.models.convolutions import multiply_small_maps
 
@@ -90,7 +91,7 @@ def test_the_key_of_what_is_kept_is_the_text_of_the_file(monkeypatch, tmp_path):
     keys = []
     for text in ("one", "other", "one"):
         (tmp_path / "file.py").write_text(text)
-        monkeypatch.setattr("inspect.getsourcefile", lambda _: str(tmp_path / "file.py"))
+        monkeypatch.setattr(compiling, "inspect", SimpleNamespace(getsourcefile=lambda _: str(tmp_path / "file.py")))
         compile_passes(nn.Sequential())
         keys.append(config.unsafe_marked_cacheable_functions)
     assert keys[0] == keys[2] != keys[1]
