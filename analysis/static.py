@@ -135,7 +135,7 @@ def _deepest(bars: list[Any]) -> float:
 
 def _headed(trace: Any, across: float, margin: dict[str, float]) -> dict[str, float]:
     """Gives parallel coordinates their names; the margins that these need."""
-    named = headings([dimension.label for dimension in trace.dimensions], across, margin["r"])
+    named = headings([dimension.label.replace("<br>", " ") for dimension in trace.dimensions], across, margin["r"])
     for dimension, text in zip(trace.dimensions, named.texts, strict=True):
         dimension.label = text
     trace.labelangle = -named.angle

@@ -12,10 +12,12 @@ from plotly import graph_objects as go
 from analysis import labels
 from analysis.dimensions import is_log
 from analysis.figures.coordinates import Coordinate, metric, setting
-from analysis.figures.style import SCALE, style
+from analysis.figures.style import SCALE, broken, style
 from analysis.runs import PARAM, Study
 
 _TILT_FROM = 7
+_LETTERS = 16
+"""Of a name on a line, so that names do not touch."""
 
 
 class Panel(NamedTuple):
@@ -90,7 +92,7 @@ def _dimension(coordinate: Coordinate) -> dict[str, Any]:
     low, high = min(coordinate.values), max(coordinate.values)
     pad = (high - low) * 0.03 or 0.5
     dimension: dict[str, Any] = {
-        "label": html.escape(coordinate.title),
+        "label": broken(html.escape(coordinate.title), _LETTERS),
         "values": coordinate.values,
         "range": [low - pad, high + pad],
     }
