@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from analysis.layout import ENDED, StudyPaths, TrialPaths, read_events
+from study.files.written import config_of
 from trainables.atomic import unfinished
-from trainables.config import UserError, from_dict
+from trainables.config import UserError
 from trainables.leftovers import remove_unfinished, shed, size
 from trainables.trial import evaluation_folder
 
@@ -54,7 +54,7 @@ def _clean(trial: TrialPaths) -> int:
     freed += remove_unfinished(evaluation_folder(trial.checkpoint))
     has_ended = any(event["kind"] == ENDED for event in read_events(trial))
     if has_ended and trial.checkpoint.exists():
-        freed += shed(trial.checkpoint, from_dict(json.loads(trial.config.read_text())["config"]))
+        freed += shed(trial.checkpoint, config_of(trial))
     return freed
 
 

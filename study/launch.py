@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -26,6 +25,7 @@ from study.files import stop
 from study.files.disk import full_disk
 from study.files.lock import sole_driver
 from study.files.storage import Storage
+from study.files.written import written
 from study.manifest import confirmation, describe
 from study.preflight import allot, check_data, check_evaluation, check_name, check_objectives, check_search
 from study.report import write_report
@@ -152,7 +152,6 @@ def _go_on(
         _check_data(space, console)
     with executor(backend, address, replay, patient=restarted) as running:
         allotment = _allot(paths, config, space, running, console)
-        _record(paths, config, allotment)
         _drive(paths, config, space, allotment, running.run, console, replay)
 
 
@@ -233,6 +232,7 @@ def _drive(
         storage.fetch_all(paths)
     search = Search.open(paths, config, space)
     try:
+        _record(paths, config, allotment)  # not before it is sure that the search goes on
         scheduler = _scheduler(paths, config, space, replay)
         tracker = Tracker.open(paths, uri=config.tracking.uri, offline=config.tracking.offline)
     except BaseException:
@@ -331,7 +331,7 @@ def _record(paths: StudyPaths, config: StudyConfig, allotment: Allotment) -> Non
 
     MLflow's address stays the study's own, whichever this run uses.
     """
-    manifest = json.loads(paths.manifest.read_text())
+    manifest = written(paths.manifest)
     asked = manifest | {"budget": config.budget.model_dump()} | confirmation(config)
     if asked != manifest:
         own = StudyConfig.load(paths.study_file).tracking

@@ -97,4 +97,14 @@ def pretrain_forward_equivalents(
 ) -> int:
     """Work of the first ``epochs`` epochs; ``None``: of the whole pre-training."""
     last = config.optimiser.epochs if epochs is None else epochs
-    return sum(epoch_forward_equivalents(config, pairing, train_images, epoch) for epoch in range(1, last + 1))
+    coreset = config.coreset
+
+    def work(epoch: int) -> int:
+        return epoch_forward_equivalents(config, pairing, train_images, epoch)
+
+    alike = last if coreset.name == "none" else min(last, coreset.warmup_epochs)
+    after = last - alike
+    if not after:
+        return alike * work(1)
+    selecting = -(-after // coreset.interval)
+    return alike * work(1) + selecting * work(alike + 1) + (after - selecting) * work(alike + 2)

@@ -22,6 +22,8 @@ _FRACTION = re.compile(r"([+-]?\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)")
 _PREFIX = "tag:yaml.org,2002:"
 _SCALARS = {"null", "bool", "int", "float", "str", "timestamp"}
 _DEEPEST = 50
+_GREATEST = 2**63 - 1
+"""Of whole numbers: what counts in 64 bits, as tensors, seeds and databases do."""
 
 
 @dataclass
@@ -126,8 +128,10 @@ class _Reader:
             return str(node.value) if node.style else fraction(node.value)
         try:
             value = self._constructor.construct_object(node)
-        except ValueError:
+        except (ValueError, KeyError, IndexError):  # of a tag that its text does not fit, the latter two
             return self._fault(node, f"{node.value[:40]!r} is no value")
+        if isinstance(value, int) and abs(value) > _GREATEST:
+            return self._fault(node, f"{node.value[:20]}... is too large a number")
         if isinstance(value, float) and not math.isfinite(value):
             return self._fault(node, f"{node.value} is not a finite number")
         return value

@@ -6,7 +6,6 @@ is resumed, tracked and reported like any other, whatever becomes of the confirm
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +27,9 @@ from study.config.file import fault_of
 from study.confirming.extend import as_begun, extended
 from study.confirming.request import ConfirmError, Request
 from study.execution.executor import Backend
+from study.files.written import config_of, written
 from study.launch import launch, resume
-from trainables.config import TrialConfig, from_dict
+from trainables.config import TrialConfig
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,10 @@ def _left_out(best: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
 
 
 def _read_trial(paths: StudyPaths, number: int, request: Request) -> tuple[int, dict[str, Any], TrialConfig]:
-    written = json.loads(paths.trial(number).config.read_text())
-    params = {name: value for name, value in written["params"].items() if name != "trainable"}
-    return number, params, request.fully_evaluated(from_dict(written["config"]))
+    trial = paths.trial(number)
+    config = config_of(trial)
+    params = {name: value for name, value in written(trial.config)["params"].items() if name != "trainable"}
+    return number, params, request.fully_evaluated(config)
 
 
 def _new(request: Request, asked: Confirmation, searched: StudyConfig) -> StudyConfig:

@@ -26,13 +26,21 @@ class StudyBusyError(UserError):
 def sole_driver(paths: StudyPaths) -> Iterator[None]:
     """Within: this process runs the study; ``StudyBusyError`` if another does."""
     check_contained(paths.root)
+    lock = FileLock(paths.lock, timeout=PATIENCE_S)
     try:
-        with FileLock(paths.lock, timeout=PATIENCE_S):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise StudyBusyError(
             f"study {paths.name} is being run by another process; wait for it, or end it with `study stop {paths.name}`"
         ) from error
+    except OSError as error:
+        raise UserError(
+            f"study {paths.name} cannot be changed: {paths.root} cannot be written ({error.strerror})"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_running(paths: StudyPaths) -> bool:
@@ -43,7 +51,7 @@ def is_running(paths: StudyPaths) -> bool:
 def _is_held(path: Path) -> bool:
     """Asks without taking: a shared lock for a moment."""
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = os.open(path, os.O_RDONLY)  # also where one may only look
     except FileNotFoundError:
         return False
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -14,9 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from analysis.layout import StudyPaths, TrialPaths, study_paths, write_atomically, write_json
+from study.files.written import config_of, written
 from study.publishing.model_card import Card
 from trainables import checkpoint
-from trainables.config import TrialConfig, UserError, from_dict
+from trainables.config import TrialConfig, UserError
 from trainables.evaluation.saved_heads import read_head
 from trainables.models import build, single_branch
 from trainables.trial import evaluation_folder
@@ -77,7 +77,7 @@ def read_model(trial: str, paths: TrialPaths, head: str | None) -> Model:
     """The weights of a finished trial; ``ExportError`` if it is none, or never trained that head."""
     if not paths.result.exists():
         raise ExportError(f"trial {trial} has not finished; export one that has, `study front` lists the best")
-    config, result = from_dict(json.loads(paths.config.read_text())["config"]), json.loads(paths.result.read_text())
+    config, result = config_of(paths), written(paths.result)
     name = head or config.evaluation.head
     if name not in config.evaluation.heads:
         raise ExportError(f"trial {trial} has no head {name!r}; choose one of {', '.join(config.evaluation.heads)}")
@@ -103,15 +103,10 @@ def torchvision_names(encoder: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _write(model: Model, trial: str, study: StudyPaths, folder: Path) -> None:
     backbone_size = build(model.config.network, 0, image_size=model.result["image_size"]).backbone_size
-    details = Card.of(model.config, model.result, model.head_name, trial, _manifest(study), backbone_size)
+    details = Card.of(model.config, model.result, model.head_name, trial, written(study.manifest), backbone_size)
     save_file(model.encoder, folder / ENCODER, metadata={"format": "pt", "trial": trial})
     save_file(model.head, folder / HEAD, metadata={"format": "pt", "trial": trial})
-    write_json(folder / CONFIG, json.loads(study.trial(int(trial.rpartition("/")[2])).config.read_text())["config"])
+    write_json(folder / CONFIG, written(study.trial(int(trial.rpartition("/")[2])).config)["config"])
     write_json(folder / RESULT, model.result)
     write_atomically(folder / EXAMPLE, details.loading_example())
     write_atomically(folder / CARD, details.markdown())
-
-
-def _manifest(study: StudyPaths) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(study.manifest.read_text())
-    return found

@@ -15,6 +15,7 @@ from typing import Any
 from analysis.layout import StudyPaths, finite, write_atomically, write_json
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
+from study.files.written import written
 from study.search.rebuild import Outside, rebuild
 
 EXTENSIONS, RANGES = "extensions", "space_before"
@@ -26,7 +27,7 @@ def extend_folder(paths: StudyPaths, config: StudyConfig, space: SearchSpace) ->
 
     Only budget, space and recipes may differ, and nothing may run.
     """
-    manifest = json.loads(paths.manifest.read_text())
+    manifest = written(paths.manifest)
     searched = json.loads(json.dumps(finite(space.to_json())))
     changed = searched != manifest["space"]
     outside = rebuild(paths, config, space) if changed else []

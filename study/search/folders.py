@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, append_event, read_events, write_json
 from analysis.schema import TrialFault, TrialStatus
-from trainables.config import TrialConfig, from_dict, to_dict
+from trainables.config import TrialConfig, to_dict
 
 
 def share_of(trial: TrialPaths) -> float | None:
@@ -44,11 +44,6 @@ def write_config(
         **marks,
     }
     write_json(paths.trial(number).config, written)
-
-
-def config_of(trial: TrialPaths) -> TrialConfig:
-    """What the trial was to run."""
-    return from_dict(json.loads(trial.config.read_text())["config"])
 
 
 def trainable_of(trial: TrialPaths) -> str | None:

@@ -22,6 +22,7 @@ from analysis.schema import TrialFault, TrialStatus
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.config.start import start_params
+from study.files.written import config_of
 from study.samplers.points import grid_points
 from study.samplers.trials import (
     OBSERVED,
@@ -36,7 +37,7 @@ from study.samplers.trials import (
     status_of,
 )
 from study.search.budget import Spent, no_more_trials, out_of_time
-from study.search.folders import config_of, record_end, share_of, trainable_of, write_config
+from study.search.folders import record_end, share_of, trainable_of, write_config
 from study.search.losses import judge
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
 from study.search.observed import generation, join_generation, observed

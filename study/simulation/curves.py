@@ -24,7 +24,8 @@ from analysis.layout import ENDED, EPOCH, StudyPaths, TrialPaths, finite, read_e
 from analysis.schema import TrialStatus
 from search_spaces.catalogue import DIMENSIONS
 from study.early_stopping.ranking import Floats
-from trainables.config import TrialConfig, UserError, flatten, from_dict
+from study.files.written import config_of
+from trainables.config import TrialConfig, UserError, flatten
 from trainables.metrics import (
     CLEAN_ACCURACY,
     EVALUATION_IMAGES,
@@ -173,7 +174,7 @@ def _recorded(paths: StudyPaths, trial: TrialPaths) -> Curve | None:
     epochs = {event["epoch"]: event["metrics"] for event in reversed(events) if event["kind"] == EPOCH}
     if ended is None or ended["status"] != TrialStatus.FINISHED or not epochs:
         return None
-    config = from_dict(json.loads(trial.config.read_text())["config"])
+    config = config_of(trial)
     leaves = flatten(config)
     return Curve(
         id=paths.trial_id(trial.number),

@@ -359,7 +359,7 @@ def test_an_extension_that_failed_is_not_gone_on_with(
     manifest = paths.manifest.read_text()
     paths.manifest.write_text(manifest[:-9])
     result, continuation = _announced(monkeypatch)
-    assert isinstance(result.exception, json.JSONDecodeError)
+    assert isinstance(result.exception, UserError)
     assert continuation is None
     paths.manifest.write_text(manifest)
     result, continuation = _announced(monkeypatch)
@@ -412,5 +412,12 @@ def test_a_study_is_extended_and_goes_on(tiny: Tiny) -> None:
     assert all(trial.state.is_finished() for trial in search._study.get_trials())
     assert sum(map(is_own, search._study.get_trials())) == 3
     search.close()
+    text, manifest = paths.study_file.read_text(), paths.manifest.read_bytes()
+    paths.study_file.write_text(text.replace("- 3", "- 4"))
+    with pytest.raises(UserError, match="launched with other"):
+        resume("tiny", trials=9, backend="inline", console=console)
+    assert paths.manifest.read_bytes() == manifest, "what is refused changes nothing"
+    assert "trials: 9" not in paths.study_file.read_text()
+    paths.study_file.write_text(text)
     with pytest.raises(UserError, match="3 trials were begun already and --trials 2 is the new total"):
         resume("tiny", trials=2, backend="inline", console=console)

@@ -115,6 +115,19 @@ def test_cost_of_a_selection_is_in_the_account(tiny_config):
     assert chosen - random == 2 * ((10 + 3) * 19 * 3 * (2 * 2 + 1) + 4 * 10 * (1 + 2 * 3 + 1))
 
 
+@pytest.mark.parametrize("name", ["none", "random", "rcs"])
+@pytest.mark.parametrize("interval", [1, 2, 3])
+@pytest.mark.parametrize("warmup", [0, 1, 4])
+def test_the_work_of_a_pretraining_is_that_of_its_epochs(tiny_config, name, interval, warmup):
+    config = tiny_config(
+        "cf_amc_ssl", **CORESET | {"coreset__warmup_epochs": warmup, "coreset__interval": interval}, coreset__name=name
+    )
+    pairing = catalogue.find("cf_amc_ssl").pairing(config.faithful_to)
+    each = [cost.epoch_forward_equivalents(config, pairing, 200, epoch) for epoch in range(1, 9)]
+    for epochs in range(9):
+        assert cost.pretrain_forward_equivalents(config, pairing, 200, epochs) == sum(each[:epochs])
+
+
 def test_a_held_out_share_of_no_image_is_refused(tiny_config):
     with pytest.raises(ConfigError, match=r"coreset\.validation_fraction is 0\.001 of 200 images"):
         pretraining(tiny_config("cf_amc_ssl", coreset__name="rcs", coreset__validation_fraction=0.001))

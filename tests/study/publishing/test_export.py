@@ -21,7 +21,7 @@ from study.publishing.register import register
 from study.tracking.tracker import sync
 from study.tracking.uri import TrackingError
 from trainables.catalogue import default_config
-from trainables.config import NetworkConfig, TrialConfig, override, to_dict
+from trainables.config import NetworkConfig, TrialConfig, UserError, override, to_dict
 from trainables.evaluation.heads import untrained
 from trainables.evaluation.saved_heads import read_head
 from trainables.metrics import Accuracy
@@ -152,6 +152,18 @@ def test_what_cannot_be_exported_is_named(finished, tmp_path, trial, head, messa
     finished()
     with pytest.raises(ExportError, match=message):
         export(trial, tmp_path / "out", head)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("config", '{"conf'), ("config", '{"config": {}}'), ("result", ""), ("result", "[]")]
+)
+def test_a_damaged_file_of_the_trial_is_named(finished, tmp_path, name, text):
+    trial, _ = finished()
+    file = getattr(trial, name)
+    file.write_text(text)
+    with pytest.raises(UserError, match=f"{file} (is missing or damaged|holds no configuration); put back"):
+        export("s/0", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
