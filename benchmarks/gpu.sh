@@ -11,7 +11,8 @@ images=$(realpath "$1") out=$(realpath -m "$2") checkout=${3:+$(realpath "$3")}
 cd "$(dirname "$0")/.."
 parts=${PARTS:-released recipe step evaluation startup sharing rows search longest}
 python=${PYTHON:-python3} recipe=table1/cf_amc_ssl failed=0
-fast="--set compute.precision=bfloat16 --set compute.compile=true ${SET:-}"
+fast="--set compute.precision=bfloat16 --set compute.compile=true --set evaluation.attack_precision=bfloat16"
+fast="$fast --set evaluation.auto_attack_precision=bfloat16 ${SET:-}"
 data=(--set "data.source=folder:$images")
 attacks='--set evaluation.attacks=["pgd","auto_attack"]'
 mkdir -p "$out"
@@ -51,12 +52,15 @@ for part in $parts; do
     recipe) row cf_amc_ssl $recipe ;;
     step)
       measure step "$python" -m benchmarks.step $recipe $fast
-      measure step-over "$python" -m benchmarks.step $recipe $fast --over views.number=4,16 \
-        --over optimiser.batch_size=50,100 --over adversary.replays=1,3 --over network.architecture=resnet18,resnet50 ;;
+      measure step-views "$python" -m benchmarks.step $recipe $fast --over views.number=4,16 --over adversary.replays=1,3
+      measure step-network "$python" -m benchmarks.step $recipe $fast --over optimiser.batch_size=50,100 \
+        --over network.architecture=resnet18,resnet50 ;;
     evaluation)
       [ -s "$out/cf_amc_ssl.json" ] || { echo "evaluation needs the part recipe before it" >&2; failed=1; continue; }
       measure evaluation "$python" -m benchmarks.evaluation $recipe "${data[@]}" $fast $attacks --checkpoint "$out/cf_amc_ssl.pt" ;;
-    startup) measure startup "$python" -m benchmarks.startup $recipe "${data[@]}" $fast ;;
+    startup) # its trial is a short one, of batches as large as the recipe's
+      measure startup "$python" -m benchmarks.startup $recipe "${data[@]}" $fast --set data.train_images=5000 \
+        --set optimiser.epochs=1 --set evaluation.images=1000 --set evaluation.head_epochs=1 ;;
     sharing) measure sharing "$python" -m benchmarks.sharing $recipe $fast --processes 1,2,4 ;;
     rows)
       row emp_ssl table2/emp_ssl

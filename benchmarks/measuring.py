@@ -14,7 +14,7 @@ import torch
 
 
 def default_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda:0" if torch.cuda.is_available() else "cpu"
 
 
 def synchronise(device: torch.device) -> None:

@@ -12,6 +12,7 @@ over values of one setting. Needs torch, torchvision and numpy.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import math
 import sys
@@ -139,6 +140,7 @@ def best(work: Callable[[], Any], device: torch.device, repeats: int = 10) -> fl
 def measure(config: TrialConfig, device: torch.device, steps: int) -> dict[str, Any]:
     pairing = find(config.trainable).pairing(config.faithful_to)
     if device.type == "cuda":
+        gc.collect()  # a compiled network refers to itself: one that was measured before may still be there
         torch.cuda.reset_peak_memory_stats(device)
     training = pretrain.Pretraining(config, pairing, random_images(config), CLASSES, device)
     began = time.perf_counter()
@@ -153,6 +155,7 @@ def measure(config: TrialConfig, device: torch.device, steps: int) -> dict[str, 
         seconds.append(time.perf_counter() - began)
     took = spread(seconds)
     step = took["median"]
+    peak = torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None
     flops = count_flops(training)
     watch = Watch(device)
     with watched(watch):
@@ -170,14 +173,15 @@ def measure(config: TrialConfig, device: torch.device, steps: int) -> dict[str, 
         "views_per_second": images * config.views.number / step,
         "tflop_a_step": flops / 1e12,
         "tflops": flops / step / 1e12,
-        "peak_memory_gib": torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None,
+        "peak_memory_gib": peak,
         "share_of_time": {stage: taken / whole for stage, taken in sorted(watch.seconds.items())},
     }
 
 
 def count_flops(training: pretrain.Pretraining) -> int:
     """Of one step: matrix products and convolutions, forward and backward."""
-    with FlopCounterMode(display=False) as counter:
+    # Counted in passes that are not compiled: torch 2.11 never again compiles a network that it could not count.
+    with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
         training.rehearse(1)
     return int(counter.get_total_flops())
 

@@ -241,7 +241,8 @@ def resolve_device(name: str) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= available:
         raise ConfigError(f"device is {name!r} but torch sees {available} GPUs; set device to cpu or auto")
-    return device
+    # By its number, which torch wants to tell this process's share of the memory.
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
 
 
 def _epoch_report(pretraining: Pretraining, summary: EpochSummary, probed: ProbeAccuracies) -> EpochReport:

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from trainables import trial
 from trainables.adversaries import resolve
 from trainables.config import ConfigError, override
+from trainables.evaluation import assess
 from trainables.trial import evaluation_folder, run
 
 
@@ -122,3 +124,22 @@ def test_heads_on_another_data_set(tiny_config, tmp_path: Path):
     assert result.chosen.clean.images == 12
     assert result.chosen.clean.value > 0.9
     assert "heads on folder" in result.data
+
+
+def test_a_gpu_is_known_by_its_number(monkeypatch):
+    """Without one torch does not tell this process's share of the memory."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    found = {name: str(trial.resolve_device(name)) for name in ("auto", "cuda", "cuda:1", "cpu")}
+    assert found == {"auto": "cuda:0", "cuda": "cuda:0", "cuda:1": "cuda:1", "cpu": "cpu"}
+    with pytest.raises(ConfigError, match="device is 'cuda:2' but torch sees 2 GPUs"):
+        trial.resolve_device("cuda:2")
+
+
+@pytest.mark.parametrize("settings", [{"evaluation__check_images": 8}, {"evaluation__attacks": ("pgd", "auto_attack")}])
+def test_a_package_that_attacks_need_is_missed_before_anything_is_trained(tiny_config, monkeypatch, settings):
+    plain = {"evaluation__check_images": 0, "evaluation__attacks": ("pgd",)}
+    monkeypatch.setattr(assess, "find_spec", lambda _: None)
+    assess.check_attacks(tiny_config("cf_amc_ssl", **plain).evaluation, 10)
+    with pytest.raises(ConfigError, match="need the package pyautoattack; install it"):
+        assess.check_attacks(tiny_config("cf_amc_ssl", **plain | settings).evaluation, 10)

@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from trainables.config import EvaluationConfig, TrialConfig, flatten
+from trainables.config import ConfigError, EvaluationConfig, TrialConfig, flatten
 from trainables.data import ImageSet, draw_rows
 from trainables.evaluation.auto_attack import Trace, run_auto_attack
 from trainables.evaluation.auto_attack_official import STRENGTHS, Version
@@ -54,10 +55,20 @@ def assess(
 
 
 def check_attacks(evaluation: EvaluationConfig, classes: int) -> None:
-    """``ConfigError``, before anything is trained, where AutoAttack cannot attack a head of so many classes."""
+    """``ConfigError``, before anything is trained, where what is asked for cannot attack a head of so many classes."""
+    if evaluation.check_images or any(attack in evaluation.attacks for attack in VERSIONS):
+        _need_pyautoattack()
     for attack, version in VERSIONS.items():
         if attack in evaluation.attacks:
             STRENGTHS[version].targets(classes)
+
+
+def _need_pyautoattack() -> None:
+    if find_spec("pyautoattack") is None:
+        raise ConfigError(
+            "AutoAttack and the checks of figures need the package pyautoattack; install it, or leave auto_attack out "
+            "of evaluation.attacks and set evaluation.check_images to 0"
+        )
 
 
 def fingerprint(encoder: Encoder, config: TrialConfig) -> str:
