@@ -83,7 +83,8 @@ class Losses:
         ``share`` of the loss is ascended: it matters to weight gradients that leak.
         """
         clean = self.pairing.perturbed(views)
-        with self._mode_of_attack():
+        weights = nullcontext() if attack.leaks_weight_gradients else _frozen(self.model)
+        with self._mode_of_attack(), weights:
             delta = adversaries.climb(
                 lambda adversarial: share * self.ascended(self.pairing.attack(views, adversarial), labels),
                 clean,
@@ -107,3 +108,16 @@ class Losses:
             return self._world.gather(torch.stack([self._network(view) for view in views]), dim=1)
         embedded = self._network(views.flatten(0, 1))
         return self._world.gather(embedded.view(*views.shape[:2], -1), dim=1)
+
+
+@contextmanager
+def _frozen(model: Encoder) -> Iterator[None]:
+    """Within: no weight needs a gradient, which compiled passes would compute though nobody asks for it."""
+    weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)

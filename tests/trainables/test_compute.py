@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
-from trainables import catalogue, checkpoint
+from trainables import adversaries, catalogue, checkpoint
 from trainables.config import TrialConfig, override
 from trainables.data import load
 from trainables.losses import Losses
@@ -57,13 +57,32 @@ def test_bfloat16_differs_by_rounding(trainable, tiny_config):
 COMPILING = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 
 
+@pytest.mark.parametrize(("faithful_to", "needed"), [("paper", False), ("released_code", True)])
+def test_an_attack_computes_no_gradient_of_the_weights_but_where_it_leaks(tiny_config, faithful_to, needed):
+    config = tiny_config("robust_simclr", faithful_to=faithful_to)
+    found, asked = losses(config), []
+    attack = adversaries.resolve(config.adversary, config.objective.name, config.faithful_to)
+    real = found.ascended
+
+    def ascended(*arguments: Tensor) -> Tensor:
+        asked.extend(parameter.requires_grad for parameter in found.model.parameters())
+        return real(*arguments)
+
+    found.ascended = ascended  # type: ignore[method-assign]
+    views = torch.rand(2, 6, 3, 8, 8)
+    start = torch.zeros_like(found.pairing.perturbed(views))
+    found.perturb(views, torch.zeros(6, dtype=torch.long), attack, start)
+    assert set(asked) == {needed}
+    assert all(parameter.requires_grad for parameter in found.model.parameters())
+
+
 @pytest.mark.exhaustive
 @COMPILING
 def test_each_trial_compiles_the_passes_of_its_steps_alone(tiny_config):
-    for seed in (0, 1):
+    for trainable, graphs in (("cf_amc_ssl", 1), ("cf_amc_ssl", 1), ("pgd_emp_ssl", 2)):
         counters.clear()
-        run(tiny_config("cf_amc_ssl", seed=seed, compute__compile=True))
-        assert counters["stats"]["unique_graphs"] == 1
+        run(tiny_config(trainable, compute__compile=True))
+        assert counters["stats"]["unique_graphs"] == graphs, "and those of its attack"
 
 
 @pytest.mark.slow
