@@ -66,12 +66,8 @@ def normalise(
             running_mean.lerp_(mean + values[0, :, 0, 0], momentum)
             running_variance.lerp_(variance * (count / (count - 1)), momentum)
     scale = weight * (variance + eps).rsqrt()
-    outputs = moved * _of_channels(scale) + _of_channels(bias - mean * scale)
+    outputs = moved * scale[:, None, None] + (bias - mean * scale)[:, None, None]
     return outputs.to(inputs.dtype)
-
-
-def _of_channels(values: Tensor) -> Tensor:
-    return values.view(-1, 1, 1)
 
 
 def _read_as_one(function: Callable[..., Any]) -> None:
