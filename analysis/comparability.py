@@ -14,6 +14,7 @@ from analysis.confirmed import confirms
 from analysis.pareto import measured
 from analysis.runs import CONFIG, Study
 from analysis.shares import with_costs
+from analysis.titles import images_of, metric_title
 from trainables.config import UserError
 from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, FORWARD_EQUIVALENTS
 
@@ -54,7 +55,7 @@ def comparability(studies: Sequence[Study]) -> Comparability:
 def titles(studies: Sequence[Study]) -> dict[str, str]:
     """By name, what each accuracy is called where figures of all ``studies`` stand together: without a radius if they
     differ in that."""
-    found = {name: {labels.metric_title(name, study).partition(",")[0] for study in studies} for name in ACCURACIES}
+    found = {name: {metric_title(name, study).partition(",")[0] for study in studies} for name in ACCURACIES}
     return {name: min(told).partition(" at " if len(told) > 1 else ",")[0] for name, told in found.items()}
 
 
@@ -167,7 +168,7 @@ _MEASURED: dict[str, Fact] = {
     "Training of the head": _named(*HEAD_TRAINING),
     "Attack radius": _radius,
     "Attack": _attack,
-    "Evaluated images": labels.images,
+    "Evaluated images": images_of,
 }
 _STUDIED: dict[str, Fact] = {
     "Kind": lambda study: "a confirmation's means over seeds" if confirms(study) else "a search's trials",

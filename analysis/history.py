@@ -15,6 +15,7 @@ from analysis.runs import Study
 from analysis.schema import TrialStatus
 from analysis.shares import with_costs
 from analysis.tables import Column, Table
+from analysis.titles import metric_title
 from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES, Direction
 
 GPU_HOURS, WALL_HOURS, HYPERVOLUME = "gpu_hours", "wall_hours", "hypervolume"
@@ -32,7 +33,7 @@ _COLUMNS = (
 
 def words(study: Study) -> str:
     """``Hypervolume of clean accuracy and PGD accuracy at 8/255, % of all that there could be; ...``."""
-    names = [labels.metric_title(name, study) for name in measured(study)]
+    names = [metric_title(name, study) for name in measured(study)]
     titles = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     costs = "; costs do not enter" if len(names) < len(study.objectives) else ""
     return (

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from analysis import labels
 from analysis.dimensions import TRAINABLE, dimensions, parameter, stated_range
 from analysis.runs import Study
+from analysis.titles import metric_title
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -94,7 +95,7 @@ def ranking(study: Study) -> list[str]:
 
 
 def objective_title(name: str, study: Study) -> str:
-    return "Frontier" if name == FRONTIER else labels.metric_title(name, study)
+    return "Frontier" if name == FRONTIER else metric_title(name, study)
 
 
 def _groups(study: Study) -> list[_Group]:

@@ -5,21 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from trainables.metrics import (
     ACCURACIES,
-    AUTO_ATTACK_ACCURACY,
-    AUTO_ATTACK_IMAGES,
-    CLEAN_ACCURACY,
-    EVALUATION_IMAGES,
-    FORWARD_EQUIVALENTS,
-    GPU_MINUTES,
-    PGD_ACCURACY,
 )
-
-if TYPE_CHECKING:
-    from analysis.runs import Study
 
 ALL_TRAINABLES = "all trainables"
 """What stands for them together, in menus and tables."""
@@ -37,31 +26,6 @@ ABSENT = "–"  # noqa: RUF001  a dash for a figure that there is not
 def epsilon(value: float) -> str:
     """``8/255`` for 0.03137: radii and steps are spoken of in pixel levels."""
     return f"{value * 255:.3g}/255"
-
-
-def metric_title(name: str, study: Study) -> str:
-    """``PGD accuracy at 8/255``, ``Cost (forward-equivalents)``; an unknown metric by its own name."""
-    radius = study.evaluation.get("epsilon")
-    attacked = f" at {epsilon(radius)}" if isinstance(radius, int | float) else ""
-    titles = {
-        CLEAN_ACCURACY: "Clean accuracy",
-        PGD_ACCURACY: f"PGD accuracy{attacked}",
-        AUTO_ATTACK_ACCURACY: f"AutoAttack accuracy{attacked}{_of_images(study, AUTO_ATTACK_IMAGES)}",
-        FORWARD_EQUIVALENTS: "Cost (forward-equivalents)",
-        GPU_MINUTES: "Cost (GPU-minutes)",
-    }
-    return titles.get(name, name)
-
-
-def protocol(study: Study) -> str:
-    """``robust head, validation split, 360 images``: what every accuracy of the study rests on."""
-    evaluation = study.evaluation
-    parts = [
-        f"{evaluation['head']} head" if evaluation.get("head") else "",
-        f"{evaluation['split']} split" if evaluation.get("split") else "",
-        images(study),
-    ]
-    return ", ".join(part for part in parts if part)
 
 
 def budget(limits: object) -> str:
@@ -87,26 +51,6 @@ def trainings(trials: Sequence[object], study: str, seeds: Sequence[object]) -> 
     """``trials 3, 12 of first, each with seeds 1, 2``."""
     each = "each " if len(trials) > 1 else ""
     return f"{listed('trial', trials)} of {study}, {each}with {listed('seed', seeds)}"
-
-
-def images(study: Study) -> str:
-    """``n = 360 images``, or the range where trials were evaluated on different numbers; "" if unknown."""
-    return _count(study, EVALUATION_IMAGES)
-
-
-def _of_images(study: Study, metric: str) -> str:
-    counted = _count(study, metric)
-    return f", {counted}" if counted else ""
-
-
-def _count(study: Study, metric: str) -> str:
-    if metric not in study.trials:
-        return ""
-    counts = study.trials[metric].dropna()
-    if counts.empty:
-        return ""
-    low, high = int(counts.min()), int(counts.max())
-    return f"n = {low:,} images" if low == high else f"n = {low:,} to {high:,} images"
 
 
 def is_length(name: str) -> bool:

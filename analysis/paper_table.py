@@ -13,6 +13,7 @@ from analysis.confirmed import confirms
 from analysis.marking import Mark, marked
 from analysis.paper_rows import CLEAN, WORST, Figure, Row
 from analysis.tables import why_no_frontier
+from analysis.titles import protocol
 from analysis.uncertainty import SEEDS_INTERVAL
 
 
@@ -159,7 +160,7 @@ def _missing(found: Beside) -> Iterator[str]:
 
 def _measured(found: Beside) -> str:
     kind = "means over seeds" if confirms(found.study) else "single trials of a search"
-    return "; ".join(part for part in (kind, labels.protocol(found.study)) if part)
+    return "; ".join(part for part in (kind, protocol(found.study)) if part)
 
 
 def _comparison(found: Beside) -> str:

@@ -26,6 +26,7 @@ from analysis.layout import write_atomically
 from analysis.plateau import plateau_sentence
 from analysis.runs import Study
 from analysis.shares import shares_table
+from analysis.titles import protocol
 from analysis.uncertainty import SEEDS_INTERVAL
 
 
@@ -66,7 +67,7 @@ def _frontier(study: Study, odds: Mapping[str, float]) -> dict[str, Any]:
         "best": report_facts.optimal(study),
         "frontier": with_chances(study, found, odds),
         "nothing_found": tables.why_nothing_found(study, found),
-        "protocol": labels.protocol(study),
+        "protocol": protocol(study),
         "intervals": bool(study.finished.filter(like="_accuracy_low").notna().to_numpy().any()),
         "seeds_interval": SEEDS_INTERVAL,
         "attained": attainment_sentence(study),

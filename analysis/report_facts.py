@@ -14,6 +14,7 @@ from analysis.pareto import frontier, measured, study_hypervolume
 from analysis.runs import Study
 from analysis.schema import UI_ADDRESS, TrialStatus
 from analysis.shares import with_costs
+from analysis.titles import metric_title, protocol
 from trainables.metrics import GPU_MINUTES, Direction
 
 
@@ -25,7 +26,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "To maximise": _objectives(study, "maximize"),
         "To minimise": _objectives(study, "minimize"),
         "Bounds": constraints.words(constraints.readable(manifest.get("constraints"))),
-        "Measured on": labels.protocol(study),
+        "Measured on": protocol(study),
         "Data": str(manifest.get("data") or ""),
         "Trainables": ", ".join(map(str, manifest.get("trainables", []))),
         "Search": ", ".join(part for part in search if part),
@@ -51,7 +52,7 @@ def optimal(study: Study) -> int:
 
 
 def _objectives(study: Study, direction: Direction) -> str:
-    return ", ".join(labels.metric_title(name, study) for name, way in study.objectives.items() if way == direction)
+    return ", ".join(metric_title(name, study) for name, way in study.objectives.items() if way == direction)
 
 
 def _hypervolume(study: Study) -> str:

@@ -16,6 +16,7 @@ from analysis import labels
 from analysis.confirmed import confirmed, confirms
 from analysis.pareto import frontier
 from analysis.runs import PARAM, Study, number_or_nan
+from analysis.titles import metric_title, protocol
 from analysis.uncertainty import SEEDS_INTERVAL
 from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
 
@@ -87,7 +88,7 @@ def frontier_table(study: Study) -> Table:
         *_figures(study),
         *_params(study, best),
     )
-    names = ", ".join(labels.metric_title(name, study) for name in study.objectives)
+    names = ", ".join(metric_title(name, study) for name in study.objectives)
     caption = f"Pareto frontier of {study.name}: {names}; {_conditions(study)}"
     return _table(caption, columns, best)
 
@@ -104,8 +105,7 @@ def confirmed_table(study: Study) -> Table:
         *(Column(name.removeprefix(PARAM), True, (name,)) for name in map(str, found) if name.startswith(PARAM)),
     )
     caption = (
-        f"{study.name} confirms {confirms(study)['study']}: means over seeds; {labels.protocol(study)}; "
-        f"[{SEEDS_INTERVAL}]"
+        f"{study.name} confirms {confirms(study)['study']}: means over seeds; {protocol(study)}; [{SEEDS_INTERVAL}]"
     )
     return _table(caption, columns, found)
 
@@ -161,13 +161,11 @@ def unfinished_table(study: Study) -> Table:
 def _figures(study: Study) -> tuple[Column, ...]:
     """Clean and PGD accuracy always; of the others and the costs those that are known, and the checks' verdict."""
     accuracies = (
-        Column(f"{labels.metric_title(name, study)}, %", True, (name, f"{name}_low", f"{name}_high"))
+        Column(f"{metric_title(name, study)}, %", True, (name, f"{name}_low", f"{name}_high"))
         for name in ACCURACIES
         if name in (CLEAN_ACCURACY, PGD_ACCURACY) or study.trials[name].notna().any()
     )
-    costs = (
-        Column(labels.metric_title(name, study), True, (name,)) for name in COSTS if study.trials[name].notna().any()
-    )
+    costs = (Column(metric_title(name, study), True, (name,)) for name in COSTS if study.trials[name].notna().any())
     checked = (_VERDICT,) if study.trials["verdict"].ne("").any() else ()
     return (*accuracies, *checked, *costs)
 
@@ -182,7 +180,7 @@ def _params(study: Study, trials: pd.DataFrame) -> tuple[Column, ...]:
 
 
 def _conditions(study: Study) -> str:
-    return "; ".join(part for part in (labels.protocol(study), "[95 % Wilson interval]") if part)
+    return "; ".join(part for part in (protocol(study), "[95 % Wilson interval]") if part)
 
 
 def _table(caption: str, columns: tuple[Column, ...], trials: pd.DataFrame) -> Table:

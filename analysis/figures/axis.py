@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from analysis import labels
 from analysis.figures.style import GREY, spans_a_decade
 from analysis.runs import Study
+from analysis.titles import metric_title
 from trainables.metrics import OBJECTIVES, Direction
 
 
@@ -23,7 +24,7 @@ class Axis(NamedTuple):
 
     @classmethod
     def of(cls, study: Study, name: str) -> Axis:
-        return cls(name, labels.metric_title(name, study), OBJECTIVES[name])
+        return cls(name, metric_title(name, study), OBJECTIVES[name])
 
     @property
     def factor(self) -> float:

@@ -12,6 +12,7 @@ import pandas as pd
 from analysis import labels
 from analysis.figures.style import Ticks, even_ticks, log_ticks, spans_a_decade
 from analysis.runs import Study
+from analysis.titles import metric_title
 
 _FEW = 7
 
@@ -53,7 +54,7 @@ def setting(name: str, values: pd.Series[Any], *, choices: bool = False, log: bo
 
 def metric(study: Study, name: str, values: pd.Series[float]) -> Coordinate:
     """Accuracies in percent, costs to scale."""
-    title = labels.metric_title(name, study)
+    title = metric_title(name, study)
     if labels.is_accuracy(name):
         return Coordinate(f"{title} (%)", (values * 100).tolist(), Ticks([], []))
     return scaled(title, values)

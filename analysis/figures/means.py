@@ -12,6 +12,7 @@ from analysis import labels
 from analysis.confirmed import confirmed, seeds_of
 from analysis.figures.axis import Axis, positions
 from analysis.runs import Study
+from analysis.titles import metric_title
 from trainables.metrics import ACCURACIES
 
 
@@ -40,5 +41,5 @@ def _hover(study: Study, record: dict[Any, Any]) -> str:
     for name in ACCURACIES:
         if np.isfinite(record[name]):
             interval = labels.percent_interval(record[name], record[f"{name}_low"], record[f"{name}_high"])
-            lines.append(f"{labels.metric_title(name, study)}: {interval} %")
+            lines.append(f"{metric_title(name, study)}: {interval} %")
     return "<br>".join([*lines, html.escape(record["verdict"])] if record["verdict"] else lines)

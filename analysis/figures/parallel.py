@@ -14,6 +14,7 @@ from analysis.dimensions import is_log
 from analysis.figures.coordinates import Coordinate, metric, setting
 from analysis.figures.style import SCALE, broken, style
 from analysis.runs import PARAM, Study
+from analysis.titles import metric_title
 
 _TILT_FROM = 7
 _LETTERS = 16
@@ -32,7 +33,7 @@ class Panel(NamedTuple):
 def parallel_figure(study: Study) -> go.Figure | None:
     """Searched settings and objectives of the finished trials; panels of single trainables are drawn hidden."""
     panels = compute(study)
-    return _draw(panels, labels.metric_title(_colour(study), study)) if panels else None
+    return _draw(panels, metric_title(_colour(study), study)) if panels else None
 
 
 def compute(study: Study) -> tuple[Panel, ...]:

@@ -20,6 +20,7 @@ from analysis.figures.style import GREY, INK, SYMBOLS, broken, colour_axis, inke
 from analysis.figures.views import EVERYTHING, outliers, ranges, with_views
 from analysis.pareto import frontier, non_dominated
 from analysis.runs import PARAM, Study, number_or_nan
+from analysis.titles import metric_title
 from trainables.metrics import (
     ACCURACIES,
     AUTO_ATTACK_ACCURACY,
@@ -127,7 +128,7 @@ def _with_step(points: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:
 
 def hovers(study: Study) -> dict[str, str]:
     """What each finished trial's mark says, by its number as written."""
-    titles = {name: labels.metric_title(name, study) for name in OBJECTIVES}
+    titles = {name: metric_title(name, study) for name in OBJECTIVES}
     params = [name for name in study.params[:_HOVER_PARAMS] if name != "trainable"]
     records = study.finished.to_dict("records")
     return {labels.trial_number(record["number"]): _hover(record, titles, params) for record in records}

@@ -14,6 +14,7 @@ from analysis.figures.pareto import pareto_figure
 from analysis.figures.style import choices
 from analysis.figures.views import with_views
 from analysis.runs import Study
+from analysis.titles import metric_title
 from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
 
 _HEIGHT = 480
@@ -78,7 +79,7 @@ def _others(layout: dict[str, Any]) -> dict[str, Any]:
 
 def _plane(study: Study, metrics: tuple[str, str]) -> Plane | None:
     figure = pareto_figure(study, metrics, _HEIGHT)
-    title = " against ".join(labels.metric_title(name, study).partition(",")[0] for name in reversed(metrics))
+    title = " against ".join(metric_title(name, study).partition(",")[0] for name in reversed(metrics))
     return Plane("plane_" + "_".join(metrics), title, metrics[0], figure) if figure else None
 
 

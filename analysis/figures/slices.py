@@ -18,6 +18,7 @@ from analysis.figures.coordinates import Coordinate, metric, setting
 from analysis.figures.marks import colours, explain, marks
 from analysis.figures.style import INK, broken, inked, style
 from analysis.runs import Study
+from analysis.titles import metric_title
 
 _COLUMNS = 4
 _PANEL, _LEGEND, _TITLE = 190, 55, 65
@@ -77,7 +78,7 @@ def measured(study: Study) -> list[Axis]:
         known = study.finished[name][np.isfinite(study.finished[name])]
         if len(known):
             words = known.map(lambda one, name=name: _figure(name, one))
-            found.append(_axis(name, labels.metric_title(name, study), metric(study, name, known), words))
+            found.append(_axis(name, metric_title(name, study), metric(study, name, known), words))
     return found
 
 

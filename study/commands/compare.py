@@ -67,9 +67,9 @@ def _warn(told: Comparability) -> None:
 
 
 def _print(studies: Sequence[Study], told: Comparability, table: Table) -> None:
-    from analysis.labels import protocol
     from analysis.side_by_side_tables import settings_table
     from analysis.tables import frontier_table, why_nothing_found
+    from analysis.titles import protocol
 
     if told.measured:
         typer.echo("They were not measured alike, so the figures below do not rank them:")
