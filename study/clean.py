@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from analysis.layout import ENDED, StudyPaths, TrialPaths, read_events
-from study.files.written import config_of
+from analysis.written import config_of
 from trainables.atomic import unfinished
 from trainables.config import UserError
 from trainables.leftovers import remove_unfinished, shed, size

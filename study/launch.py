@@ -12,6 +12,7 @@ from rich.console import Console
 from analysis import labels
 from analysis.layout import StudyPaths, read_json, study_paths, write_atomically, write_json
 from analysis.pages import redact
+from analysis.written import written
 from search_spaces.space import SearchSpace
 from study.config import Budget, StudyConfig
 from study.config.confirmation import Confirmation
@@ -25,7 +26,6 @@ from study.files import stop
 from study.files.disk import full_disk
 from study.files.lock import sole_driver
 from study.files.storage import Storage
-from study.files.written import written
 from study.manifest import confirmation, describe
 from study.preflight import allot, check_data, check_evaluation, check_name, check_objectives, check_search
 from study.report import write_report

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from analysis import labels
 from analysis.layout import EPOCH, read_events, read_json
-from study.files.written import config_of
+from analysis.written import config_of
 from study.one_trial import check_writable, configure
 from study.publishing.export import find_trial
 from study.sheet import Block, Cell, Sheet, draw

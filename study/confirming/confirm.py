@@ -21,13 +21,13 @@ from analysis.layout import StudyPaths, study_paths
 from analysis.runs import Study, read_study
 from analysis.schema import TrialStatus
 from analysis.tables import why_no_frontier
+from analysis.written import config_of, written
 from study.config import Budget, StudyConfig
 from study.config.confirmation import Confirmation
 from study.config.file import fault_of
 from study.confirming.extend import as_begun, extended
 from study.confirming.request import ConfirmError, Request
 from study.execution.executor import Backend
-from study.files.written import config_of, written
 from study.launch import launch, resume
 from trainables.config import TrialConfig
 

@@ -6,7 +6,6 @@ takes over knows who was compared with whom, asks no rung twice, and decides as 
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -16,10 +15,11 @@ from analysis import labels
 from analysis.constraints import Bounds, violation
 from analysis.layout import EPOCH, StudyPaths, TrialPaths, ending, read_events, write_json
 from analysis.schema import TrialStatus
+from analysis.written import config_of, written
 from search_spaces.space import SearchSpace
 from study.early_stopping.halving import Decision, Halving, Point, Rule
 from trainables.catalogue import pretrain_forward_equivalents
-from trainables.config import TrialConfig, from_dict
+from trainables.config import TrialConfig
 from trainables.data import load
 from trainables.metrics import (
     AUTO_ATTACK_ACCURACY,
@@ -109,21 +109,19 @@ class Scheduler:
             self.halving.rule_out(trial.number)
 
     def _recall(self, trial: TrialPaths) -> None:
-        try:
-            written = json.loads(trial.rungs.read_text())
-        except FileNotFoundError:
+        if not trial.rungs.exists():
             return
+        known = written(trial.rungs)
         points = {point.epoch: point for point in self._points(trial)}
-        self._totals[trial.number] = written["total"]
-        self._decisions[trial.number] = [Decision(**decision) for decision in written["rungs"]]
+        self._totals[trial.number] = known["total"]
+        self._decisions[trial.number] = [Decision(**decision) for decision in known["rungs"]]
         for decision in self._decisions[trial.number]:
             if decision.epoch in points:
-                self.halving.record(trial.number, written["total"], decision.rung, points[decision.epoch])
+                self.halving.record(trial.number, known["total"], decision.rung, points[decision.epoch])
 
     def _total_of(self, trial: TrialPaths) -> float:
         if trial.number not in self._totals:
-            config = from_dict(json.loads(trial.config.read_text())["config"])
-            self._totals[trial.number] = float(self._total(config))
+            self._totals[trial.number] = float(self._total(config_of(trial)))
         return self._totals[trial.number]
 
     def _points(self, trial: TrialPaths) -> list[Point]:

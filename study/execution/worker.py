@@ -35,13 +35,14 @@ from analysis.layout import (
     write_json,
 )
 from analysis.schema import TrialFault, TrialStatus
+from analysis.written import config_of
 from study.execution.shortage import ShortageError, sparing
 from study.execution.watchdog import Watchdog
 from study.files.disk import full_disk
 from study.files.storage import Storage
 from study.resources.needs import confine, device_in_words
 from trainables import checkpoint, trial
-from trainables.config import TrialConfig, UserError, from_dict
+from trainables.config import TrialConfig, UserError
 from trainables.leftovers import shed
 from trainables.metrics import OBJECTIVES
 
@@ -232,7 +233,7 @@ def _attempt(
             raise
 
     try:
-        config = from_dict(json.loads(paths.config.read_text())["config"])
+        config = config_of(paths)
         _announce(paths, attempt, config, terms)
         result = train(
             config,
@@ -267,7 +268,7 @@ def _attempt(
 def _shed(paths: TrialPaths) -> None:
     """Free the disk of what no longer matters; where that fails, the trial has ended all the same."""
     with suppress(OSError, UserError):
-        shed(paths.checkpoint, from_dict(json.loads(paths.config.read_text())["config"]))
+        shed(paths.checkpoint, config_of(paths))
 
 
 def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, terms: Terms) -> None:

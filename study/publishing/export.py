@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from analysis.layout import StudyPaths, TrialPaths, study_paths, write_atomically, write_json
-from study.files.written import config_of, written
+from analysis.written import config_of, written
 from study.publishing.model_card import Card
 from trainables import checkpoint
 from trainables.config import TrialConfig, UserError

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.layout import StudyPaths, finite, write_atomically, write_json
+from analysis.written import written
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
-from study.files.written import written
 from study.search.rebuild import Outside, rebuild
 
 EXTENSIONS, RANGES = "extensions", "space_before"
@@ -45,10 +45,9 @@ def extend_folder(paths: StudyPaths, config: StudyConfig, space: SearchSpace) ->
 
 def complete(paths: StudyPaths) -> None:
     """Finish an extension that was decided, however far it came; nothing to do for most studies."""
-    try:
-        decided = json.loads(paths.extension.read_text())
-    except FileNotFoundError:
+    if not paths.extension.exists():
         return
+    decided = written(paths.extension)
     manifest = decided["manifest"]
     if RANGES in manifest[EXTENSIONS][-1]:
         _swap(paths, change=_changes(manifest))

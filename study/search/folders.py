@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, append_event, read_events, write_json
 from analysis.schema import TrialFault, TrialStatus
+from analysis.written import written
 from trainables.config import TrialConfig, to_dict
 
 
@@ -17,12 +17,20 @@ def share_of(trial: TrialPaths) -> float | None:
     return next((event.get("gpu_share") for event in events if event["kind"] == ATTEMPT), None)
 
 
-def record_end(trial: TrialPaths, status: TrialStatus, reason: str, fault: TrialFault | None) -> dict[str, Any]:
-    """Write the end that a trial did not write itself, with what it had measured last."""
+def record_end(
+    trial: TrialPaths,
+    status: TrialStatus,
+    reason: str | None,
+    fault: TrialFault | None,
+    metrics: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Write the end that a trial did not write itself, with ``metrics`` or else what it had measured last."""
     events = read_events(trial)
     attempts = [event["attempt"] for event in events if event["kind"] == ATTEMPT]
-    metrics: dict[str, float] = next((event["metrics"] for event in reversed(events) if event["kind"] == EPOCH), {})
-    end = {"status": str(status), "reason": reason, "metrics": metrics} | ({"fault": str(fault)} if fault else {})
+    last: dict[str, float] = next((event["metrics"] for event in reversed(events) if event["kind"] == EPOCH), {})
+    end = {"status": str(status), "reason": reason, "metrics": last if metrics is None else dict(metrics)} | (
+        {"fault": str(fault)} if fault else {}
+    )
     append_event(trial, ENDED, max(attempts, default=0), **end)
     return end
 
@@ -36,19 +44,16 @@ def write_config(
     marks: Mapping[str, Any],
 ) -> None:
     """What the trial is to run; without a config it was no valid draw and will not. ``marks``: as ``micro_batches``."""
-    written = {
+    told = {
         "number": number,
         "trainable": trainable,
         "params": dict(params),
         "config": to_dict(config) if config else {},
         **marks,
     }
-    write_json(paths.trial(number).config, written)
+    write_json(paths.trial(number).config, told)
 
 
 def trainable_of(trial: TrialPaths) -> str | None:
     """The trainable of a trial whose configuration has reached the disk."""
-    try:
-        return str(json.loads(trial.config.read_text())["trainable"])
-    except FileNotFoundError:
-        return None
+    return str(written(trial.config)["trainable"]) if trial.config.exists() else None

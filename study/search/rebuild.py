@@ -6,7 +6,6 @@ ranges stays a trial of the study; to the sampler it is a failure without parame
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from analysis import constraints
 from analysis.layout import StudyPaths
+from analysis.written import written
 from search_spaces.placing import place
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
@@ -118,8 +118,8 @@ class _Removal:
         if INSTEAD_OF in trial.user_attrs:  # its parameters are the same, and how its batch is cut lies in no space
             return self._config_of(self._trials[trial.user_attrs[INSTEAD_OF]])
         number = trial.user_attrs.get(REPEATS, trial.number)
-        written = json.loads(self._paths.trial(number).config.read_text())["config"]
-        return from_dict(written) if written else None
+        drawn = written(self._paths.trial(number).config)["config"]
+        return from_dict(drawn) if drawn else None
 
     def _state(self, trial: FrozenTrial, *, inside: bool) -> TrialState:
         return state_of(status_of(trial), trial.user_attrs.get("fault")) if inside else TrialState.FAIL

@@ -19,10 +19,10 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from analysis import constraints
 from analysis.layout import StudyPaths, ending, finite
 from analysis.schema import TrialFault, TrialStatus
+from analysis.written import config_of
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.config.start import start_params
-from study.files.written import config_of
 from study.samplers.points import grid_points
 from study.samplers.trials import (
     OBSERVED,
@@ -31,6 +31,7 @@ from study.samplers.trials import (
     begun,
     frontier,
     is_own,
+    metrics_of,
     minutes_of,
     missing,
     state_of,
@@ -166,13 +167,19 @@ class Search:
         return True
 
     def reconcile(self) -> None:
-        """Compare what Optuna believes to be running with the folders; what has not ended is handed out again."""
-        known = {trial.number for trial in self.trials()}
+        """Compare what Optuna believes with the folders; what has not ended is handed out again.
+
+        An end that Optuna was told and that a damaged folder has lost is written there again.
+        """
+        known = {trial.number: trial for trial in self.trials()}
         for folder in self._paths.each_trial():
-            if folder.number not in known:
+            if (trial := known.get(folder.number)) is None:
                 raise SearchError(
                     f"{folder.root} is unknown to {self._paths.optuna}; put back the database it was made with"
                 )
+            if trial.state.is_finished() and ending(folder) is None:
+                told = trial.user_attrs
+                record_end(folder, status_of(trial), told.get("reason"), told.get("fault"), metrics_of(trial))
         self._unfinished.clear()
         for trial in self._study.get_trials(deepcopy=False):
             if trial.state is TrialState.RUNNING and REPEATS in trial.user_attrs:

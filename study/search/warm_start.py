@@ -5,7 +5,6 @@ They are no trials of this study: they have no folder here, stand on no frontier
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 from collections import Counter
@@ -16,8 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from analysis.download import StudyNotFoundError, download_study
-from analysis.layout import ENDED, StudyPaths, TrialPaths, read_events, studies_folder, write_json
+from analysis.layout import ENDED, StudyPaths, TrialPaths, read_events, read_json, studies_folder, write_json
 from analysis.schema import TrialStatus
+from analysis.written import written
 from search_spaces.placing import place
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
@@ -102,15 +102,13 @@ def record(paths: StudyPaths, gathered: Gathered) -> None:
 
 def accepted(paths: StudyPaths) -> list[Observation]:
     """What the study in ``paths`` learns from other studies."""
-    try:
-        stored = json.loads(paths.warm_start.read_text())["accepted"]
-    except FileNotFoundError:
+    if not paths.warm_start.exists():
         return []
     return [
         Observation(
             trial=one["trial"], source=one["source"], config=from_dict(one["config"]), metrics=_numbers(one["metrics"])
         )
-        for one in stored
+        for one in written(paths.warm_start)["accepted"]
     ]
 
 
@@ -133,9 +131,11 @@ def _folder(source: str) -> Iterator[StudyPaths]:
 
 def _unlike(paths: StudyPaths, config: StudyConfig, data: str) -> str | None:
     """Why none of a study's figures compares with this one's."""
-    manifest = _read(paths.manifest)
+    manifest = read_json(paths.manifest)
     theirs = manifest.get("data")
-    if theirs and theirs != data:
+    if theirs is None:
+        return f"its data are not known: {paths.manifest.name} does not tell them"
+    if theirs != data:
         return f"its data are {theirs}; here they are {data}"
     there, here = (manifest.get("environment") or {}).get("hardware"), hardware()
     if GPU_MINUTES in {*config.objectives, *config.constraints} and there not in (None, here):
@@ -150,7 +150,7 @@ def _judged(
         if not math.isfinite(metrics.get(objective, math.nan)):
             return f"it has not measured {objective}"
     try:
-        theirs = from_dict(_read(trial.config).get("config") or {"trainable": "unknown"})
+        theirs = from_dict(read_json(trial.config).get("config") or {"trainable": "unknown"})
         place(space, theirs)
     except ConfigError as error:
         return str(error)
@@ -165,11 +165,3 @@ def _finished(trial: TrialPaths) -> dict[str, float] | None:
 
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items()}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -22,9 +22,9 @@ import numpy as np
 
 from analysis.layout import ENDED, EPOCH, StudyPaths, TrialPaths, finite, read_events, write_atomically
 from analysis.schema import TrialStatus
+from analysis.written import config_of
 from search_spaces.catalogue import DIMENSIONS
 from study.early_stopping.ranking import Floats
-from study.files.written import config_of
 from trainables.config import TrialConfig, UserError, flatten
 from trainables.metrics import (
     CLEAN_ACCURACY,

@@ -191,6 +191,24 @@ def test_open_again_tells_what_ended_while_nobody_looked(paths: StudyPaths, tiny
         assert ask(search) == 1
 
 
+def test_an_end_that_only_its_folder_has_lost_is_written_again(paths: StudyPaths, tiny: Tiny) -> None:
+    with opened(paths, tiny()) as search:
+        good, bad = ask(search), ask(search)
+        for number, status, fault in ((good, "finished", {}), (bad, "failed", {"fault": "error"})):
+            append_event(paths.trial(number), ATTEMPT, 1, resumed_epoch=0)
+            append_event(paths.trial(number), ENDED, 1, status=status, reason="as it was", metrics=GOOD, **fault)
+            search.settle(number)
+    before = [read_events(paths.trial(number)) for number in (good, bad)]
+    for number in (good, bad):
+        events = paths.trial(number).events
+        events.write_text(events.read_text().splitlines()[0] + "\n")
+    with opened(paths, tiny()):
+        after = [read_events(paths.trial(number)) for number in (good, bad)]
+    assert [[event | {"time": 0} for event in events] for events in after] == [
+        [event | {"time": 0} for event in events] for events in before
+    ]
+
+
 def test_a_trial_asked_for_but_never_written_down_gets_its_configuration(paths: StudyPaths, tiny: Tiny) -> None:
     config = tiny()
     with opened(paths, config) as search:
