@@ -34,9 +34,13 @@ def read_manifest(paths: StudyPaths) -> dict[str, Any]:
 
 def objectives(manifest: Mapping[str, Any]) -> dict[str, Direction]:
     """What the study optimises; clean and PGD accuracy where the manifest does not tell."""
+    return told_objectives(manifest) or {name: OBJECTIVES[name] for name in (CLEAN_ACCURACY, PGD_ACCURACY)}
+
+
+def told_objectives(manifest: Mapping[str, Any]) -> dict[str, Direction]:
+    """Those that the manifest tells; empty where it is missing or damaged."""
     names = [item.get("metric") for item in _list(manifest.get("objectives")) or () if isinstance(item, dict)]
-    known = {name: OBJECTIVES[name] for name in map(str, names) if name in OBJECTIVES}
-    return known or {name: OBJECTIVES[name] for name in (CLEAN_ACCURACY, PGD_ACCURACY)}
+    return {name: OBJECTIVES[name] for name in map(str, names) if name in OBJECTIVES}
 
 
 def _time(found: object) -> object | None:

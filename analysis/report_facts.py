@@ -14,7 +14,7 @@ from analysis.pareto import frontier, measured, study_hypervolume
 from analysis.runs import Study
 from analysis.schema import UI_ADDRESS, TrialStatus
 from analysis.shares import with_costs
-from analysis.titles import metric_title, protocol
+from analysis.titles import assumption, metric_title, protocol
 from trainables.metrics import GPU_MINUTES, Direction
 
 
@@ -23,6 +23,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
     manifest = study.manifest
     search = [str(manifest.get("sampler", "")), f"seed {manifest['seed']}" if "seed" in manifest else ""]
     facts = {
+        "Beware": assumption(study),
         "To maximise": _objectives(study, "maximize"),
         "To minimise": _objectives(study, "minimize"),
         "Bounds": constraints.words(constraints.readable(manifest.get("constraints"))),

@@ -16,7 +16,7 @@ from analysis import labels
 from analysis.confirmed import confirmed, confirms
 from analysis.pareto import frontier
 from analysis.runs import PARAM, Study, number_or_nan
-from analysis.titles import metric_title, protocol
+from analysis.titles import assumption, metric_title, protocol
 from analysis.uncertainty import SEEDS_INTERVAL
 from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
 
@@ -180,7 +180,7 @@ def _params(study: Study, trials: pd.DataFrame) -> tuple[Column, ...]:
 
 
 def _conditions(study: Study) -> str:
-    return "; ".join(part for part in (protocol(study), "[95 % Wilson interval]") if part)
+    return "; ".join(part for part in (assumption(study), protocol(study), "[95 % Wilson interval]") if part)
 
 
 def _table(caption: str, columns: tuple[Column, ...], trials: pd.DataFrame) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.labels import epsilon
+from analysis.manifest import told_objectives
 from analysis.runs import Study
 from trainables.metrics import (
     AUTO_ATTACK_ACCURACY,
@@ -38,6 +39,11 @@ def protocol(study: Study) -> str:
         images_of(study),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def assumption(study: Study) -> str:
+    """What is assumed in the place of what the study's manifest should tell; "" where it does."""
+    return "" if told_objectives(study.manifest) else "its manifest is missing or damaged: its objectives are assumed"
 
 
 def images_of(study: Study) -> str:

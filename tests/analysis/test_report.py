@@ -227,6 +227,7 @@ def spoilt(folder: Any, how: str) -> None:
         ("NaN curves", "No trial shows catastrophic overfitting or collapse"),
         ("no trainable", "Pareto frontier"),
         ("not a manifest", "Pareto frontier"),
+        ("not a manifest", "its manifest is missing or damaged: its objectives are assumed"),
     ],
 )
 def test_a_spoilt_study_has_a_report_and_a_clear_word(new_study: NewStudy, how: str, word: str) -> None:
