@@ -12,7 +12,10 @@ _TRAINING = "workflowType=machine_learning"
 def redact(uri: str) -> str:
     """``uri`` without user, password, query and fragment: fit to be printed and stored."""
     public = re.sub(r"(?<=://).*@", "", uri)  # to the last @: a password may hold / ? # and still work
-    parts = urlsplit(public)
+    try:
+        parts = urlsplit(public)
+    except ValueError:  # an unclosed bracket: no address, and shown as such
+        return public.partition("?")[0]
     if not parts.netloc:
         return public.partition("?")[0]
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))

@@ -15,6 +15,8 @@ from trainables.config import TrialConfig, UserError, flatten
 FORMAT = 2
 FREE_TO_CHANGE = ("device", "data.root", "data.download", "data.placement", "network.recompute", "compute.compile")
 """Settings that do not change what pre-training computes but for rounding; nor does anything under ``evaluation.``."""
+_ANEW = "delete it to start anew"
+_PUT_BACK = "put back what the trial wrote there, or take another trial"
 
 
 class CheckpointError(UserError):
@@ -32,10 +34,10 @@ def load(path: Path, config: TrialConfig) -> dict[str, Any]:
 
     ``CheckpointError`` names every setting that differs, or says that only the weights are left.
     """
-    saved = _read(path, config)
+    saved = _read(path, config, _ANEW)
     if saved.get("shed"):
         raise CheckpointError(
-            f"{path} holds weights of a trial that has ended and nothing to train them further; delete it to start anew"
+            f"{path} holds weights of a trial that has ended and nothing to train them further; {_ANEW}"
         )
     state: dict[str, Any] = saved["state"]
     return state
@@ -43,7 +45,7 @@ def load(path: Path, config: TrialConfig) -> dict[str, Any]:
 
 def load_weights(path: Path, config: TrialConfig) -> dict[str, Tensor]:
     """The network's weights: all of a trial that goes on, those left of one that has ended. Raises as ``load`` does."""
-    weights: dict[str, Tensor] = _read(path, config)["state"]["pretraining"]["model"]
+    weights: dict[str, Tensor] = _read(path, config, _PUT_BACK)["state"]["pretraining"]["model"]
     return weights
 
 
@@ -52,22 +54,22 @@ def shed(path: Path, config: TrialConfig, keeps: Callable[[str], bool]) -> None:
 
     Raises as ``load`` does.
     """
-    saved = _read(path, config)
+    saved = _read(path, config, _PUT_BACK)
     if not saved.get("shed"):
         weights = {name: value for name, value in saved["state"]["pretraining"]["model"].items() if keeps(name)}
         with replacing(path) as file:
             torch.save({**saved, "state": {"pretraining": {"model": weights}}, "shed": True}, file)
 
 
-def _read(path: Path, config: TrialConfig) -> dict[str, Any]:
+def _read(path: Path, config: TrialConfig, remedy: str) -> dict[str, Any]:
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing; {remedy}") from error
     except Exception as error:
-        raise CheckpointError(
-            f"{path} is no readable checkpoint ({type(error).__name__}); delete it to start anew"
-        ) from error
+        raise CheckpointError(f"{path} is no readable checkpoint ({type(error).__name__}); {remedy}") from error
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
-        raise CheckpointError(f"{path} has an unknown format; delete it to start anew")
+        raise CheckpointError(f"{path} has an unknown format; {remedy}")
     # A setting that did not exist when it was saved had its default's effect.
     theirs, ours = flatten(TrialConfig(trainable=config.trainable)) | saved["config"], flatten(config)
     differing = [

@@ -88,4 +88,4 @@ def record(
         raise UserError(f"there is no study {name!r} in {studies_folder()}; `study status` lists them")
     with writing(output):
         recorded, left_out = curves.record(paths_of(name), output)
-    typer.echo(f"{recorded} finished trials of {name} are in {output}; {left_out} others are not")
+    typer.echo(f"recorded {counted(recorded, 'finished trial')} of {name} in {output}; left out: {left_out}")

@@ -8,13 +8,13 @@ copy takes the place of one that has it.
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -36,7 +36,9 @@ class StorageError(OSError):
 
 def check_storage(uri: str) -> None:
     """Raise ``UserError`` for an address that cannot be used, or that holds a password."""
-    if "@" in urlsplit(uri).netloc:
+    if not re.match(r"[a-z][a-z0-9+.:-]*://.", uri):
+        raise UserError(f"storage is {uri!r}; give an address, s3://BUCKET/FOLDER or file:///FOLDER say")
+    if "@" in uri.partition("://")[2].partition("/")[0]:
         raise UserError("storage holds a user or password; leave them to the environment, the study's file is shown")
     try:
         fsspec.core.url_to_fs(uri)

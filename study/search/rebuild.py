@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import optuna
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from analysis import constraints
@@ -22,7 +21,7 @@ from study.config import StudyConfig
 from study.config.start import start_params
 from study.samplers.trials import OBSERVED, OUTSIDE, REPEATS, WITHDRAWN, metrics_of, state_of, status_of
 from study.search.micro_batches import INSTEAD_OF
-from study.search.storage import SPACE, release
+from study.search.storage import SPACE, open_storage, release
 from study.search.warm_start import accepted
 from trainables.config import ConfigError, TrialConfig, from_dict
 
@@ -41,7 +40,7 @@ def rebuild(paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> list[
     """
     for path in (paths.optuna_next, Path(f"{paths.optuna_next}-journal")):
         path.unlink(missing_ok=True)
-    source, target = (RDBStorage(f"sqlite:///{path}") for path in (paths.optuna, paths.optuna_next))
+    source, target = (open_storage(path) for path in (paths.optuna, paths.optuna_next))
     try:
         before = optuna.load_study(study_name=config.name, storage=source)
         after = optuna.create_study(study_name=config.name, storage=target, directions=before.directions)

@@ -42,7 +42,7 @@ from study.search.folders import record_end, share_of, trainable_of, write_confi
 from study.search.losses import judge
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
 from study.search.observed import generation, join_generation, observed
-from study.search.storage import SearchError, open_study, release
+from study.search.storage import SearchError, open_storage, open_study, release
 from study.search.warm_start import accepted
 from trainables.config import ConfigError, TrialConfig
 
@@ -83,7 +83,7 @@ class Search:
     @classmethod
     def open(cls, paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> Self:
         """Create the search, or go on with it. Raises ``SearchError`` where storage and study file disagree."""
-        storage = RDBStorage(f"sqlite:///{paths.optuna}")
+        storage = open_storage(paths.optuna)
         try:
             search = cls(paths, config, space, storage)
             search._enqueue_recipes()

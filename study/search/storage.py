@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
+from sqlalchemy.exc import DatabaseError
 
 from analysis.layout import finite
 from search_spaces.space import SearchSpace
@@ -43,6 +45,14 @@ def open_study(config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> 
         warnings.simplefilter("ignore", ExperimentalWarning)
         study.set_metric_names(list(config.objectives))
     return study
+
+
+def open_storage(database: Path) -> RDBStorage:
+    """Optuna's storage in the file ``database``; ``SearchError`` where that is something else."""
+    try:
+        return RDBStorage(f"sqlite:///{database}")
+    except DatabaseError as error:
+        raise SearchError(f"{database} cannot be read ({error.orig}); put back what the study wrote there") from error
 
 
 def release(storage: RDBStorage) -> None:

@@ -34,13 +34,20 @@ def resolve_uri(uri: str | None, paths: StudyPaths) -> str:
         return default_tracking_uri(paths.root.parent)
     if uri.startswith("sqlite:///") and len(uri) > len("sqlite:///") and ":memory:" not in uri:
         return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
-    if is_server(uri) or _database(uri) in DATABASE_PORTS:
+    if _is_address(uri) and (is_server(uri) or _database(uri) in DATABASE_PORTS):
         _require_readable(uri)
         return re.sub(r"^postgresql://", "postgresql+psycopg2://", uri.rstrip("/"))
     raise TrackingError(
         f"tracking.uri is {redact(uri)!r}; give http://HOST:PORT of an MLflow server or "
         f"sqlite:///{paths.root.parent / 'mlflow.db'}"
     )
+
+
+def _is_address(uri: str) -> bool:
+    try:
+        return bool(urlsplit(uri).scheme)
+    except ValueError:  # an unclosed bracket, or in brackets what is no IPv6 address
+        return False
 
 
 def _require_readable(uri: str) -> None:

@@ -34,7 +34,7 @@ def load_head(
     """
     if not path.exists():
         return None
-    saved = _read(path)
+    saved = _read(path, "delete it and evaluate again")
     if saved["fingerprint"] != fingerprint:
         return None
     classifier = untrained(encoder, name, classes, views, seed)
@@ -47,17 +47,17 @@ def read_head(path: Path) -> dict[str, Tensor]:
 
     ``CheckpointError`` if there is no such file or it cannot be read.
     """
-    learned: dict[str, Tensor] = _read(path)["learned"]
+    learned: dict[str, Tensor] = _read(path, "put back what the trial wrote there, or take another head")["learned"]
     return learned
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, remedy: str) -> dict[str, Any]:
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing; {remedy}") from error
     except Exception as error:
-        raise CheckpointError(
-            f"{path} is no readable head ({type(error).__name__}); delete it and evaluate again"
-        ) from error
+        raise CheckpointError(f"{path} is no readable head ({type(error).__name__}); {remedy}") from error
     if not isinstance(saved, dict) or saved.keys() != {"fingerprint", "learned"}:
-        raise CheckpointError(f"{path} holds no head; delete it and evaluate again")
+        raise CheckpointError(f"{path} holds no head; {remedy}")
     return saved

@@ -275,7 +275,7 @@ def test_a_replayed_study_is_recorded_and_simulated(study, studies, tiny_file, t
     code, out, _ = study("launch", tiny_file, *replay, "--set", "scheduler=halving", "--set", "budget.trials=4")
     assert (code, "Pareto frontier of tiny" in out) == (0, True)
     code, out, _ = study("record", "tiny", "-o", file)
-    assert (code, out) == (0, f"4 finished trials of tiny are in {file}; 0 others are not\n")
+    assert (code, out) == (0, f"recorded 4 finished trials of tiny in {file}; left out: 0\n")
     code, out, err = study("record", "tiny", "-o", tmp_path)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert err.startswith(f"{tmp_path} cannot be written (")

@@ -270,6 +270,8 @@ def test_storage_that_fails_is_no_fault_of_the_trial(tmp_path: Path, monkeypatch
     ("uri", "words"),
     [
         ("nope://x", "cannot be used"),
+        ("bucket/folder", "give an address, s3://BUCKET/FOLDER"),
+        ("s3://[bucket", "cannot be used|Invalid"),
         ("ftp://me:hunter2@host/x", "leave them to the environment"),
     ],
 )

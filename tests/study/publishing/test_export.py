@@ -167,6 +167,16 @@ def test_a_damaged_file_of_the_trial_is_named(finished, tmp_path, name, text):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_bytes(b"PK")])
+@pytest.mark.parametrize("name", ["checkpoint.pt", "checkpoint.evaluation/robust.pt"])
+def test_weights_that_are_missing_or_damaged_are_named(finished, tmp_path, name, damage):
+    trial, _ = finished()
+    damage(file := trial.root / name)
+    with pytest.raises(UserError, match=f"{file} is (missing|no readable .*); put back what the trial wrote there, or"):
+        export("s/0", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_nothing_is_overwritten_and_nothing_half_written(finished, tmp_path, monkeypatch):
     trial, _ = finished()
     (tmp_path / "full").mkdir()

@@ -264,6 +264,12 @@ def test_trials_of_a_lost_database_are_not_overwritten(paths: StudyPaths, tiny: 
         Search.open(paths, tiny(), tiny().search_space())
 
 
+def test_a_database_that_is_none_is_named(paths: StudyPaths, tiny: Tiny) -> None:
+    paths.optuna.write_text("no database")
+    with pytest.raises(SearchError, match=f"{paths.optuna} cannot be read .*; put back"):
+        Search.open(paths, tiny(), tiny().search_space())
+
+
 def test_recipes_are_tried_first_and_once(paths: StudyPaths, tiny: Tiny) -> None:
     space = {"unlisted": "fixed", "learning_rate": {"low": 0.05, "high": 1.0}, "m": {"low": 1, "high": 5}}
     config = tiny(space=space, start_from=["table1/cf_amc_ssl"], budget={"trials": 6})

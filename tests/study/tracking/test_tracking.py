@@ -645,7 +645,18 @@ def test_a_relative_database_becomes_absolute(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    "uri", ["./mlruns", "mlflow.db", "file:///x", "sqlite://", "sqlite:///:memory:", "http://", ""]
+    "uri",
+    [
+        "./mlruns",
+        "mlflow.db",
+        "file:///x",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "http://",
+        "",
+        "http://[::1",
+        "http://[x]",
+    ],
 )
 def test_addresses_that_are_refused(uri: str) -> None:
     with pytest.raises(TrackingError, match=r"give http://HOST:PORT .* or sqlite:////studies/mlflow.db"):
