@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+
+# Before anybody imports Ray, which reads it once: its workers let others go first, and those are here other tests.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 GOLDEN = Path(__file__).parent / "golden"
 
