@@ -2,6 +2,7 @@
 // Draws figures when they come into sight, in the page's colours, and brings them up to date with the model.
 const NARROW = 700;
 const PRINTED = 960;
+const BLANK = 4; // pixels of a label's box beneath its digits
 const plots = Array.from(document.querySelectorAll(".figure"));
 const config = {
   responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
@@ -75,7 +76,10 @@ async function redraw(plot, source) {
   if (source !== plot && layout.selections) layout.selections = [];
   sized(plot, layout);
   await Plotly.react(plot, drawn.map(([trace]) => inked(trace)), themed(layout), config);
-  if (fresh) listen(plot);
+  if (fresh) {
+    listen(plot);
+    thin(plot);
+  }
   await see(plot);
 }
 
@@ -103,7 +107,20 @@ function idsAt(plot, points) {
   return points.flatMap((point) => plot.owners[point.curveNumber]?.[point.pointNumber] ?? []);
 }
 
+// Of labels that lie over each other the first is shown: how wide a plot is, and what part of it is seen, is known here alone.
+function thin(plot) {
+  const shown = [];
+  for (const label of plot.querySelectorAll(".textpoint text")) {
+    const {left, right, top, bottom} = label.getBoundingClientRect();
+    const free = shown.every((other) =>
+      right < other.left || left > other.right || bottom - BLANK < other.top || top > other.bottom - BLANK);
+    label.style.visibility = free ? "" : "hidden";
+    if (free) shown.push({left, right, top, bottom});
+  }
+}
+
 function listen(plot) {
+  plot.on("plotly_afterplot", () => thin(plot));
   plot.on("plotly_selected", (event) => {
     if (event?.points) model.select(idsAt(plot, event.points), plot);
   });

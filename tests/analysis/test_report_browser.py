@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -370,6 +371,26 @@ def test_a_thousand_trials_can_be_worked_with(browser: Any, tmp_path: Path) -> N
         ways[medium] = frame.evaluate("frame => getComputedStyle(frame).contentVisibility")
     assert ways == {"screen": "auto", "print": "visible"}
     assert opened.complaints == []
+    opened.page.close()
+
+
+@pytest.mark.parametrize(("step", "crowded"), [(0.002, True), (0.02, False)])
+def test_no_label_lies_over_another(browser: Any, new_study: Callable[..., Any], step: float, crowded: bool) -> None:
+    study = new_study()
+    for number in range(10):
+        study.finished(number, 0.5 + step * number, 0.5 - step * number)
+    write_report(read_study(study.paths), study.paths.report)
+    opened = Opened(browser, study.paths.report)
+    boxes = opened.page.locator("#figure-frontier .textpoint text").evaluate_all("""labels => labels.map((label) => {
+      const {left, right, top, bottom} = label.getBoundingClientRect();
+      return [label.style.visibility !== "hidden", left, right, top, bottom - 4];
+    })""")
+    shown = [box for visible, *box in boxes if visible]
+    assert len(boxes) == 10
+    assert len(shown) > 0
+    assert (len(shown) < 10) == crowded
+    for one, other in itertools.combinations(shown, 2):
+        assert one[1] < other[0] or other[1] < one[0] or one[3] < other[2] or other[3] < one[2]
     opened.page.close()
 
 
