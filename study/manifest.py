@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,16 @@ def confirmation(config: StudyConfig) -> dict[str, Any]:
 
 def environment() -> dict[str, str | None]:
     """Versions of what computes, the kind of machine, and the code's commit where it is known."""
-    versions = {name: version(name) for name in ("torch", "ray", "optuna", "mlflow")}
+    versions = {name: _version(name) for name in ("torch", "ray", "optuna", "mlflow")}
     return {"python": platform.python_version(), **versions, "hardware": hardware(), "git_commit": _commit()}
+
+
+def _version(package: str) -> str | None:
+    """``None`` where it is not installed: a search in one process wants neither Ray nor MLflow."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _commit() -> str | None:

@@ -71,8 +71,21 @@ def test_every_command_has_help_with_an_example(command):
 
 def test_a_study_runs_in_one_process_where_there_is_no_ray_mlflow_or_plotly(tiny_file, tmp_path):
     """As on a GPU machine that has little beside torch and Optuna: all that is lacking is the report, which is told."""
-    absent = "for name in ('ray', 'mlflow', 'plotly'): sys.modules[name] = None"
-    code = f"import sys\n{absent}\nfrom study.commands.main import main\nsys.argv[0] = 'study'\nmain()"
+    code = """
+import importlib.metadata, sys
+absent, version = ("ray", "mlflow", "plotly"), importlib.metadata.version
+
+def known(name):
+    if name in absent:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+
+importlib.metadata.version = known
+sys.modules |= dict.fromkeys(absent)
+from study.commands.main import main
+sys.argv[0] = "study"
+main()
+"""
     command = [sys.executable, "-c", code, "launch", str(tiny_file), "--backend", "inline", "--offline"]
     environment = os.environ | {"ROBUST_SSL_STUDIES": str(tmp_path), "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
