@@ -38,7 +38,7 @@ row() { # NAME RECIPE SETTING...: pre-trained, attacked, its checkpoint kept
 search() { # and its frontier, confirmed; where that ended early, it is gone on with
   local here="--backend inline --offline"
   export ROBUST_SSL_STUDIES=$out/studies
-  if [ -d "$out/studies/gpu-search" ]; then "$python" -m study resume gpu-search --backend inline
+  if [ -e "$out/studies/gpu-search/study.yaml" ]; then "$python" -m study resume gpu-search --backend inline
   else "$python" -m study launch benchmarks/search.yaml $here --set "settings.data.source=folder:$images" ${SEARCH:-}; fi >&2 &&
     "$python" -m study confirm gpu-search --seeds 3 --limit 3 $here >&2 &&
     "$python" -m study front gpu-search-confirmed --json

@@ -27,7 +27,7 @@ from study.files.disk import full_disk
 from study.files.lock import sole_driver
 from study.files.storage import Storage
 from study.manifest import confirmation, describe
-from study.preflight import allot, check_data, check_evaluation, check_name, check_objectives, check_search
+from study.preflight import allot, check_data, check_evaluation, check_free, check_name, check_objectives, check_search
 from study.report import write_report
 from study.resources.allotment import Allotment
 from study.resources.probe import on_auto, shares
@@ -78,12 +78,12 @@ def launch(
     learned = warm_start.gather(config, space, data)
     for line in learned.lines():
         _say(console, line)
-    with executor(backend, address, replay) as running, _new_folder(paths), sole_driver(paths):
+    with executor(backend, address, replay) as running, _new_folder(paths):
         allotment = _allot(paths, config, space, running, console)
         write_json(paths.manifest, describe(paths, config, space, allotment, data) | _replayed(replay))
-        _write_study_file(paths, config)
         if config.warm_start:
             warm_start.record(paths, learned)
+        _write_study_file(paths, config)  # last: with it there is a study that can be resumed
         _drive(paths, config, space, allotment, running.run, console, replay)
     return paths
 
@@ -202,20 +202,18 @@ def _allot(
 
 @contextmanager
 def _new_folder(paths: StudyPaths) -> Iterator[None]:
-    """The study's folder, taken away again if it ends before any trial has begun."""
-    paths.root.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        paths.root.mkdir()
-    except FileExistsError:
-        check_name(paths)
-    try:
-        yield
-    except (SystemExit, StudyPausedError):
-        raise  # to be resumed
-    except BaseException:
-        if not any(paths.each_trial()):
-            shutil.rmtree(paths.root, ignore_errors=True)
-        raise
+    """The study's folder, this driver's alone, taken away again if it ends before any trial has begun."""
+    paths.root.mkdir(parents=True, exist_ok=True)
+    with sole_driver(paths):
+        check_free(paths)  # again: now nobody else can begin one here
+        try:
+            yield
+        except (SystemExit, StudyPausedError):
+            raise  # to be resumed
+        except BaseException:
+            if not any(paths.each_trial()):
+                shutil.rmtree(paths.root, ignore_errors=True)
+            raise
 
 
 def _drive(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from analysis.layout import StudyPaths
 from search_spaces.space import Part, SearchSpace
@@ -13,6 +14,7 @@ from study.files.lock import is_running
 from study.resources.allotment import Allotment, Share, allotment
 from study.resources.needs import gpus_per_trial, processes_per_trial
 from study.samplers.by_name import make_sampler
+from trainables.atomic import unfinished
 from trainables.config import ConfigError, UserError
 from trainables.cost import batches_per_epoch
 from trainables.descent import check_world
@@ -32,11 +34,26 @@ def check_name(paths: StudyPaths) -> None:
             f"study {paths.name} is running in {paths.root.parent}; `study status {paths.name}` shows how far it is; "
             "choose another name"
         )
-    if paths.root.exists():
+    check_free(paths)
+
+
+def check_free(paths: StudyPaths) -> None:
+    """What a launch left that was killed before there was a study is in nobody's way."""
+    if paths.study_file.exists() or any(paths.each_trial()):
         raise NameTakenError(
             f"a study called {paths.name} exists in {paths.root.parent}; "
             f"continue it with `study resume {paths.name}` or choose another name"
         )
+    if paths.root.exists() and not (paths.root.is_dir() and _leavings(paths).issuperset(paths.root.iterdir())):
+        raise NameTakenError(f"{paths.root} is there and holds no study; move it away or choose another name")
+
+
+def _leavings(paths: StudyPaths) -> set[Path]:
+    """What a launch writes before the study file."""
+    return {
+        *(paths.manifest, paths.probe, paths.warm_start, paths.lock, paths.supervisor_lock, paths.trials),
+        *unfinished(paths.root),
+    }
 
 
 def check_search(config: StudyConfig, space: SearchSpace) -> None:

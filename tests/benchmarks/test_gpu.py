@@ -40,6 +40,12 @@ def called(folder: Path) -> list[str]:
     return (folder / "called").read_text().splitlines()
 
 
+def begin_search(folder: Path) -> None:
+    """As a launch leaves it that comes far enough for a study to go on with."""
+    (folder / "out" / "studies" / "gpu-search").mkdir(parents=True)
+    (folder / "out" / "studies" / "gpu-search" / "study.yaml").touch()
+
+
 def test_everything_is_measured_and_not_again(tmp_path: Path) -> None:
     assert measure(tmp_path).returncode == 0
     programs = [line.split()[1] for line in called(tmp_path)]
@@ -69,7 +75,7 @@ def test_a_search_that_ended_early_is_gone_on_with(tmp_path: Path) -> None:
     failed = measure(tmp_path, "search", fails="confirm")
     assert failed.returncode == 1
     assert [line.split()[2] for line in called(tmp_path)] == ["launch", "confirm"]
-    (tmp_path / "out" / "studies" / "gpu-search").mkdir(parents=True)  # as the launch would have left it
+    begin_search(tmp_path)
     assert measure(tmp_path, "search").returncode == 0
     assert [line.split()[2] for line in called(tmp_path)] == ["resume", "confirm", "front"]
 
@@ -78,7 +84,7 @@ def test_a_search_that_ended_early_is_gone_on_with(tmp_path: Path) -> None:
 def test_the_command_line_takes_what_a_search_gives_it(tmp_path: Path, begun: bool) -> None:
     """The stand-in takes anything."""
     if begun:
-        (tmp_path / "out" / "studies" / "gpu-search").mkdir(parents=True)
+        begin_search(tmp_path)
     assert measure(tmp_path, "search").returncode == 0
     for line in called(tmp_path):
         _, _, *words = line.split()

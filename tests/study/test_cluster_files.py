@@ -142,7 +142,7 @@ def test_a_study_that_exists_is_resumed_and_its_failure_is_the_job_s(
     slurm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "studies" / "first").mkdir(parents=True)
-    (tmp_path / "studies" / "first" / "optuna.db").touch()
+    (tmp_path / "studies" / "first" / "study.yaml").touch()
     monkeypatch.setenv("CODE", "2")
     job = start("study.yaml", "first")
     job.communicate(timeout=PATIENCE_S)

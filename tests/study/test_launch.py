@@ -6,6 +6,8 @@ import errno
 import io
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -405,9 +407,38 @@ def test_missing_data_is_known_before_anything_is_written(tiny: Tiny, tmp_path: 
 
 def test_a_taken_name_is_refused(tiny: Tiny, studies: Path) -> None:
     (studies / "tiny").mkdir()
+    (studies / "tiny" / "study.yaml").touch()
     with pytest.raises(NameTakenError, match="study resume tiny"):
         launch(tiny(), backend="inline", console=quiet())
-    assert list((studies / "tiny").iterdir()) == []
+    assert [path.name for path in (studies / "tiny").iterdir()] == ["study.yaml"]
+
+
+def test_a_folder_of_something_else_is_left_alone(tiny: Tiny, studies: Path) -> None:
+    (studies / "tiny").mkdir()
+    (studies / "tiny" / "thesis.tex").touch()
+    with pytest.raises(NameTakenError, match="holds no study; move it away"):
+        launch(tiny(), backend="inline", console=quiet())
+    assert [path.name for path in (studies / "tiny").iterdir()] == ["thesis.tex"]
+
+
+def test_a_launch_that_was_killed_before_there_was_a_study_is_in_nobodys_way(
+    tiny: Tiny, studies: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "tiny.yaml"
+    file.write_text(tiny().to_yaml())
+    code = """
+import os, sys
+from study import launch
+from study.config import StudyConfig
+launch._write_study_file = lambda *_: os._exit(9)
+launch.launch(StudyConfig.load(sys.argv[1]), backend="inline")
+"""
+    assert subprocess.run([sys.executable, "-c", code, file], check=False).returncode == 9
+    assert (studies / "tiny" / "study.json").exists()
+    with pytest.raises(NoSuchStudyError):
+        resume("tiny", backend="inline", console=quiet())
+    paths = launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
+    assert [folder.number for folder in paths.each_trial()] == [0]
 
 
 def test_one_driver_a_study(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
