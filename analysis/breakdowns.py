@@ -14,13 +14,14 @@ trial that never came to an end.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
 from analysis import labels
 from analysis.runs import CONFIG, Study
-from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY, Accuracy
+from trainables.metrics import EVALUATION_IMAGES, PROBE_ACCURACY, PROBE_PGD_ACCURACY, Accuracy
 
 OVERFITTING, COLLAPSE = "catastrophic overfitting", "collapse"
 LOST = 0.5
@@ -48,7 +49,7 @@ RULES = (
 """What ``breakdowns`` finds, in a caption's words."""
 _CLASSES = {"digits": 10, "cifar10": 10, "cifar100": 100}
 _PROBED = 500
-"""Images that a probe classifies; fewer where the split has fewer."""
+"""Images that a probe classifies; fewer where fewer are evaluated."""
 _LOSSES = ("train/loss_clean", "train/loss_fgsm", "train/loss_pgd")
 _COLUMNS = ("trial", "epoch", "kind")
 
@@ -89,12 +90,16 @@ def _collapsed(curves: pd.DataFrame) -> pd.Series[bool]:
 def _at_chance(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.Series[bool]:
     sources = _setting(curves, trials, "evaluation.source").fillna(_setting(curves, trials, "data.source"))
     chance = 1 / sources.map(_CLASSES)
-    low = curves[PROBE_ACCURACY].map(_low, na_action="ignore")
-    return _to_the_end(curves, low <= chance)
+    evaluated = trials.reindex(columns=[EVALUATION_IMAGES])[EVALUATION_IMAGES].fillna(_PROBED).clip(1, _PROBED)
+    low = [_low(*each) for each in zip(curves[PROBE_ACCURACY], curves["trial"].map(evaluated), strict=True)]
+    return _to_the_end(curves, pd.Series(low, curves.index) <= chance)
 
 
-def _low(accuracy: float) -> float:
-    return Accuracy(correct=round(accuracy * _PROBED), images=_PROBED).interval()[0]
+def _low(accuracy: float, images: float) -> float:
+    """The lower end of the accuracy's interval; NaN for none."""
+    if math.isnan(accuracy):
+        return math.nan
+    return Accuracy(correct=round(accuracy * images), images=round(images)).interval()[0]
 
 
 def _diverged(study: Study) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from plotly import graph_objects as go
 
@@ -15,7 +15,6 @@ from trainables.config import UserError
 if TYPE_CHECKING:
     from kaleido import Kaleido
 
-ImageFormat = Literal["svg", "pdf", "png"]
 PATIENCE_S = 120.0
 
 

@@ -82,10 +82,11 @@ def cost(value: float) -> str:
     """``1.23 M``: three digits and the power of a thousand, for any number that may be large."""
     if not math.isfinite(value):
         return ABSENT
+    rounded = float(f"{value:.3g}")  # first: 999.6 is 1 k
     for size, unit in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value:.3g}"
+        if abs(rounded) >= size:
+            return f"{rounded / size:.3g} {unit}"
+    return f"{rounded:.3g}"
 
 
 def metric(name: str, value: float) -> str:

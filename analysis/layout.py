@@ -36,7 +36,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -199,8 +199,8 @@ LOST = "lost"
 ENDED = "ended"
 """+ status (schema.TrialStatus), reason, metrics, fault (for a failed one): the last event of a trial."""
 OUT_OF_MEMORY = "out_of_memory"
-"""+ peak_memory_gib, limit_gib, recompute, micro_batches, reason: memory did not suffice, activations recomputed or
-kept; the attempt may go on. The GPU's figures are null on the CPU."""
+"""+ peak_memory_gib, limit_gib, recompute, micro_batches, trained, reason: memory did not suffice, activations
+recomputed or kept, in training or (``trained``) after it; the attempt may go on. Of a CPU no figures: null."""
 
 
 _SYNC = getattr(os, "fdatasync", os.fsync)
@@ -253,7 +253,12 @@ def read_events(trial: TrialPaths) -> list[dict[str, Any]]:
 
 def ending(trial: TrialPaths) -> dict[str, Any] | None:
     """The event that ended the trial; ``None`` while it runs."""
-    return next((event for event in reversed(read_events(trial)) if event["kind"] == ENDED), None)
+    return ending_of(read_events(trial))
+
+
+def ending_of(events: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The one among a trial's events that ended it."""
+    return next((event for event in reversed(events) if event["kind"] == ENDED), None)
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
@@ -285,8 +290,16 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in ``path``; empty if the file is missing, unreadable, half-written or no object."""
     try:
-        value = _from_json(path.read_bytes())
-    except (OSError, ValueError):  # what one file lacks costs its own values and nothing else
+        return parse_object(path.read_bytes())
+    except OSError:  # what one file lacks costs its own values and nothing else
+        return {}
+
+
+def parse_object(text: bytes) -> dict[str, Any]:
+    """The JSON object in ``text``; empty if there is none."""
+    try:
+        value = _from_json(text)
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 

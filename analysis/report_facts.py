@@ -93,11 +93,5 @@ def environment(study: Study) -> list[tuple[str, str]]:
     return [(str(name).replace("_", " "), str(value)) for name, value in known if value is not None]
 
 
-def when(seconds: object) -> str:
-    if not _is_number(seconds):
-        return ""
-    return datetime.fromtimestamp(float(str(seconds)), UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def when(seconds: float | None) -> str:
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -54,7 +54,6 @@ VERDICT = "evaluation.verdict"  # "trusted" or "flagged: why"; absent where no s
 
 CONFIG_ARTIFACT = "config.json"
 ENVIRONMENT_ARTIFACT = "environment.json"
-RESULT_ARTIFACT = "result.json"
 CURVES_ARTIFACT = "events.jsonl"
 MANIFEST_ARTIFACT = "study.json"
 STUDY_FILE_ARTIFACT = "study.yaml"

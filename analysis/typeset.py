@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from itertools import groupby
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -17,7 +17,6 @@ from analysis.paper_rows import Figure
 from analysis.paper_table import Cell, PaperTable, accuracies, accuracy_marks, minutes_marks, paper_table
 
 Format = Literal["markdown", "csv", "latex"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 SUFFIXES: dict[str, Format] = {".md": "markdown", ".csv": "csv", ".tex": "latex"}
 _LATEX = {
     "\\": r"\textbackslash{}",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from analysis.layout import ENDED, StudyPaths, TrialPaths, read_events
+from analysis.layout import StudyPaths, TrialPaths, ending
 from analysis.written import config_of
 from trainables.atomic import unfinished
 from trainables.config import UserError
@@ -52,8 +52,7 @@ def _clean(trial: TrialPaths) -> int:
     """The trial is locked: nobody writes its checkpoint or its heads, but its driver may write beside them."""
     freed = _half_written(trial.checkpoint) + _abandoned(trial.root)
     freed += remove_unfinished(evaluation_folder(trial.checkpoint))
-    has_ended = any(event["kind"] == ENDED for event in read_events(trial))
-    if has_ended and trial.checkpoint.exists():
+    if ending(trial) is not None and trial.checkpoint.exists():
         freed += shed(trial.checkpoint, config_of(trial))
     return freed
 

@@ -13,7 +13,7 @@ from study.config import Budget, StudyConfig
 from study.config.start import start_params
 from study.execution.executor import Backend
 from study.files.lock import sole_driver
-from study.launch import NoSuchStudyError, resume
+from study.launch import NoSuchStudyError, check_kind, resume
 from study.preflight import check_data, check_search
 from study.search.budget import Spent
 from study.search.extension import complete, extend_folder
@@ -53,9 +53,12 @@ def extend(
     _check_asked(more, ranges or {})
     if not paths.study_file.exists():
         raise NoSuchStudyError(f"there is no study {name!r} in {paths.root.parent}; launch it first")
+    elsewhere = {} if tracking_uri is None else {"tracking.uri": tracking_uri}
     with sole_driver(paths):
         complete(paths)
         stored = StudyConfig.load(paths.study_file)
+        StudyConfig.load(paths.study_file, elsewhere)  # an address that is none extends nothing
+        check_kind(paths, replays=False)
         config, space = _extended(paths, stored, ranges or {})
         check_data(space, progress=console.is_terminal)
         spent, minutes = _settle(paths, stored)
@@ -63,7 +66,12 @@ def extend(
         for line in _lines(extend_folder(paths, config, space), spent.trials):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     extended()
-    return resume(name, tracking_uri=tracking_uri, backend=backend, address=address, console=console)
+    try:
+        return resume(name, tracking_uri=tracking_uri, backend=backend, address=address, console=console)
+    except UserError:
+        further = f"{name} is extended all the same; go on with: study resume {name}"
+        console.print(further, highlight=False, markup=False, soft_wrap=True)
+        raise
 
 
 def _check_asked(more: Mapping[str, float | None], ranges: Mapping[str, Any]) -> None:

@@ -145,7 +145,7 @@ def _go_on(
 ) -> None:
     space = config.search_space()
     replay = _replay(backend, curves)
-    _check_kind(paths, replay)
+    check_kind(paths, replays=replay is not None)
     if replay:
         replay.check(space)
     else:
@@ -174,12 +174,12 @@ def _replayed(replay: Replay | None) -> dict[str, str]:
     return {"replayed": str(replay.file)} if replay else {}
 
 
-def _check_kind(paths: StudyPaths, replay: Replay | None) -> None:
-    """Figures that were replayed and such that were measured never stand in one study."""
+def check_kind(paths: StudyPaths, *, replays: bool) -> None:
+    """Replayed figures and measured ones never stand in one study; raises ``UserError`` where they would."""
     replayed = "replayed" in read_json(paths.manifest)
-    if replayed and replay is None:
+    if replayed and not replays:
         raise UserError(f"study {paths.name} replays recorded trials; resume it with --backend replay --curves FILE")
-    if replay is not None and not replayed:
+    if replays and not replayed:
         raise UserError(f"study {paths.name} trains its trials; resume it with --backend ray or inline")
 
 

@@ -11,7 +11,8 @@ from trainables import catalogue, cost
 from trainables.config import TrialConfig, override
 from trainables.data import draw, place
 from trainables.evaluation import Probe
-from trainables.evaluation.assess import Task, assess
+from trainables.evaluation.assess import VERSIONS, Task, assess
+from trainables.evaluation.finetune import RECIPES
 from trainables.pretrain import Pretraining
 from trainables.trial import check_fit, evaluation_images, full_precision, load_all, resolve_device
 
@@ -123,13 +124,17 @@ def measure(config: TrialConfig) -> Footprint:
 def _shortened(config: TrialConfig) -> TrialConfig:
     """``config`` with an evaluation of one batch at each of its parts."""
     evaluation = config.evaluation
+    further = any(attack in VERSIONS for attack in evaluation.attacks)  # whose batches PGD's stand for
+    attacked = max(evaluation.attack_batch_size, evaluation.auto_attack_batch_size if further else 0)
+    learned = max(
+        [evaluation.head_batch_size, *(RECIPES[name].batch_size for name in evaluation.heads if name in RECIPES)]
+    )
     return override(
         config,
         {
-            "evaluation.images": min(evaluation.attack_batch_size, evaluation.images or evaluation.attack_batch_size),
-            "evaluation.head_images": min(
-                evaluation.head_batch_size, evaluation.head_images or evaluation.head_batch_size
-            ),
+            "evaluation.attack_batch_size": attacked,
+            "evaluation.images": min(attacked, evaluation.images or attacked),
+            "evaluation.head_images": min(learned, evaluation.head_images or learned),
             "evaluation.attacks": ("pgd",),
             "evaluation.attack_epsilons": (evaluation.epsilon,),
             "evaluation.check_images": 0,

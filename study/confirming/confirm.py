@@ -82,7 +82,7 @@ def prepare(request: Request) -> Prepared:
             f"{request.study} is a confirmation itself; name the study that it confirms, {confirms(parent)['study']}"
         )
     searched = StudyConfig.load(paths.study_file)
-    begun = study_paths(request.child).root.exists()
+    begun = study_paths(request.child).study_file.exists()
     request, said = as_begun(request) if begun else (request, [])
     numbers, remarks = _choose(parent, request)
     first = largest_seed(parent) + 1

@@ -33,6 +33,8 @@ def extended(request: Request, asked: Confirmation) -> StudyConfig:
     """
     stored = _read(request)
     begun = _same(request, stored.confirms, asked)
+    if request.offline and not stored.tracking.offline:
+        raise ConfirmError(f"{request.child} was begun with MLflow; leave --offline out, or begin another with --name")
     if request.seeds < len(begun.seeds):
         raise ConfirmError(f"{request.child} has {counted(len(begun.seeds), 'seed')}; ask for as many, or for more")
     first = max(asked.seeds[0], max(begun.seeds) + 1)

@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 
 import torch
 
-from analysis.layout import OUT_OF_MEMORY, TrialPaths, append_event, read_events
+from analysis.layout import EPOCH, OUT_OF_MEMORY, TrialPaths, append_event, read_events
 from study.resources.needs import is_out_of_memory, limit_gib, peak_gib
 from trainables.config import ConfigError, TrialConfig, override
 from trainables.metrics import PEAK_MEMORY_GIB
+
+_SMALLER = "lower evaluation.attack_batch_size and evaluation.auto_attack_batch_size"
 
 T = TypeVar("T")
 
@@ -63,6 +65,7 @@ def _to_try(config: TrialConfig, paths: TrialPaths, recompute: bool) -> list[Tri
 
 def _note(paths: TrialPaths, attempt: int, tried: TrialConfig, error: str) -> ShortageError:
     peak, limit = peak_gib(tried.device), limit_gib(tried.device)
+    trained = any(event["kind"] == EPOCH and event["epoch"] == tried.optimiser.epochs for event in read_events(paths))
     measured = {} if peak is None else {PEAK_MEMORY_GIB: peak}
     reason = " ".join(error.split())
     append_event(
@@ -73,11 +76,13 @@ def _note(paths: TrialPaths, attempt: int, tried: TrialConfig, error: str) -> Sh
         limit_gib=limit,
         recompute=tried.network.recompute,
         micro_batches=tried.optimiser.micro_batches,
+        trained=trained,
         reason=reason,
     )
     how = "with recomputed activations too" if tried.network.recompute else "with activations kept"
     took = reason if peak is None or limit is None else f"{peak:.2f} of {limit:.2f} GiB were taken"
-    return ShortageError(f"out of memory, {how}: {took}", measured)
+    remedy = f"; the evaluation ran short of it: {_SMALLER}" if trained else ""
+    return ShortageError(f"out of memory, {how}: {took}{remedy}", measured)
 
 
 def _let_go() -> None:

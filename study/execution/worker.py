@@ -254,7 +254,7 @@ def _attempt(
             raise
         if words := full_disk(error):
             raise OSError(errno.ENOSPC, words) from error
-        if isinstance(error, checkpoint.CheckpointError) and isinstance(cause := error.__cause__, OSError):
+        if isinstance(error, UserError) and isinstance(cause := error.__cause__, OSError):
             raise OSError(cause.errno, str(cause)) from error  # what is on a disk that does not answer may be whole
         write_atomically(paths.root / "error.txt", traceback.format_exc())
         return Ended(TrialStatus.FAILED, _one_line(error), _last_metrics(paths), TrialFault.ERROR)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from analysis.layout import StudyPaths, TrialPaths, ending
+from analysis.layout import LOST, StudyPaths, TrialPaths, ending, parse_object
 from trainables.atomic import replacing
 from trainables.config import UserError
 
@@ -60,6 +60,7 @@ class Storage:
     def fetch(self, trial: TrialPaths, *, whole: bool) -> None:
         """Bring what the local folder lacks, and everything if storage knows more of the trial than it does.
 
+        Of two copies that went apart storage's counts, with the losses that were recorded here.
         Without ``whole`` tensors stay where they are: a driver reads none.
         """
         there = self._listing(trial)
@@ -73,8 +74,9 @@ class Storage:
             elif name != EVENTS and (newer or not path.exists()):
                 self._download(trial, name)
         if newer:
+            unheard = [line for line in _losses(_bytes(trial.events)) if line not in theirs]
             with replacing(trial.events) as file:
-                file.write(theirs)
+                file.write(theirs + b"".join(unheard))
 
     def push(self, trial: TrialPaths, names: Iterable[str] | None = None) -> None:
         """Send what has changed since it was last sent from here: all files, or those called ``names``."""
@@ -144,6 +146,11 @@ def _names(root: Path) -> list[str]:
 def _is_inside(name: str) -> bool:
     parts = PurePosixPath(name).parts
     return not name.startswith("/") and all(part != ".." and not part.startswith(".") for part in parts)
+
+
+def _losses(events: bytes) -> list[bytes]:
+    """The lines that a driver wrote: an attempt that was taken for lost, and goes on, never heard of them."""
+    return [line for line in events.splitlines(keepends=True) if (of := parse_object(line)) and of.get("kind") == LOST]
 
 
 def _bytes(path: Path) -> bytes:

@@ -158,7 +158,9 @@ class Card:
 
     @property
     def licence(self) -> str:
-        return LICENCES.get(self.config.data.source, UNKNOWN_LICENCE)
+        """Of what pre-training saw, and of what the head saw where that was something else."""
+        sources = dict.fromkeys([self.config.data.source, self.config.evaluation.source or self.config.data.source])
+        return " ".join(LICENCES.get(source, UNKNOWN_LICENCE) for source in sources)
 
     @property
     def figures(self) -> list[Figure]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, append_event, read_events, write_json
+from analysis.layout import (
+    ATTEMPT,
+    ENDED,
+    EPOCH,
+    OUT_OF_MEMORY,
+    StudyPaths,
+    TrialPaths,
+    append_event,
+    read_events,
+    write_json,
+)
 from analysis.schema import TrialFault, TrialStatus
 from analysis.written import written
 from trainables.config import TrialConfig, to_dict
@@ -15,6 +25,12 @@ def share_of(trial: TrialPaths) -> float | None:
     """The share of a GPU that the last attempt held."""
     events = reversed(read_events(trial))
     return next((event.get("gpu_share") for event in events if event["kind"] == ATTEMPT), None)
+
+
+def ran_short_trained(trial: TrialPaths) -> bool:
+    """Whether memory lacked for the evaluation alone, whose batches are not training's."""
+    short = [event for event in read_events(trial) if event["kind"] == OUT_OF_MEMORY]
+    return bool(short) and bool(short[-1].get("trained"))
 
 
 def record_end(

@@ -38,7 +38,7 @@ from study.samplers.trials import (
     status_of,
 )
 from study.search.budget import Spent, no_more_trials, out_of_time
-from study.search.folders import record_end, share_of, trainable_of, write_config
+from study.search.folders import ran_short_trained, record_end, share_of, trainable_of, write_config
 from study.search.losses import judge
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
 from study.search.observed import generation, join_generation, observed
@@ -78,6 +78,7 @@ class Search:
         self._handed_out: dict[int, Trial] = {}
         self._ended_before: frozenset[int] = frozenset()
         self._opened = self._kept = time.monotonic()
+        self._only_repeats = False
         self._minutes_before = float(self._study.user_attrs.get("wall_minutes", 0.0))
 
     @classmethod
@@ -109,6 +110,7 @@ class Search:
                 return None
             if assignment := self._begin(self._study.ask()):
                 return assignment
+        self._only_repeats = True
         return None
 
     def tell(
@@ -161,7 +163,7 @@ class Search:
         if frozen.state.is_finished():
             return True  # an attempt that ended after its trial was given up
         self._mark(frozen, gpu_share=share_of(trial))
-        if ended.get("fault") == TrialFault.OUT_OF_MEMORY:
+        if ended.get("fault") == TrialFault.OUT_OF_MEMORY and not ran_short_trained(trial):
             self._cut_batch(number)
         self.tell(number, TrialStatus(ended["status"]), ended.get("metrics"), ended.get("reason"), ended.get("fault"))
         return True
@@ -218,6 +220,11 @@ class Search:
 
         What failed before the search was opened says nothing: its cause may be mended.
         """
+        if self._only_repeats:
+            return (
+                f"{REPEATS_IN_A_ROW} draws in a row were of configurations that have been tried; widen the ranges with "
+                f"`study extend {self._paths.name} --set space...`, or launch with repeats: new_seed"
+            )
         ended = (trial for trial in self.trials() if trial.state.is_finished())
         told = [trial for trial in ended if trial.number not in self._ended_before][-FAILURES_IN_A_ROW:]
         if len(told) < FAILURES_IN_A_ROW or any(status_of(trial) is not TrialStatus.FAILED for trial in told):
@@ -349,7 +356,7 @@ class Search:
         return sum(other.params == trial.params for other in begun(self.trials()) if other.number < trial.number)
 
     def _cut_batch(self, number: int) -> None:
-        """Enqueue a trial with the parameters of one that ran out of memory, its batch cut smaller."""
+        """Enqueue a trial with the parameters of one that ran out of memory in training, its batch cut smaller."""
         known = any(trial.user_attrs.get(INSTEAD_OF) == number for trial in self.trials())
         outside = OUTSIDE in self._frozen(number).user_attrs  # where it was, no trial is drawn any more
         if known or outside or "micro_batches" not in self._config.resources.on_out_of_memory:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from analysis.download import StudyNotFoundError, download_study
-from analysis.layout import ENDED, StudyPaths, TrialPaths, read_events, read_json, studies_folder, write_json
+from analysis.layout import StudyPaths, TrialPaths, ending, read_json, studies_folder, write_json
 from analysis.schema import TrialStatus
 from analysis.written import written
 from search_spaces.placing import place
@@ -159,7 +159,7 @@ def _judged(
 
 def _finished(trial: TrialPaths) -> dict[str, float] | None:
     """What a trial measured; ``None`` unless it finished."""
-    ended: dict[str, Any] = next((event for event in reversed(read_events(trial)) if event["kind"] == ENDED), {})
+    ended = ending(trial) or {}
     return _numbers(ended.get("metrics") or {}) if ended.get("status") == TrialStatus.FINISHED else None
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.layout import ENDED, EPOCH, StudyPaths, TrialPaths, finite, read_events, write_atomically
+from analysis.layout import EPOCH, StudyPaths, TrialPaths, ending_of, finite, read_events, write_atomically
 from analysis.schema import TrialStatus
 from analysis.written import config_of
 from search_spaces.catalogue import DIMENSIONS
@@ -170,7 +170,7 @@ def _scales(curves: Sequence[Curve]) -> dict[str, _Scale]:
 
 def _recorded(paths: StudyPaths, trial: TrialPaths) -> Curve | None:
     events = read_events(trial)
-    ended = next((event for event in reversed(events) if event["kind"] == ENDED), None)
+    ended = ending_of(events)
     epochs = {event["epoch"]: event["metrics"] for event in reversed(events) if event["kind"] == EPOCH}
     if ended is None or ended["status"] != TrialStatus.FINISHED or not epochs:
         return None

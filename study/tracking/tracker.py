@@ -16,9 +16,9 @@ from analysis.pages import redact
 from study.tracking.ledger import Ledger
 from study.tracking.mirror import Mirror, UndeliveredError
 from study.tracking.store import prepare_client
-from study.tracking.uri import TrackingError, check_reachable, in_a_line, redact_message, resolve_uri, run_url
+from study.tracking.uri import TrackingError, check_reachable, in_a_line, redact_message, resolve_uri
 
-__all__ = ["SyncSummary", "Tracker", "TrackingError", "check_tracking", "run_url", "sync"]
+__all__ = ["SyncSummary", "Tracker", "TrackingError", "check_tracking", "sync"]
 
 EVERY_S = 1.0
 """MLflow hears of changes at most so often: to tell it costs more than most of them do."""

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from analysis.download import run_link
 from analysis.layout import StudyPaths, default_tracking_uri
 from analysis.pages import redact
 from trainables.config import UserError
@@ -130,8 +129,3 @@ def redact_message(message: str, uri: str) -> str:
     for secret in (parts.netloc.rpartition("@")[0], parts.password, parts.query):
         line = line.replace(secret, "***") if secret else line
     return line
-
-
-def run_url(uri: str, experiment_id: str, run_id: str) -> str:
-    """The page of one run: on the server ``uri``, or where ``study ui`` serves a SQLite store; "" for others."""
-    return run_link(uri, experiment_id, run_id).url

@@ -89,6 +89,7 @@ def test_a_trial_collapses_once() -> None:
         ([0.1, 0.1, 0.1, 0.1, 0.2], {}, []),  # it has only begun slowly
         ([0.2, 0.2, 0.2, 0.12, 0.12], {}, []),  # two epochs are no end
         ([0.14] * 5, {}, []),  # 70 of 500: from 0.112
+        ([0.14] * 5, {"evaluation_images": 100.0}, [(1, COLLAPSE)]),  # 14 of 100: from 0.085
         ([0.05] * 5, {"config.data.source": "cifar100"}, []),
         ([0.012] * 5, {"config.data.source": "cifar100"}, [(1, COLLAPSE)]),
         ([0.02] * 5, {"config.evaluation.source": "cifar100"}, []),  # heads' and probe's data; 10 of 500: from 0.0109

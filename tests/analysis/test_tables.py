@@ -115,7 +115,16 @@ def test_trials_evaluated_on_different_numbers_of_images_are_told(new_study: New
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (12.3456, "12.3"), (999.4, "999"), (1234, "1.23 k"), (9.3e11, "930 G"), (math.nan, labels.ABSENT)],
+    [
+        (0, "0"),
+        (12.3456, "12.3"),
+        (999.4, "999"),
+        (999.6, "1 k"),
+        (999_600, "1 M"),
+        (1234, "1.23 k"),
+        (9.3e11, "930 G"),
+        (math.nan, labels.ABSENT),
+    ],
 )
 def test_costs(value: float, text: str) -> None:
     assert labels.cost(value) == text

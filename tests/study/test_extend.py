@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from optuna.trial import TrialState
@@ -377,6 +378,7 @@ def test_an_extension_that_failed_is_not_gone_on_with(
         ({"ranges": {"objectives": ["pgd_accuracy"]}}, "--set objectives: only ranges may change"),
         ({"ranges": {"settings.network.width": 8}}, "launch another study, with --warm-start"),
         ({"ranges": {"space.m": [0]}}, "m cannot be 0"),
+        ({"trials": 2, "tracking_uri": "nonsense"}, "tracking.uri is 'nonsense'"),
     ],
 )
 def test_what_may_not_change_is_refused(
@@ -387,6 +389,26 @@ def test_what_may_not_change_is_refused(
     with pytest.raises(UserError, match=complaint):
         extend("tiny", backend="inline", console=Console(file=io.StringIO()), **asked)
     assert (paths.study_file.read_text(), paths.manifest.read_text()) == (stored, manifest)
+
+
+def test_a_study_that_replays_is_not_extended(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(trials=1)
+    write_json(paths.manifest, json.loads(paths.manifest.read_text()) | {"replayed": "curves.jsonl"})
+    manifest = paths.manifest.read_text()
+    with pytest.raises(UserError, match="replays recorded trials"):
+        extend("tiny", trials=1, backend="inline", console=Console(file=io.StringIO()))
+    assert paths.manifest.read_text() == manifest
+
+
+def test_what_fails_after_the_extension_is_told_from_it(
+    studied: Callable[..., StudyPaths], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, console = studied(trials=1), Console(file=io.StringIO(), width=200)
+    monkeypatch.setattr("study.extend.resume", Mock(side_effect=UserError("no cluster answers")))
+    with pytest.raises(UserError, match="no cluster answers"):
+        extend("tiny", trials=2, backend="inline", console=console)
+    assert "tiny is extended all the same; go on with: study resume tiny" in console.file.getvalue()
+    assert StudyConfig.load(paths.study_file).budget.trials == 3
 
 
 def test_no_study_is_extended_that_is_not_there() -> None:

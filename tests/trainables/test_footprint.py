@@ -7,7 +7,7 @@ import torch
 
 from trainables import footprint
 from trainables.config import ConfigError, override
-from trainables.footprint import Rehearsal, measure
+from trainables.footprint import Rehearsal, _shortened, measure
 from trainables.losses import Losses
 from trainables.trial import run
 
@@ -47,6 +47,17 @@ def test_what_is_timed_is_the_real_step(tiny_config, monkeypatch):
     rehearsal.time(0.0)
     assert trained == [((2, 40, 3, 8, 8), True)]
     assert all(parameter.requires_grad for parameter in rehearsal._pretraining.model.parameters())
+
+
+def test_the_largest_batch_of_each_part_is_rehearsed(tiny_config):
+    plain = {"evaluation__attack_batch_size": 100, "evaluation__head_batch_size": 64, "evaluation__images": None}
+    more = {"evaluation__heads": ["robust", "alf"], "evaluation__attacks": ["pgd", "auto_attack"]}
+    shortened = [
+        _shortened(tiny_config("cf_amc_ssl", **plain, **further, evaluation__auto_attack_batch_size=200)).evaluation
+        for further in ({}, more)
+    ]
+    assert [each.images for each in shortened] == [100, 200]
+    assert [each.head_images for each in shortened] == [64, 512]
 
 
 def test_a_rehearsal_leaves_a_trial_as_it_was(tiny_config):

@@ -12,6 +12,7 @@ from trainables import trial
 from trainables.adversaries import resolve
 from trainables.config import ConfigError, override
 from trainables.evaluation import assess
+from trainables.evaluation.assess import fingerprint
 from trainables.trial import evaluation_folder, run
 
 
@@ -86,6 +87,21 @@ def test_heads_and_minutes_survive_a_kill(tiny_config, tmp_path, monkeypatch):
     assert result.heads == alone.heads
     assert 120 < result.cost.evaluation_minutes < 125
     assert run(config, checkpoint=path).cost.evaluation_minutes == result.cost.evaluation_minutes
+
+
+def test_settings_that_change_nothing_keep_what_autoattack_has_found(tiny_config, tmp_path):
+    attacks = {"evaluation__attacks": ["pgd", "auto_attack"], "evaluation__auto_attack_images": 6}
+    config, path = tiny_config("cf_amc_ssl", **attacks), tmp_path / "c.pt"
+    run(config, checkpoint=path)
+    before = sorted(evaluation_folder(path).iterdir())
+    run(override(config, {"data.root": str(tmp_path / "elsewhere"), "data.download": True}), checkpoint=path)
+    assert sorted(evaluation_folder(path).iterdir()) == before
+
+
+def test_a_head_is_known_by_the_precision_of_the_attacks_that_trained_it(tiny_config):
+    config, encoder = tiny_config("cf_amc_ssl"), torch.nn.Linear(2, 2)
+    less = override(config, {"evaluation.attack_precision": "bfloat16"})
+    assert fingerprint(encoder, config) != fingerprint(encoder, less)
 
 
 def test_a_finished_trial_can_be_confirmed_on_test_images(tiny_config, tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from trainables.checkpoint import FREE_TO_CHANGE
 from trainables.config import ConfigError, EvaluationConfig, TrialConfig, flatten
 from trainables.data import ImageSet, draw_rows
 from trainables.evaluation.auto_attack import Trace, run_auto_attack
@@ -28,7 +29,7 @@ VERSIONS: Mapping[str, Version] = {"auto_attack": STANDARD, "torchattacks_10_ste
 
 _HEADS_SETTINGS = (
     *("data.source", "data.image_size", "data.validation_fraction", "data.train_images", "views.", "evaluation.source"),
-    *("evaluation.head_", "evaluation.crops_epochs", "evaluation.finetune_epochs"),
+    *("evaluation.head_", "evaluation.crops_epochs", "evaluation.finetune_epochs", "evaluation.attack_precision"),
 )
 
 _ATTACKED = ("seed", "evaluation.source", "evaluation.split", "evaluation.images", "evaluation.epsilon")
@@ -151,7 +152,8 @@ def _state(classifier: nn.Module, version: Version, name: str, config: TrialConf
     settings = {
         path: value
         for path, value in flatten(config).items()
-        if path in _ATTACKED or path.startswith(("data.", "views.", "evaluation.auto_attack_"))
+        if path in _ATTACKED
+        or (path.startswith(("data.", "views.", "evaluation.auto_attack_")) and path not in FREE_TO_CHANGE)
     }
     return task.folder / f"{name}.{version}.{_digest(classifier, settings)[:16]}.pt"
 

@@ -11,8 +11,7 @@ its ``strict=False`` hides; here they are as pre-training left them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -22,7 +21,7 @@ from torch import Tensor
 from trainables import adversaries
 from trainables.adversaries import Attack
 from trainables.config import EvaluationConfig
-from trainables.data import ImageSet, generator, pixels, shifted, stream
+from trainables.data import ImageSet, generator, global_stream, pixels, shifted, stream
 from trainables.evaluation.classifiers import Classifier
 from trainables.evaluation.descent import descend
 from trainables.models import branch
@@ -64,7 +63,7 @@ def finetune(classifier: Classifier, name: str, images: ImageSet, config: Evalua
     parameters = classifier.learned.parameters()
     optimiser = torch.optim.SGD(parameters, lr=recipe.learning_rate, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     milestones = [-(-config.finetune_epochs * fifths // 5) for fifths in recipe.fifths]
-    with _own_dropout(generator(seed, name, "dropout").initial_seed(), device):
+    with global_stream(seed, name, "dropout", device=device):
         descend(
             loss,
             lambda parts: stream(images, parts, device),
@@ -110,17 +109,6 @@ def _clean(classifier: Classifier, images: Tensor) -> Tensor:
 def _divergence(moved: Tensor, clean: Tensor) -> Tensor:
     """KL(clean || moved) of the predictions, mean over images."""
     return F.kl_div(moved.log_softmax(1), clean.softmax(1), reduction="batchmean")
-
-
-@contextmanager
-def _own_dropout(seed: int, device: torch.device) -> Iterator[None]:
-    """Within: what PyTorch draws from the global random state depends on ``seed``; after it the state is as before."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.default_generator.manual_seed(seed)
-        if device.type == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        yield
 
 
 RECIPES = {

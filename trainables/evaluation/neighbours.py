@@ -71,9 +71,9 @@ class Probe:
 
     def _votes(self, similarities: Tensor) -> Tensor:
         """Logarithm of each class's weight; (queries, bank) -> (queries, classes)."""
-        of_class = F.one_hot(self._bank.labels, self._classes).bool()
-        votes = (similarities / TEMPERATURE)[:, :, None].masked_fill(~of_class[None], -torch.inf)
-        return votes.logsumexp(dim=1)
+        of_class = F.one_hot(self._bank.labels, self._classes).to(similarities)
+        weights = (similarities / TEMPERATURE).exp() @ of_class  # cosines: nothing overflows
+        return weights.clamp_min(torch.finfo(weights.dtype).tiny).log()
 
 
 @contextmanager

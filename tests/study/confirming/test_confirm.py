@@ -162,6 +162,12 @@ def test_more_seeds_extend_a_confirmation_and_train_nothing_twice(child: StudyPa
     assert confirmed(read_study(child))["seeds"].tolist() == [2, 2]
 
 
+def test_mlflow_is_not_left_out_of_what_was_begun_with_it(child: StudyPaths) -> None:
+    child.study_file.write_text(child.study_file.read_text().replace("offline: true", "offline: false"))
+    with pytest.raises(UserError, match="was begun with MLflow; leave --offline out"):
+        prepare(request(seeds=2, offline=True))
+
+
 def test_a_seed_that_the_search_has_used_since_is_not_used_again(parent: StudyPaths, child: StudyPaths) -> None:
     config = json.loads(parent.trial(1).config.read_text())
     write_json(parent.trial(1).config, config | {"config": config["config"] | {"seed": 8}})

@@ -122,6 +122,19 @@ def test_then_the_trial_fails_and_another_cuts_its_batch(tiny: Tiny, short: Any)
     assert list(frame["param.micro_batches"].fillna(1)) == [1, 2, 4]
 
 
+def test_a_batch_is_not_cut_for_an_evaluation_that_lacks_memory(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(*args: Any, **kwargs: Any) -> Any:
+        raise torch.OutOfMemoryError(MESSAGE)
+
+    monkeypatch.setattr(trial, "assess", short)
+    paths = run(tiny, trials=1)
+    assert [event["trained"] for event in of_kind(paths, 0, OUT_OF_MEMORY)] == [True, True]
+    (end,) = of_kind(paths, 0, ENDED)
+    assert end["fault"] == OUT_OF_MEMORY
+    assert "lower evaluation.attack_batch_size" in end["reason"]
+    assert len(optuna.load_study(study_name=None, storage=f"sqlite:///{paths.optuna}").trials) == 1
+
+
 @pytest.mark.slow
 def test_a_batch_is_cut_twice_and_no_further(tiny: Tiny, short: Any) -> None:
     short(lambda config, epoch: True)

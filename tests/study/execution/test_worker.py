@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -85,6 +86,20 @@ def test_an_epoch_that_does_not_reach_the_disk_ends_the_attempt(
     with pytest.raises(OSError, match="no answer"):
         run(folder, lambda report: heard.append(report.epoch), beside_driver=beside_driver)
     assert heard == [1] * beside_driver
+
+
+def test_a_configuration_on_a_disk_that_does_not_answer_is_no_fault_of_the_trial(
+    folder: TrialPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_path: Path) -> bytes:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", away)
+        with pytest.raises(OSError, match="Stale file handle"):
+            run(folder, lambda _: None)
+    run(folder, lambda _: None)
+    assert read_events(folder)[-1]["status"] == "finished"
 
 
 def test_a_trial_that_was_given_up_meanwhile_has_one_end(folder: TrialPaths) -> None:

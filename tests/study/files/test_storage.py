@@ -125,6 +125,22 @@ def pair(tmp_path: Path, uri: str) -> tuple[Storage, TrialPaths, Storage, TrialP
     return Storage(uri, "tiny"), here, Storage(uri, "tiny"), there
 
 
+def test_a_loss_outlives_the_report_of_an_attempt_that_was_taken_for_lost(
+    pair: tuple[Storage, TrialPaths, Storage, TrialPaths],
+) -> None:
+    at_driver, here, at_worker, there = pair
+    append_event(there, ATTEMPT, 1)
+    at_worker.push(there)
+    at_driver.fetch(here, whole=False)
+    append_event(here, LOST, 1, reason="its node went", excuse=None)
+    at_driver.push(here)
+    append_event(there, EPOCH, 1, epoch=1, metrics={})
+    at_worker.push(there)
+    for _ in range(2):
+        at_driver.fetch(here, whole=False)
+        assert [event["kind"] for event in read_events(here)] == [ATTEMPT, EPOCH, LOST]
+
+
 def test_the_copy_that_knows_more_counts(pair: tuple[Storage, TrialPaths, Storage, TrialPaths]) -> None:
     mine, here, theirs, there = pair
     append_event(here, ATTEMPT, 1)

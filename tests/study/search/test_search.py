@@ -331,6 +331,7 @@ def test_a_space_that_is_all_measured_ends_the_search_without_training_twice(
             search.tell(assignment.number, TrialStatus.FINISHED, GOOD)
         assert len(search.frontier()) == 3
         assert search.spent().trials == 3
+        assert "20 draws in a row were of configurations that have been tried" in str(search.hopeless())
     assert sorted(seen) == [1, 2, 3]
 
 

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis import schema
+from analysis.download import run_link
 from analysis.layout import (
     ATTEMPT,
     ENDED,
@@ -40,7 +41,7 @@ from study.tracking import uri as tracking_uri
 from study.tracking.ledger import Ledger
 from study.tracking.mirror import Mirror, UndeliveredError
 from study.tracking.store import prepare_client
-from study.tracking.tracker import Tracker, TrackingError, check_tracking, run_url, sync
+from study.tracking.tracker import Tracker, TrackingError, check_tracking, sync
 from study.tracking.uri import redact_message, resolve_uri
 from study.tracking.view import description, experiment_tags, study_view, trial_view
 
@@ -688,12 +689,12 @@ def test_messages_lose_the_secrets_of_their_address() -> None:
 
 def test_run_links() -> None:
     assert (
-        run_url("http://u:p@host:5000/", "3", "abc")
+        run_link("http://u:p@host:5000/", "3", "abc").url
         == "http://host:5000/#/experiments/3/runs/abc?workflowType=machine_learning"
     )
-    assert run_url("postgresql://u:p@db/mlflow", "3", "abc") == ""
+    assert run_link("postgresql://u:p@db/mlflow", "3", "abc").url == ""
     assert (
-        run_url("sqlite:////a.db", "3", "abc")
+        run_link("sqlite:////a.db", "3", "abc").url
         == "http://127.0.0.1:5000/#/experiments/3/runs/abc?workflowType=machine_learning"
     )
 

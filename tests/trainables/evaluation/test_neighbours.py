@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from trainables.data import ImageSet
 from trainables.evaluation import Probe, ProbeAccuracies
+from trainables.evaluation.neighbours import TEMPERATURE
 
 CPU = torch.device("cpu")
 SIZE = 4
@@ -37,6 +38,16 @@ BANK = grey([20, 220], [0, 1])
 
 def accuracies(queries: ImageSet, epsilon: float, bank: ImageSet = BANK) -> ProbeAccuracies:
     return Probe(bank, queries, 2, CPU, epsilon=epsilon).accuracies(Direction())
+
+
+def test_a_class_weighs_the_sum_of_its_neighbours_weights():
+    bank = grey([10, 100, 200], [0, 0, 2])
+    similarities = torch.tensor([[1.0, 0.5, -1.0], [-1.0, -0.2, 0.9]])
+    weights = (similarities / TEMPERATURE).exp()
+    votes = Probe(bank, BANK, 3, CPU, epsilon=0.1)._votes(similarities)
+    torch.testing.assert_close(votes[:, 0], (weights[:, 0] + weights[:, 1]).log())
+    torch.testing.assert_close(votes[:, 2], weights[:, 2].log())
+    assert (votes[:, 1] < votes[:, [0, 2]].min(dim=1).values).all(), "a class without neighbours has no vote"
 
 
 def test_queries_take_the_label_of_the_nearer_side():
