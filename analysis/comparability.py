@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -110,8 +111,11 @@ def _source(value: object) -> str:
 
 
 def _image_size(study: Study) -> str:
-    sizes = distinct(study, _IMAGE_SIZE)
-    return ", ".join("that of the images" if size is None else f"{labels.param('', size)} pixels" for size in sizes)
+    """As set, or where it is left to the images, as the manifest describes them."""
+    described = re.search(r"\d+x\d+ pixels", str(study.manifest.get("data")))
+    own = described[0] if described else "that of the images"
+    sizes = (own if size is None else f"{size:.0f}x{size:.0f} pixels" for size in distinct(study, _IMAGE_SIZE))
+    return ", ".join(dict.fromkeys(sizes))
 
 
 def _radius(study: Study) -> str:

@@ -24,10 +24,11 @@ from study.config import StudyConfig
 from study.config.warm_start_source import MLFLOW, address, public
 from study.resources.needs import hardware
 from study.tracking.uri import resolve_uri
-from trainables.config import ConfigError, TrialConfig, from_dict, to_dict
+from trainables.config import ConfigError, TrialConfig, from_dict, override, to_dict
 from trainables.metrics import GPU_MINUTES
 
 SHOWN = 5
+_IMAGE_SIZE = "data.image_size"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +152,7 @@ def _judged(
             return f"it has not measured {objective}"
     try:
         theirs = from_dict(read_json(trial.config).get("config") or {"trainable": "unknown"})
+        theirs = override(theirs, {_IMAGE_SIZE: space.parts[0].base.data.image_size})  # set or not, their data agree
         place(space, theirs)
     except ConfigError as error:
         return str(error)

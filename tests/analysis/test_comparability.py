@@ -35,7 +35,7 @@ def test_a_search_and_its_rerun_are_measured_alike(study: Callable[..., Study]) 
     ("settings", "sentence"),
     [
         ({"data": {"source": "folder:/data/birds"}}, "Data set: digits in one; birds in two."),
-        ({"data": {"source": "digits", "image_size": 32}}, "Image size: 16 pixels in one; 32 pixels in two."),
+        ({"data": {"source": "digits", "image_size": 32}}, "Image size: 16x16 pixels in one; 32x32 pixels in two."),
         (
             {"evaluation": {"source": "cifar10", "attack_steps": 20}},
             "Data set: digits in one; digits, heads on cifar10 in two.",
@@ -57,6 +57,14 @@ def test_what_was_measured_otherwise_is_a_sentence(
     }
     changed = {section: base[section] | settings.get(section, {}) for section in base}
     assert sentence in comparability([study("one", base), study("two", changed)]).measured
+
+
+def test_a_size_that_is_left_to_the_images_is_theirs(study: Callable[..., Study]) -> None:
+    told = {"data": "digits, 16x16 pixels, 10 classes: 1437 training images"}
+    sizes = {"one": 16, "two": None, "three": 32}
+    found = [study(name, {"data": {"source": "digits", "image_size": size}}, **told) for name, size in sizes.items()]
+    assert comparability(found[:2]).measured == ()
+    assert comparability(found).measured == ("Image size: 16x16 pixels in one, two; 32x32 pixels in three.",)
 
 
 def test_radius_head_images_and_what_the_manifest_tells(study: Callable[..., Study]) -> None:

@@ -76,7 +76,7 @@ def test_what_was_not_measured_alike_is_a_warning_beside_the_figures(
 ) -> None:
     searched("one")
     searched("two", settings={"data.image_size": 16})
-    warning = "Image size: 8 pixels in one; 16 pixels in two."
+    warning = "Image size: 8x8 pixels in one; 16x16 pixels in two."
     out = study("compare", "one", "two")[1]
     assert out.startswith(f"They were not measured alike, so the figures below do not rank them:\n  {warning}\n")
     assert "Hypervolume, %" in out

@@ -84,7 +84,7 @@ def test_every_refusal_has_its_reason(tiny: Tiny) -> None:
         config,
         [
             ({}, GOOD),
-            ({"seed": 7, "data.download": True}, GOOD),
+            ({"seed": 7, "data.download": True, "data.image_size": None}, GOOD),
             ({"evaluation.epsilon": 16 / 255}, GOOD),
             ({"network.width": 8}, GOOD),
             ({"optimiser.learning_rate": 3.0}, GOOD),
