@@ -24,6 +24,7 @@
           result.json             the TrialResult, written once
           rungs.json              what early stopping made of the trial, rung by rung
           stop.json               {"reason": ...}: the trial is to end at its newest report
+          progress.json           what its evaluation does just now, in words; gone when the trial ends
           hang.txt                where every thread was when the trial was ended because it had hung
           error.txt               traceback of a trial that failed by its own fault
 
@@ -82,6 +83,10 @@ class TrialPaths:
     @property
     def stop(self) -> Path:
         return self.root / "stop.json"
+
+    @property
+    def progress(self) -> Path:
+        return self.root / "progress.json"
 
     @property
     def hang(self) -> Path:

@@ -37,6 +37,7 @@ def status(
         return
     from analysis.confirmed import confirms
     from analysis.elapsed import elapsed
+    from analysis.running import running_lines
     from analysis.shares import shares_table
     from analysis.tables import confirmed_table, trials_table
 
@@ -49,6 +50,8 @@ def status(
     typer.echo(counts(study))
     if told := elapsed(study, time.time()):
         typer.echo(f"Took: {told}")
+    for line in running_lines(study, paths_of(name), time.time()):
+        typer.echo(line)
     typer.echo(driven(study))
 
 

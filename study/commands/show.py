@@ -83,10 +83,21 @@ def counts(study: Study) -> str:
 def driven(study: Study) -> str:
     """What the study may spend, and whether anybody spends it."""
     from analysis.labels import budget
+
+    return f"Budget: {budget(study.manifest.get('budget')) or 'unknown'}; {_state(study)}"
+
+
+def _state(study: Study) -> str:
+    from study.files import stop
     from study.files.lock import is_running
 
-    limits = budget(study.manifest.get("budget")) or "unknown"
-    return f"Budget: {limits}; {'running' if is_running(paths_of(study.name)) else 'no driver runs it'}"
+    paths, limits = paths_of(study.name), study.manifest.get("budget")
+    if is_running(paths):
+        return "running" if stop.asked(paths) is None else "it ends as asked: no other trial begins"
+    asked_for = limits.get("trials") if isinstance(limits, dict) else None
+    if asked_for and len(study.trials) >= asked_for and "interrupted" not in set(study.trials["status"]):
+        return "complete"
+    return f"nobody runs it; go on with: study resume {study.name}"
 
 
 def print_outcome(paths: StudyPaths) -> None:

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import socket
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
 
 PREDECESSOR_TIMEOUT_S = 120
 """A worker whose driver was killed may outlive it for a moment; its successor waits so long for it to let go."""
+
+PROGRESS_S = 2.0
+"""At least so long between two words of progress that are written."""
 
 MACHINE_FAULTS = (OSError, torch.AcceleratorError)
 """Full disks, lost mounts, a GPU that fell over: another attempt, in another process, may succeed."""
@@ -141,6 +145,7 @@ def run_assignment(
         with Watchdog(paths.hang, terms.silence_s) as watchdog:
             ended = _attempt(paths, attempt, terms, _mirrored(on_report, paths, storage), spared, watchdog)
         ended = _end(paths, attempt, ended)
+        paths.progress.unlink(missing_ok=True)
         if storage:
             storage.push(paths)
         return ended
@@ -239,7 +244,7 @@ def _attempt(
             config,
             checkpoint=paths.checkpoint,
             report=_Reporter(paths, attempt, waiting, terms.beside_driver),
-            progress=lambda _: watchdog.progress(),
+            progress=_Progress(paths, watchdog),
             gpu_share=terms.gpu_share,
         )
     except TrialStopped as stop:
@@ -285,6 +290,22 @@ def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, terms: Terms
         gpu_share=terms.gpu_share,
         resumed_epoch=resumed,
     )
+
+
+class _Progress:
+    """Every word says that the trial lives; now and then one is written where people look."""
+
+    def __init__(self, paths: TrialPaths, watchdog: Watchdog) -> None:
+        self._paths, self._watchdog = paths, watchdog
+        self._written = -math.inf
+
+    def __call__(self, words: str) -> None:
+        self._watchdog.progress()
+        if time.monotonic() - self._written < PROGRESS_S:
+            return
+        with suppress(OSError):  # a trial does not fail for want of it
+            write_json(self._paths.progress, {"words": words, "time": time.time()})
+        self._written = time.monotonic()
 
 
 class _Reporter:

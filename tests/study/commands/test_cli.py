@@ -310,7 +310,7 @@ def test_nothing_runs_without_a_driver(study, studies):
     assert study("status")[1] == "tiny  1 interrupted\n"
     assert "interrupted" in study("status", "tiny")[1]
     told = study("status", "tiny")[1]
-    assert told.endswith("Budget: unknown; no driver runs it\n")
+    assert told.endswith("Budget: unknown; nobody runs it; go on with: study resume tiny\n")
     assert "running trials" not in told
     assert study("stop", "tiny")[::2] == (2, "study tiny is not running; go on with it: study resume tiny\n")
     with sole_driver(paths):
@@ -320,6 +320,7 @@ def test_nothing_runs_without_a_driver(study, studies):
         assert "of wall time; running trials began: 0000 " in told
         assert study("stop", "tiny") == (0, "tiny ends with its running trials; continue with: study resume tiny\n", "")
         assert asked(paths) is Request.DRAIN
+        assert study("status", "tiny")[1].endswith("Budget: unknown; it ends as asked: no other trial begins\n")
         assert study("stop", "tiny", "--now")[0] == 0
         assert asked(paths) is Request.NOW
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from analysis import layout
-from analysis.layout import ENDED, EPOCH, StudyPaths, TrialPaths, read_events, write_json
+from analysis.layout import ENDED, EPOCH, StudyPaths, TrialPaths, read_events, read_json, write_json
 from analysis.schema import TrialFault, TrialStatus
 from study.config import StudyConfig
+from study.execution import worker
 from study.execution.worker import Terms, run_assignment
 from study.search.folders import record_end
 from trainables.config import to_dict
@@ -100,6 +101,26 @@ def test_a_configuration_on_a_disk_that_does_not_answer_is_no_fault_of_the_trial
             run(folder, lambda _: None)
     run(folder, lambda _: None)
     assert read_events(folder)[-1]["status"] == "finished"
+
+
+def test_what_the_evaluation_does_can_be_read_until_the_trial_ends(
+    folder: TrialPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.execution.worker.PROGRESS_S", 0.0)
+    seen, real = [], worker.trial.run
+
+    def watched(config: Any, *, progress: Callable[[str], None], **rest: Any) -> Any:
+        def tell(words: str) -> None:
+            progress(words)
+            seen.append((words, read_json(folder.progress)["words"]))
+
+        return real(config, progress=tell, **rest)
+
+    monkeypatch.setattr(worker.trial, "run", watched)
+    run(folder, lambda _: None)
+    assert seen
+    assert all(said == written for said, written in seen)
+    assert not folder.progress.exists()
 
 
 def test_a_trial_that_was_given_up_meanwhile_has_one_end(folder: TrialPaths) -> None:
