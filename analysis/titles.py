@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.labels import epsilon
 from analysis.manifest import told_objectives
-from analysis.runs import Study
+from analysis.runs import CONFIG, Study
 from trainables.metrics import (
     AUTO_ATTACK_ACCURACY,
     AUTO_ATTACK_IMAGES,
@@ -37,6 +37,7 @@ def protocol(study: Study) -> str:
         f"{evaluation['head']} head" if evaluation.get("head") else "",
         f"{evaluation['split']} split" if evaluation.get("split") else "",
         images_of(study),
+        _trained_on(study),
     ]
     return ", ".join(part for part in parts if part)
 
@@ -49,6 +50,13 @@ def assumption(study: Study) -> str:
 def images_of(study: Study) -> str:
     """``n = 360 images``, or the range where trials were evaluated on different numbers; "" if unknown."""
     return _count(study, EVALUATION_IMAGES)
+
+
+def _trained_on(study: Study) -> str:
+    """``trained on 1,000 images`` where that was asked for: with all of them accuracies are other ones."""
+    asked = study.trials.get(f"{CONFIG}data.train_images")
+    counts = sorted(set(asked.dropna())) if asked is not None else []
+    return f"trained on {' or '.join(f'{count:,.0f}' for count in counts)} images" if counts else ""
 
 
 def _of_images(study: Study, metric: str) -> str:

@@ -45,11 +45,11 @@ def snap(distribution: Distribution, value: Value) -> Value:
     if isinstance(distribution, CategoricalDistribution):
         return _nearest_of(ends(distribution), value)
     inside = min(max(value, distribution.low), distribution.high)
-    step = distribution.step or 0
-    point = distribution.low + round((inside - distribution.low) / step) * step if step else inside
+    step = distribution.step
+    point = _member(distribution, round((inside - distribution.low) / step)) if step else inside
     if not _close(point, value):
         raise ValueError(value)
-    return round(inside) if isinstance(distribution, IntDistribution) else inside
+    return point
 
 
 def draw(generator: random.Random, distribution: Distribution) -> Value:
@@ -58,11 +58,17 @@ def draw(generator: random.Random, distribution: Distribution) -> Value:
         return generator.choice(ends(distribution))
     low, high = distribution.low, distribution.high
     if distribution.step is not None and not distribution.log:
-        return low + distribution.step * generator.randint(0, round((high - low) / distribution.step))
+        return _member(distribution, generator.randint(0, round((high - low) / distribution.step)))
     if not distribution.log:
         return generator.uniform(low, high)
     value = min(max(math.exp(generator.uniform(math.log(low), math.log(high))), low), high)
     return round(value) if isinstance(distribution, IntDistribution) else value
+
+
+def _member(distribution: IntDistribution | FloatDistribution, count: int) -> int | float:
+    """``count`` steps above the low end, to the bit as Optuna's grid has it, for whom a neighbour is another point."""
+    exact = Decimal(str(distribution.low)) + count * Decimal(str(distribution.step))
+    return int(exact) if isinstance(distribution, IntDistribution) else float(exact)
 
 
 def ends(distribution: Distribution) -> tuple[Value, ...]:

@@ -57,23 +57,23 @@ def replays(adversary: AdversaryConfig) -> int:
 def image_forward_equivalents(config: TrialConfig, pairing: Pairing) -> int:
     """Work of one image in a batch: its views, their attack, and the updates."""
     views = config.views.number
-    perturbed, attacked, trained = pairing.counts(views)
+    attacked, trained = pairing.counts(views)
     if config.adversary.name == "none":
         return views * (FORWARD + TO_ALL)
     train = trained * (FORWARD + TO_ALL) * replays(config.adversary)
     if config.adversary.name == "free":
         return train
     leaks = leaks_weight_gradients(config.adversary, config.objective.name, config.faithful_to)
-    step = attacked * (FORWARD + TO_ALL) if leaks else attacked * FORWARD + perturbed * TO_INPUTS
+    step = attacked * (FORWARD + (TO_ALL if leaks else TO_INPUTS))
     return train + step * config.adversary.steps
 
 
 def candidate_forward_equivalents(config: TrialConfig, pairing: Pairing) -> int:
     """Work of one image in a minibatch that a coreset might take: its views, their attack and the loss."""
-    perturbed, attacked, trained = pairing.counts(config.views.number)
+    attacked, trained = pairing.counts(config.views.number)
     if config.adversary.name == "none":
         return config.views.number * FORWARD
-    step = attacked * FORWARD + perturbed * TO_INPUTS
+    step = attacked * (FORWARD + TO_INPUTS)
     return config.coreset.batch_steps * step + trained * FORWARD
 
 

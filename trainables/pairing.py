@@ -38,11 +38,14 @@ class Pairing:
         """The clean views that get a perturbation."""
         return views if self.perturbs_all else views[-1:]
 
-    def counts(self, views: int) -> tuple[int, int, int]:
-        """How many views an image has that are perturbed, attacked with and trained on."""
+    def counts(self, views: int) -> tuple[int, int]:
+        """How many views an image has that are attacked with and trained on.
+
+        An attack's gradient goes back through all that it sees, the clean ones beside the perturbed too.
+        """
         clean = torch.empty(views, 0)
         adversarial = self.perturbed(clean)
-        return len(adversarial), len(self.attack(clean, adversarial)), len(self.train(clean, adversarial))
+        return len(self.attack(clean, adversarial)), len(self.train(clean, adversarial))
 
 
 def _adversarial(_clean: Tensor, adversarial: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from study import supervise as supervision
@@ -20,6 +21,9 @@ def main() -> None:
     What runs a study runs under a process that stands by.
     """
     hide_secrets()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a dash that a terminal does not know ends no command
     arguments = sys.argv[1:]
     if supervision.is_wanted(arguments):
         arguments = supervision.stand_by(arguments)

@@ -12,8 +12,11 @@ from analysis.layout import studies_folder, study_paths
 from study import supervise as supervision
 from study.commands.app import app
 from study.commands.options import Address, AnyBackend, Backend, Curves, Name, Set, Studies, Supervise, TrackingUri
-from study.commands.show import paths_of, print_front, print_outcome, print_report, print_rich
+from study.commands.show import paths_of, print_front, print_outcome, print_report, print_rich, unread
 from trainables.config import UserError
+
+MOST = 1e9
+"""Minutes or hours that anybody asks for; not infinity, nor what is no number."""
 
 
 @app.command(epilog="Example: study demo --name first-look")
@@ -33,17 +36,19 @@ def demo(
     overrides = {"name": name or fresh_name("demo"), **parse_overrides(assignments)}
     _drive(str(overrides["name"]), "--backend", backend)
     paths = packaged.search(overrides, backend=backend)
-    print_front(paths)
-    typer.echo("Confirming on the test images, which the search has not seen:")
+    with unread():
+        print_front(paths)
+        typer.echo("Confirming on the test images, which the search has not seen:")
     request = packaged.confirmation(paths.name)
     _drive(request.child, "--backend", backend)
     confirmed = run(request, backend=backend)
-    print_front(confirmed)
-    for written in (paths, confirmed):
-        print_report(written)
-    typer.echo(
-        "Curves and all trials in MLflow: .venv/bin/study ui   (or `study ui` after `source .venv/bin/activate`)"
-    )
+    with unread():
+        print_front(confirmed)
+        for written in (paths, confirmed):
+            print_report(written)
+        typer.echo(
+            "Curves and all trials in MLflow: .venv/bin/study ui   (or `study ui` after `source .venv/bin/activate`)"
+        )
 
 
 @app.command(epilog="Example: study launch study.yaml --set budget.trials=20 --dry-run")
@@ -91,8 +96,8 @@ def launch(
 def resume(
     name: Name,
     trials: Annotated[int | None, typer.Option(min=1, help="New total of trials, those done included.")] = None,
-    wall_minutes: Annotated[float | None, typer.Option(min=0.01, help="New total of minutes.")] = None,
-    gpu_hours: Annotated[float | None, typer.Option(min=0.01, help="New total of GPU-hours.")] = None,
+    wall_minutes: Annotated[float | None, typer.Option(min=0.01, max=MOST, help="New total of minutes.")] = None,
+    gpu_hours: Annotated[float | None, typer.Option(min=0.01, max=MOST, help="New total of GPU-hours.")] = None,
     backend: AnyBackend = "ray",
     address: Address = None,
     curves: Curves = None,
@@ -176,8 +181,8 @@ def confirm(
 def extend(
     name: Name,
     trials: Annotated[int | None, typer.Option(min=1, help="So many more trials.")] = None,
-    wall_minutes: Annotated[float | None, typer.Option(min=0.01, help="So many more minutes.")] = None,
-    gpu_hours: Annotated[float | None, typer.Option(min=0.01, help="So many more GPU-hours.")] = None,
+    wall_minutes: Annotated[float | None, typer.Option(min=0.01, max=MOST, help="So many more minutes.")] = None,
+    gpu_hours: Annotated[float | None, typer.Option(min=0.01, max=MOST, help="So many more GPU-hours.")] = None,
     assignments: Set = [],  # noqa: B006
     backend: Backend = "ray",
     address: Address = None,

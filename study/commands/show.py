@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -101,8 +103,19 @@ def _state(study: Study) -> str:
 
 
 def print_outcome(paths: StudyPaths) -> None:
-    print_front(paths)
-    print_report(paths)
+    with unread():
+        print_front(paths)
+        print_report(paths)
+
+
+@contextmanager
+def unread() -> Iterator[None]:
+    """What is printed here nobody may read any more, ``| head`` say: the study has ended well all the same."""
+    try:
+        yield
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # the latter from rich, whose answer to a broken pipe it is
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_report(paths: StudyPaths) -> None:

@@ -47,8 +47,8 @@ def simulate(
     with Console(stderr=True).status("simulating") as status:
         found = comparison.compare(
             worlds,
-            samplers=samplers.split(","),
-            schedulers=schedulers.split(",") if schedulers else tuple(SCHEDULERS),
+            samplers=list(dict.fromkeys(samplers.split(","))),
+            schedulers=list(dict.fromkeys(schedulers.split(",") if schedulers else SCHEDULERS)),
             seeds=seeds,
             workers=workers,
             trials=trials,

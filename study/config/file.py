@@ -163,4 +163,4 @@ def _put(tree: Tree, place: str, items: list[tuple[tuple[str, ...], Any]]) -> No
         node[path[-1]] = value
         for known in [known for known in tree.places if known[: len(path)] == path]:
             del tree.places[known]
-        tree.places[path] = place
+        tree.places[path] = tree.put[path] = place

@@ -15,12 +15,12 @@ from study.tracking.uri import TrackingError, resolve_uri
 from trainables.config import UserError
 from trainables.metrics import OBJECTIVES
 
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
 def folder_name(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise ValueError(f"name is {name!r}; use up to 100 of A-Z a-z 0-9 . _ - and begin with no dot")
+        raise ValueError(f"name is {name!r}; use up to 100 of A-Z a-z 0-9 . _ - and begin with no dot or hyphen")
     if name in RESERVED:
         raise ValueError(f"name is {name!r}, which is a file or folder beside the studies; choose another")
     return name

@@ -34,9 +34,14 @@ class Tree:
     values: Any = None
     places: dict[Path, str] = field(default_factory=dict)
     faults: list[tuple[str, str]] = field(default_factory=list)
+    put: dict[Path, str] = field(default_factory=dict)
+    """What the command line has set: where it says so."""
 
     def place(self, path: Path) -> str:
-        """``FILE:LINE`` of ``path`` or of its nearest parent that the text names."""
+        """``FILE:LINE`` of ``path`` or of its nearest parent that the text names; the word of the command line if that
+        has changed a part of it."""
+        if within := [place for known, place in self.put.items() if known[: len(path)] == path and len(path) > 1]:
+            return within[0]
         for end in range(len(path), 0, -1):
             if path[:end] in self.places:
                 return self.places[path[:end]]

@@ -303,6 +303,7 @@ class Search:
         trainable = trainable_of(self._paths.trial(trial.number))
         if trainable is None:
             return None
+        self._name(trial.number, trainable)
         self._handed_out[trial.number] = trial
         return Assignment(trial.number, trainable, resumed=True)
 
@@ -328,7 +329,11 @@ class Search:
         trainable = config.trainable if config else trial.params.get("trainable", self._space.trainables[0])
         params = trial.params | mark(trial.user_attrs, MICRO_BATCHES)
         write_config(self._paths, trial.number, trainable, params, config, mark(trial.user_attrs, INSTEAD_OF))
-        self._mark(self._frozen(trial.number), trial_id=self._paths.trial_id(trial.number), trainable=trainable)
+        self._name(trial.number, trainable)
+
+    def _name(self, number: int, trainable: str) -> None:
+        """In Optuna too, after the configuration is on disk: a driver may have died between the two."""
+        self._mark(self._frozen(number), trial_id=self._paths.trial_id(number), trainable=trainable)
 
     def _twin(self, trial: Trial) -> FrozenTrial | None:
         """A trial with the same parameters that tells enough of them."""

@@ -234,7 +234,22 @@ def _open_client(uri: str) -> MlflowClient:
     database.parent.mkdir(parents=True, exist_ok=True)
     # processes that create one database at the same time can leave it unusable for ever
     with FileLock(f"{database}.lock", timeout=LOCK_TIMEOUT_S):
+        if not database.exists():
+            _create(database)
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _create(database: Path) -> None:
+    """An MLflow database, whole or not at all: a process that is killed while its tables are made leaves half of them,
+    which nobody can open or complete."""
+    from mlflow.tracking import MlflowClient
+
+    making = database.with_name(f".{database.name}.new")
+    for left in (making, Path(f"{making}-journal")):
+        left.unlink(missing_ok=True)
+    client = MlflowClient(tracking_uri=f"sqlite:///{making}", registry_uri=f"sqlite:///{making}")
+    client._tracking_client.store.engine.dispose()
+    making.replace(database)
 
 
 def _identity(tags: dict[str, str]) -> tuple[str, str] | None:

@@ -244,6 +244,7 @@ def test_a_token_that_others_could_read_is_closed_to_them(tmp_path: Path, monkey
         ("name: ../elsewhere", "name is '../elsewhere'"),
         ("name: /etc/passwd", "name is '/etc/passwd'"),
         ("name: .hidden", "begin with no dot"),
+        ("name: -a", "begin with no dot or hyphen"),
         ('name: "a\\0b"', "name is"),
         ('name: !!python/object/apply:os.system ["touch ran"]', "the tag"),
         ("space: !!python/name:os.system", "the tag"),

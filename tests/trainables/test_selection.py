@@ -83,7 +83,7 @@ def test_selecting_moves_nothing_but_the_choice(tiny_config):
     assert all(parameter.requires_grad and parameter.grad is None for parameter in training.model.parameters())
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, "simclr_free"])
 def test_a_candidates_loss_costs_what_is_said_and_repeats(tiny_config, method):
     config = tiny_config(method, coreset__name="rcs", **CORESET)
     training = pretraining(config)

@@ -95,6 +95,25 @@ main()
     assert "Report:" not in ended.stdout
 
 
+@pytest.mark.parametrize("printing", ["print('x' * 100_000)", "print_rich('x' * 100_000)"])
+def test_a_study_has_ended_well_though_nobody_reads_what_it_found(printing):
+    code = f"from study.commands.show import print_rich, unread\nwith unread():\n    {printing}\nprint('more')"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ended:
+        ended.stdout.close()
+        assert ended.stderr.read() == b""
+    assert ended.returncode == 0
+
+
+def test_signs_that_a_terminal_does_not_know_end_no_command(studies):
+    append_event(study_paths("tiny").trial(0), ATTEMPT, 1)
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1", "ROBUST_SSL_STUDIES": str(studies)}
+    command = [sys.executable, "-m", "study", "status", "tiny"]
+    told = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert b" ? " in told.stdout, "what was not measured has a dash elsewhere"
+
+
 def test_help_lists_every_command_and_loads_nothing_heavy():
     result = CliRunner().invoke(cli.app, ["--help"])
     assert all(command in result.output for command in COMMANDS)

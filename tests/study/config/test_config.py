@@ -348,7 +348,7 @@ def test_a_config_built_in_python_is_checked_when_it_is_used():
 
 STUDIES = st.fixed_dictionaries(
     {
-        "name": st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,20}", fullmatch=True),
+        "name": st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True),
         "trainables": st.sampled_from([["cf_amc_ssl"], ["pgd_emp_ssl", "robust_simclr"]]),
         "seed": st.integers(0, 2**40),
         "budget": st.one_of(

@@ -377,6 +377,33 @@ def test_a_grid_ends_the_search_when_it_is_exhausted(paths: StudyPaths, tiny: Ti
         assert sorted(trial.params["m"] for trial in search.trials()) == [1, 2, 3]
 
 
+def test_a_grid_of_fractions_has_each_point_once_wherever_it_begins(paths: StudyPaths, tiny: Tiny) -> None:
+    steps = {"low": 4 / 255, "high": 12 / 255, "step": 4 / 255}
+    config = tiny(
+        sampler="grid",
+        space={"unlisted": "fixed", "epsilon": steps},
+        start_from=["table1/cf_amc_ssl"],
+        budget={"trials": 9},
+    )
+    with opened(paths, config) as search:
+        while (assignment := search.ask()) is not None:
+            search.tell(assignment.number, TrialStatus.FINISHED, GOOD)
+        levels = [round(trial.params["epsilon"] * 255) for trial in search.trials()]
+    assert (levels[0], sorted(levels)) == (8, [4, 8, 12])
+
+
+def test_a_trial_is_named_in_optuna_though_its_driver_died_before(
+    paths: StudyPaths, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, opened(paths, tiny()) as search:
+        patch.setattr(Search, "_name", lambda *_: None)
+        ask(search)
+    with opened(paths, tiny()) as search:
+        ask(search)
+        attributes = search.trials()[0].user_attrs
+    assert (attributes["trainable"], attributes["trial_id"]) == ("cf_amc_ssl", "tiny/0000")
+
+
 def test_a_repeated_draw_runs_again_with_a_new_seed_where_that_is_asked(paths: StudyPaths, tiny: Tiny) -> None:
     space = {"unlisted": "fixed", "m": [1, 2]}
     config = tiny(space=space, budget={"trials": 8}, repeats="new_seed", settings={"seed": 5})

@@ -40,7 +40,7 @@ from study.tracking import tracker as tracking
 from study.tracking import uri as tracking_uri
 from study.tracking.ledger import Ledger
 from study.tracking.mirror import Mirror, UndeliveredError
-from study.tracking.store import prepare_client
+from study.tracking.store import _open_client, prepare_client
 from study.tracking.tracker import Tracker, TrackingError, check_tracking, sync
 from study.tracking.uri import redact_message, resolve_uri
 from study.tracking.view import description, experiment_tags, study_view, trial_view
@@ -677,6 +677,23 @@ def test_addresses_that_are_refused(uri: str) -> None:
 def test_secrets_are_stripped(uri: str, shown: str) -> None:
     assert redact(uri) == shown
     assert redact(redact(uri)) == shown
+
+
+def test_a_database_whose_making_was_cut_off_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of MLflow's tables can be neither opened nor completed: they are never where anybody looks."""
+    database = tmp_path / "mlflow.db"
+
+    def cut_off(_made: Path, _place: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            _open_client(f"sqlite:///{database}")
+    assert not database.exists()
+    (tmp_path / ".mlflow.db.new").write_bytes(b"half of it")
+    _open_client(f"sqlite:///{database}").create_experiment("first")
+    assert sorted(path.name for path in tmp_path.glob("*mlflow.db*")) == ["mlflow.db", "mlflow.db.lock"]
 
 
 def test_messages_lose_the_secrets_of_their_address() -> None:
