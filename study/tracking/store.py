@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -244,9 +245,9 @@ def _create(database: Path) -> None:
     which nobody can open or complete."""
     from mlflow.tracking import MlflowClient
 
-    making = database.with_name(f".{database.name}.new")
-    for left in (making, Path(f"{making}-journal")):
-        left.unlink(missing_ok=True)
+    for left in database.parent.glob(f".{database.name}.*"):
+        left.unlink()
+    making = database.with_name(f".{database.name}.{uuid.uuid4().hex}")  # MLflow remembers every address that it opened
     client = MlflowClient(tracking_uri=f"sqlite:///{making}", registry_uri=f"sqlite:///{making}")
     client._tracking_client.store.engine.dispose()
     making.replace(database)
