@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -33,6 +34,7 @@ def demo(
     from study.config.file import parse_overrides
     from study.confirming.confirm import confirm as run
 
+    os.environ.setdefault("RAY_worker_niceness", "0")  # somebody waits for it
     overrides = {"name": name or fresh_name("demo"), **parse_overrides(assignments)}
     _drive(str(overrides["name"]), "--backend", backend)
     paths = packaged.search(overrides, backend=backend)
