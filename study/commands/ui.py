@@ -52,7 +52,7 @@ def ui(
         if address != UI_ADDRESS:
             typer.echo(f"  reports link to {UI_ADDRESS}; to here after: study report NAME --mlflow-url {address}")
     if optuna:
-        typer.echo(f"Optuna: http://{pages.HOST}:{optuna_port}   (the search of {name}, to be read alone)")
+        typer.echo(f"Optuna: http://{pages.HOST}:{optuna_port}   (the search of {name}, read-only)")
     if servers:
         raise SystemExit(pages.run(servers))
 

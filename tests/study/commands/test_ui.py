@@ -128,7 +128,7 @@ def test_mlflow_and_optuna_show_a_study_to_this_machine_alone(
     assert printed[0].startswith(f"MLflow: http://127.0.0.1:{mlflow} ")
     assert printed[1].startswith(f"  trials of {replayed.name}: http://127.0.0.1:{mlflow}/#/experiments/")
     assert printed[2].endswith(f"study report NAME --mlflow-url http://127.0.0.1:{mlflow}\n")
-    assert printed[3].startswith(f"Optuna: http://127.0.0.1:{optuna} ")
+    assert printed[3] == f"Optuna: http://127.0.0.1:{optuna}   (the search of {replayed.name}, read-only)\n"
 
     summaries = json.loads(fetch(f"http://127.0.0.1:{optuna}/api/studies"))["study_summaries"]
     assert [summary["study_name"] for summary in summaries] == [replayed.name]
