@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from analysis.tables import Table
 
 
-@app.command(epilog="Example: study compare robust-simclr cf-amc -o comparison.html")
+@app.command(epilog="Example: study compare demo first -o comparison.html")
 def compare(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The studies' names, two or more.")],
     json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded.")] = False,

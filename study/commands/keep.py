@@ -16,7 +16,7 @@ from study.commands.show import paths_of, writing
 from trainables.config import UserError
 
 
-@app.command(epilog="Example: study sync demo --tracking-uri http://127.0.0.1:5000")
+@app.command(epilog="Example: study sync demo")
 def sync(name: Name, tracking_uri: TrackingUri = None, studies: Studies = None) -> None:  # noqa: ARG001
     """Bring MLflow to what a study's folder holds; may be repeated."""
     from study.tracking.tracker import sync as run

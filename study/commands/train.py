@@ -33,8 +33,8 @@ def train(
 
 
 @app.command(
-    epilog="Example: study reproduce table1 --rows cf_amc_ssl --set data.download=true"
-    "   (or study reproduce table1 --scale tiny: the digits, some minutes on a CPU)"
+    epilog="Example: study reproduce table1 --scale tiny   (digits, minutes on a CPU)\n"
+    "As published: study reproduce table1 --rows cf_amc_ssl --set data.download=true"
 )
 def reproduce(
     table: Annotated[str | None, typer.Argument(metavar="TABLE", help="table1 say; --list names them all.")] = None,

@@ -69,6 +69,20 @@ def test_every_command_has_help_with_an_example(command):
     assert f"Example: study {command}" in result.output
 
 
+@pytest.mark.parametrize(
+    ("command", "example"),
+    [
+        ("sync", "sync demo\n"),
+        ("compare", "compare demo first "),
+        ("reproduce", "reproduce table1 --scale tiny "),
+    ],
+)
+def test_the_first_example_needs_what_a_newcomer_has(command, example):
+    output = CliRunner().invoke(cli.app, [command, "--help"]).output
+    lines = "".join(f"{line.rstrip()}\n" for line in output.splitlines())
+    assert f"Example: study {example}" in lines
+
+
 def test_a_study_runs_in_one_process_where_there_is_no_ray_mlflow_or_plotly(tiny_file, tmp_path):
     """As on a GPU machine that has little beside torch and Optuna: all that is lacking is the report, which is told."""
     code = """
