@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from analysis import schema
-from analysis.layout import ENDED, StudyPaths, TrialPaths, append_event, write_json
+from analysis.layout import ENDED, StudyPaths, TrialPaths, append_event, studies_in, write_json
 from analysis.pages import redact, run_page
 from trainables.config import UserError
 
@@ -37,6 +37,12 @@ class StudyNotFoundError(UserError):
     def __init__(self, name: str, place: str, known: Sequence[str]) -> None:
         there = f"there: {', '.join(sorted(known))}" if known else "there is none yet; start one with study launch FILE"
         super().__init__(f"no study named {name!r} in {place}; {there}")
+
+    @classmethod
+    def beside(cls, paths: StudyPaths) -> Self:
+        """Of a study that should be in its folder."""
+        folder = paths.root.parent
+        return cls(paths.name, str(folder), [other.name for other in studies_in(folder) if other != paths])
 
 
 class RunLink(NamedTuple):

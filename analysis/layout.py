@@ -185,6 +185,11 @@ def studies_folder() -> Path:
     return Path(os.environ.get("ROBUST_SSL_STUDIES", "studies")).absolute()
 
 
+def studies_in(folder: Path) -> list[StudyPaths]:
+    """By name."""
+    return sorted((StudyPaths(path.parent) for path in folder.glob("*/study.json")), key=lambda paths: paths.name)
+
+
 def study_paths(name: str) -> StudyPaths:
     return StudyPaths(studies_folder() / name)
 

@@ -89,7 +89,7 @@ def read_study(paths: StudyPaths, pages: str | None = None) -> Study:
     ``pages``: the address of MLflow's pages, if it is not the store's own or that of ``study ui``.
     """
     if not paths.root.is_dir():
-        raise StudyNotFoundError(paths.name, str(paths.root.parent), _studies_in(paths.root.parent))
+        raise StudyNotFoundError.beside(paths)
     return _read(paths, _tracked_runs(paths, pages))
 
 
@@ -227,10 +227,6 @@ def _tracked_runs(paths: StudyPaths, pages: str | None) -> dict[int, RunLink]:
     runs = _mapping(tracking.get("runs"))
     known = {int(number): str(run) for number, run in runs.items() if number.isdecimal()}
     return {number: run_link(uri, experiment, run, pages) for number, run in known.items()}
-
-
-def _studies_in(folder: Path) -> list[str]:
-    return [path.parent.name for path in folder.glob("*/study.json")]
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, TrialPaths, ending
 from analysis.written import config_of
 from trainables.atomic import unfinished
@@ -31,11 +32,11 @@ class Cleaned:
 def clean(paths: StudyPaths) -> Cleaned:
     """Reduce every trial that has ended to what export needs; remove what killed processes left half-written.
 
-    Nothing that a trial needs to run or to be resumed is touched, so the study may be running. Raises ``UserError``
-    if there is no such study.
+    Nothing that a trial needs to run or to be resumed is touched, so the study may be running. Raises
+    ``StudyNotFoundError``.
     """
     if not paths.manifest.exists():
-        raise UserError(f"there is no study {paths.name!r} in {paths.root.parent}; `study status` lists them")
+        raise StudyNotFoundError.beside(paths)
     freed, left = _abandoned(paths.root), []
     for trial in paths.each_trial():
         try:

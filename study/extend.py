@@ -7,13 +7,14 @@ from typing import Any
 
 from rich.console import Console
 
+from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, study_paths
 from search_spaces.space import SearchSpace
 from study.config import Budget, StudyConfig
 from study.config.start import start_params
 from study.execution.executor import Backend
 from study.files.lock import sole_driver
-from study.launch import NoSuchStudyError, check_kind, resume
+from study.launch import check_kind, resume
 from study.preflight import check_data, check_search
 from study.search.budget import Spent
 from study.search.extension import complete, extend_folder
@@ -52,7 +53,7 @@ def extend(
     paths, more = study_paths(name), {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
     _check_asked(more, ranges or {})
     if not paths.study_file.exists():
-        raise NoSuchStudyError(f"there is no study {name!r} in {paths.root.parent}; launch it first")
+        raise StudyNotFoundError.beside(paths)
     elsewhere = {} if tracking_uri is None else {"tracking.uri": tracking_uri}
     with sole_driver(paths):
         complete(paths)

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from analysis import labels
+from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, read_json, study_paths, write_atomically, write_json
 from analysis.pages import redact
 from analysis.written import written
@@ -40,10 +41,6 @@ Run = Callable[[Session], None]
 
 INTERRUPTED = 130
 """Exit code of a study that a signal ended: 128 + SIGINT, as shells have it."""
-
-
-class NoSuchStudyError(UserError):
-    """There is no study of this name to go on with."""
 
 
 class StudyPausedError(UserError):
@@ -114,7 +111,7 @@ def resume(
     console = console or Console(stderr=True)
     paths = study_paths(name)
     if not paths.study_file.exists():
-        raise NoSuchStudyError(f"there is no study {name!r} in {paths.root.parent}; launch it first")
+        raise StudyNotFoundError.beside(paths)
     elsewhere = {} if tracking_uri is None else {"tracking.uri": tracking_uri, "tracking.offline": False}
     asked = {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
     with sole_driver(paths):

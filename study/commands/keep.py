@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
+from analysis.download import StudyNotFoundError
 from analysis.labels import counted
-from analysis.layout import StudyPaths, studies_folder
+from analysis.layout import StudyPaths
 from study.commands.app import app
 from study.commands.options import Name, Studies, TrackingUri
 from study.commands.show import paths_of, writing
-from trainables.config import UserError
 
 
 @app.command(epilog="Example: study sync demo")
@@ -84,8 +84,9 @@ def record(
     """Write a study's finished trials, epoch by epoch, to one small file that searches can be replayed from."""
     from study.simulation import curves
 
-    if not paths_of(name).study_file.exists():
-        raise UserError(f"there is no study {name!r} in {studies_folder()}; `study status` lists them")
+    paths = paths_of(name)
+    if not paths.study_file.exists():
+        raise StudyNotFoundError.beside(paths)
     with writing(output):
-        recorded, left_out = curves.record(paths_of(name), output)
+        recorded, left_out = curves.record(paths, output)
     typer.echo(f"recorded {counted(recorded, 'finished trial')} of {name} in {output}; left out: {left_out}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from analysis.layout import StudyPaths, studies_folder, study_paths
+from analysis.layout import StudyPaths, studies_folder, studies_in, study_paths
 from study.files.disk import full_disk
 from trainables.config import UserError
 
@@ -35,10 +35,10 @@ def paths_of(name: str) -> StudyPaths:
 
 
 def all_studies() -> list[StudyPaths]:
-    found = sorted(path.parent for path in studies_folder().glob("*/study.json"))
+    found = studies_in(studies_folder())
     if not found:
         raise UserError(f"there are no studies in {studies_folder()}; start one with `study demo`")
-    return [StudyPaths(root) for root in found]
+    return found
 
 
 def read(name: str, tracking_uri: str | None = None, pages: str | None = None) -> Study:

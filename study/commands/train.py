@@ -34,7 +34,7 @@ def train(
 
 @app.command(
     epilog="Example: study reproduce table1 --scale tiny   (digits, minutes on a CPU)\n"
-    "As published: study reproduce table1 --rows cf_amc_ssl --set data.download=true"
+    "As published: study reproduce table1 --set data.download=true"
 )
 def reproduce(
     table: Annotated[str | None, typer.Argument(metavar="TABLE", help="table1 say; --list names them all.")] = None,

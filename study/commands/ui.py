@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, studies_folder, study_paths
 from analysis.schema import UI_ADDRESS
 from study.commands.app import app
@@ -71,5 +72,5 @@ def _tracking_uri(name: str | None) -> str:
         return resolve_uri(None, study_paths("any"))
     paths = paths_of(name)
     if not paths.study_file.exists():
-        raise UserError(f"there is no study {name!r} in {studies_folder()}; `study status` lists them")
+        raise StudyNotFoundError.beside(paths)
     return resolve_uri(StudyConfig.load(paths.study_file).tracking.uri, paths)

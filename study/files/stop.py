@@ -6,6 +6,7 @@ import json
 import time
 from enum import StrEnum
 
+from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, write_json
 from study.files.lock import is_running
 from trainables.config import UserError
@@ -27,9 +28,9 @@ class NotRunningError(UserError):
 
 
 def ask(paths: StudyPaths, request: Request) -> None:
-    """Leave the request for the driver; ``NotRunningError`` if there is none."""
+    """Leave the request for the driver; ``NotRunningError`` if there is none, ``StudyNotFoundError``."""
     if not paths.study_file.exists():
-        raise NotRunningError(f"there is no study {paths.name!r} in {paths.root.parent}; `study status` lists them")
+        raise StudyNotFoundError.beside(paths)
     if not is_running(paths):
         raise NotRunningError(f"study {paths.name} is not running; go on with it: study resume {paths.name}")
     write_json(paths.stop, {"request": str(request)})

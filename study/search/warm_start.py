@@ -123,11 +123,10 @@ def _folder(source: str) -> Iterator[StudyPaths]:
             download_study(resolve_uri(uri, StudyPaths(studies_folder() / "any")), experiment, paths)
             yield paths
         return
-    root = Path(source).expanduser() if "/" in source else studies_folder() / source
-    if not (root / "study.json").is_file():
-        known = [path.parent.name for path in root.parent.glob("*/study.json")]
-        raise StudyNotFoundError(root.name, str(root.parent), known)
-    yield StudyPaths(root)
+    paths = StudyPaths(Path(source).expanduser() if "/" in source else studies_folder() / source)
+    if not paths.manifest.is_file():
+        raise StudyNotFoundError.beside(paths)
+    yield paths
 
 
 def _unlike(paths: StudyPaths, config: StudyConfig, data: str) -> str | None:

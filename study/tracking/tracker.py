@@ -10,6 +10,7 @@ import logging
 import threading
 from dataclasses import dataclass
 
+from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths
 from analysis.manifest import read_manifest
 from analysis.pages import redact
@@ -149,10 +150,10 @@ def sync(paths: StudyPaths, uri: str | None = None) -> SyncSummary:
     """Bring MLflow to what the study's folder says, whatever it held before.
 
     ``None``: the address that the study was launched with, else the studies folder's own database.
-    Raises ``TrackingError`` if the folder holds no study or MLflow fails.
+    Raises ``StudyNotFoundError``, and ``TrackingError`` if MLflow fails.
     """
     if not paths.manifest.exists():
-        raise TrackingError(f"{paths.root} holds no study; check the name, or $ROBUST_SSL_STUDIES")
+        raise StudyNotFoundError.beside(paths)
     launched_with = read_manifest(paths).get("tracking", {}).get("uri")
     target = resolve_uri(uri or launched_with, paths)
     check_reachable(target, "start it and sync again")

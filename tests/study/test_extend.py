@@ -412,7 +412,7 @@ def test_what_fails_after_the_extension_is_told_from_it(
 
 
 def test_no_study_is_extended_that_is_not_there() -> None:
-    with pytest.raises(UserError, match="there is no study 'absent'"):
+    with pytest.raises(UserError, match="no study named 'absent'"):
         extend("absent", trials=1)
     assert issubclass(ExtensionError, UserError)
 

@@ -18,6 +18,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from analysis.download import StudyNotFoundError
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, read_events, study_paths
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
@@ -26,7 +27,7 @@ from study.execution.session import Session
 from study.execution.worker import run_assignment
 from study.files import stop
 from study.files.lock import StudyBusyError, sole_driver
-from study.launch import NoSuchStudyError, launch, resume
+from study.launch import launch, resume
 from study.preflight import NameTakenError, check_evaluation
 from study.search.searcher import Search
 from study.search.storage import SearchError
@@ -307,7 +308,7 @@ def test_a_request_to_stop_is_heeded_before_the_driver_is_ready(tiny: Tiny, monk
 
 
 def test_a_study_that_is_not_there_cannot_be_stopped(studies: Path) -> None:
-    with pytest.raises(stop.NotRunningError, match="there is no study 'tiny'"):
+    with pytest.raises(StudyNotFoundError, match="no study named 'tiny'"):
         stop.ask(study_paths("tiny"), stop.Request.DRAIN)
 
 
@@ -435,7 +436,7 @@ launch.launch(StudyConfig.load(sys.argv[1]), backend="inline")
 """
     assert subprocess.run([sys.executable, "-c", code, file], check=False).returncode == 9
     assert (studies / "tiny" / "study.json").exists()
-    with pytest.raises(NoSuchStudyError):
+    with pytest.raises(StudyNotFoundError, match=r"no study named 'tiny' in .*; there is none yet"):
         resume("tiny", backend="inline", console=quiet())
     paths = launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
     assert [folder.number for folder in paths.each_trial()] == [0]
@@ -455,7 +456,7 @@ def test_one_driver_a_study(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_unknown_study_cannot_be_resumed(studies: Path) -> None:
-    with pytest.raises(NoSuchStudyError, match="no study 'nothing'"):
+    with pytest.raises(StudyNotFoundError, match="no study named 'nothing'"):
         resume("nothing", backend="inline", console=quiet())
 
 

@@ -248,7 +248,6 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["ui", "none"], "'none'"),
         (["ui", "none", "--optuna"], "'none'"),
         (["ui", "--optuna"], "study ui NAME --optuna"),
-        (["record", "none", "-o", "none.jsonl"], "there is no study 'none'"),
         (["simulate", "crosing"], "neither a file of recorded trials nor a family; choose synthetic, drawn, power_law"),
         (["simulate", "crossing", "--schedulers", "nobody"], "unknown scheduler 'nobody'"),
         (["simulate", "crossing", "--samplers", "nobody"], "sampler is 'nobody'"),
@@ -260,6 +259,19 @@ def test_a_users_mistake_is_one_line_and_exit_2(study, arguments, words):
     assert (code, out) == (2, "")
     assert words in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([command, "none"] for command in ("status", "front", "report", "resume", "confirm", "stop", "sync", "clean")),
+        *(["compare", "none", "tiny"], ["extend", "none", "--trials", "1"], ["record", "none", "-o", "none.jsonl"]),
+        *(["tables", "none"], ["figures", "none"], ["ui", "none"]),
+    ],
+)
+def test_a_study_that_is_not_there_is_told_in_one_wording(study, studies, arguments):
+    write_json(study_paths("tiny").manifest, {})
+    assert study(*arguments) == (2, "", f"no study named 'none' in {studies}; there: tiny\n")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis import schema
-from analysis.download import run_link
+from analysis.download import StudyNotFoundError, run_link
 from analysis.layout import (
     ATTEMPT,
     ENDED,
@@ -577,7 +577,7 @@ def test_a_deleted_experiment_is_not_silently_filled(paths: StudyPaths) -> None:
 
 
 def test_sync_refuses_a_folder_without_a_study(tmp_path: Path) -> None:
-    with pytest.raises(TrackingError, match="holds no study"):
+    with pytest.raises(StudyNotFoundError, match="no study named"):
         sync(StudyPaths(tmp_path / "nothing"))
 
 
