@@ -46,8 +46,12 @@ from typing import Any
 
 from trainables.atomic import replacing
 
-RESERVED = ("mlflow.db", "mlflow-artifacts", "reproduce")
-"""What lies beside the studies in their folder: no study can be called so."""
+RESERVED = {
+    "mlflow.db": "MLflow's database",
+    "mlflow-artifacts": "MLflow's folder of files",
+    "reproduce": "the folder of `study reproduce`",
+}
+"""What lies beside the studies in their folder, and what it is: no study can be called so."""
 
 
 @dataclass(frozen=True)

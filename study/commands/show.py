@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from analysis.layout import StudyPaths, studies_folder, studies_in, study_paths
+from analysis.layout import RESERVED, StudyPaths, studies_folder, studies_in, study_paths
 from study.files.disk import full_disk
 from trainables.config import UserError
 
@@ -31,6 +31,8 @@ def paths_of(name: str) -> StudyPaths:
     """The folder of a study; a name that could lead elsewhere is refused."""
     if name in ("", ".", "..") or "/" in name or "\\" in name:
         raise UserError(f"{name!r} is no name of a study; `study status` lists them")
+    if name in RESERVED:
+        raise UserError(f"{name!r} is no study but {RESERVED[name]}; `study status` lists the studies")
     return study_paths(name)
 
 

@@ -22,7 +22,7 @@ def folder_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"name is {name!r}; use up to 100 of A-Z a-z 0-9 . _ - and begin with no dot or hyphen")
     if name in RESERVED:
-        raise ValueError(f"name is {name!r}, which is a file or folder beside the studies; choose another")
+        raise ValueError(f"name is {name!r}, which is {RESERVED[name]} beside the studies; choose another")
     return name
 
 

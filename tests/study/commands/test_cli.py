@@ -274,6 +274,14 @@ def test_a_study_that_is_not_there_is_told_in_one_wording(study, studies, argume
     assert study(*arguments) == (2, "", f"no study named 'none' in {studies}; there: tiny\n")
 
 
+@pytest.mark.parametrize("command", ["status", "front", "report", "resume", "stop"])
+def test_what_lies_beside_the_studies_is_no_damaged_study(study, studies, command):
+    (studies / "reproduce" / "table1").mkdir(parents=True)
+    code, out, err = study(command, "reproduce")
+    assert (code, out) == (2, "")
+    assert err == "'reproduce' is no study but the folder of `study reproduce`; `study status` lists the studies\n"
+
+
 @pytest.mark.parametrize(
     "arguments", [["launch"], ["lunch"], ["front", "a", "--xml"], ["resume", "a", "--trials", "no"]]
 )
