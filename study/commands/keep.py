@@ -58,8 +58,8 @@ def export(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Write a trial's weights as safetensors, with a model card and an example that loads them."""
+    from study.publishing.export import EXAMPLE, find_trial
     from study.publishing.export import export as write
-    from study.publishing.export import find_trial
 
     paths, found = find_trial(trial)
     if register is not None:
@@ -67,7 +67,7 @@ def export(
 
         find_run(paths, found.number)  # before anything is written
     write(trial, folder, head)
-    typer.echo(f"{paths.trial_id(found.number)} is in {folder}; python load.py there loads it")
+    typer.echo(f"{paths.trial_id(found.number)} is in {folder}; python {folder / EXAMPLE} loads it")
     if register is not None:
         from study.publishing.register import register as make_version
 

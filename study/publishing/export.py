@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from analysis.layout import StudyPaths, TrialPaths, study_paths, write_atomically, write_json
@@ -52,13 +51,11 @@ def export(trial: str, folder: Path, head: str | None = None) -> Model:
         raise ExportError(f"{folder} is there already; choose a new folder")
     model = read_model(trial, paths, head)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
-    try:
-        _write(model, trial, study, temporary)
-        temporary.chmod(0o755)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as temporary:
+        whole = Path(temporary) / "whole"  # of the umask's mode, which the temporary folder has not
+        whole.mkdir()
+        _write(model, trial, study, whole)
+        whole.rename(folder)
     return model
 
 
@@ -104,8 +101,9 @@ def torchvision_names(encoder: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _write(model: Model, trial: str, study: StudyPaths, folder: Path) -> None:
     backbone_size = build(model.config.network, 0, image_size=model.result["image_size"]).backbone_size
     details = Card.of(model.config, model.result, model.head_name, trial, written(study.manifest), backbone_size)
-    save_file(model.encoder, folder / ENCODER, metadata={"format": "pt", "trial": trial})
-    save_file(model.head, folder / HEAD, metadata={"format": "pt", "trial": trial})
+    for name, weights in ((ENCODER, model.encoder), (HEAD, model.head)):
+        # safetensors' own save_file keeps what it writes from all but its owner
+        (folder / name).write_bytes(save(weights, metadata={"format": "pt", "trial": trial}))
     write_json(folder / CONFIG, written(study.trial(int(trial.rpartition("/")[2])).config)["config"])
     write_json(folder / RESULT, model.result)
     write_atomically(folder / EXAMPLE, details.loading_example())

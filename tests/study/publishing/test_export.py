@@ -96,12 +96,9 @@ def test_the_example_loads_what_the_trial_computed(finished, tmp_path, name, cha
     export("s/0", folder)
     done = subprocess.run([sys.executable, EXAMPLE], cwd=folder, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    here = Path.cwd()
-    try:
-        os.chdir(folder)
-        found = runpy.run_path(EXAMPLE)
-    finally:
-        os.chdir(here)
+    found = runpy.run_path(str(folder / EXAMPLE))
+    shapes = (f"{name} {tuple(found[name].shape)}" for name in ("features", "logits"))
+    assert done.stdout == f"{' '.join(shapes)}\n"
     torch.testing.assert_close(found["logits"].detach(), logits_of_the_trial(trial, config, found["images"]))
 
 
@@ -137,6 +134,20 @@ def test_the_card_says_what_a_stranger_needs(finished, tmp_path):
         "each figure and check says of how many images"
     )
     assert not any(f"| {name} |" in card for name in checks), "in words, not by their keys"
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o027])
+def test_whoever_may_read_one_file_may_read_all(finished, tmp_path, mask):
+    finished()
+    before = os.umask(mask)
+    try:
+        export("s/0", tmp_path / "out")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()}
+    assert {ENCODER, HEAD, CARD, EXAMPLE} <= modes.keys()
+    assert set(modes.values()) == {0o666 & ~mask}
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o777 & ~mask
 
 
 @pytest.mark.parametrize(
