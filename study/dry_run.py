@@ -15,14 +15,16 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis import labels
+from analysis.layout import study_paths
 from search_spaces.space import TRAINABLE, Part, SearchSpace
 from study.config import Budget, StudyConfig
-from study.preflight import check_data, check_evaluation, check_objectives, check_search
+from study.preflight import allot, check_data, check_evaluation, check_objectives, check_search
+from study.resources.needs import machine
 from study.resources.packing import most_in_memory
-from study.resources.probe import heaviest, on_auto
+from study.resources.probe import heaviest, on_auto, shares
 from study.search.warm_start import gather
 from trainables.catalogue import pretrain_forward_equivalents
-from trainables.config import TrialConfig
+from trainables.config import TrialConfig, UserError
 from trainables.data import load
 from trainables.footprint import measure
 from trainables.trial import downloads
@@ -48,10 +50,11 @@ class Estimate:
         return f"{line}; about {labels.cost(self.median * budget.trials)} for {budget.trials} trials."
 
 
-def plan(config: StudyConfig) -> Group:
+def plan(config: StudyConfig, *, here: bool = True) -> Group:
     """The study in words and tables. Reads its data, and downloads none: what rests on them is then left out.
 
-    Raises ``UserError`` for what a launch would refuse.
+    ``here``: it would run on this machine, so what that lacks is told. Raises ``UserError`` for what a launch would
+    refuse anywhere.
     """
     space = config.search_space()
     check_search(config, space)
@@ -59,8 +62,9 @@ def plan(config: StudyConfig) -> Group:
     check_objectives(config, space)
     samples = [space.sample(config.seed + index) for index in range(SAMPLES)]
     tables = (space_table(config.name, space), sample_table(space, samples[:SHOWN]))
+    refused = refused_here(config, space) if here else []
     if folders := [folder for part in space.parts for folder in downloads(part.base)]:
-        return Group(*tables, *map(Text, _to_download(folders)), _NOTHING)
+        return Group(*tables, *map(Text, (*_to_download(folders), *refused)), _NOTHING)
     lacking: list[str] = []
     data = check_data(space, progress=sys.stderr.isatty(), warn=lacking.append)
     learned = gather(config, space, data)
@@ -71,6 +75,7 @@ def plan(config: StudyConfig) -> Group:
         estimate(samples).words(config.budget),
         *map(Text, learned.lines()),
         *on_this_machine(config, space, samples),
+        *map(Text, refused),
         _NOTHING,
     )
 
@@ -78,6 +83,17 @@ def plan(config: StudyConfig) -> Group:
 def _to_download(folders: list[Path]) -> list[str]:
     places = [f"Data: a launch would download them to {folder}" for folder in dict.fromkeys(folders)]
     return [*places, "What trials cost, and whether all settings suit the data, can be told once they are there."]
+
+
+def refused_here(config: StudyConfig, space: SearchSpace) -> list[str]:
+    """Why a launch on this machine would be refused; an ``auto`` that is not measured asks for a whole GPU at most."""
+    available = machine()
+    try:
+        measured = shares(study_paths(config.name), config, space, available, None)
+        allot(config, space, available, measured, side_by_side=False)
+    except UserError as error:
+        return [f"warning: a launch on this machine would be refused: {error}"]
+    return []
 
 
 def on_this_machine(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig]) -> list[str]:

@@ -85,7 +85,7 @@ def launch(
     if dry_run:
         from study.dry_run import plan
 
-        print_rich(plan(config))
+        print_rich(plan(config, here=address is None))
         return
     from study.launch import launch as run
 

@@ -163,6 +163,20 @@ def test_a_dry_run_downloads_nothing_and_says_what_a_launch_would(study, studies
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize(
+    "resources", ["{cpus_per_trial: 99999}", "{gpus_per_trial: auto, cpus_per_trial: 99999}", "{gpus_per_trial: 99}"]
+)
+def test_a_dry_run_warns_of_what_a_launch_on_this_machine_refuses(study, tiny_file, resources):
+    asked = ("launch", tiny_file, "--set", f"resources={resources}")
+    code, _, refusal = study(*asked, "--backend", "inline")
+    assert (code, len(refusal.splitlines())) == (2, 1)
+    code, out, err = study(*asked, "--dry-run")
+    assert (code, err) == (0, "")
+    assert f"\nwarning: a launch on this machine would be refused: {refusal}" in out
+    assert "Nothing was written." in out
+    assert "refused" not in study(*asked, "--dry-run", "--address", "auto")[1]
+
+
 def test_a_dry_run_says_where_the_data_fall_short(study, tiny_file):
     code, out, err = study("launch", tiny_file, "--dry-run", "--set", "settings.evaluation.images=5000")
     assert (code, err) == (0, "")
