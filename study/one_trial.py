@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +13,10 @@ from rich.table import Table
 
 from analysis import labels
 from analysis.layout import write_json
-from trainables.catalogue import default_config
+from study.resources.needs import device_in_words
+from trainables.catalogue import default_config, pretrain_forward_equivalents
 from trainables.config import ConfigError, TrialConfig, UserError, override
+from trainables.data import Splits
 from trainables.metrics import STANDARD, Accuracy, EpochReport, TrialResult
 from trainables.pretrain import DivergedError
 from trainables.trial import run
@@ -29,11 +32,15 @@ def configure(trainable: str, changes: Mapping[str, Any]) -> TrialConfig:
 def train(config: TrialConfig, checkpoint: Path | None, json: Path | None, console: Console) -> TrialResult:
     """Run ``config``, telling ``console`` of every epoch and of the figures; ``json`` receives the whole result.
 
+    What is about to be trained is told on stderr, for the first epoch may take long.
     Raises ``UserError`` where the configuration cannot be run, or diverges.
     """
 
     def say(line: str) -> None:
         console.print(line, highlight=False, soft_wrap=True)
+
+    def begin(splits: Splits) -> None:
+        sys.stderr.write(f"{outset(config, splits)}\n")
 
     def report(epoch: EpochReport) -> None:
         say(epoch_line(epoch))
@@ -41,8 +48,8 @@ def train(config: TrialConfig, checkpoint: Path | None, json: Path | None, conso
     for path in filter(None, (checkpoint, json)):
         check_writable(path)
     try:
-        with console.status("evaluation") as status:
-            result = run(config, checkpoint=checkpoint, report=report, progress=status.update, warn=say)
+        with console.status("training") as status:
+            result = run(config, checkpoint=checkpoint, report=report, progress=status.update, warn=say, begin=begin)
     except DivergedError as error:
         raise UserError(str(error)) from error
     console.print(result_table(config, result))
@@ -63,6 +70,16 @@ def check_writable(path: Path) -> None:
             return
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); choose another place") from error
+
+
+def outset(config: TrialConfig, splits: Splits) -> str:
+    """What will be trained on what, and what that costs."""
+    work = labels.cost(pretrain_forward_equivalents(config, len(splits.train)))
+    epochs = labels.counted(config.optimiser.epochs, "epoch")
+    return (
+        f"{splits.description}; {config.network.words()}, on {device_in_words(config.device)}; "
+        f"{epochs} of pre-training cost {work} forward-equivalents"
+    )
 
 
 def epoch_line(report: EpochReport) -> str:

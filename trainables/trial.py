@@ -36,6 +36,7 @@ def run(
     report: Report = lambda _: None,
     progress: Progress = lambda _: None,
     warn: Progress = lambda _: None,
+    begin: Callable[[Splits], None] = lambda _: None,
     gpu_share: float = 1.0,
     world: World = ALONE,
 ) -> TrialResult:
@@ -43,8 +44,8 @@ def run(
 
     Continues from ``checkpoint`` if that file exists, and reports its last epoch again, which a kill between
     the two would lose; ``evaluation_folder`` beside it keeps heads and AutoAttack's progress. ``progress`` hears in
-    words of the evaluation, ``warn`` at the start of what the data fall short of. ``gpu_share`` is the part of the GPU
-    this trial holds.
+    words of the evaluation, ``warn`` at the start of what the data fall short of, ``begin`` of the images that
+    training begins with. ``gpu_share`` is the part of the GPU this trial holds.
     Of the ranks of ``world`` this is the first: it pre-trains with the others, which ``assist``, and evaluates alone.
     Raises ``ConfigError`` or ``DataError`` for a user's mistake and ``DivergedError`` when the loss is no number.
     """
@@ -58,6 +59,7 @@ def run(
         check_fit(config, splits, measured_on)
         for line in shortfalls(config.evaluation, measured_on):
             warn(line)
+        begin(splits)
         queries = evaluation_images(measured_on, config.evaluation).to(device)
         probe = Probe(measured_on.train, queries, len(measured_on.classes), device, epsilon=config.evaluation.epsilon)
     pretraining = pretrain(config, splits, probe, device, checkpoint, report, world)

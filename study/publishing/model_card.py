@@ -111,10 +111,7 @@ class Card:
 
     @property
     def network(self) -> str:
-        network = self.config.network
-        residual = f", {network.stem} stem, width {network.width}" if network.architecture in _TORCHVISION else ""
-        depth = f", {network.depth} layers" if network.depth else ""
-        return f"{network.architecture}{residual}{depth}, seed {self.config.seed}"
+        return f"{self.config.network.words()}, seed {self.config.seed}"
 
     @property
     def data(self) -> str:

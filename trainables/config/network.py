@@ -61,6 +61,12 @@ class NetworkConfig:
         if self.architecture in get_args(ResidualName):
             self._only("dropout", get_args(TransformerName))
 
+    def words(self) -> str:
+        """``resnet18, cifar stem, width 64``; of another architecture its name."""
+        residual = f", {self.stem} stem, width {self.width}" if self.architecture in get_args(ResidualName) else ""
+        depth = f", {self.depth} layers" if self.depth else ""
+        return f"{self.architecture}{residual}{depth}"
+
     def _only(self, name: str, owners: tuple[str, ...]) -> None:
         """``ConfigError`` if ``name`` is not at its default though the architecture is none of ``owners``."""
         value, default = getattr(self, name), {field.name: field.default for field in dataclasses.fields(self)}[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from analysis import labels
 from analysis.layout import ATTEMPT, append_event, study_paths, write_json
 from study import ui
 from study.commands import main as cli
@@ -81,6 +83,14 @@ def test_the_first_example_needs_what_a_newcomer_has(command, example):
     output = CliRunner().invoke(cli.app, [command, "--help"]).output
     lines = "".join(f"{line.rstrip()}\n" for line in output.splitlines())
     assert f"Example: study {example}" in lines
+
+
+def test_the_help_trains_what_the_readme_does():
+    def settings(text):
+        return re.findall(r"--set (\S+=\S+)", text[text.index("study train cf_amc_ssl") :].split("\n\n")[0])
+
+    shown = CliRunner().invoke(cli.app, ["train", "--help"]).output
+    assert settings(shown) == settings((Path(__file__).parents[3] / "README.md").read_text())
 
 
 def test_a_study_runs_in_one_process_where_there_is_no_ray_mlflow_or_plotly(tiny_file, tmp_path):
@@ -416,16 +426,22 @@ def test_train_prints_epochs_and_intervals_and_writes_json(study, tmp_path):
     leaves["evaluation.images"] = 5000
     sets = [text for path, value in leaves.items() for text in ("--set", f"{path}={value}")]
     files = ["--json", tmp_path / "result.json", "--checkpoint", tmp_path / "checkpoint.pt"]
-    code, out, err = study("train", "cf_amc_ssl", *sets, *files)
-    assert (code, err) == (0, "")
+    code, out, told = study("train", "cf_amc_ssl", *sets, *files)
+    assert code == 0
+    assert re.fullmatch(
+        r"digits, .* 200 training, .*; resnet18, cifar stem, width 4, 10 layers, on cpu; "
+        r"1 epoch of pre-training cost [\d.]+ k forward-equivalents\n",
+        told,
+    )
     warning, epoch, *_ = out.splitlines()
     assert warning.startswith("warning: evaluation.images is 5,000 but the validation split has ")
     assert epoch.startswith("epoch 1/1")
     assert "PGD-2 8/255" in out
     metrics = json.loads((tmp_path / "result.json").read_text())["metrics"]
+    assert f"cost {labels.cost(metrics['forward_equivalents'])} forward" in told
     assert metrics["clean_accuracy_low"] <= metrics["clean_accuracy"] <= metrics["clean_accuracy_high"]
     code, again, err = study("train", "cf_amc_ssl", *sets, *files)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, told)
     assert again.splitlines()[1] == epoch, "the epoch is reported from the checkpoint, not trained again"
 
 
