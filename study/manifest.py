@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from study.config import StudyConfig
 from study.resources.allotment import Allotment
 from study.resources.needs import hardware
 from study.tracking.uri import resolve_uri
+from study.versions import FOUNDATIONS, installed
 from trainables.metrics import OBJECTIVES
 
 SCHEMA = 1
@@ -64,16 +64,8 @@ def confirmation(config: StudyConfig) -> dict[str, Any]:
 
 def environment() -> dict[str, str | None]:
     """Versions of what computes, the kind of machine, and the code's commit where it is known."""
-    versions = {name: _version(name) for name in ("torch", "ray", "optuna", "mlflow")}
+    versions = {name: installed(name) for name in FOUNDATIONS}
     return {"python": platform.python_version(), **versions, "hardware": hardware(), "git_commit": _commit()}
-
-
-def _version(package: str) -> str | None:
-    """``None`` where it is not installed: a search in one process wants neither Ray nor MLflow."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _commit() -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.commands.app import app
+from study.commands.app import command
 from study.commands.options import FromMlflow, Studies
 from study.commands.show import print_rich, read, writing
 from trainables.config import UserError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from analysis.tables import Table
 
 
-@app.command(epilog="Example: study compare demo first -o comparison.html")
+@command("Example: study compare demo first -o comparison.html")
 def compare(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The studies' names, two or more.")],
     json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded.")] = False,

@@ -11,12 +11,12 @@ import typer
 from analysis.download import StudyNotFoundError
 from analysis.labels import counted
 from analysis.layout import StudyPaths
-from study.commands.app import app
+from study.commands.app import command
 from study.commands.options import Name, Studies, TrackingUri
 from study.commands.show import paths_of, writing
 
 
-@app.command(epilog="Example: study sync demo")
+@command("Example: study sync demo")
 def sync(name: Name, tracking_uri: TrackingUri = None, studies: Studies = None) -> None:  # noqa: ARG001
     """Bring MLflow to what a study's folder holds; may be repeated."""
     from study.tracking.tracker import sync as run
@@ -36,7 +36,7 @@ def _write_report_if_stale(paths: StudyPaths) -> None:
     write_report(paths, partial(typer.echo, err=True))
 
 
-@app.command(epilog="Example: study clean demo")
+@command("Example: study clean demo")
 def clean(name: Name, studies: Studies = None) -> None:  # noqa: ARG001
     """Free the disk of what no trial of a study needs any more; may be repeated, also while the study runs."""
     from study.clean import clean as run
@@ -47,7 +47,7 @@ def clean(name: Name, studies: Studies = None) -> None:  # noqa: ARG001
     typer.echo(f"{done.bytes_freed / 2**20:.1f} MiB freed; trials that have not ended can be resumed as before")
 
 
-@app.command(epilog="Example: study export demo/3 exported --register robust-encoder")
+@command("Example: study export demo/3 exported --register robust-encoder")
 def export(
     trial: Annotated[str, typer.Argument(metavar="TRIAL", help="STUDY/NUMBER, demo/3 say.")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for the files.")],
@@ -75,7 +75,7 @@ def export(
         typer.echo(f"registered in MLflow as {register}, version {version}")
 
 
-@app.command(epilog="Example: study record demo -o demo-curves.jsonl")
+@command("Example: study record demo -o demo-curves.jsonl")
 def record(
     name: Name,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write them.")],

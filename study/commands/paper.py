@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from study.commands.app import app
+from study.commands.app import command
 from study.commands.options import FromMlflow, Name, Studies
 from study.commands.show import paths_of, read, writing
 from trainables.config import UserError
@@ -24,7 +24,7 @@ class Image(StrEnum):
     PNG = "png"
 
 
-@app.command(epilog="Example: study tables demo --format latex -o demo.tex")
+@command("Example: study tables demo --format latex -o demo.tex")
 def tables(
     name: Name,
     kind: Annotated[
@@ -54,7 +54,7 @@ def tables(
         typer.echo(output)
 
 
-@app.command(epilog="Example: study figures demo --format pdf --width 88mm")
+@command("Example: study figures demo --format pdf --width 88mm")
 def figures(
     name: Name,
     folder: Annotated[

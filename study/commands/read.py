@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from study.commands.app import app
+from study.commands.app import command
 from study.commands.options import FromMlflow, Name, Studies
 from study.commands.show import (
     all_studies,
@@ -25,7 +25,7 @@ from study.commands.show import (
 from trainables.config import UserError
 
 
-@app.command(epilog="Example: study status demo")
+@command("Example: study status demo")
 def status(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The study's name; all studies without.")] = None,
     studies: Studies = None,  # noqa: ARG001
@@ -55,7 +55,7 @@ def status(
     typer.echo(driven(study))
 
 
-@app.command(epilog="Example: study front demo --csv > front.csv")
+@command("Example: study front demo --csv > front.csv")
 def front(
     name: Name,
     json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded.")] = False,
@@ -80,7 +80,7 @@ def front(
             typer.echo(f"Confirmed on test images: study front {child}")
 
 
-@app.command(epilog="Example: study report demo -o demo.html --mlflow-url http://127.0.0.1:5001")
+@command("Example: study report demo -o demo.html --mlflow-url http://127.0.0.1:5001")
 def report(
     name: Name,
     output: Annotated[

@@ -11,7 +11,7 @@ import typer
 
 from analysis.layout import studies_folder, study_paths
 from study import supervise as supervision
-from study.commands.app import app
+from study.commands.app import command
 from study.commands.options import Address, AnyBackend, Backend, Curves, Name, Set, Studies, Supervise, TrackingUri
 from study.commands.show import paths_of, print_front, print_outcome, print_report, print_rich, unread
 from trainables.config import UserError
@@ -20,7 +20,7 @@ MOST = 1e9
 """Minutes or hours that anybody asks for; not infinity, nor what is no number."""
 
 
-@app.command(epilog="Example: study demo --name first-look")
+@command("Example: study demo --name first-look")
 def demo(
     name: Annotated[str | None, typer.Option(help="Name of the study; demo, demo-2, ... if not given.")] = None,
     backend: Backend = "ray",
@@ -28,8 +28,7 @@ def demo(
     supervise: Supervise = True,  # noqa: ARG001  main acts
     studies: Studies = None,  # noqa: ARG001  its callback acts
 ) -> None:
-    """Run a small packaged study on scikit-learn's digits and confirm it, in some six minutes on two CPU cores: no
-    download, no GPU, no server."""
+    """Run and confirm a small study of digits, in some six minutes on two CPU cores: no download, no GPU, no server."""
     from study import demo as packaged
     from study.config.file import parse_overrides
     from study.confirming.confirm import confirm as run
@@ -53,7 +52,7 @@ def demo(
         )
 
 
-@app.command(epilog="Example: study launch study.yaml --set budget.trials=20 --dry-run")
+@command("Example: study launch study.yaml --set budget.trials=20 --dry-run")
 def launch(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The study file.")],
     assignments: Set = [],  # noqa: B006
@@ -94,7 +93,7 @@ def launch(
     print_outcome(run(config, backend=backend, address=address, curves=curves))
 
 
-@app.command(epilog="Example: study resume demo --trials 40")
+@command("Example: study resume demo --trials 40")
 def resume(
     name: Name,
     trials: Annotated[int | None, typer.Option(min=1, help="New total of trials, those done included.")] = None,
@@ -128,7 +127,7 @@ def resume(
     print_outcome(paths)
 
 
-@app.command(epilog="Example: study confirm demo --seeds 3 --limit 3 --dry-run")
+@command("Example: study confirm demo --seeds 3 --limit 3 --dry-run")
 def confirm(
     name: Name,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each configuration; more extend what is there.")] = 3,
@@ -179,7 +178,7 @@ def confirm(
     print_outcome(run(request, backend=backend, address=address))
 
 
-@app.command(epilog="Example: study extend demo --trials 20 --set space.crops.high=40")
+@command("Example: study extend demo --trials 20 --set space.crops.high=40")
 def extend(
     name: Name,
     trials: Annotated[int | None, typer.Option(min=1, help="So many more trials.")] = None,
@@ -211,7 +210,7 @@ def extend(
     print_outcome(paths)
 
 
-@app.command(epilog="Example: study stop demo --wait")
+@command("Example: study stop demo --wait")
 def stop(
     name: Name,
     now: Annotated[bool, typer.Option("--now", help="As Ctrl-C: trials that run are gone on with later.")] = False,

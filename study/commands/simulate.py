@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from study.commands.app import app
+from study.commands.app import command
 from study.commands.show import print_rich, writing
 
 
-@app.command(epilog="Example: study simulate synthetic --seeds 20 -o comparison.html   (or study simulate FILE)")
+@command("Example: study simulate synthetic --seeds 20 -o comparison.html   (or study simulate FILE)")
 def simulate(
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", help="Recorded trials, synthetic, drawn, or one family's name.")

@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from study.commands.app import app
+from study.commands.app import command
 from study.commands.options import Set, Studies
 from study.commands.show import print_rich, writing
 from trainables.config import UserError
 
 
-@app.command(
-    epilog=r"""Example: study train cf_amc_ssl --set data.source=digits \
+@command(
+    r"""Example: study train cf_amc_ssl --set data.source=digits \
     --set views.number=4 --set optimiser.epochs=3 --set network.width=8 \
     --set network.depth=10 --set network.pre_feature=128 \
     --set network.projector_hidden=128 --set evaluation.head_images=600 \
@@ -40,8 +40,8 @@ def train(
     run(configure(trainable, parse_overrides(assignments)), checkpoint, json, Console())
 
 
-@app.command(
-    epilog="Example: study reproduce table1 --scale tiny   (digits, minutes on a CPU)\n"
+@command(
+    "Example: study reproduce table1 --scale tiny   (digits, minutes on a CPU)\n"
     "As published: study reproduce table1 --set data.download=true"
 )
 def reproduce(

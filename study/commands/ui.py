@@ -10,7 +10,7 @@ import typer
 from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, studies_folder, study_paths
 from analysis.schema import UI_ADDRESS
-from study.commands.app import app
+from study.commands.app import command
 from study.commands.options import Studies
 from study.commands.show import all_studies, paths_of
 from trainables.config import UserError
@@ -19,7 +19,7 @@ UI_PORT = urlsplit(UI_ADDRESS).port or 0
 OPTUNA_PORT = 8080
 
 
-@app.command(epilog="Example: study ui --port 5001")
+@command("Example: study ui --port 5001")
 def ui(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="A study with a store of its own.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = UI_PORT,

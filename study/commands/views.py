@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from study.commands.app import app
+from study.commands.app import command
 from study.commands.options import Set, Studies
 
 
-@app.command(
-    epilog="Example: study views cf_amc_ssl --set data.source=digits --set views.scale_min=0.3 -o views.png"
+@command(
+    "Example: study views cf_amc_ssl --set data.source=digits --set views.scale_min=0.3 -o views.png"
     "   (or study views demo/3 -o views.png: of a trial, its trained network attacked)"
 )
 def views(

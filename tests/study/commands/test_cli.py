@@ -18,6 +18,7 @@ from analysis.layout import ATTEMPT, append_event, study_paths, write_json
 from study import ui
 from study.commands import main as cli
 from study.commands import read as reading
+from study.commands.app import PANELS
 from study.commands.run import fresh_name
 from study.config import StudyConfig
 from study.config.settings import flatten_settings
@@ -144,6 +145,33 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
     heavy = "{'torch', 'ray', 'mlflow', 'optuna', 'pandas'}"
     code = f"import sys, study.commands.main; print(*{heavy} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_help_shows_the_commands_in_order_under_what_they_are_for():
+    lines = iter(CliRunner().invoke(cli.app, ["--help"]).output.splitlines())
+    for panel, names in PANELS.items():
+        assert any(line.startswith(f"╭─ {panel} ") for line in lines)
+        assert all(any(line.startswith(f"│ {name} ") for line in lines) for name in names)
+    assert sorted(name for names in PANELS.values() for name in names) == sorted(COMMANDS)
+
+
+def test_the_version_is_told_with_those_of_what_is_installed_and_nothing_is_loaded():
+    code = """
+import importlib.metadata, sys
+found = {"robust-ssl-study": "0.1", "torch": "2.11", "optuna": "5.0"}
+
+def version(name):
+    if name not in found:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return found[name]
+
+importlib.metadata.version = version
+from study.commands.main import app
+app(["--version"], standalone_mode=False)
+print(*{'torch', 'ray', 'mlflow', 'optuna'} & sys.modules.keys())
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told == "robust-ssl-study 0.1\ntorch 2.11\noptuna 5.0\n\n"
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(study, studies, tiny_file):
