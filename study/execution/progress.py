@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from analysis import labels
 from analysis.constraints import violation
 from analysis.elapsed import began
 from analysis.schema import TrialStatus
@@ -162,7 +163,7 @@ def _columns(trial: FrozenTrial) -> list[str]:
 
 def _cell(name: str, metrics: dict[str, float]) -> str:
     if name not in metrics:
-        return "-"
+        return labels.ABSENT
     if name in ACCURACIES:
         return f"{metrics[name]:.1%}"
-    return f"{metrics[name]:.3g}"
+    return labels.cost(metrics[name])
