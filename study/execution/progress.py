@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -15,9 +15,9 @@ from rich.text import Text
 
 from analysis import labels
 from analysis.constraints import violation
-from analysis.elapsed import began
 from analysis.schema import TrialStatus
 from study.config import StudyConfig
+from study.execution.standing import Standing
 from study.samplers.trials import metrics_of, status_of
 from study.search.searcher import Search
 from trainables.metrics import (
@@ -67,7 +67,7 @@ class Progress:
         if self._live:
             self._draw(search)
             return
-        name, told = self._config.name, counts(search, self._config).plain
+        name, told = self._config.name, self._told(Standing.read(search))
         how = f"study status {name} shows its trials, study stop {name} ends it in order"
         self._console.print(f"{name} runs: {told}; {how}", highlight=False, soft_wrap=True)
 
@@ -86,18 +86,26 @@ class Progress:
         if self._live:
             self._draw(search)
             return
-        trials = search.trials()
-        trial = next(trial for trial in trials if trial.number == number)
-        optimal = number in {best.number for best in search.frontier(trials)}
+        standing = Standing.read(search)
+        trial = next(trial for trial in standing.trials if trial.number == number)
+        optimal = number in {best.number for best in search.frontier(standing.trials)}
         stated = {name: bound for name, bound in self._config.constraints.items() if name != TRUSTED}  # flagged says it
         beyond = violation(stated, metrics_of(trial))
-        self._console.print(trial_line(trial, optimal, beyond), highlight=False, soft_wrap=True)
+        budget = self._config.budget
+        words = [trial_line(trial, optimal, beyond), standing.ended(budget), *standing.left(budget)]
+        self._console.print("  ".join(words), highlight=False, soft_wrap=True)
 
     def _draw(self, search: Search) -> None:
         if self._live:
-            lines = [counts(search, self._config), *map(Text, running(search, time.time()))]
-            self._live.update(Group(frontier_table(search, self._config), *lines), refresh=True)
+            standing = Standing.read(search)
+            lines = [self._told(standing), *standing.began()]
+            table = frontier_table(search.frontier(standing.trials), len(standing.finished), self._config)
+            self._live.update(Group(table, *map(Text, lines)), refresh=True)
             self._drawn = time.monotonic()
+
+    def _told(self, standing: Standing) -> str:
+        budget = self._config.budget
+        return "; ".join([standing.counts(budget), *standing.left(budget)])
 
 
 def trial_line(trial: FrozenTrial, optimal: bool, beyond: str = "") -> str:
@@ -114,10 +122,9 @@ def trial_line(trial: FrozenTrial, optimal: bool, beyond: str = "") -> str:
     return "  ".join(words)
 
 
-def frontier_table(search: Search, config: StudyConfig) -> Table:
-    """The trials that no other dominates so far."""
-    best = search.frontier()
-    table = Table(title=f"{config.name}: frontier after {_finished(search)} finished trials", title_justify="left")
+def frontier_table(best: Sequence[FrozenTrial], finished: int, config: StudyConfig) -> Table:
+    """The trials that no other of those ``finished`` dominates so far."""
+    table = Table(title=f"{config.name}: frontier after {finished} finished trials", title_justify="left")
     table.add_column("trial")
     table.add_column("trainable")
     columns = [name for name in _SHOWN if name in config.objectives or name in _ALWAYS]
@@ -127,34 +134,6 @@ def frontier_table(search: Search, config: StudyConfig) -> Table:
         cells = [_cell(name, metrics_of(trial)) for name in columns]
         table.add_row(f"{trial.number:04d}", str(trial.user_attrs.get("trainable", "")), *cells)
     return table
-
-
-def counts(search: Search, config: StudyConfig) -> Text:
-    """``12 finished, 2 running, 1 failed, 0 stopped; 14 of 40 trials, 3.2 of 60 minutes``."""
-    found = Counter(status_of(trial) for trial in search.trials() if trial.state is not TrialState.WAITING)
-    words = [f"{found[status]} {status}" for status in TrialStatus if found[status] or status is TrialStatus.FINISHED]
-    budget, spent = config.budget, search.spent()
-    used = [
-        f"{spent.trials}{_of(budget.trials)} trials",
-        f"{search.wall_minutes():.1f}{_of(budget.wall_minutes)} minutes",
-    ]
-    if budget.gpu_hours is not None:
-        used.append(f"{spent.gpu_hours:.2f}{_of(budget.gpu_hours)} GPU-hours")
-    return Text(f"{', '.join(words)}; {', '.join(used)}")
-
-
-def running(search: Search, now: float) -> list[str]:
-    """When the trials that run began."""
-    trials = [trial for trial in search.trials() if trial.state is TrialState.RUNNING]
-    return began({trial.number: now - trial.datetime_start.timestamp() for trial in trials if trial.datetime_start})
-
-
-def _of(limit: float | None) -> str:
-    return "" if limit is None else f" of {limit:g}"
-
-
-def _finished(search: Search) -> int:
-    return sum(status_of(trial) is TrialStatus.FINISHED for trial in search.trials())
 
 
 def _columns(trial: FrozenTrial) -> list[str]:

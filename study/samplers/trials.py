@@ -41,8 +41,13 @@ def metrics_of(trial: FrozenTrial) -> dict[str, float]:
 
 def minutes_of(trial: FrozenTrial) -> float:
     """GPU-minutes; a trial that did not finish counts by its training time, times the share of a GPU it held."""
-    metrics, share = metrics_of(trial), float(trial.user_attrs.get("gpu_share", 1.0))
-    return metrics.get(GPU_MINUTES, metrics.get(TRAIN_SECONDS, 0.0) / 60 * share)
+    metrics = metrics_of(trial)
+    return metrics.get(GPU_MINUTES, metrics.get(TRAIN_SECONDS, 0.0) / 60 * gpu_share_of(trial))
+
+
+def gpu_share_of(trial: FrozenTrial) -> float:
+    """The share of a GPU that it held, by which its GPU-minutes are counted."""
+    return float(trial.user_attrs.get("gpu_share", 1.0))
 
 
 def state_of(status: TrialStatus, fault: str | None) -> TrialState:

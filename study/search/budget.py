@@ -1,8 +1,10 @@
-"""What a study may spend, and whether it has."""
+"""What a study may spend, whether it has, and when it will have."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from study.config import Budget
 
@@ -13,6 +15,8 @@ class Spent:
 
     trials: int
     """Trials that were begun, however they ended."""
+    ended: int
+    """Of them, however."""
     gpu_hours: float
     """Of the trials that have ended."""
 
@@ -31,3 +35,29 @@ def out_of_time(budget: Budget, wall_minutes: float) -> str | None:
     if budget.wall_minutes is not None and wall_minutes >= budget.wall_minutes:
         return f"the time limit of {budget.wall_minutes:g} minutes is reached"
     return None
+
+
+def minutes_left(
+    budget: Budget, spent: Spent, wall_minutes: float, finished: Sequence[float], running: Sequence[float]
+) -> float | None:
+    """How long the study goes on at its pace so far; ``None`` while no trial has finished, or no limit is in sight.
+
+    ``finished``, ``running``: the minutes that trials took which finished, and have taken which run. The pace is that
+    of all trials over the study's time, so that it holds how many run side by side and what passes between two; one
+    that runs counts in part, as far as it has come on the way of the usual one.
+    """
+    if not finished:
+        return None
+    usual, limits = median(finished), []
+    totals = [] if budget.trials is None else [float(budget.trials)]
+    if budget.gpu_hours is not None and spent.gpu_hours > 0:
+        others = max(0, len(running) - 1)  # end after the one that spends the last of them
+        totals.append(budget.gpu_hours / spent.gpu_hours * spent.ended + others)
+    if totals:
+        done = spent.ended + sum(1.0 if minutes >= usual else minutes / usual for minutes in running)
+        rest = max(min(totals), spent.ended + len(running)) - done
+        youngest = usual - min(running, default=usual)
+        limits.append(max(wall_minutes / done * rest, youngest))
+    if budget.wall_minutes is not None:
+        limits.append(budget.wall_minutes - wall_minutes)
+    return min(limits, default=None)

@@ -240,16 +240,28 @@ class Search:
 
     def wall_minutes(self) -> float:
         """Minutes that the study's drivers have run, all added."""
-        return self._minutes_before + (time.monotonic() - self._opened) / 60
+        return self._minutes_before + self.own_minutes()
+
+    def own_minutes(self) -> float:
+        """Of this driver alone."""
+        return (time.monotonic() - self._opened) / 60
 
     def keep_time(self) -> None:
         """Now and then write the minutes down: those of a driver that is killed inside a long trial count too."""
         if time.monotonic() - self._kept >= KEEP_TIME_S:
             self._save_clock()
 
-    def spent(self) -> Spent:
-        trials = begun(self.trials())
-        return Spent(trials=len(trials), gpu_hours=sum(map(minutes_of, trials)) / 60)
+    def spent(self, trials: Sequence[FrozenTrial] | None = None) -> Spent:
+        """Among ``trials``, if somebody has just read them."""
+        known = begun(self.trials() if trials is None else trials)
+        ended = sum(trial.state.is_finished() for trial in known)
+        return Spent(trials=len(known), ended=ended, gpu_hours=sum(map(minutes_of, known)) / 60)
+
+    def running(self, trials: Sequence[FrozenTrial] | None = None) -> list[FrozenTrial]:
+        """Those that this driver has handed out and that have not ended; among ``trials`` as ``spent``."""
+        waiting = set(self._unfinished)
+        known = self.trials() if trials is None else trials
+        return [trial for trial in known if trial.state is TrialState.RUNNING and trial.number not in waiting]
 
     def trials(self) -> list[FrozenTrial]:
         """Every trial of this study in order; what only its sampler knows of is not among them."""

@@ -68,7 +68,7 @@ def test_an_inline_study_runs_to_the_end_of_its_budget(tiny: Tiny) -> None:
         assert {CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES} <= ended["metrics"].keys()
     warning, first, *rest = console.file.getvalue().splitlines()
     assert warning == "warning: evaluation.head_images is 5,000 but training leaves 200 images; 200 are used"
-    assert first.startswith("tiny runs: 0 finished; 0 of 2 trials")
+    assert first.startswith("tiny runs: 0 of 2 trials ended, 0 running; 0.0 minutes; study status tiny")
     lines = [line for line in rest if line.startswith("trial ")]
     assert [line.split()[1] for line in lines] == ["0000", "0001"]
     assert "on the frontier" in lines[0]

@@ -1,11 +1,11 @@
-"""What a running study shows of the time."""
+"""What a running study shows, of its trials and of the time."""
 
 from __future__ import annotations
 
 import io
-import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,23 +15,33 @@ from analysis.layout import study_paths
 from analysis.schema import TrialStatus
 from study.config import StudyConfig
 from study.execution import progress
-from study.execution.progress import Progress, frontier_table, running
+from study.execution.progress import Progress, frontier_table
+from study.execution.standing import Standing, about
 from study.search.searcher import Search
-from trainables.metrics import CLEAN_ACCURACY, FORWARD_EQUIVALENTS
+from trainables.metrics import CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+
+
+@contextmanager
+def begun(config: StudyConfig, trials: int = 1) -> Iterator[Search]:
+    """A search that has handed out so many."""
+    paths = study_paths("tiny")
+    paths.root.mkdir(exist_ok=True)
+    search = Search.open(paths, config, config.search_space())
+    for _ in range(trials):
+        assert search.ask() is not None
+    yield search
+    search.close()
 
 
 def test_the_live_table_says_when_running_trials_began_and_is_drawn_anew_without_news(
     studies: Path, tiny: Callable[..., StudyConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, shown = tiny(), io.StringIO()
-    paths = study_paths("tiny")
-    paths.root.mkdir()
-    with closing(Search.open(paths, config, config.search_space())) as search:
-        assert running(search, time.time()) == []
-        assert search.ask() is not None
-        now = search.trials()[0].datetime_start
-        assert now is not None
-        assert running(search, now.timestamp() + 200) == ["running trials began: 0000 3 min 20 s ago"]
+    with begun(config) as search:
+        start = search.trials()[0].datetime_start
+        assert start is not None
+        later = replace(Standing.read(search), now=start.timestamp() + 200)
+        assert later.began() == ["running trials began: 0000 3 min 20 s ago"]
         with Progress(Console(file=shown, force_terminal=True, width=120), config) as live:
             live.began(search)
             assert "running trials began: 0000" in shown.getvalue()
@@ -45,10 +55,55 @@ def test_the_live_table_says_when_running_trials_began_and_is_drawn_anew_without
 
 def test_figures_read_as_everywhere(studies: Path, tiny: Callable[..., StudyConfig]) -> None:
     config, shown = tiny(objectives=[CLEAN_ACCURACY, FORWARD_EQUIVALENTS]), io.StringIO()
-    paths = study_paths("tiny")
-    paths.root.mkdir()
-    with closing(Search.open(paths, config, config.search_space())) as search:
-        assert search.ask() is not None
+    with begun(config) as search:
         search.tell(0, TrialStatus.FINISHED, {CLEAN_ACCURACY: 0.61, FORWARD_EQUIVALENTS: 98_304.0})
-        Console(file=shown, width=120).print(frontier_table(search, config))
+        Console(file=shown, width=120).print(frontier_table(search.frontier(), 1, config))
     assert [word for word in ("61.0%", "98.3 k", "–") if word not in shown.getvalue()] == []  # noqa: RUF001
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_ended_and_the_time_left_are_told(
+    studies: Path, tiny: Callable[..., StudyConfig], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    config, shown = tiny(budget={"trials": 6}), io.StringIO()
+    monkeypatch.setattr(progress, "REDRAW_S", 0.0)
+    with (
+        begun(config, 4) as search,
+        Progress(Console(file=shown, force_terminal=terminal, width=200), config) as told,
+    ):
+        told.began(search)
+        assert "0 of 6 trials ended, 4 running; 0.0 minutes" in shown.getvalue()
+        assert "left" not in shown.getvalue()
+        for number in (0, 1):
+            search.tell(number, TrialStatus.FINISHED, {CLEAN_ACCURACY: 0.6, PGD_ACCURACY: 0.3, GPU_MINUTES: 10.0})
+        search.tell(2, TrialStatus.FAILED, {}, "out of luck")
+        monkeypatch.setattr(search, "wall_minutes", lambda: 30.0)
+        monkeypatch.setattr(search, "own_minutes", lambda: 0.0)
+        told.ended(search, 2)
+        *_, last = shown.getvalue().split("3 of 6 trials ended (1 failed)")
+        assert "about 30 min left" in last
+
+
+def test_a_trial_that_waits_to_be_gone_on_with_does_not_run(studies: Path, tiny: Callable[..., StudyConfig]) -> None:
+    with begun(tiny(), 2):
+        pass
+    with begun(tiny(), 1) as search:
+        assert Standing.read(search).counts(tiny().budget) == "0 of 3 trials ended, 1 running; 0.0 minutes"
+
+
+def test_a_reading_of_the_search_asks_for_its_trials_once(
+    studies: Path, tiny: Callable[..., StudyConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, asked = tiny(), list[int]()
+    with begun(config) as search, Progress(Console(file=io.StringIO(), force_terminal=True), config) as live:
+        trials = search.trials
+        monkeypatch.setattr(search, "trials", lambda: asked.append(1) or trials())
+        live.began(search)
+        assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"), [(0.2, "about 1 min left"), (12.3, "about 12 min left"), (150.0, "about 2.5 h left")]
+)
+def test_hours_are_told_as_hours(minutes: float, words: str) -> None:
+    assert about(minutes) == words
