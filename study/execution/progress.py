@@ -16,7 +16,7 @@ from rich.text import Text
 from analysis import labels
 from analysis.constraints import violation
 from analysis.schema import TrialStatus
-from study.config import StudyConfig
+from study.config import Budget, StudyConfig
 from study.execution.standing import Standing
 from study.samplers.trials import metrics_of, status_of
 from study.search.searcher import Search
@@ -50,6 +50,7 @@ class Progress:
         self._console, self._config = console, config
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._drawn = 0.0
+        self._outlook: Budget | None = config.budget
 
     def __enter__(self) -> Self:
         if self._live:
@@ -76,6 +77,11 @@ class Progress:
         if self._live and time.monotonic() - self._drawn > REDRAW_S:
             self._draw(search)
 
+    def expect(self, search: Search, outlook: Budget | None) -> None:
+        """The time left is told by ``outlook`` from now on, and trials that run count anyway; ``None``: no more."""
+        self._outlook = outlook
+        self._draw(search)
+
     def still(self, search: Search) -> None:
         """Nothing need have changed but the time."""
         if self._live and time.monotonic() - self._drawn > STILL_S:
@@ -91,8 +97,7 @@ class Progress:
         optimal = number in {best.number for best in search.frontier(standing.trials)}
         stated = {name: bound for name, bound in self._config.constraints.items() if name != TRUSTED}  # flagged says it
         beyond = violation(stated, metrics_of(trial))
-        budget = self._config.budget
-        words = [trial_line(trial, optimal, beyond), standing.ended(budget), *standing.left(budget)]
+        words = [trial_line(trial, optimal, beyond), standing.ended(self._config.budget), *self._left(standing)]
         self._console.print("  ".join(words), highlight=False, soft_wrap=True)
 
     def _draw(self, search: Search) -> None:
@@ -104,8 +109,10 @@ class Progress:
             self._drawn = time.monotonic()
 
     def _told(self, standing: Standing) -> str:
-        budget = self._config.budget
-        return "; ".join([standing.counts(budget), *standing.left(budget)])
+        return "; ".join([standing.counts(self._config.budget), *self._left(standing)])
+
+    def _left(self, standing: Standing) -> list[str]:
+        return standing.left(self._outlook) if self._outlook else []
 
 
 def trial_line(trial: FrozenTrial, optimal: bool, beyond: str = "") -> str:

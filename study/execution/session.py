@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from optuna.trial import TrialState
 from rich.console import Console
 
+from analysis import labels
 from analysis.layout import StudyPaths
 from analysis.schema import TrialFault
 from study.config import StudyConfig
@@ -39,6 +41,8 @@ class Session:
     storage: Storage | None = None
     """Where trials on other machines leave their files; ``None``: they share this one's disk."""
     _interruptions: list[str] = field(default_factory=list)
+    _unsaid: dict[stop.Request, bool] = field(default_factory=lambda: dict.fromkeys(stop.Request, True))
+    """Which ways to end are yet to be announced; popped, for Tune's loop and the books may notice one at once."""
 
     def next(self) -> Assignment | None:
         """The next trial to run, ``None`` when there will be no more."""
@@ -111,11 +115,13 @@ class Session:
 
     def over(self) -> bool:
         """Whether even the running trials must stop now."""
-        if self.interrupted is None and stop.asked(self.paths) is stop.Request.NOW:
+        asked = None if self.interrupted else stop.asked(self.paths)
+        if asked is stop.Request.NOW:
             self.interrupt()
         minimum = self.config.resources.minimum_free_gib
         if self.interrupted is None and is_low(self.paths.root, minimum):
             self.interrupt(f"less than {minimum:g} GiB is free on the disk of {self.paths.root}")
+        self._announce(asked)
         self.search.keep_time()
         self.progress.still(self.search)
         return self.interrupted is not None or self.out_of_time() is not None
@@ -124,6 +130,7 @@ class Session:
         """Settle every trial: nothing stays running after a study that nobody interrupted or stopped."""
         over = self.out_of_time() or "the study ended before the trial did"
         try:
+            self._announce()
             self._close(None if self.interrupted or self.draining() else over)
         except Exception as error:
             if (full := full_disk(error)) is None:
@@ -144,6 +151,22 @@ class Session:
 
     def say(self, line: str) -> None:
         self.console.print(line, highlight=False, soft_wrap=True)
+
+    def _announce(self, asked: stop.Request | None = None) -> None:
+        """Say once how the study ends; not from within a signal, which may have come in the middle of a line."""
+        kind = stop.Request.NOW if self.interrupted else asked
+        if kind is None or not self._unsaid.pop(kind, False):
+            return
+        outlook = None if self.interrupted else self.config.budget.model_copy(update={"trials": 0})
+        with suppress(OSError):  # the signal may be that the terminal has gone
+            if asked is stop.Request.NOW:
+                self.say("stop asked for: ending in order")
+            elif asked is stop.Request.DRAIN and not self.interrupted:
+                running = labels.counted(count := len(self.search.running()), "trial")
+                self.say(f"stop asked for: {running} still {'runs' if count == 1 else 'run'}, no others begin")
+            elif self.interrupted == SIGNALLED:
+                self.say("ending in order; once more ends at once")
+            self.progress.expect(self.search, outlook)
 
     def _fetch(self, number: int) -> None:
         """What a trial on another machine has written, where no disk is shared."""

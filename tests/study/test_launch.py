@@ -158,7 +158,9 @@ def test_an_interrupted_study_continues_in_the_middle_of_its_trial(tiny: Tiny, m
         with pytest.raises(SystemExit) as stopped:
             launch(config, backend="inline", console=console)
     assert stopped.value.code == 130
-    assert "study resume tiny" in console.file.getvalue()
+    *_, first, last = console.file.getvalue().splitlines()
+    assert first == "ending in order; once more ends at once"
+    assert "study resume tiny" in last
     paths = study_paths("tiny")
     assert kinds(paths, 0) == [ATTEMPT, EPOCH]
     resume("tiny", backend="inline", console=quiet())
@@ -260,7 +262,10 @@ def test_a_study_asked_to_stop_ends_with_the_trial_that_runs(
     with monkeypatch.context() as patch:
         patch.setattr(Session, "reported", asked)
         launch(tiny(), backend="inline", console=console)
-    assert "stopped as asked; continue with: study resume tiny" in console.file.getvalue()
+    said = console.file.getvalue()
+    assert said.count("stop asked for: 1 trial still runs, no others begin") == 1
+    assert said.index("stop asked for") < said.index("trial 0000") < said.index("stopped as asked")
+    assert "stopped as asked; continue with: study resume tiny" in said
     finished = paths.trial(0).events.read_bytes()
     assert_nothing_lost(paths, 1, mlflow=False)
     resume("tiny", backend="inline", console=quiet())
@@ -275,10 +280,33 @@ def test_a_study_asked_to_stop_now_can_be_resumed(tiny: Tiny, monkeypatch: pytes
         stop.ask(paths, stop.Request.NOW)
 
     monkeypatch.setattr(Session, "reported", asked)
+    console = quiet()
     with pytest.raises(SystemExit) as stopped:
-        launch(tiny(), backend="inline", console=quiet())
+        launch(tiny(), backend="inline", console=console)
     assert stopped.value.code == 130
     assert kinds(paths, 0) == [ATTEMPT, EPOCH]
+    assert console.file.getvalue().count("stop asked for: ending in order\n") == 1
+
+
+def test_a_terminal_that_has_gone_does_not_keep_the_study_from_ending_in_order(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported, say, console = Session.reported, Session.say, quiet()
+
+    def hung_up(session: Session, number: int) -> None:
+        reported(session, number)
+        signal.raise_signal(signal.SIGHUP)
+
+    def gone(session: Session, line: str) -> None:
+        if line.startswith("ending in order"):
+            raise OSError(errno.EIO, "Input/output error")
+        say(session, line)
+
+    monkeypatch.setattr(Session, "reported", hung_up)
+    monkeypatch.setattr(Session, "say", gone)
+    with pytest.raises(SystemExit):
+        launch(tiny(), backend="inline", console=console)
+    assert "interrupted; continue with" in console.file.getvalue()
 
 
 def test_a_request_to_stop_outlives_a_driver_that_died_and_no_other(tiny: Tiny) -> None:

@@ -292,6 +292,7 @@ def test_a_signal_ends_the_study_in_order(
         with pytest.raises(SystemExit) as stopped:
             launch(tiny(settings=LONG, budget={"trials": 2}, resources={"max_concurrent": 1}), console=console)
     assert stopped.value.code == 130
+    assert console.file.getvalue().count("ending in order; once more ends at once") == 1
     assert "continue with: study resume tiny" in console.file.getvalue()
     paths = study_paths("tiny")
     assert of_kind(paths.trial(0), ENDED) == []

@@ -107,3 +107,21 @@ def test_a_reading_of_the_search_asks_for_its_trials_once(
 )
 def test_hours_are_told_as_hours(minutes: float, words: str) -> None:
     assert about(minutes) == words
+
+
+def test_once_nothing_more_begins_the_time_left_is_that_of_those_that_run(
+    studies: Path, tiny: Callable[..., StudyConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, shown = tiny(budget={"trials": 60}), io.StringIO()
+    with begun(config, 2) as search, Progress(Console(file=shown, force_terminal=True, width=200), config) as live:
+        search.tell(0, TrialStatus.FINISHED, {CLEAN_ACCURACY: 0.6, PGD_ACCURACY: 0.3, GPU_MINUTES: 10.0})
+        monkeypatch.setattr(search, "wall_minutes", lambda: 10.0)
+        monkeypatch.setattr(search, "own_minutes", lambda: 0.0)
+        live.began(search)
+        assert "1 of 60 trials ended, 1 running; 10.0 minutes; about 9.8 h left" in shown.getvalue()
+        live.expect(search, config.budget.model_copy(update={"trials": 0}))
+        *_, last = shown.getvalue().split("1 of 60 trials ended")
+        assert "about 10 min left" in last
+        live.expect(search, None)
+        *_, last = shown.getvalue().split("1 of 60 trials ended")
+        assert "left" not in last
