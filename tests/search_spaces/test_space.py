@@ -72,7 +72,7 @@ def narrowings(draw: st.DrawFn) -> dict[str, object]:
 
 
 @given(narrowings(), st.integers(0, 2**32))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_each_sample_of_a_narrowed_space_is_a_valid_trial_and_params_are_its_inverse(choices, seed):
     space = build(of_any_scale(), choices)
     config = space.sample(seed)

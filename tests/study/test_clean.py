@@ -134,5 +134,5 @@ def test_a_file_that_is_whole_meanwhile_is_no_fault(interrupted: TrialPaths, mon
 
 
 def test_there_must_be_a_study() -> None:
-    with pytest.raises(UserError, match="no study 'nothing'"):
+    with pytest.raises(UserError, match="no study named 'nothing'"):
         clean(study_paths("nothing"))

@@ -88,6 +88,7 @@ def delete_run(paths: StudyPaths) -> None:
     client.delete_run(run.info.run_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("harm", "found"),
     [

@@ -18,6 +18,7 @@ TINY += [
 ]
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     checkpoint = tmp_path / "c.pt"
     settings = [word for each in [*TINY, "optimiser.epochs=100000"] for word in ("--set", each)]

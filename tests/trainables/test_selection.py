@@ -24,6 +24,7 @@ CORESET = {
     "optimiser__batch_size": 19,
 }
 METHODS = ("cf_amc_ssl", "acl", "supervised_pgd", "emp_ssl")
+SLOWLY = [pytest.param(method, marks=pytest.mark.slow) for method in METHODS if method != "acl"]
 
 
 def pretraining(config: TrialConfig) -> Pretraining:
@@ -54,7 +55,7 @@ def test_epochs_train_on_all_images_and_then_on_the_coreset(tiny_config, name):
         assert rows.max() < 190
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["acl", *SLOWLY])
 def test_resuming_between_selections_is_exact(tiny_config, tmp_path, method):
     config = tiny_config(method, coreset__name="rcs", **CORESET)
     whole = pretraining(config)

@@ -94,6 +94,7 @@ def test_the_help_trains_what_the_readme_does():
     assert settings(shown) == settings((Path(__file__).parents[3] / "README.md").read_text())
 
 
+@pytest.mark.slow
 def test_a_study_runs_in_one_process_where_there_is_no_ray_mlflow_or_plotly(tiny_file, tmp_path):
     """As on a GPU machine that has little beside torch and Optuna: all that is lacking is the report, which is told."""
     code = """

@@ -73,7 +73,11 @@ def logits_of_the_trial(trial: TrialPaths, config: TrialConfig, images: torch.Te
     [
         ("cf_amc_ssl", {}),
         pytest.param("cf_amc_ssl", {"network__width": 64, "network__depth": None}, marks=pytest.mark.slow),
-        ("acl", {"evaluation__heads": ["slf"], "evaluation__head": "slf", "evaluation__finetune_epochs": 1}),
+        pytest.param(
+            "acl",
+            {"evaluation__heads": ["slf"], "evaluation__head": "slf", "evaluation__finetune_epochs": 1},
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             "acl",
             {"evaluation__heads": ["aff"], "evaluation__head": "aff", "evaluation__finetune_epochs": 1},

@@ -140,6 +140,7 @@ def test_which_errors_mean_too_little_memory() -> None:
     assert not is_out_of_memory(MemoryError())
 
 
+@pytest.mark.slow
 def test_a_dry_run_measures_what_is_on_auto(tiny: Tiny) -> None:
     config = tiny(resources={"gpus_per_trial": "auto"})
     space = config.search_space()
