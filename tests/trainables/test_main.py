@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TINY = ["data.source=digits", "data.image_size=8", "data.train_images=200", "optimiser.batch_size=64"]
 TINY += [
     "network.width=4",
