@@ -353,6 +353,7 @@ def test_print_is_light_and_has_every_figure(browser: Any, report: Path) -> None
     opened.page.close()
 
 
+@pytest.mark.exhaustive
 def test_a_thousand_trials_can_be_worked_with(browser: Any, tmp_path: Path) -> None:
     paths = StudyPaths(tmp_path / "large")
     recorded_study(paths, 1000)

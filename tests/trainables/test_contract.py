@@ -17,7 +17,7 @@ from trainables.objectives import Loss
 from trainables.pretrain import DivergedError, Pretraining
 from trainables.trial import run
 
-BOTH = pytest.mark.parametrize("faithful_to", ["paper", pytest.param("released_code", marks=pytest.mark.slow)])
+BOTH = pytest.mark.parametrize("faithful_to", ["paper", pytest.param("released_code", marks=pytest.mark.exhaustive)])
 
 
 def pretraining(config: TrialConfig) -> Pretraining:

@@ -131,7 +131,7 @@ def outside(chromium: str, files: list[Path]) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 def test_figures_of_a_replayed_study_keep_inside_their_page(
     study: Study, studies: Path, tmp_path: Path, chromium: str

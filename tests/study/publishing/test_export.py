@@ -72,7 +72,7 @@ def logits_of_the_trial(trial: TrialPaths, config: TrialConfig, images: torch.Te
     ("name", "changes"),
     [
         ("cf_amc_ssl", {}),
-        pytest.param("cf_amc_ssl", {"network__width": 64, "network__depth": None}, marks=pytest.mark.slow),
+        pytest.param("cf_amc_ssl", {"network__width": 64, "network__depth": None}, marks=pytest.mark.exhaustive),
         pytest.param(
             "acl",
             {"evaluation__heads": ["slf"], "evaluation__head": "slf", "evaluation__finetune_epochs": 1},
@@ -81,7 +81,7 @@ def logits_of_the_trial(trial: TrialPaths, config: TrialConfig, images: torch.Te
         pytest.param(
             "acl",
             {"evaluation__heads": ["aff"], "evaluation__head": "aff", "evaluation__finetune_epochs": 1},
-            marks=pytest.mark.slow,
+            marks=pytest.mark.exhaustive,
         ),
         pytest.param(
             "supervised_pgd", {"evaluation__heads": ["own"], "evaluation__head": "own"}, marks=pytest.mark.slow
@@ -89,7 +89,7 @@ def logits_of_the_trial(trial: TrialPaths, config: TrialConfig, images: torch.Te
         pytest.param(
             "simclr",
             {"network__architecture": "vit_tiny", "network__width": 64, "network__depth": None},
-            marks=pytest.mark.slow,
+            marks=pytest.mark.exhaustive,
         ),
     ],
     ids=["small", "torchvision", "dual-batchnorm", "finetuned", "own-head", "vit"],
