@@ -6,9 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from trainables.metrics import (
-    ACCURACIES,
-)
+from trainables.metrics import ACCURACIES
 
 ALL_TRAINABLES = "all trainables"
 """What stands for them together, in menus and tables."""

@@ -54,11 +54,11 @@ def extend(
     _check_asked(more, ranges or {})
     if not paths.study_file.exists():
         raise StudyNotFoundError.beside(paths)
-    elsewhere = {} if tracking_uri is None else {"tracking.uri": tracking_uri}
     with sole_driver(paths):
         complete(paths)
         stored = StudyConfig.load(paths.study_file)
-        StudyConfig.load(paths.study_file, elsewhere)  # an address that is none extends nothing
+        if tracking_uri is not None:  # an address that is none extends nothing
+            StudyConfig.load(paths.study_file, {"tracking.uri": tracking_uri})
         check_kind(paths, replays=False)
         config, space = _extended(paths, stored, ranges or {})
         check_data(space, progress=console.is_terminal)

@@ -17,7 +17,7 @@ from study.commands.show import paths_of, print_front, print_outcome, print_repo
 from trainables.config import UserError
 
 MOST = 1e9
-"""Minutes or hours that anybody asks for; not infinity, nor what is no number."""
+"""Minutes or hours that anybody asks for; not infinity."""
 
 
 @command("Example: study demo --name first-look")

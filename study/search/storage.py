@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from analysis.layout import finite
 from search_spaces.space import SearchSpace
@@ -51,6 +51,8 @@ def open_storage(database: Path) -> RDBStorage:
     """Optuna's storage in the file ``database``; ``SearchError`` where that is something else."""
     try:
         return RDBStorage(f"sqlite:///{database}")
+    except OperationalError:  # locked, or its disk is full or away: the database may be whole
+        raise
     except DatabaseError as error:
         raise SearchError(f"{database} cannot be read ({error.orig}); put back what the study wrote there") from error
 
