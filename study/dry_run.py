@@ -15,13 +15,16 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis import labels
+from analysis.constraints import words
 from analysis.layout import study_paths
 from search_spaces.space import TRAINABLE, Part, SearchSpace
+from search_spaces.work import total_on
 from study.config import Budget, StudyConfig
 from study.preflight import allot, check_data, check_evaluation, check_objectives, check_search
 from study.resources.needs import machine
 from study.resources.packing import most_in_memory
 from study.resources.probe import heaviest, on_auto, shares
+from study.search.foreknown import Foreknown, known_before
 from study.search.warm_start import gather
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig, UserError
@@ -41,10 +44,11 @@ class Estimate:
     lowest: int
     median: int
     highest: int
+    draws: int
 
     def words(self, budget: Budget) -> str:
         each = f"{labels.cost(self.lowest)} / {labels.cost(self.median)} / {labels.cost(self.highest)}"
-        line = f"Pre-training a trial: {each} forward-equivalents (least / median / most of {SAMPLES} random draws)"
+        line = f"Pre-training a trial: {each} forward-equivalents (least / median / most of {self.draws} random draws)"
         if budget.trials is None:
             return f"{line}; the number of trials is what the time allows."
         return f"{line}; about {labels.cost(self.median * budget.trials)} for {budget.trials} trials."
@@ -61,23 +65,40 @@ def plan(config: StudyConfig, *, here: bool = True) -> Group:
     check_evaluation(space)
     check_objectives(config, space)
     samples = [space.sample(config.seed + index) for index in range(SAMPLES)]
-    tables = (space_table(config.name, space), sample_table(space, samples[:SHOWN]))
     refused = refused_here(config, space) if here else []
     if folders := [folder for part in space.parts for folder in downloads(part.base)]:
-        return Group(*tables, *map(Text, (*_to_download(folders), *refused)), _NOTHING)
+        return Group(*_tables(config, space, samples), *map(Text, (*_to_download(folders), *refused)), _NOTHING)
     lacking: list[str] = []
     data = check_data(space, progress=sys.stderr.isatty(), warn=lacking.append)
+    samples, bounded = kept(config, space, samples)
     learned = gather(config, space, data)
     return Group(
-        *tables,
+        *_tables(config, space, samples),
         f"Data: {data}",
         *map(Text, lacking),
+        *map(Text, bounded),
         estimate(samples).words(config.budget),
         *map(Text, learned.lines()),
         *on_this_machine(config, space, samples),
         *map(Text, refused),
         _NOTHING,
     )
+
+
+def kept(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig]) -> tuple[list[TrialConfig], list[str]]:
+    """Those of ``samples`` that keep the bounds known before training, and how many do, in words."""
+    bounds = known_before(config.constraints)
+    if not bounds:
+        return samples, []
+    foreknown = Foreknown(bounds, total_on(space))
+    one = space.config(foreknown.within(space, config.seed))
+    within = [sample for sample in samples if not foreknown.violation(sample)]
+    share = f"{len(within)} of {len(samples)} random draws keep {words(bounds)}; no other is trained."
+    return within or [one], [f"Bounds: {share}"]
+
+
+def _tables(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig]) -> tuple[Table, Table]:
+    return space_table(config.name, space), sample_table(space, samples[:SHOWN])
 
 
 def _to_download(folders: list[Path]) -> list[str]:
@@ -151,4 +172,4 @@ def estimate(samples: list[TrialConfig]) -> Estimate:
     images = {data: len(load(data).train) for data in {config.data for config in samples}}
     able = [config for config in samples if config.optimiser.batch_size <= images[config.data]]
     work = [pretrain_forward_equivalents(config, images[config.data]) for config in able or samples]
-    return Estimate(min(work), round(median(work)), max(work))
+    return Estimate(min(work), round(median(work)), max(work), len(work))

@@ -10,15 +10,17 @@ from pathlib import Path
 from rich.console import Console
 
 from analysis import labels
+from analysis.constraints import words
 from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, read_json, study_paths, write_atomically, write_json
 from analysis.pages import redact
 from analysis.written import written
 from search_spaces.space import SearchSpace
+from search_spaces.work import Total, total_on
 from study.config import Budget, StudyConfig
 from study.config.confirmation import Confirmation
 from study.config.warm_start_source import public
-from study.early_stopping.scheduler import Scheduler, total_on
+from study.early_stopping.scheduler import Scheduler
 from study.execution.executor import Backend, Executor, executor
 from study.execution.progress import Progress
 from study.execution.replay import Replay
@@ -28,11 +30,21 @@ from study.files.disk import full_disk
 from study.files.lock import sole_driver
 from study.files.storage import Storage
 from study.manifest import confirmation, describe
-from study.preflight import allot, check_data, check_evaluation, check_free, check_name, check_objectives, check_search
+from study.preflight import (
+    allot,
+    check_bounds,
+    check_data,
+    check_evaluation,
+    check_free,
+    check_name,
+    check_objectives,
+    check_search,
+)
 from study.report import write_report
 from study.resources.allotment import Allotment
 from study.resources.probe import on_auto, shares
 from study.search import extension, warm_start
+from study.search.foreknown import known_before
 from study.search.searcher import Search
 from study.tracking.tracker import Tracker, check_tracking
 from trainables.config import UserError
@@ -72,6 +84,8 @@ def launch(
     check_objectives(config, space)
     replay = _replay(backend, curves)
     data = replay.check(space) if replay else _check_data(space, console)
+    total = _total(config, space, replay)
+    check_bounds(config, space, total)
     learned = warm_start.gather(config, space, data)
     for line in learned.lines():
         _say(console, line)
@@ -81,7 +95,7 @@ def launch(
         if config.warm_start:
             warm_start.record(paths, learned)
         _write_study_file(paths, config)  # last: with it there is a study that can be resumed
-        _drive(paths, config, space, allotment, running.run, console, replay)
+        _drive(paths, config, space, allotment, running.run, console, total)
     return paths
 
 
@@ -149,7 +163,7 @@ def _go_on(
         _check_data(space, console)
     with executor(backend, address, replay, patient=restarted) as running:
         allotment = _allot(paths, config, space, running, console)
-        _drive(paths, config, space, allotment, running.run, console, replay)
+        _drive(paths, config, space, allotment, running.run, console, _total(config, space, replay))
 
 
 def _check_data(space: SearchSpace, console: Console) -> str:
@@ -220,15 +234,15 @@ def _drive(
     allotment: Allotment,
     run: Run,
     console: Console,
-    replay: Replay | None,
+    total: Total | None,
 ) -> None:
     storage = Storage(config.storage, paths.name) if config.storage else None
     if storage:
         storage.fetch_all(paths)
-    search = Search.open(paths, config, space)
+    search = Search.open(paths, config, space, total)
     try:
         _record(paths, config, allotment)  # not before it is sure that the search goes on
-        scheduler = _scheduler(paths, config, space, replay)
+        scheduler = _scheduler(paths, config, total)
         tracker = Tracker.open(paths, uri=config.tracking.uri, offline=config.tracking.offline)
     except BaseException:
         search.close()
@@ -249,11 +263,17 @@ def _drive(
     _finish(session)
 
 
-def _scheduler(paths: StudyPaths, config: StudyConfig, space: SearchSpace, replay: Replay | None) -> Scheduler | None:
-    """What ends trials early, as the study's earlier drivers left it."""
-    if config.scheduler.name == "none":
+def _total(config: StudyConfig, space: SearchSpace, replay: Replay | None) -> Total | None:
+    """The work of a configuration, where the study needs to know it beforehand."""
+    if config.scheduler.name == "none" and not known_before(config.constraints):
         return None
-    total = replay.total if replay else total_on(space)
+    return replay.total if replay else total_on(space)
+
+
+def _scheduler(paths: StudyPaths, config: StudyConfig, total: Total | None) -> Scheduler | None:
+    """What ends trials early, as the study's earlier drivers left it."""
+    if config.scheduler.name == "none" or total is None:
+        return None
     return Scheduler.open(paths, config.scheduler.rule, config.objectives, config.constraints, total)
 
 
@@ -286,6 +306,9 @@ def _finish(session: Session) -> None:
             session.say(f"stopped as asked; {how_to_go_on}")
         elif hopeless := session.search.hopeless():
             session.say(f"no further trial was begun: {hopeless}")
+        if refused := session.search.refusals():
+            bounds = words(known_before(session.config.constraints))
+            session.say(f"{labels.counted(refused, 'draw')} not trained: known beforehand not to keep {bounds}")
     _deliver(session)
     if session.interrupted == SIGNALLED:
         session.say(f"{session.interrupted}; {how_to_go_on}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from analysis.layout import StudyPaths
 from search_spaces.space import Part, SearchSpace
+from search_spaces.work import Total
 from study.config import Resources, StudyConfig
 from study.config.shares import of_trainable
 from study.config.start import start_params
@@ -14,6 +15,7 @@ from study.files.lock import is_running
 from study.resources.allotment import Allotment, Share, allotment
 from study.resources.needs import gpus_per_trial, processes_per_trial
 from study.samplers.by_name import make_sampler
+from study.search.foreknown import Foreknown
 from trainables.atomic import unfinished
 from trainables.config import ConfigError, UserError
 from trainables.cost import batches_per_epoch
@@ -79,6 +81,12 @@ def check_objectives(config: StudyConfig, space: SearchSpace) -> None:
             f"objective {AUTO_ATTACK_ACCURACY} is not measured; set evaluation.attacks to [pgd, auto_attack], and "
             "evaluation.auto_attack_images to as many images as a trial can afford"
         )
+
+
+def check_bounds(config: StudyConfig, space: SearchSpace, total: Total | None) -> None:
+    """Raises ``ConfigError`` where no configuration is found that keeps the bounds that are known before training."""
+    if total is not None and (foreknown := Foreknown.of(config.constraints, total)):
+        foreknown.within(space, config.seed)
 
 
 def check_data(space: SearchSpace, *, progress: bool, warn: Callable[[str], None] = lambda _: None) -> str:

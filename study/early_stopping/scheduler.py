@@ -7,7 +7,7 @@ takes over knows who was compared with whom, asks no rung twice, and decides as 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -16,11 +16,8 @@ from analysis.constraints import Bounds, violation
 from analysis.layout import EPOCH, StudyPaths, TrialPaths, ending, read_events, write_json
 from analysis.schema import TrialStatus
 from analysis.written import config_of, written
-from search_spaces.space import SearchSpace
+from search_spaces.work import Total
 from study.early_stopping.halving import Decision, Halving, Point, Rule
-from trainables.catalogue import pretrain_forward_equivalents
-from trainables.config import TrialConfig
-from trainables.data import load
 from trainables.metrics import (
     AUTO_ATTACK_ACCURACY,
     CLEAN_ACCURACY,
@@ -36,16 +33,6 @@ _PROBES = {
     AUTO_ATTACK_ACCURACY: PROBE_PGD_ACCURACY,
 }
 """What foretells an objective while a trial trains."""
-
-
-Total = Callable[[TrialConfig], float]
-"""Pre-training work of a configuration, in forward-equivalents, known before it is spent."""
-
-
-def total_on(space: SearchSpace) -> Total:
-    """For the study's images, which are read for it; they are the same for all its trainables."""
-    images = len(load(space.parts[0].base.data).train)
-    return lambda config: pretrain_forward_equivalents(config, images)
 
 
 class Scheduler:

@@ -24,7 +24,7 @@ from analysis.schema import TrialStatus
 from search_spaces import ranges
 from search_spaces.dimension import Distribution
 from search_spaces.space import TRAINABLE, SearchSpace
-from study.samplers.trials import REPEATS, begun, is_own, minutes_of, status_of
+from study.samplers.trials import OBSERVED, begun, is_own, minutes_of, status_of
 from trainables.config import ConfigError
 
 Params = dict[str, Any]
@@ -120,7 +120,7 @@ class Sequences(_ByTrainable):
             self._asked[trainable] = self._sequence(study, trainable), []
         memory, points = self._asked[trainable]
         distributions = self._space.parameters(trainable)
-        place = sum(is_own(member) or REPEATS in member.user_attrs for member in members)
+        place = sum(OBSERVED not in member.user_attrs for member in members)
         while len(points) <= place:
             points.append(memory.ask(fixed_distributions={**distributions}).params)
         return points[place]
@@ -156,15 +156,16 @@ class Grid(PointSampler):
         for trainable in self._space.trainables:
             choice = {TRAINABLE: self._space.distributions[TRAINABLE]} if len(self._space.trainables) > 1 else {}
             distributions = choice | self._space.parameters(trainable)
-            members = (other for other in others if is_own(other) and _is_member(self._space, trainable, other))
+            drawn = (other for other in others if OBSERVED not in other.user_attrs)
+            members = (other for other in drawn if _is_member(self._space, trainable, other))
             found += [_copy(member, distributions, ()) for member in members]
         return found
 
 
 def grid_points(space: SearchSpace, trials: Iterable[FrozenTrial]) -> int:
     """How many of the space's configurations ``trials`` have begun."""
-    own = [trial for trial in begun(trials) if is_own(trial)]
-    members = (trial for trial in own if any(_is_member(space, name, trial) for name in space.trainables))
+    drawn = [trial for trial in begun(trials) if OBSERVED not in trial.user_attrs]
+    members = (trial for trial in drawn if any(_is_member(space, name, trial) for name in space.trainables))
     return len({tuple(sorted(trial.params.items())) for trial in members})
 
 

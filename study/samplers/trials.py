@@ -12,9 +12,10 @@ from analysis.pareto import non_dominated
 from analysis.schema import TrialFault, TrialStatus
 from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS, TRUSTED, Direction
 
-REPEATS, OBSERVED, WITHDRAWN, OUTSIDE = "repeats", "observed", "withdrawn", "outside"
-"""Attributes of Optuna's trials: a draw that only repeated the trial of that number; a trial of another study, by its
-id; a recipe that the study's space no longer holds; why a trial lies outside a space that was changed after it."""
+REPEATS, REFUSED, OBSERVED, WITHDRAWN, OUTSIDE = "repeats", "refused", "observed", "withdrawn", "outside"
+"""Attributes of Optuna's trials: a draw that only repeated the trial of that number; why a draw was not to be trained;
+a trial of another study, by its id; a recipe that the study's space no longer holds; why a trial lies outside a space
+that was changed after it."""
 
 _STATES = {
     TrialStatus.RUNNING: TrialState.RUNNING,
@@ -26,7 +27,7 @@ _STATES = {
 
 def is_own(trial: FrozenTrial) -> bool:
     """Whether it is a trial of this study, with a folder, and not only something for the sampler to know."""
-    return not {REPEATS, OBSERVED, WITHDRAWN} & trial.user_attrs.keys()
+    return not {REPEATS, REFUSED, OBSERVED, WITHDRAWN} & trial.user_attrs.keys()
 
 
 def status_of(trial: FrozenTrial) -> TrialStatus:

@@ -19,7 +19,7 @@ from search_spaces.placing import place
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.config.start import start_params
-from study.samplers.trials import OBSERVED, OUTSIDE, REPEATS, WITHDRAWN, metrics_of, state_of, status_of
+from study.samplers.trials import OBSERVED, OUTSIDE, REFUSED, REPEATS, WITHDRAWN, metrics_of, state_of, status_of
 from study.search.micro_batches import INSTEAD_OF
 from study.search.storage import SPACE, open_storage, release
 from study.search.warm_start import accepted
@@ -112,7 +112,7 @@ class _Removal:
     def _config_of(self, trial: FrozenTrial) -> TrialConfig | None:
         if OBSERVED in trial.user_attrs:
             return self._observed[trial.user_attrs[OBSERVED]]
-        if WITHDRAWN in trial.user_attrs:
+        if {REFUSED, WITHDRAWN} & trial.user_attrs.keys():
             return None
         if INSTEAD_OF in trial.user_attrs:  # its parameters are the same, and how its batch is cut lies in no space
             return self._config_of(self._trials[trial.user_attrs[INSTEAD_OF]])

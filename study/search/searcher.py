@@ -21,12 +21,14 @@ from analysis.layout import StudyPaths, ending, finite
 from analysis.schema import TrialFault, TrialStatus
 from analysis.written import config_of
 from search_spaces.space import SearchSpace
+from search_spaces.work import Total
 from study.config import StudyConfig
 from study.config.start import start_params
 from study.samplers.points import grid_points
 from study.samplers.trials import (
     OBSERVED,
     OUTSIDE,
+    REFUSED,
     REPEATS,
     begun,
     frontier,
@@ -39,6 +41,7 @@ from study.samplers.trials import (
 )
 from study.search.budget import Spent, no_more_trials, out_of_time
 from study.search.folders import ran_short_trained, record_end, share_of, trainable_of, write_config
+from study.search.foreknown import Foreknown
 from study.search.losses import judge
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
 from study.search.observed import generation, join_generation, observed
@@ -51,6 +54,9 @@ FAILURES_IN_A_ROW = 20
 
 REPEATS_IN_A_ROW = 100
 """So many draws of configurations that need not run again end a search: its space holds nothing new."""
+
+REFUSALS_IN_A_ROW = 10
+"""After so many draws beyond the bounds one is drawn at random from those within: the sampler does not see them."""
 
 KEEP_TIME_S = 60.0
 """A killed driver's clock is late by at most so much."""
@@ -68,7 +74,14 @@ class Assignment:
 class Search:
     """Ask for the next trial, tell what became of it. Every call leaves the storage and the folders consistent."""
 
-    def __init__(self, paths: StudyPaths, config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> None:
+    def __init__(
+        self,
+        paths: StudyPaths,
+        config: StudyConfig,
+        space: SearchSpace,
+        storage: RDBStorage,
+        total: Total | None = None,
+    ) -> None:
         self._paths = paths
         self._config = config
         self._space = space
@@ -78,15 +91,19 @@ class Search:
         self._handed_out: dict[int, Trial] = {}
         self._ended_before: frozenset[int] = frozenset()
         self._opened = self._kept = time.monotonic()
-        self._only_repeats = False
+        self._fruitless: str | None = None
+        self._foreknown = Foreknown.of(config.constraints, total) if total else None
         self._minutes_before = float(self._study.user_attrs.get("wall_minutes", 0.0))
 
     @classmethod
-    def open(cls, paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> Self:
-        """Create the search, or go on with it. Raises ``SearchError`` where storage and study file disagree."""
+    def open(cls, paths: StudyPaths, config: StudyConfig, space: SearchSpace, total: Total | None = None) -> Self:
+        """Create the search, or go on with it. Raises ``SearchError`` where storage and study file disagree.
+
+        With ``total`` no draw is trained whose work is known to lie beyond the study's bounds.
+        """
         storage = open_storage(paths.optuna)
         try:
-            search = cls(paths, config, space, storage)
+            search = cls(paths, config, space, storage, total)
             search._enqueue_recipes()
             search._observe()
             search._enqueue_points()
@@ -103,14 +120,21 @@ class Search:
             return None
         while self._unfinished:
             trial = self._trial(self._unfinished.popleft())
-            if assignment := self._known(trial) or self._begin(trial):
+            if assignment := self._known(trial):
+                return assignment
+            if not self._refused(trial) and (assignment := self._begin(trial)):
                 return assignment
         for _ in range(REPEATS_IN_A_ROW):
             if self._no_more_trials() or self.hopeless():
                 return None
-            if assignment := self._begin(self._study.ask()):
+            if (drawn := self._draw()) is None:
+                return None
+            if assignment := self._begin(drawn):
                 return assignment
-        self._only_repeats = True
+        self._fruitless = (
+            f"{REPEATS_IN_A_ROW} draws in a row were of configurations that have been tried; widen the ranges with "
+            f"`study extend {self._paths.name} --set space...`, or launch with repeats: new_seed"
+        )
         return None
 
     def tell(
@@ -186,6 +210,8 @@ class Search:
         for trial in self._study.get_trials(deepcopy=False):
             if trial.state is TrialState.RUNNING and REPEATS in trial.user_attrs:
                 self._repeat(self._trial(trial.number), self._frozen(trial.user_attrs[REPEATS]))
+            if trial.state is TrialState.RUNNING and REFUSED in trial.user_attrs:
+                self._study.tell(trial.number, state=TrialState.FAIL)
         for trial in self.trials():
             if trial.state is TrialState.RUNNING and not self._settle_or_give_up(trial.number):
                 self._unfinished.append(trial.number)
@@ -220,11 +246,8 @@ class Search:
 
         What failed before the search was opened says nothing: its cause may be mended.
         """
-        if self._only_repeats:
-            return (
-                f"{REPEATS_IN_A_ROW} draws in a row were of configurations that have been tried; widen the ranges with "
-                f"`study extend {self._paths.name} --set space...`, or launch with repeats: new_seed"
-            )
+        if self._fruitless:
+            return self._fruitless
         ended = (trial for trial in self.trials() if trial.state.is_finished())
         told = [trial for trial in ended if trial.number not in self._ended_before][-FAILURES_IN_A_ROW:]
         if len(told) < FAILURES_IN_A_ROW or any(status_of(trial) is not TrialStatus.FAILED for trial in told):
@@ -262,6 +285,10 @@ class Search:
         waiting = set(self._unfinished)
         known = self.trials() if trials is None else trials
         return [trial for trial in known if trial.state is TrialState.RUNNING and trial.number not in waiting]
+
+    def refusals(self) -> int:
+        """How many draws were not trained, because they are known to lie beyond the bounds."""
+        return sum(REFUSED in trial.user_attrs for trial in self._study.get_trials(deepcopy=False))
 
     def trials(self) -> list[FrozenTrial]:
         """Every trial of this study in order; what only its sampler knows of is not among them."""
@@ -302,13 +329,16 @@ class Search:
         """A space that lists its configurations holds no others, nor does a grid."""
         if self._space.points and not any(trial.state is TrialState.WAITING for trial in self.trials()):
             return f"all {len(self._space.points)} listed trials were begun"
-        if self._config.sampler == "grid" and grid_points(self._space, self.trials()) >= self._space.size:
+        if self._config.sampler == "grid" and self._grid_is_done():
             return f"all {self._space.size:g} configurations of the grid were begun"
         spent = self.spent()
         if self._space.points:  # whose budget is as long as the list, and a trial that is made up for is not done
             made_up_for = sum(INSTEAD_OF in trial.user_attrs for trial in self.trials())
             spent = replace(spent, trials=spent.trials - made_up_for)
         return no_more_trials(self._config.budget, spent)
+
+    def _grid_is_done(self) -> bool:
+        return grid_points(self._space, self._study.get_trials(deepcopy=False)) >= self._space.size
 
     def _known(self, trial: Trial) -> Assignment | None:
         """The unfinished trial as it was handed out, if its configuration had reached the disk."""
@@ -318,6 +348,37 @@ class Search:
         self._name(trial.number, trainable)
         self._handed_out[trial.number] = trial
         return Assignment(trial.number, trainable, resumed=True)
+
+    def _draw(self) -> Trial | None:
+        """The sampler's next draw that is not refused; after so many that are, a random one from within the bounds.
+
+        ``None`` where those hold nothing: the search is over.
+        """
+        for _ in range(REFUSALS_IN_A_ROW):
+            if not self._refused(trial := self._study.ask()):
+                return trial
+        assert self._foreknown is not None
+        try:
+            params = self._foreknown.within(self._space, (self._config.seed << 32) + trial.number)
+        except ConfigError as nothing:
+            self._fruitless = str(nothing)
+            return None
+        self._study.enqueue_trial(params)
+        return self._study.ask()
+
+    def _refused(self, trial: Trial) -> bool:
+        """Whether ``trial`` is known to lie beyond the bounds: the sampler then forgets it. What somebody asked for by
+        its parameters is trained all the same."""
+        if self._foreknown is None or "fixed_params" in self._frozen(trial.number).system_attrs:
+            return False
+        try:
+            reason = self._foreknown.violation(self._space.suggest(trial))
+        except ConfigError:
+            return False  # an end of its own
+        if reason:
+            self._mark(self._frozen(trial.number), **{REFUSED: reason})
+            self._study.tell(trial.number, state=TrialState.FAIL)
+        return bool(reason)
 
     def _begin(self, trial: Trial) -> Assignment | None:
         """Draw the trial's configuration; ``None`` if it is no valid one or need not run again."""

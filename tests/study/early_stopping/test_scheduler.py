@@ -19,9 +19,10 @@ from rich.console import Console
 
 from analysis.constraints import Bounds
 from analysis.layout import ENDED, EPOCH, StudyPaths, append_event, read_events, study_paths, write_json
+from search_spaces.work import total_on
 from study.config import StudyConfig
 from study.early_stopping.halving import Rule
-from study.early_stopping.scheduler import Scheduler, total_on
+from study.early_stopping.scheduler import Scheduler
 from study.execution.session import Session
 from study.execution.worker import run_assignment
 from study.launch import launch, resume
