@@ -31,8 +31,9 @@ from trainables.evaluation.robustness import measure
 from trainables.evaluation.sanity import check
 from trainables.metrics import STANDARD, Accuracy
 from trainables.models import Encoder, build
+from trainables.precision import float32_convolutions
 from trainables.recipes import recipe
-from trainables.trial import evaluation_images, full_precision, load_all
+from trainables.trial import evaluation_images, load_all
 
 Result = TypeVar("Result")
 
@@ -62,7 +63,7 @@ def timed(config: TrialConfig, checkpoint: Path, device: torch.device) -> dict[s
     encoder = build(config.network, config.seed, image_size=images.size[0])
     encoder.load_state_dict(checkpoints.load_weights(checkpoint, config))
     watch, accuracies = Stopwatch(device), {}
-    with full_precision(device):
+    with float32_convolutions():
         for name in config.evaluation.heads:
             accuracies[name] = _head(encoder.to(device), name, config, train, images, len(measured_on.classes), watch)
     return {"images": len(images), "head_images": len(train), "seconds": watch.seconds, "accuracies": accuracies}

@@ -80,7 +80,9 @@ def start(options: argparse.Namespace, cache: Path) -> tuple[float, dict[str, An
     """Seconds from a process's first instant to a trained batch, and the parts that it could tell."""
     began = time.time()
     parts = elsewhere(BEGIN, options, cache)
-    return parts.pop(UNTIL) - began, parts
+    seconds = parts.pop(UNTIL) - began
+    print(f"a start: {seconds:.1f} s", file=sys.stderr, flush=True)
+    return seconds, parts
 
 
 def main() -> None:

@@ -200,8 +200,10 @@ def main() -> None:
     parser.add_argument("--over", action="append", default=[], metavar="PATH=VALUE,VALUE")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--device", default=default_device())
+    parser.add_argument("--cudnn-benchmark", action="store_true", help="let cuDNN try its algorithms for each shape")
     options = parser.parse_args()
     device = torch.device(options.device)
+    torch.backends.cudnn.benchmark = options.cudnn_benchmark
     chosen = dict(map(assignment, options.set))
     base = override(recipe(options.recipe), chosen)
     rows = []
@@ -215,7 +217,8 @@ def main() -> None:
         found["share_of_matrix_product"] = found["tflops"] / limits["matrix_product_tflops"]
         rows.append({"settings": chosen | varied, **found})
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    print(json.dumps({"recipe": options.recipe, **about(device), "steps": options.steps, "rows": rows}, indent=2))
+    told = {"steps": options.steps, "cudnn_benchmark": options.cudnn_benchmark}
+    print(json.dumps({"recipe": options.recipe, **about(device), **told, "rows": rows}, indent=2))
 
 
 if __name__ == "__main__":

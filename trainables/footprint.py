@@ -13,8 +13,9 @@ from trainables.data import draw, place
 from trainables.evaluation import Probe
 from trainables.evaluation.assess import VERSIONS, Task, assess
 from trainables.evaluation.finetune import RECIPES
+from trainables.precision import float32_convolutions
 from trainables.pretrain import Pretraining
-from trainables.trial import check_fit, evaluation_images, full_precision, load_all, resolve_device
+from trainables.trial import check_fit, evaluation_images, load_all, resolve_device
 
 GIB = 2**30
 STEPS = 3
@@ -88,7 +89,7 @@ class Rehearsal:
         Probe(measured_on.train, queries, classes, self._device, epsilon=epsilon).accuracies(self._pretraining.model)
         images = draw(measured_on.train, config.evaluation.head_images)
         train = place(images, self._device, config.data.placement)
-        with full_precision(self._device):
+        with float32_convolutions():
             assess(self._pretraining.model, config, Task(train=train, queries=queries, classes=classes, folder=None))
         self._pretraining.model.requires_grad_()  # heads freeze it
 

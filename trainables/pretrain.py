@@ -86,7 +86,7 @@ class Pretraining:
         self._losses = Losses(self.model, pairing, config.objective, config.compute)
         # On a CPU views are of the smallest costs, and reading them takes the compiler a second at each start.
         compiles_views = config.compute.compile and device.type != "cpu"
-        self._apply_views = torch.compile(apply_views) if compiles_views else apply_views
+        self._apply_views = torch.compile(apply_views, dynamic=False) if compiles_views else apply_views
         self._descent = Descent(config, self._losses, len(images), self._world)
         self._candidates, self._held_out = (
             place(part, device, config.data.placement) for part in candidates_and_held_out(config, images)

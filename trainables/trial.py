@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from trainables.evaluation.work import evaluation_forward_equivalents
 from trainables.metrics import Cost, EpochReport, EpochSummary, TrialResult
 from trainables.models import build
 from trainables.parallel import ALONE, World
+from trainables.precision import float32_convolutions
 from trainables.pretrain import Pretraining
 from trainables.selection import check_coreset
 
@@ -78,7 +78,7 @@ def run(
         clock.keep()
         progress(words)
 
-    with full_precision(device):
+    with float32_convolutions():  # verdicts depend on it
         heads = assess(model, config, task, told)
     return TrialResult(
         head=config.evaluation.head,
@@ -139,17 +139,6 @@ def check_fit(config: TrialConfig, splits: Splits, measured_on: Splits) -> None:
     check_attacks(config.evaluation, len(measured_on.classes))
     check_coreset(config, len(splits.train))
     build(config.network, config.seed, image_size=splits.train.size[0])
-
-
-@contextmanager
-def full_precision(device: torch.device) -> Iterator[None]:
-    """Within: convolutions in float32 are in float32, which a GPU's default of TF32 is not; verdicts depend on it."""
-    if device.type != "cuda":
-        yield
-        return
-    flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=False)
-    with flags:
-        yield
 
 
 class Clock:

@@ -9,7 +9,7 @@ own file sets what differs. Provenance: [P] paper text, [C] the authors' code
 from __future__ import annotations
 
 from trainables.config.checks import ConfigError, UserError
-from trainables.config.compute import ComputeConfig, Precision
+from trainables.config.compute import AttackPrecision, ComputeConfig, Precision
 from trainables.config.data import AugmentationName, DataConfig, Placement, ViewKind, ViewsConfig
 from trainables.config.evaluation import AttackName, EvaluationConfig, SplitName
 from trainables.config.leaves import assignment, flatten, from_dict, override, to_dict
@@ -31,6 +31,7 @@ __all__ = [
     "AdversaryConfig",
     "AdversaryName",
     "AttackName",
+    "AttackPrecision",
     "AugmentationName",
     "ComputeConfig",
     "ConfigError",

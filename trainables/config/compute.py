@@ -8,6 +8,8 @@ from typing import Literal
 from trainables.config.checks import one_of, require
 
 Precision = Literal["float32", "bfloat16"]
+AttackPrecision = Literal["float32", "tf32", "bfloat16"]
+"""``tf32``: float32, but for convolutions in TF32 where a GPU has it, both ways, as is torch's own default."""
 
 
 @dataclass(frozen=True, kw_only=True)

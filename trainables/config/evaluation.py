@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainables.config.checks import at_least, one_of, positive, require
-from trainables.config.compute import Precision
+from trainables.config.compute import AttackPrecision, Precision
 from trainables.config.data import check_source
 
 SplitName = Literal["validation", "test"]
@@ -64,8 +64,9 @@ class EvaluationConfig:
     auto_attack_images: int | None = None
     """AutoAttack runs on so many of the evaluated images; ``None``: all."""
     auto_attack_batch_size: int = 250
-    auto_attack_precision: Precision = "float32"
-    """``bfloat16``: a first pass in bfloat16 whose broken images float32 confirms; the others are attacked again."""
+    auto_attack_precision: AttackPrecision = "float32"
+    """What AutoAttack looks for examples in; float32 judges them in any case. ``bfloat16``: a first pass whose broken
+    images float32 confirms; the others are attacked again."""
     check_images: int = 128
     """Evaluated images on which the sanity checks run; 0: no checks, and no verdict."""
 
@@ -86,7 +87,7 @@ class EvaluationConfig:
             one_of("evaluation.attacks", attack, AttackName)
         one_of("evaluation.split", self.split, SplitName)
         one_of("evaluation.attack_precision", self.attack_precision, Precision)
-        one_of("evaluation.auto_attack_precision", self.auto_attack_precision, Precision)
+        one_of("evaluation.auto_attack_precision", self.auto_attack_precision, AttackPrecision)
         require("pgd" in self.attacks, f"evaluation.attacks is {self.attacks}; pgd must be among them")
         require(
             self.head in self.heads, f"evaluation.head is {self.head!r}; choose one of evaluation.heads {self.heads}"

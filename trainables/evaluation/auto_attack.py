@@ -14,12 +14,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from trainables.config import Precision
+from trainables.config import AttackPrecision
 from trainables.data import ImageSet, pixels
 from trainables.evaluation import auto_attack_state
 from trainables.evaluation.auto_attack_official import ATTACKS, STRENGTHS, Strength, Version, Victim, official_attack
 from trainables.evaluation.auto_attack_state import Ledger
 from trainables.evaluation.verdicts import classified_right
+from trainables.precision import float32_convolutions
 
 Progress = Callable[[str, int, int], None]
 """Hears the attack's name (or ``clean``), how many of its images are judged and how many it has; after each save."""
@@ -50,16 +51,17 @@ def run_auto_attack(
     version: Version,
     epsilon: float,
     batch_size: int,
-    precision: Precision,
+    precision: AttackPrecision,
     seed: int,
     state: Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> Trace:
     """Attack ``images`` (uint8) within L-infinity ``epsilon`` of [0, 1]; each attack sees what the last one left.
 
-    Under ``precision="float32"`` the verdicts are those of the official ``run_standard_evaluation``. ``"bfloat16"``
-    attacks each batch under autocast first: what breaks there counts if a float32 forward pass confirms it, and all
-    other images are attacked in float32. The classifier stays in the mode it is in, which should be evaluation's.
+    Under ``precision="float32"`` the verdicts are those of the official ``run_standard_evaluation``. What is found in
+    another precision counts where a float32 forward pass confirms it: ``"tf32"`` looks for it with convolutions in
+    TF32, torch's default and so the official code's; ``"bfloat16"`` attacks each batch under autocast first, and what
+    withstands that in float32. The classifier stays in the mode it is in, which should be evaluation's.
     Continues from ``state`` if that file exists. Raises ``CheckpointError`` if it is another attack's, and
     ``ConfigError`` for a classifier of fewer than four classes.
     """
@@ -72,7 +74,7 @@ def run_auto_attack(
         images=images,
         strength=strength,
         epsilon=epsilon,
-        passes=("float32",) if precision == "float32" else ("bfloat16", "float32"),
+        passes=("bfloat16", "float32") if precision == "bfloat16" else (precision,),
         seed=seed,
         ledger=ledger,
     )
@@ -109,34 +111,41 @@ class _Judge:
     images: ImageSet
     strength: Strength
     epsilon: float
-    passes: tuple[Precision, ...]
+    passes: tuple[AttackPrecision, ...]
     seed: int
     ledger: Ledger
 
     def __call__(self, stage: str, chunk: Tensor) -> Tensor:
         """Bool (b,) on the CPU for the images at ``chunk``."""
         part = self.images.subset(chunk)
-        victims = {precision: Victim(self.classifier, precision) for precision in self.passes}
+        verdict = Victim(self.classifier, "float32")
         with _undisturbed(self.classifier):
             if stage == CLEAN:
-                right = classified_right(victims["float32"](pixels(part.images)), part.labels)
-                self.ledger.targets = self.strength.targets(victims["float32"].classes)
+                right = classified_right(verdict(pixels(part.images)), part.labels)
+                self.ledger.targets = self.strength.targets(verdict.classes)
             else:
-                right = self._survivors(stage, victims, pixels(part.images), part.labels)
-        self.ledger.forward_equivalents += sum(victim.forward_equivalents for victim in victims.values())
+                right = self._survivors(stage, verdict, pixels(part.images), part.labels)
+        self.ledger.forward_equivalents += verdict.forward_equivalents
         return right.cpu()
 
-    def _survivors(self, name: str, victims: Mapping[Precision, Victim], clean: Tensor, labels: Tensor) -> Tensor:
-        """Every pass attacks what the last one left; each verdict is the float32 victim's."""
+    def _survivors(self, name: str, verdict: Victim, clean: Tensor, labels: Tensor) -> Tensor:
+        """Every pass attacks what the last one left."""
         survived = torch.ones_like(labels, dtype=torch.bool)
-        for victim in victims.values():
+        for precision in self.passes:
             rest = survived.nonzero().flatten()
             if len(rest):
-                attack = official_attack(name, victim, self.strength, self.ledger.targets, self.epsilon, self.seed)
-                adversarial = attack.perturb(clean[rest], labels[rest])
-                right = classified_right(victims["float32"](adversarial), labels[rest])
+                adversarial = self._attacked(name, precision, clean[rest], labels[rest])
+                right = classified_right(verdict(adversarial), labels[rest])
                 survived[rest] = right | ~_allowed(adversarial, clean[rest], self.epsilon)
         return survived
+
+    def _attacked(self, name: str, precision: AttackPrecision, clean: Tensor, labels: Tensor) -> Tensor:
+        victim = Victim(self.classifier, precision)
+        attack = official_attack(name, victim, self.strength, self.ledger.targets, self.epsilon, self.seed)
+        with float32_convolutions(tf32=precision == "tf32"):
+            adversarial = attack.perturb(clean, labels)
+        self.ledger.forward_equivalents += victim.forward_equivalents
+        return adversarial
 
 
 def _allowed(adversarial: Tensor, clean: Tensor, epsilon: float) -> Tensor:

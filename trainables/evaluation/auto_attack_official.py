@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from trainables.config import ConfigError, Precision
+from trainables.config import AttackPrecision, ConfigError
 from trainables.cost import FORWARD, TO_INPUTS
 from trainables.precision import in_precision
 
@@ -55,7 +55,7 @@ STRENGTHS: dict[Version, Strength] = {
 class Victim:
     """``classifier`` in one precision, counting its work; (b, 3, h, w) in [0, 1] -> float32 logits (b, classes)."""
 
-    def __init__(self, classifier: nn.Module, precision: Precision) -> None:
+    def __init__(self, classifier: nn.Module, precision: AttackPrecision) -> None:
         self._classifier = in_precision(classifier, precision)
         self.classes = 0
         self.forward_equivalents = 0

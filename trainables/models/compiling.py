@@ -22,7 +22,7 @@ def compile_passes(model: nn.Module) -> None:
     for module in model.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = CompiledBatchNorm
-    model.compile()
+    model.compile(dynamic=False)  # an adversary may see other numbers of views than training: each has code of its own
 
 
 class CompiledBatchNorm(nn.BatchNorm2d):

@@ -22,6 +22,7 @@ from trainables.data import ImageSet, pixels
 from trainables.evaluation import auto_attack_state
 from trainables.evaluation.auto_attack import Trace, run_auto_attack
 from trainables.evaluation.auto_attack_official import ATTACKS, STRENGTHS, Strength, Victim, official_attack
+from trainables.precision import float32_convolutions
 
 EPSILON, SEED = 0.12, 3
 FAST = Strength(apgd_steps=5, fab_steps=5, square_queries=50, target_classes=3)
@@ -485,7 +486,7 @@ def test_it_does_not_depend_on_the_global_random_state(fast, classifier, images)
         assert same(attack(classifier, some(images)), first)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
 def test_forward_equivalents_are_what_hooks_count(fast, classifier, images, precision):
     counted = [0]
 
@@ -526,6 +527,28 @@ def test_bfloat16_neither_breaks_nor_spares_on_its_own(fast):
         trace = attack(Rounded(), images, precision=precision, epsilon=0.1)
         assert trace.clean.all()
         assert all(kept.tolist() == [True, False, True, False] for kept in trace.after.values())
+
+
+def test_tf32_is_for_finding_examples_and_float32_for_judging_them(fast, classifier, images, monkeypatch):
+    """On the CPU, which has no TF32, the flag alone can be watched; the verdicts are float32's."""
+    seen: dict[str, set[bool]] = {"float32": set(), "tf32": set()}
+
+    class Watched(Victim):
+        def __init__(self, classifier: nn.Module, precision: Any) -> None:
+            super().__init__(classifier, precision)
+            self._precision = precision
+
+        def __call__(self, images: Tensor) -> Tensor:
+            seen[self._precision].add(torch.backends.cudnn.allow_tf32)
+            return super().__call__(images)
+
+    whole = attack(classifier, images)
+    monkeypatch.setattr("trainables.evaluation.auto_attack.Victim", Watched)
+    with float32_convolutions():
+        trace = attack(classifier, images, precision="tf32")
+    assert seen == {"float32": {False}, "tf32": {True}}
+    assert torch.equal(trace.survived, whole.survived)
+    assert trace.forward_equivalents == whole.forward_equivalents
 
 
 def test_the_callers_autocast_is_shut_out():

@@ -47,6 +47,16 @@ def model() -> Network:
     return found.to(memory_format=torch.channels_last)
 
 
+def test_each_number_of_images_has_code_of_its_own() -> None:
+    """Code for any number is slower, and an adversary that sees half the views would make all of it such."""
+    network = Network(nn.Linear(4, 4))
+    compile_passes(network)
+    before = counters["stats"]["unique_graphs"]
+    for count in (2, 3, 5):
+        network(torch.rand(count, 4))
+    assert counters["stats"]["unique_graphs"] == before + 3
+
+
 def passed(network: nn.Module, images: Tensor, grad: Tensor, dtype: torch.dtype) -> list[Tensor]:
     """Outputs, all gradients, all buffers."""
     images = images.clone().requires_grad_()
