@@ -31,8 +31,8 @@ class SearchError(UserError):
 def open_study(config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> optuna.Study:
     """The study named ``config.name``, created if ``storage`` lacks it.
 
-    Raises ``SearchError`` if it was launched with other objectives, another space or other settings: Optuna itself
-    would let an unrelated search join.
+    Raises ``SearchError`` if it was launched with other objectives, another space, other settings or another sampler:
+    Optuna itself would let an unrelated search join, and the manifest would go on naming what the study began with.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     directions = [OBJECTIVES[name] for name in config.objectives]
@@ -68,6 +68,8 @@ def _question(config: StudyConfig, space: SearchSpace) -> dict[str, Any]:
         "objectives": list(config.objectives),
         SPACE: space.to_json(),
         "constraints": dict(config.constraints),
+        "sampler": config.sampler,
+        "scheduler": config.scheduler.model_dump(),
         "settings": [_settings(part.base) for part in space.parts],
     }
 

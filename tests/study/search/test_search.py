@@ -247,6 +247,8 @@ def test_equal_seeds_search_alike(tmp_path: Path, tiny: Tiny) -> None:
         {"space": {"unlisted": "fixed", "learning_rate": {"low": 0.05, "high": 2.0}, "m": [1, 2]}},
         {"settings": {"optimiser.epochs": 2}},
         {"constraints": {"gpu_minutes": 3.0}},
+        {"sampler": "qmc"},
+        {"scheduler": "halving"},
     ],
 )
 def test_another_question_is_refused(paths: StudyPaths, tiny: Tiny, change: dict[str, Any]) -> None:
