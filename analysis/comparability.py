@@ -31,11 +31,13 @@ TOLD = {*_NETWORK, *_ATTACK, *HEAD_TRAINING, *_SOURCES, _AUTO_ATTACK_IMAGES, _IM
 
 class Comparability(NamedTuple):
     """``accuracies``: the objectives that all studies share. ``measured``: a sentence for each thing in which their
-    figures were measured otherwise; ``studied``: for each in which the studies themselves differ."""
+    figures were measured otherwise; ``studied``: for each in which the studies themselves differ, ``ran``: in which
+    their runs do."""
 
     accuracies: tuple[str, ...]
     measured: tuple[str, ...]
     studied: tuple[str, ...]
+    ran: tuple[str, ...]
 
 
 Fact = Callable[[Study], str]
@@ -50,7 +52,7 @@ def comparability(studies: Sequence[Study]) -> Comparability:
     """
     _check_splits(studies)
     facts = _MEASURED | ({"AutoAttack": _auto_attack} if AUTO_ATTACK_ACCURACY in _shared(studies) else {})
-    return Comparability(_shared(studies), _differing(facts, studies), _differing(_STUDIED, studies))
+    return Comparability(_shared(studies), *(_differing(kind, studies) for kind in (facts, _STUDIED, _RAN)))
 
 
 def titles(studies: Sequence[Study]) -> dict[str, str]:
@@ -176,12 +178,14 @@ _MEASURED: dict[str, Fact] = {
 }
 _STUDIED: dict[str, Fact] = {
     "Kind": lambda study: "a confirmation's means over seeds" if confirms(study) else "a search's trials",
-    "Trainables": lambda study: ", ".join(dict.fromkeys(study.trials["trainable"])),
+    "Trainables": lambda study: ", ".join(sorted(set(study.trials["trainable"]))),
     "Network": _named(*_NETWORK),
     "Objectives": lambda study: ", ".join(study.objectives),
     "Bounds": lambda study: constraints.words(constraints.readable(study.manifest.get("constraints"))) or "none",
     "Sampler": _manifest("sampler"),
     "Scheduler": _manifest("scheduler", "name"),
+}
+_RAN: dict[str, Fact] = {
     "Seed": _manifest("seed"),
     "Seeds": _manifest("confirms", "seeds"),
     "Hardware": _manifest("environment", "hardware"),

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.table import Table
 
 from analysis import labels
+from analysis.uncertainty import Interval, paired, student
 from trainables.metrics import Accuracy
 
 REFERENCE = "none"
 """The scheduler that stops nobody."""
 OURS = "halving"
-
-
-class Interval(NamedTuple):
-    """A mean over seeds and Student's 95 % interval of it."""
-
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +62,7 @@ class Comparison:
     def gain(self, one: Series, over: str) -> Interval | None:
         """Final hypervolume of ``one`` above that of the scheduler called ``over``, paired by seed."""
         other = self.rivals(one).get(over)
-        return None if other is None or other is one else difference(one.final, other.final)
+        return None if other is None or other is one else paired(one.final, other.final)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, JSON-ready, with the intervals."""
@@ -78,29 +70,13 @@ class Comparison:
         for one in self.series:
             gains = {name: self.gain(one, name) for name in self.rivals(one)}
             summary = {
-                "final_hypervolume": interval(one.final)._asdict(),
+                "final_hypervolume": student(one.final)._asdict(),
                 "gain_over": {name: gain._asdict() for name, gain in gains.items() if gain is not None},
                 "frontier_stopped_share": one.lost.value,
                 "frontier_stopped_interval": one.lost.interval(),
             }
             rows.append(asdict(one) | summary)
         return {"workers": self.workers, "rule": dict(self.rule), "minutes": dict(self.minutes), "series": rows}
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """Of the mean of ``values``; without a width where one value says nothing of others."""
-    from scipy.stats import t
-
-    mean = statistics.fmean(values)
-    if len(values) < 2:
-        return Interval(mean, -math.inf, math.inf)
-    half = float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
-    return Interval(mean, mean - half, mean + half)
-
-
-def difference(one: Sequence[float], other: Sequence[float]) -> Interval:
-    """Of the mean difference of pairs."""
-    return interval([left - right for left, right in zip(one, other, strict=True)])
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -115,7 +91,7 @@ def comparison_table(comparison: Comparison) -> Table:
         ours = comparison.gain(rivals[OURS], one.scheduler) if OURS in rivals else None
         table.add_row(
             *(one.scenario, one.sampler, one.scheduler),
-            f"{interval(one.final).mean * 100:.2f}",
+            f"{student(one.final).mean * 100:.2f}",
             _signed(comparison.gain(one, REFERENCE)),
             _signed(ours),
             labels.percent_interval(one.lost.value, *one.lost.interval()),
@@ -134,7 +110,4 @@ def _caption(comparison: Comparison) -> str:
 
 
 def _signed(gain: Interval | None) -> str:
-    if gain is None:
-        return labels.ABSENT
-    mean, low, high = (f"{value * 100:+.2f}" for value in gain)
-    return f"{mean} [{low}, {high}]"
+    return labels.ABSENT if gain is None else labels.points(*gain)

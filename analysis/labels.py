@@ -76,6 +76,12 @@ def percent_interval(value: float, low: float, high: float) -> str:
     return percent(value)
 
 
+def points(gain: float, low: float, high: float) -> str:
+    """``+1.20 [+0.31, +2.09]``, a difference of shares in percentage points; alone where its interval is not known."""
+    mean, *ends = (f"{value * 100:+.2f}" for value in (gain, low, high))
+    return f"{mean} [{', '.join(ends)}]" if math.isfinite(low) and math.isfinite(high) else mean
+
+
 def cost(value: float) -> str:
     """``1.23 M``: three digits and the power of a thousand, for any number that may be large."""
     if not math.isfinite(value):

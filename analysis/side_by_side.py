@@ -10,7 +10,8 @@ the measured hypervolume (the basic bootstrap), which takes that much off. An in
 than up, and of many trials that are alike it may lie below the hypervolume itself. In simulated searches of 12 to 60
 trials along a trade-off, on 300 to 1,000 images, 92 to 93 % of such intervals held the hypervolume that the trials
 deserved, 5 to 90 % of those that were not reflected; where 60 trials differed by luck alone, 67 % and none. It is the
-hypervolume of the networks that were trained: how much another run of the same search would differ is not in it.
+hypervolume of the networks that were trained: how much another run of the same search would differ is not in it, and
+so neither interval nor chance says that one search is better than another (``repeated`` does).
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Standing(NamedTuple):
     ``counted``: of its trials or configurations those within its bounds and not flagged; ``frontier``: those of them
     that none of its own dominates, ``joint`` that none of any study does, ``share`` of all such. ``equal``: its
     hypervolume when it had spent the least forward-equivalents that any search spent. ``chance``: that its hypervolume
-    is the greatest.
+    is the greatest on other images.
     """
 
     name: str
@@ -90,7 +91,7 @@ def gather(studies: Sequence[Study], accuracies: Sequence[str]) -> list[Side]:
 def compute(sides: Sequence[Side], draws: int = DRAWS) -> list[Standing]:
     """In the order of ``sides``, of which there is at least one."""
     found = [one for side in sides for one in side.candidates]
-    values = np.array([one.values.mean(axis=0) for one in found]).reshape(-1, len(sides[0].accuracies))
+    values = _values(found, len(sides[0].accuracies))
     owners = np.repeat(np.arange(len(sides)), [len(side.candidates) for side in sides])
     drawn = resample(found, sides[0].accuracies, draws)
     own = [owners == place for place in range(len(sides))]
@@ -109,7 +110,7 @@ def compute(sides: Sequence[Side], draws: int = DRAWS) -> list[Standing]:
             hypervolume=float(volumes[place]),
             low=_interval(reflected[:, place])[0],
             high=_interval(reflected[:, place])[1],
-            equal=_reached(side.path, least),
+            equal=reached(side.path, least),
             joint=int(best[own[place]].sum()),
             share=float(best[own[place]].sum() / best.sum()) if best.any() else math.nan,
             chance=float(chances[place]),
@@ -156,6 +157,16 @@ def _points(study: Study, accuracies: tuple[str, ...]) -> pd.DataFrame:
     return found
 
 
+def volume(side: Side) -> float:
+    """Its hypervolume."""
+    return _volume(_values(side.candidates, len(side.accuracies)))
+
+
+def _values(found: Sequence[Candidate], accuracies: int) -> NDArray[np.float64]:
+    """(n, accuracies), means over seeds."""
+    return np.array([one.values.mean(axis=0) for one in found]).reshape(-1, accuracies)
+
+
 def _volume(values: NDArray[np.float64]) -> float:
     return hypervolume(values, _directions(values), [REFERENCE.accuracy] * values.shape[-1])
 
@@ -172,7 +183,7 @@ def _interval(draws: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _reached(path: pd.DataFrame, work: float) -> float:
+def reached(path: pd.DataFrame, work: float) -> float:
     """The hypervolume of the trials that had ended within ``work``; NaN without a search or any work."""
     if path.empty or math.isnan(work):
         return math.nan

@@ -19,6 +19,7 @@ from analysis.side_by_side import Standing
 from analysis.tables import Column, Table
 from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES
 
+CHANCE = "greatest_chance_on_other_images"
 _NO_MATTER = ("trainable", "seed", "device", "data.root", "data.download", "data.placement", "compute.compile")
 """Settings that are told of elsewhere, or that change nothing that is measured."""
 _ENDS = ("", "_low", "_high")
@@ -33,7 +34,7 @@ _OWN: dict[str, Callable[[Standing], str]] = {
 }
 _AGAINST_EACH_OTHER: dict[str, Callable[[Standing], str]] = {
     "  at equal forward-equivalents, %": lambda one: labels.percent(one.equal),
-    "  chance that it is the greatest, %": lambda one: labels.percent(one.chance),
+    "  chance that it is the greatest on other images, %": lambda one: labels.percent(one.chance),
     "On the joint frontier": lambda one: str(one.joint),
     "  share of it, %": lambda one: labels.percent(one.share),
 }
@@ -59,11 +60,22 @@ def standings_table(standings: Sequence[Standing], titles: Mapping[str, str], *,
     )
 
 
+def of_what(studies: Sequence[Study]) -> str:
+    """What the chance that a hypervolume is the greatest is of, and what it is not."""
+    confirmed = all(map(confirms, studies))
+    networks = "confirmed configurations on other images and seeds" if confirmed else "trained networks on other images"
+    return (
+        f"The chance is of these {networks} and says nothing of the searches, of which another run finds others. To "
+        "compare searches, run each with several seeds and join its runs by commas: "
+        "study compare a-0,a-1,a-2 b-0,b-1,b-2."
+    )
+
+
 def _caption(accuracies: Sequence[str]) -> str:
     return (
         f"Side by side. Hypervolume and frontiers of {', '.join(accuracies)}; hypervolume from accuracy "
         f"{REFERENCE.accuracy:g}; [95 % intervals], of hypervolumes over {DRAWS:,} redraws of the images, less what "
-        "the best of many owe to luck"
+        "the best of many owe to luck; of these networks, not of other runs of their searches"
     )
 
 
@@ -71,7 +83,7 @@ def _record(one: Standing, *, ranked: bool) -> dict[str, Any]:
     """JSON-ready, under the names of ``Study.trials`` where it has them."""
     against = {
         f"{HYPERVOLUME}_at_equal_{FORWARD_EQUIVALENTS}": one.equal,
-        "greatest_chance": one.chance,
+        CHANCE: one.chance,
         "joint_frontier": one.joint,
         "joint_frontier_share": one.share,
     }

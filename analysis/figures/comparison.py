@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.comparison import REFERENCE, Comparison, Interval, Series, difference, interval
+from analysis.comparison import REFERENCE, Comparison, Series
 from analysis.figures.style import QUALITATIVE, style
 from analysis.layout import write_atomically
+from analysis.uncertainty import Interval, paired, student
 
 _COLUMNS = 2
 _PANEL = 320
@@ -63,8 +64,8 @@ def compute(comparison: Comparison) -> tuple[Band, ...]:
 def _moments(one: Series, reference: Series | None) -> list[Interval]:
     found = list(zip(*one.hypervolume, strict=True))
     if reference is None:
-        return [interval(moment) for moment in found]
-    return [difference(*pair) for pair in zip(found, zip(*reference.hypervolume, strict=True), strict=True)]
+        return [student(moment) for moment in found]
+    return [paired(*pair) for pair in zip(found, zip(*reference.hypervolume, strict=True), strict=True)]
 
 
 def _draw(bands: tuple[Band, ...], title: str, sign: str) -> go.Figure:

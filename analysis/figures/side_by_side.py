@@ -28,11 +28,13 @@ _UNLIKE = "Not measured alike: this does not rank them"
 
 
 class Marks(NamedTuple):
-    """What is drawn of one study, in percent. ``points``: as ``Side.points``, with ``x``, ``y``, the distances to the
-    ends of their intervals ``x_minus``, ``x_plus``, ``y_minus``, ``y_plus``, ``best`` (on the study's frontier in this
-    plane) and ``text``. ``work`` and ``volume`` (n,): the steps of its hypervolume."""
+    """What is drawn of one study, in percent. ``search``: that which it is a run of; runs share colour and symbol.
+    ``points``: as ``Side.points``, with ``x``, ``y``, the distances to the ends of their intervals ``x_minus``,
+    ``x_plus``, ``y_minus``, ``y_plus``, ``best`` (on the study's frontier in this plane) and ``text``. ``work`` and
+    ``volume`` (n,): the steps of its hypervolume."""
 
     name: str
+    search: str
     colour: str
     symbol: str
     points: pd.DataFrame
@@ -40,13 +42,16 @@ class Marks(NamedTuple):
     volume: NDArray[np.float64]
 
 
-def side_by_side_figure(sides: Sequence[Side], titles: Mapping[str, str], *, ranked: bool) -> go.Figure:
-    """Their first two accuracies; ``titles``: of all accuracies by name. The hypervolume over work stands beside where
+def side_by_side_figure(
+    sides: Sequence[Side], titles: Mapping[str, str], searches: Sequence[str] = (), *, ranked: bool
+) -> go.Figure:
+    """Their first two accuracies; ``titles``: of all accuracies by name; ``searches``: of each side that which it is a
+    run of, itself without. The hypervolume over work stands beside where
     one of ``sides`` is a search. Not ``ranked``, for they were not measured alike: it says so."""
     plane = _plane(sides[0].accuracies)
     axes = [f"{titles[name]} (%)" for name in plane]
     least = equal_work(sides) if ranked else math.nan
-    figure = _draw(compute(sides, titles), axes, 1 + any(len(side.path) for side in sides), least)
+    figure = _draw(compute(sides, titles, searches), axes, 1 + any(len(side.path) for side in sides), least)
     # At the right: the menu is at the left.
     title = {"text": _UNLIKE, "font": {"size": 15}, "x": 0.99, "xanchor": "right"}
     return figure if ranked else figure.update_layout(title=title)
@@ -57,18 +62,22 @@ def write_side_by_side(figure: go.Figure, path: Path) -> None:
     write_atomically(path, figure.to_html(include_plotlyjs=True))
 
 
-def compute(sides: Sequence[Side], titles: Mapping[str, str]) -> tuple[Marks, ...]:
+def compute(sides: Sequence[Side], titles: Mapping[str, str], searches: Sequence[str] = ()) -> tuple[Marks, ...]:
     """In the order of ``sides``."""
+    owners = searches or [side.name for side in sides]
+    places = {name: place for place, name in enumerate(dict.fromkeys(owners))}
     return tuple(
         Marks(
             name=html.escape(side.name),
+            search=html.escape(owner),
             colour=QUALITATIVE[place % len(QUALITATIVE)],
             symbol=SYMBOLS[place % len(SYMBOLS)],
             points=_points(side, titles),
             work=side.path[FORWARD_EQUIVALENTS].to_numpy(dtype=float),
             volume=side.path[HYPERVOLUME].to_numpy(dtype=float) * 100,
         )
-        for place, side in enumerate(sides)
+        for side, owner in zip(sides, owners, strict=True)
+        for place in (places[owner],)
     )
 
 
@@ -105,8 +114,9 @@ def _text(point: Mapping[Any, Any], titles: Mapping[str, str]) -> str:
 
 def _draw(marks: Sequence[Marks], axes: Sequence[str], columns: int, least: float) -> go.Figure:
     figure = make_subplots(cols=columns, horizontal_spacing=0.1)
+    for one in {one.search: one for one in marks}.values():
+        legend_entry(figure, one.search, one.symbol, one.colour, legendgroup=one.search)
     for one in marks:
-        legend_entry(figure, one.name, one.symbol, one.colour, legendgroup=one.name)
         _draw_frontier(figure, one)
         if len(one.work):
             figure.add_trace(_steps(one), row=1, col=columns)
@@ -127,12 +137,12 @@ def _draw_frontier(figure: go.Figure, one: Marks) -> None:
     line = {"shape": "vh", "color": one.colour, "width": 2}
     figure.add_scatter(
         **{"mode": "lines", "x": edge["x"], "y": edge["y"], "line": line},
-        **{"showlegend": False, "legendgroup": one.name, "hoverinfo": "skip"},
+        **{"showlegend": False, "legendgroup": one.search, "hoverinfo": "skip"},
     )
     for (best, counts), group in one.points.groupby(["best", "counts"]):
         figure.add_scatter(
             showlegend=False,
-            legendgroup=one.name,
+            legendgroup=one.search,
             mode="markers",
             x=group["x"],
             y=group["y"],
@@ -158,7 +168,7 @@ def _steps(one: Marks) -> go.Scatter:
     return go.Scatter(
         name=one.name,
         showlegend=False,
-        legendgroup=one.name,
+        legendgroup=one.search,
         mode="lines+markers",
         x=[0.0, *one.work],
         y=[0.0, *one.volume],

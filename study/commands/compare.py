@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,45 +14,45 @@ from study.commands.show import print_rich, read, writing
 from trainables.config import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from analysis.comparability import Comparability
     from analysis.runs import Study
     from analysis.tables import Table
 
 
-@command("Example: study compare demo first -o comparison.html")
+@command("Example: study compare tpe-0,tpe-1,tpe-2 random-0,random-1,random-2 -o comparison.html")
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The studies' names, two or more.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME[,NAME...]...", help="Studies, two or more; a comma joins runs of one search."),
+    ],
     json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, unrounded.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="The figure, HTML.")] = None,
     tracking_uri: FromMlflow = None,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
-    """Studies side by side: whether they compare, what each found for what it spent, and which found more."""
-    _check(names, json, csv)
+    """Studies side by side: whether they compare, and what each found for what it spent.
+
+    Of a search that was run with several seeds, its runs joined by commas: what it finds on average, and how much more
+    than another such search.
+    """
+    groups = [name.split(",") for name in names]
+    _check([name for group in groups for name in group], json, csv)
     from analysis.comparability import comparability, titles
-    from analysis.side_by_side import compute, gather
-    from analysis.side_by_side_tables import standings_table
 
-    found = [read(name, tracking_uri) for name in names]
-    told, called = comparability(found), titles(found)
-    sides = gather(found, told.accuracies)
-    table = standings_table(compute(sides), called, ranked=not told.measured)
-    if json:
+    found = [[read(name, tracking_uri) for name in group] for group in groups]
+    every = [study for group in found for study in group]
+    told, called = comparability(every), titles(every)
+    table, sentences = _compared(found, told, called)
+    if json or csv:
         _warn(told)
-        typer.echo(table.json())
-    elif csv:
-        _warn(told)
-        typer.echo(table.csv(), nl=False)
+        typer.echo(table.json() if json else table.csv(), nl=json)
     else:
-        _print(found, told, table)
+        _print(found, told, table, sentences)
     if output is not None:
-        from analysis.figures.side_by_side import side_by_side_figure, write_side_by_side
-
-        with writing(output):
-            write_side_by_side(side_by_side_figure(sides, called, ranked=not told.measured), output)
+        _draw(found, told, called, output)
 
 
 def _check(names: list[str], json: bool, csv: bool) -> None:
@@ -61,12 +62,44 @@ def _check(names: list[str], json: bool, csv: bool) -> None:
         raise UserError("--json and --csv exclude each other; choose one")
 
 
+def _compared(
+    groups: Sequence[Sequence[Study]], told: Comparability, called: Mapping[str, str]
+) -> tuple[Table, list[str]]:
+    """A column a study, or where a comma joins some of them a search; and what is to be said of it."""
+    from analysis import repeated, repeated_tables, side_by_side, side_by_side_tables
+
+    ranked = not told.measured
+    if not _repeat(groups):
+        studies = [study for (study,) in groups]
+        sides = side_by_side.gather(studies, told.accuracies)
+        table = side_by_side_tables.standings_table(side_by_side.compute(sides), called, ranked=ranked)
+        return table, [side_by_side_tables.of_what(studies)] if ranked else []
+    found = repeated.compute(groups, told.accuracies)
+    accuracies = ", ".join(called[name] for name in told.accuracies)
+    table = repeated_tables.repeats_table(found, accuracies, ranked=ranked)
+    return table, list(repeated_tables.told(found)) if ranked else []
+
+
+def _repeat(groups: Sequence[Sequence[Study]]) -> bool:
+    """Whether a search among them was run several times."""
+    return any(len(group) > 1 for group in groups)
+
+
+def _columns(groups: Sequence[Sequence[Study]]) -> list[Study]:
+    """A study for each search, under the search's name."""
+    from analysis.repeated import group_names
+
+    names = group_names([[study.name for study in group] for group in groups])
+    return [replace(group[0], name=name) for name, group in zip(names, groups, strict=True)]
+
+
 def _warn(told: Comparability) -> None:
     for sentence in told.measured:
         typer.echo(f"warning: not measured alike. {sentence}", err=True)
 
 
-def _print(studies: Sequence[Study], told: Comparability, table: Table) -> None:
+def _print(groups: Sequence[Sequence[Study]], told: Comparability, table: Table, sentences: Sequence[str]) -> None:
+    from analysis.comparability import comparability
     from analysis.side_by_side_tables import settings_table
     from analysis.tables import frontier_table, why_nothing_found
     from analysis.titles import protocol
@@ -75,18 +108,31 @@ def _print(studies: Sequence[Study], told: Comparability, table: Table) -> None:
         typer.echo("They were not measured alike, so the figures below do not rank them:")
         _list(told.measured)
     else:
-        typer.echo(f"They compare, for they were measured alike: {protocol(studies[0])}.")
-    if told.studied:
+        typer.echo(f"They compare, for they were measured alike: {protocol(groups[0][0])}.")
+    columns = _columns(groups)
+    if differ := (*comparability(columns).studied, *(() if _repeat(groups) else told.ran)):
         typer.echo("They differ in:")
-        _list(told.studied)
+        _list(differ)
     print_rich(table.rich())
-    for study in studies:
+    for sentence in sentences:
+        typer.echo(sentence)
+    for study in (study for group in groups for study in group):
         if nothing := why_nothing_found(study, frontier_table(study)):
             typer.echo(f"{study.name}: {nothing}")
-    if (settings := settings_table(studies)) is not None:
+    if (settings := settings_table(columns)) is not None:
         print_rich(settings.rich())
 
 
 def _list(sentences: Sequence[str]) -> None:
     for sentence in sentences:
         typer.echo(f"  {sentence}")
+
+
+def _draw(groups: Sequence[Sequence[Study]], told: Comparability, called: Mapping[str, str], path: Path) -> None:
+    from analysis.figures.side_by_side import side_by_side_figure, write_side_by_side
+    from analysis.side_by_side import gather
+
+    sides = gather([study for group in groups for study in group], told.accuracies)
+    searches = [study.name for study, group in zip(_columns(groups), groups, strict=True) for _ in group]
+    with writing(path):
+        write_side_by_side(side_by_side_figure(sides, called, searches, ranked=not told.measured), path)

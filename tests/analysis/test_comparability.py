@@ -28,7 +28,7 @@ def study(new_study: Callable[..., Any]) -> Callable[..., Study]:
 
 def test_a_search_and_its_rerun_are_measured_alike(study: Callable[..., Study]) -> None:
     told = comparability([study("one", {"data": {"source": "digits"}}), study("two", {"data": {"source": "digits"}})])
-    assert told == (("clean_accuracy", "pgd_accuracy"), (), ())
+    assert told == (("clean_accuracy", "pgd_accuracy"), (), (), ())
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_radius_head_images_and_what_the_manifest_tells(study: Callable[..., Stu
         "Evaluated images: n = 360 images in one, three; n = 500 images in two.",
     )
     assert "Sampler: tpe in one; gp in two; {'torn': []} in three." in told.studied
-    assert "Seed: 0 in one, three; 1 in two." in told.studied
-    assert "Hardware: two cores in one; a GPU in two." in told.studied, "of the third it is not known"
+    assert "Seed: 0 in one, three; 1 in two." in told.ran
+    assert "Hardware: two cores in one; a GPU in two." in told.ran, "of the third it is not known"
     assert titles([one, two])["pgd_accuracy"] == "PGD accuracy"
     assert titles([one, one])["pgd_accuracy"] == "PGD accuracy at 8/255"
 
@@ -95,8 +95,9 @@ def test_the_budget_spent_and_the_network_are_told(study: Callable[..., Study], 
     one, two = study("one", {"network": {"architecture": "resnet18", "width": 8}}), new_study("two")
     two.finished(0, 0.6, 0.4, work=5000)
     told = comparability([one, read_study(two.paths)])
-    assert "Budget spent: 1 M forward-equivalents by 1 trial in one; 5 k forward-equivalents by 1 trial in two." in (
-        told.studied
+    assert (
+        "Budget spent: 1 M forward-equivalents by 1 trial in one; 5 k forward-equivalents by 1 trial in two."
+        in told.ran
     )
     assert any("architecture resnet18, width 8 in one; " in sentence for sentence in told.studied)
 

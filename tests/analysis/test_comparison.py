@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rich.console import Console
-from scipy.stats import t
 
 from analysis import labels
-from analysis.comparison import Comparison, Series, comparison_table, difference, interval
+from analysis.comparison import Comparison, Series, comparison_table
 from analysis.figures.comparison import comparison_figure, compute, write_comparison
+from analysis.uncertainty import paired
 
 
 def series(scheduler: str, finals: tuple[float, ...], lost: tuple[int, ...] = (0, 0, 0)) -> Series:
@@ -43,16 +43,9 @@ def comparison() -> Comparison:
     )
 
 
-def test_the_interval_is_students():
-    values = [0.1, 0.2, 0.4, 0.3]
-    low, high = t.interval(0.95, 3, np.mean(values), np.std(values, ddof=1) / 2)
-    assert interval(values) == pytest.approx((0.25, low, high))
-    assert interval([0.3])[1:] == (-np.inf, np.inf)
-
-
 def test_differences_are_paired(comparison):
     none, _, halving = comparison.series
-    assert comparison.gain(halving, "none") == difference((0.22, 0.33, 0.41), (0.20, 0.30, 0.40))
+    assert comparison.gain(halving, "none") == paired((0.22, 0.33, 0.41), (0.20, 0.30, 0.40))
     assert comparison.gain(halving, "none").mean == pytest.approx(0.02)
     assert comparison.gain(none, "none") is None
     assert comparison.gain(none, "nobody") is None

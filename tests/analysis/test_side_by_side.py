@@ -248,6 +248,16 @@ def test_the_figure_shows_each_study_in_its_colour_and_symbol(pair: list[Study],
     assert "<script src" not in (tmp_path / "figure.html").read_text()
 
 
+def test_runs_of_one_search_share_colour_symbol_and_a_place_in_the_legend(pair: list[Study]) -> None:
+    sides, names = gather([*pair, replace(pair[1], name="third")], PLANE), ("one", "other", "other")
+    marks = figures.compute(sides, titles(pair), names)
+    assert [(one.name, one.search) for one in marks] == [("one", "one"), ("other", "other"), ("third", "other")]
+    assert marks[1][2:4] == marks[2][2:4] != marks[0][2:4]
+    figure = figures.side_by_side_figure(sides, titles(pair), names, ranked=True)
+    shown = [trace.name for trace in figure.data if trace.showlegend is not False]
+    assert shown == ["one", "other", "hollow: flagged, or beyond the study's bounds"]
+
+
 def test_nothing_to_compare_yet_is_no_error(new_study: Callable[..., Any]) -> None:
     empty, flagged = new_study("empty"), new_study("flagged")
     write_json(flagged.finished(0, 0.9, 0.9).result, {"verdict": "flagged: noise breaks it"})

@@ -22,7 +22,7 @@ CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
 Study = Callable[..., tuple[int, str, str]]
 
 
-RANKING = ("chance that it is the greatest", "On the joint frontier", "share of it")
+RANKING = ("chance that it is the greatest on other images", "On the joint frontier", "share of it")
 
 
 @pytest.fixture
@@ -46,17 +46,41 @@ def test_two_searches_side_by_side(study: Study, searched: Callable[..., None], 
     assert "  Sampler: random in one; qmc in two." in out
     assert "Hypervolume, %" in out
     assert [word for word in RANKING if word in out] == list(RANKING)
+    assert "The chance is of these trained networks on other images and says nothing of the searches" in out
     assert "optimiser.weight_decay" in out
     assert "plotly" in figure.read_text()
     assert "equal work" in figure.read_text()
     assert "Not measured alike" not in figure.read_text()
     rows = json.loads(study("compare", "one", "two", "--json")[1])
     assert [(row["study"], row["finished"]) for row in rows] == [("one", 3), ("two", 2)]
-    assert sum(row["greatest_chance"] for row in rows) == pytest.approx(1.0)
+    assert sum(row["greatest_chance_on_other_images"] for row in rows) == pytest.approx(1.0)
     assert rows[0]["forward_equivalents"] == read_study(study_paths("one")).trials["forward_equivalents"].sum()
     found = list(csv.DictReader(io.StringIO(study("compare", "one", "two", "--csv")[1])))
     assert [row["study"] for row in found] == ["one", "two"]
     assert float(found[0]["hypervolume"]) == pytest.approx(rows[0]["hypervolume"])
+
+
+def test_a_comma_joins_runs_of_one_search(study: Study, searched: Callable[..., None], tmp_path: Path) -> None:
+    for seed in range(2):
+        searched(f"random-{seed}", seed=seed)
+        searched(f"qmc-{seed}", seed=seed, sampler="qmc")
+    figure, sides = tmp_path / "figure.html", ("qmc-0,qmc-1", "random-0,random-1")
+    code, out, err = study("compare", *sides, "-o", figure)
+    assert (code, err) == (0, "")
+    assert "They differ in:\n  Sampler: qmc in qmc; random in random.\n" in out
+    assert "points of hypervolume, 95 % interval over 2 pairs of runs." in out
+    assert not [word for word in ("Seed: ", "Budget spent: ", "chance", "joint") if word in out]
+    assert '"name":"qmc"' in figure.read_text()
+    rows = json.loads(study("compare", *sides, "--json")[1])
+    assert [(row["search"], row["runs"], row["finished"]) for row in rows] == [("qmc", 2, 3), ("random", 2, 3)]
+    apart = json.loads(study("compare", *",".join(sides).split(","), "--json")[1])
+    equal = [row["hypervolume_at_equal_forward_equivalents"] for row in apart]
+    assert rows[0]["above_random"] == pytest.approx((sum(equal[:2]) - sum(equal[2:])) / 2)
+    code, _, err = study("compare", "qmc-0,random-1", "random-0")
+    assert code == 2
+    assert err.startswith("qmc-0,random-1 are no runs of one search, for their study files differ in sampler;")
+    code, out, _ = study("compare", sides[0])
+    assert (code, "above" in out, "Hypervolume, mean, %" in out) == (0, False, True)
 
 
 def test_studies_are_read_from_mlflow_too(study: Study, searched: Callable[..., None], tmp_path: Path) -> None:
@@ -87,7 +111,9 @@ def test_what_was_not_measured_alike_is_a_warning_beside_the_figures(
     assert (code, err) == (0, f"warning: not measured alike. {warning}\n")
     rows = json.loads(out)
     assert ["hypervolume" in row for row in rows] == [True, True]
-    assert not {"greatest_chance", "joint_frontier", "joint_frontier_share"} & {name for row in rows for name in row}
+    assert not {"greatest_chance_on_other_images", "joint_frontier", "joint_frontier_share"} & {
+        name for row in rows for name in row
+    }
     assert "Not measured alike" in figure.read_text()
     assert "equal work" not in figure.read_text()
 
@@ -104,6 +130,8 @@ def test_studies_that_do_not_compare_are_refused_in_a_line(study: Study, searche
         ("one", "torn"): "it is not known on which images torn was measured",
         ("other", "another"): "no accuracy is an objective of all",
         ("one", "test", "--json", "--csv"): "exclude each other",
+        ("one,one",): "name two or more, each once",
+        ("one,", "test"): "is no name of a study",
         ("one", "other", "-o", "/proc/none/figure.html"): "/proc/none/figure.html cannot be written",
     }
     for arguments, words in refused.items():
@@ -135,4 +163,4 @@ def test_empty_flagged_and_half_written_studies_are_shown(
     assert "torn: No trial has finished" in out
     assert "one: " not in out
     rows = json.loads(study("compare", "empty", "torn", "--json")[1])
-    assert [row["greatest_chance"] for row in rows] == [None, None]
+    assert [row["greatest_chance_on_other_images"] for row in rows] == [None, None]
