@@ -15,11 +15,13 @@ from rich.text import Text
 from analysis import labels
 from analysis.confirmed import confirmed, confirms
 from analysis.pareto import frontier
-from analysis.runs import PARAM, Study, number_or_nan
+from analysis.runs import CONFIG, PARAM, Study, number_or_nan
 from analysis.titles import assumption, metric_title, protocol
 from analysis.uncertainty import SEEDS_INTERVAL
 from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
 
+_EXACT = 2**53
+"""Up to which floats hold every whole number."""
 COSTS = (FORWARD_EQUIVALENTS, GPU_MINUTES)
 
 
@@ -190,18 +192,19 @@ def _table(caption: str, columns: tuple[Column, ...], trials: pd.DataFrame) -> T
         caption=caption,
         columns=columns,
         rows=tuple(tuple(_cell(column, record) for column in columns) for record in records),
-        values=_whole_settings(trials[sources]),
+        values=whole_settings(trials[sources]),
     )
 
 
-def _whole_settings(values: pd.DataFrame) -> pd.DataFrame:
-    """Searched whole numbers as such, also where trials of another trainable lack them."""
+def whole_settings(values: pd.DataFrame) -> pd.DataFrame:
+    """Settings and seeds that are whole numbers as such, also where trials of another trainable lack them."""
     names = [
         name
         for name in map(str, values)
-        if name.startswith(PARAM)
+        if name.startswith((PARAM, CONFIG, "seed"))
         and pd.api.types.is_float_dtype(values[name])
         and (values[name].dropna() % 1 == 0).all()
+        and (values[name].dropna().abs() < _EXACT).all()
     ]
     return values.astype(dict.fromkeys(names, "Int64"))
 

@@ -15,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., None])
 PANELS = {
     "Start and go on": ("demo", "launch", "resume", "extend", "confirm"),
     "While it runs": ("status", "stop", "ui"),
-    "Read the results": ("front", "report", "compare"),
+    "Read the results": ("front", "trials", "report", "compare"),
     "Take away": ("tables", "figures", "export", "sync", "clean"),
     "Methods and papers": ("views", "train", "reproduce", "record", "simulate"),
 }

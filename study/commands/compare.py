@@ -10,7 +10,7 @@ import typer
 
 from study.commands.app import command
 from study.commands.options import FromMlflow, Studies
-from study.commands.show import print_rich, read, writing
+from study.commands.show import check_formats, print_rich, print_unrounded, read, writing
 from trainables.config import UserError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def compare(
     table, sentences = _compared(found, told, called)
     if json or csv:
         _warn(told)
-        typer.echo(table.json() if json else table.csv(), nl=json)
+        print_unrounded(table, json=json)
     else:
         _print(found, told, table, sentences)
     if output is not None:
@@ -58,8 +58,7 @@ def compare(
 def _check(names: list[str], json: bool, csv: bool) -> None:
     if len(set(names)) < max(2, len(names)):
         raise UserError("a study is compared with others: name two or more, each once; `study status` lists them")
-    if json and csv:
-        raise UserError("--json and --csv exclude each other; choose one")
+    check_formats(json, csv)
 
 
 def _compared(

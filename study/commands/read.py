@@ -1,4 +1,4 @@
-"""Commands that read a study: status, front, report."""
+"""Commands that read a study: status, front, trials, report."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from study.commands.app import command
 from study.commands.options import FromMlflow, Name, Studies
 from study.commands.show import (
     all_studies,
+    check_formats,
     counts,
     driven,
     headline,
     paths_of,
     print_headline,
     print_rich,
+    print_unrounded,
     read,
     standing,
     writing,
@@ -66,18 +68,36 @@ def front(
     """The trials that no other trial beats; of a confirmation, its configurations on test images."""
     from analysis.confirmed import confirmations_of
 
-    if json and csv:
-        raise UserError("--json and --csv exclude each other; choose one")
+    check_formats(json, csv)
     study = read(name, tracking_uri)
     table = headline(study)
-    if json:
-        typer.echo(table.json())
-    elif csv:
-        typer.echo(table.csv(), nl=False)
+    if json or csv:
+        print_unrounded(table, json=json)
     else:
         print_headline(study, table)
         for child in confirmations_of(paths_of(name)):
             typer.echo(f"Confirmed on test images: study front {child}")
+
+
+@command("Example: study trials demo --csv > trials.csv   (or --epochs --csv > epochs.csv)")
+def trials(
+    name: Name,
+    epochs: Annotated[bool, typer.Option("--epochs", help="A row an epoch of each trial instead.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded, with all that is known.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, unrounded, with all that is known.")] = False,
+    tracking_uri: FromMlflow = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """All trials as data: how each ended, its settings and seed, every metric with its interval, what it cost."""
+    from analysis.rows import epoch_rows, trial_rows
+
+    check_formats(json, csv)
+    study = standing(name) if tracking_uri is None else read(name, tracking_uri)
+    table = epoch_rows(study) if epochs else trial_rows(study)
+    if json or csv:
+        print_unrounded(table, json=json)
+    else:
+        print_rich(table.rich())
 
 
 @command("Example: study report demo -o demo.html --mlflow-url http://127.0.0.1:5001")

@@ -148,6 +148,16 @@ def print_headline(study: Study, found: Table) -> None:
         typer.echo(nothing)
 
 
+def check_formats(json: bool, csv: bool) -> None:
+    if json and csv:
+        raise UserError("--json and --csv exclude each other; choose one")
+
+
+def print_unrounded(table: Table, *, json: bool) -> None:
+    """As JSON, else as CSV."""
+    typer.echo(table.json() if json else table.csv(), nl=json)
+
+
 def print_rich(renderable: Any) -> None:
     from rich.console import Console
 

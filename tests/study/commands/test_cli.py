@@ -27,7 +27,7 @@ from study.files.stop import Request, asked
 
 COMMANDS = [
     *("demo", "launch", "resume", "extend", "stop", "confirm", "train", "reproduce", "record", "simulate"),
-    *("status", "front", "compare", "report", "tables", "figures", "sync", "export", "clean", "ui", "views"),
+    *("status", "front", "trials", "compare", "report", "tables", "figures", "sync", "export", "clean", "ui", "views"),
 ]
 
 CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
@@ -286,6 +286,7 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["status"], "there are no studies in"),
         (["front", "../x"], "no name of a study"),
         (["front", "none", "--json", "--csv"], "exclude each other"),
+        (["trials", "none", "--json", "--csv"], "exclude each other"),
         (["report", "none"], "'none'"),
         (["compare", "none"], "name two or more"),
         (["compare", "none", "none"], "each once"),
@@ -317,7 +318,10 @@ def test_a_users_mistake_is_one_line_and_exit_2(study, arguments, words):
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([command, "none"] for command in ("status", "front", "report", "resume", "confirm", "stop", "sync", "clean")),
+        *(
+            [command, "none"]
+            for command in ("status", "front", "trials", "report", "resume", "confirm", "stop", "sync", "clean")
+        ),
         *(["compare", "none", "tiny"], ["extend", "none", "--trials", "1"], ["record", "none", "-o", "none.jsonl"]),
         *(["tables", "none"], ["figures", "none"], ["ui", "none"]),
     ],

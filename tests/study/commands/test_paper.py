@@ -206,11 +206,13 @@ def test_a_study_is_read_from_mlflow_where_its_folder_is_gone(
     monkeypatch.chdir(tmp_path)
     store = ("--tracking-uri", f"sqlite:///{tmp_path / 'tracked.db'}")
     assert study("sync", "tiny", *store)[0] == 0
-    local = [study(*command)[1] for command in (("front", "tiny", "--csv"), ("tables", "tiny"))]
+    commands = (
+        *(("front", "tiny", "--csv"), ("tables", "tiny")),
+        *(("trials", "tiny", "--json"), ("trials", "tiny", "--epochs", "--csv")),
+    )
+    local = [study(*command)[1] for command in commands]
     shutil.rmtree(tiny.root)
-    assert [study(*command, *store) for command in (("front", "tiny", "--csv"), ("tables", "tiny"))] == [
-        (0, out, "") for out in local
-    ]
+    assert [study(*command, *store) for command in commands] == [(0, out, "") for out in local]
     assert study("report", "tiny", *store, "--mlflow-url", "http://box:81") == (0, "tiny.html\n", "")
     assert 'href="http://box:81/#/experiments/' in Path("tiny.html").read_text()
     assert study("figures", "tiny", *store, "--format", "svg")[1].startswith("tiny-figures/")
