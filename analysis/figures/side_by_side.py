@@ -25,6 +25,7 @@ from trainables.metrics import ACCURACIES, FORWARD_EQUIVALENTS
 
 _HEIGHT = 620
 _UNLIKE = "Not measured alike: this does not rank them"
+_ONCE = "One run of each search: others would differ"
 
 
 class Marks(NamedTuple):
@@ -47,14 +48,16 @@ def side_by_side_figure(
 ) -> go.Figure:
     """Their first two accuracies; ``titles``: of all accuracies by name; ``searches``: of each side that which it is a
     run of, itself without. The hypervolume over work stands beside where
-    one of ``sides`` is a search. Not ``ranked``, for they were not measured alike: it says so."""
+    one of ``sides`` is a search. Not ``ranked``, for they were not measured alike: it says so; and where no search was
+    run twice, it says that."""
     plane = _plane(sides[0].accuracies)
     axes = [f"{titles[name]} (%)" for name in plane]
     least = equal_work(sides) if ranked else math.nan
     figure = _draw(compute(sides, titles, searches), axes, 1 + any(len(side.path) for side in sides), least)
+    once = any(len(side.path) for side in sides) and len(set(searches)) == len(searches)
+    text = _UNLIKE if not ranked else _ONCE if once else ""
     # At the right: the menu is at the left.
-    title = {"text": _UNLIKE, "font": {"size": 15}, "x": 0.99, "xanchor": "right"}
-    return figure if ranked else figure.update_layout(title=title)
+    return figure.update_layout(title={"text": text, "font": {"size": 15}, "x": 0.99, "xanchor": "right"})
 
 
 def write_side_by_side(figure: go.Figure, path: Path) -> None:

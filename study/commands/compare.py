@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def compare(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME[,NAME...]...", help="Studies, two or more; a comma joins runs of one search."),
+        typer.Argument(metavar="NAME[,NAME]...", help="Studies, two or more; a comma joins runs of one search."),
     ],
     json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, unrounded.")] = False,
@@ -35,8 +35,7 @@ def compare(
 ) -> None:
     """Studies side by side: whether they compare, and what each found for what it spent.
 
-    Of a search that was run with several seeds, its runs joined by commas: what it finds on average, and how much more
-    than another such search.
+    Of searches run with several seeds, their runs joined by commas: what each finds on average, and how much more.
     """
     groups = [name.split(",") for name in names]
     _check([name for group in groups for name in group], json, csv)

@@ -254,6 +254,9 @@ def test_runs_of_one_search_share_colour_symbol_and_a_place_in_the_legend(pair: 
     assert [(one.name, one.search) for one in marks] == [("one", "one"), ("other", "other"), ("third", "other")]
     assert marks[1][2:4] == marks[2][2:4] != marks[0][2:4]
     figure = figures.side_by_side_figure(sides, titles(pair), names, ranked=True)
+    assert figure.layout.title.text == ""
+    once = figures.side_by_side_figure(sides[:2], titles(pair), ranked=True)
+    assert once.layout.title.text == "One run of each search: others would differ"
     shown = [trace.name for trace in figure.data if trace.showlegend is not False]
     assert shown == ["one", "other", "hollow: flagged, or beyond the study's bounds"]
 
