@@ -12,6 +12,7 @@
         tracking.json             experiment and run ids, and what has been delivered
         probe.json                memory and speed of its trainables, where `auto` asked for them
         stop.json                 a request to end, for the driver
+        added-ID.json             configurations that somebody added by hand, until the driver has taken them
         driver-errors.txt         tracebacks of what Ray Tune fell over, though the study went on
         .lock                     held by the driver
         report.html
@@ -23,7 +24,8 @@
           checkpoint.evaluation/  heads, and how far an evaluation has come
           result.json             the TrialResult, written once
           rungs.json              what early stopping made of the trial, rung by rung
-          stop.json               {"reason": ...}: the trial is to end at its newest report
+          stop.json               {"reason": ...}: early stopping has the trial end at its newest report
+          stop-by-hand.json       somebody has the trial end as soon as it can
           progress.json           what its evaluation does just now, in words; gone when the trial ends
           hang.txt                where every thread was when the trial was ended because it had hung
           error.txt               traceback of a trial that failed by its own fault
@@ -87,6 +89,10 @@ class TrialPaths:
     @property
     def stop(self) -> Path:
         return self.root / "stop.json"
+
+    @property
+    def stop_by_hand(self) -> Path:
+        return self.root / "stop-by-hand.json"
 
     @property
     def progress(self) -> Path:
@@ -156,6 +162,14 @@ class StudyPaths:
     @property
     def stop(self) -> Path:
         return self.root / "stop.json"
+
+    def added(self, request: str) -> Path:
+        """What a request of that id adds by hand."""
+        return self.root / f"added-{request}.json"
+
+    def each_added(self) -> list[Path]:
+        """In the order of their ids."""
+        return sorted(self.root.glob("added-*.json"))
 
     @property
     def lock(self) -> Path:

@@ -23,4 +23,5 @@ def _line(trial: dict[Any, Any], folder: TrialPaths, now: float) -> str:
     doing = f", {progress['words']}" if progress.get("words") else ""
     times = [number_or_nan(told.get("time")) for told in (*read_events(folder)[-1:], progress) if told]
     heard = f"; heard of {labels.duration(max(0.0, now - max(times)))} ago" if times else ""
-    return f"{labels.trial_number(folder.number)}: {done}{doing}{heard}"
+    asked = "; to be stopped by hand" if folder.stop_by_hand.exists() else ""
+    return f"{labels.trial_number(folder.number)}: {done}{doing}{heard}{asked}"

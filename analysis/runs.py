@@ -25,7 +25,7 @@ PARAM = "param."
 CONFIG = "config."
 _BASE: dict[str, str] = {
     **dict.fromkeys(("number", "attempts", "epochs"), "int64"),
-    **dict.fromkeys(("id", "trainable", "status", "reason", "verdict"), "str"),
+    **dict.fromkeys(("id", "trainable", "origin", "status", "reason", "verdict"), "str"),
     **dict.fromkeys(("violation", "device", "mlflow_run_id", "mlflow_url"), "str"),
     **dict.fromkeys(("seed", "started", "ended", "gpu_share"), "float64"),
 }
@@ -36,9 +36,10 @@ _ALWAYS = (*_BASE, *OBJECTIVES)
 class Study:
     """Everything a report needs, wherever it was read from.
 
-    ``trials``: one row a trial, by number. ``number``, ``id``, ``trainable``, ``status`` (``TrialStatus`` values),
-    ``reason``, ``verdict`` (of the sanity checks, "" if none ran), ``violation`` (the study's bounds that a finished
-    trial exceeds, "" if none),
+    ``trials``: one row a trial, by number. ``number``, ``id``, ``trainable``, ``origin`` ("by hand", or the recipe
+    that it is; "" if the sampler drew it), ``status`` (``TrialStatus`` values), ``reason``,
+    ``verdict`` (of the sanity checks, "" if none ran), ``violation`` (the study's bounds that a finished trial exceeds,
+    "" if none),
     ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN), ``gpu_share`` and
     ``device`` (that the last attempt held, NaN and "" if unknown),
     ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>``, the trial's
@@ -139,6 +140,7 @@ def _trial_row(
         "number": trial.number,
         "id": paths.trial_id(trial.number),
         "trainable": str(config.get("trainable") or settings.get("trainable", "")),
+        "origin": str(config.get("origin") or ""),
         "status": status,
         "reason": str(ending.get("reason") or ""),
         "verdict": str(result.get("verdict") or _verdict(metrics)),

@@ -28,6 +28,9 @@ class TrialFault(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
 
 
+BY_HAND = "by hand"
+"""The reason of a trial that somebody stopped, and the origin of one that somebody added."""
+
 MLFLOW_STATUS = {
     TrialStatus.RUNNING: "RUNNING",
     TrialStatus.FINISHED: "FINISHED",
@@ -46,6 +49,7 @@ REASON = "trial.reason"  # why a trial failed or was stopped
 FRONTIER = "trial.frontier"  # "yes" or "no" on finished trials, as of the study's last end or synchronisation
 ATTEMPTS = "trial.attempts"
 INSTEAD_OF = "trial.instead_of"  # number of the trial that ran out of memory, whose batch this one cuts smaller
+ORIGIN = "trial.origin"  # "by hand", or the recipe that the study began with; absent where the sampler drew it
 HEAD = "evaluation.head"
 SPLIT = "evaluation.split"
 EPSILON = "evaluation.epsilon"

@@ -36,6 +36,7 @@ class Column:
 
 _TRIAL = Column("Trial", True, ("number",))
 _TRAINABLE = Column("Trainable", False, ("trainable",))
+_ORIGIN = Column("Origin", False, ("origin",))
 _STATUS = Column("Status", False, ("status",))
 _EPOCHS = Column("Epochs done", True, ("epochs",))
 _VERDICT = Column("Verdict", False, ("verdict",))
@@ -145,7 +146,9 @@ def _first_violation(study: Study) -> str:
 def trials_table(study: Study) -> Table:
     """Every trial with how it stands, what it found and what was searched."""
     columns = (
-        *(_TRIAL, _TRAINABLE, _STATUS, _EPOCHS),
+        *(_TRIAL, _TRAINABLE),
+        *((_ORIGIN,) if study.trials["origin"].ne("").any() else ()),
+        *(_STATUS, _EPOCHS),
         *_figures(study),
         *((_VIOLATION,) if study.trials["violation"].ne("").any() else ()),
         *_params(study, study.trials),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from analysis.layout import TrialPaths, parse_object
+from analysis.layout import StudyPaths, TrialPaths, parse_object, study_paths
 from trainables.config import TrialConfig, UserError, from_dict
 
 
@@ -18,6 +18,17 @@ def written(path: Path) -> dict[str, Any]:
     if not found:
         raise UserError(f"{path} is damaged; put back what the study wrote there")
     return found
+
+
+def find_trial(trial: str) -> tuple[StudyPaths, TrialPaths]:
+    """The folders of ``STUDY/NUMBER``; ``UserError`` where that names no trial that was begun."""
+    study, _, number = trial.rpartition("/")
+    if not study or "/" in study or not number.isdigit():
+        raise UserError(f"{trial!r} is no trial; name it STUDY/NUMBER, demo/3 say")
+    paths = study_paths(study)
+    if not paths.trial(int(number)).config.exists():
+        raise UserError(f"there is no trial {trial} in {paths.root.parent}; `study status {study}` lists them")
+    return paths, paths.trial(int(number))
 
 
 def config_of(trial: TrialPaths) -> TrialConfig:

@@ -63,6 +63,9 @@ class ListedSpace(SearchSpace):
         base = self.parts[self.numbers.index(params[CONFIGURATION])].base
         return override(base, {SEED: params[SEED]})
 
+    def check(self, params: Mapping[str, Any]) -> None:
+        self.config(params)
+
     def params(self, config: TrialConfig) -> dict[str, Any]:
         for point in self.points:
             if self.config(point) == config:

@@ -136,9 +136,24 @@ class SearchSpace:
             if name not in searched and name != TRAINABLE
         ]
         faults += [Fault((name,), f"parameter {name!r} is missing") for name in searched if name not in params]
+        values = {name: params[parameter] for parameter, name in searched.items() if parameter in params}
+        if faults := [*faults, *_outside(part, values)]:
+            raise SpaceError(faults)
+        return part.config(_within(part, values))
+
+    def check(self, params: Mapping[str, Any]) -> None:
+        """Raise ``SpaceError`` for parameters, not necessarily all of a configuration, that lie outside."""
+        parts = [self._part(params[TRAINABLE])] if TRAINABLE in params else self.parts
+        known = {self.parameter(part.trainable, name): (part, name) for part in parts for name, _ in part.searched}
+        faults: list[Fault] = []
+        for parameter, value in params.items():
+            if parameter in known:
+                part, name = known[parameter]
+                faults += _outside(part, {name: value})
+            elif parameter != TRAINABLE:
+                faults.append(Fault((parameter,), f"parameter {parameter!r} is unknown; {nearest(parameter, known)}"))
         if faults:
             raise SpaceError(faults)
-        return part.config(_within(part, {name: params[parameter] for parameter, name in searched.items()}))
 
     def params(self, config: TrialConfig) -> dict[str, Any]:
         """The parameters at which ``config`` lies, the inverse of ``config``; what is not searched is not compared.
@@ -196,18 +211,21 @@ class SearchSpace:
 
 
 def _within(part: Part, values: Mapping[str, Any]) -> dict[str, Value]:
-    found: dict[str, Value] = {}
-    faults: list[Fault] = []
+    if faults := list(_outside(part, values)):
+        raise SpaceError(faults)
+    return {name: ranges.snap(distribution, values[name]) for name, distribution in part.searched}
+
+
+def _outside(part: Part, values: Mapping[str, Any]) -> Iterator[Fault]:
+    """What is wrong with those of a part's dimensions that have a value."""
     for name, distribution in part.searched:
+        if name not in values:
+            continue
         try:
-            found[name] = ranges.snap(distribution, values[name])
+            ranges.snap(distribution, values[name])
         except (ValueError, TypeError):
             words = ranges.words(DIMENSIONS[name], distribution)
-            message = f"{name} is {values[name]!r}, outside {words} of {part.trainable}"
-            faults.append(Fault((name,), message))
-    if faults:
-        raise SpaceError(faults)
-    return found
+            yield Fault((name,), f"{name} is {values[name]!r}, outside {words} of {part.trainable}")
 
 
 def _suggest(trial: Suggests, name: str, distribution: Distribution) -> Value:

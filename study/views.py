@@ -11,9 +11,8 @@ from torch import Tensor
 
 from analysis import labels
 from analysis.layout import EPOCH, read_events, read_json
-from analysis.written import config_of
+from analysis.written import config_of, find_trial
 from study.one_trial import check_writable, configure
-from study.publishing.export import find_trial
 from study.sheet import Block, Cell, Sheet, draw
 from trainables import adversaries, checkpoint
 from trainables.atomic import replacing

@@ -58,7 +58,8 @@ def export(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Write a trial's weights as safetensors, with a model card and an example that loads them."""
-    from study.publishing.export import EXAMPLE, find_trial
+    from analysis.written import find_trial
+    from study.publishing.export import EXAMPLE
     from study.publishing.export import export as write
 
     paths, found = find_trial(trial)

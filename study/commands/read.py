@@ -22,6 +22,7 @@ from study.commands.show import (
     print_unrounded,
     read,
     standing,
+    waiting_line,
     writing,
 )
 from trainables.config import UserError
@@ -54,6 +55,8 @@ def status(
         typer.echo(f"Took: {told}")
     for line in running_lines(study, paths_of(name), time.time()):
         typer.echo(line)
+    if told := waiting_line(paths_of(name)):
+        typer.echo(told)
     typer.echo(driven(study))
 
 

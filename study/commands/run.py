@@ -1,4 +1,4 @@
-"""Commands that run studies: demo, launch, resume, confirm, extend; and stop."""
+"""Commands that run studies: demo, launch, resume, confirm, extend."""
 
 from __future__ import annotations
 
@@ -208,23 +208,6 @@ def extend(
         extended=lambda: _drive(name, *_where(backend, address, tracking_uri)),
     )
     print_outcome(paths)
-
-
-@command("Example: study stop demo --wait")
-def stop(
-    name: Name,
-    now: Annotated[bool, typer.Option("--now", help="As Ctrl-C: trials that run are gone on with later.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Return when the study has ended.")] = False,
-    studies: Studies = None,  # noqa: ARG001
-) -> None:
-    """Let a study's running trials end and begin no others, from another terminal."""
-    from study.files import stop as stopping
-
-    paths = paths_of(name)
-    stopping.ask(paths, stopping.Request.NOW if now else stopping.Request.DRAIN)
-    typer.echo(f"{name} ends {'now' if now else 'with its running trials'}; continue with: study resume {name}")
-    if wait:
-        stopping.wait_for_end(paths)
 
 
 def _drive(name: str, *options: str) -> None:

@@ -59,14 +59,14 @@ def read(name: str, tracking_uri: str | None = None, pages: str | None = None) -
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path, remedy: str = "choose another place") -> Iterator[None]:
     """What keeps ``path`` from being written becomes a ``UserError``, but for a full disk, which ends every command."""
     try:
         yield
     except OSError as error:
         if full_disk(error):
             raise
-        raise UserError(f"{path} cannot be written ({error}); choose another place") from error
+        raise UserError(f"{path} cannot be written ({error}); {remedy}") from error
 
 
 def standing(name: str) -> Study:
@@ -102,6 +102,15 @@ def _state(study: Study) -> str:
     if asked_for and len(study.trials) >= asked_for and "interrupted" not in set(study.trials["status"]):
         return "complete"
     return f"nobody runs it; go on with: study resume {study.name}"
+
+
+def waiting_line(paths: StudyPaths) -> str:
+    """What was added by hand and nobody has taken yet; "" if nothing was."""
+    from analysis.labels import counted
+    from study.files.added import waiting
+
+    count = len(waiting(paths))
+    return f"{counted(count, 'configuration')} added by hand {'waits' if count == 1 else 'wait'}" if count else ""
 
 
 def print_outcome(paths: StudyPaths) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from search_spaces.faults import Fault, nearest
 from study.config import yaml_tree
 from study.config.settings import flatten_settings
-from study.config.yaml_tree import Tree
+from study.config.yaml_tree import Tree, with_fractions
 from trainables.config import UserError
 
 
@@ -25,6 +25,21 @@ def read_study_file(path: Path, overrides: Mapping[str, Any]) -> Tree:
     if not isinstance(tree.values, dict):
         raise StudyFileError(lines(tree, [] if tree.faults else [Fault((), "a study file is a mapping of keys")]))
     _prepare(tree, overrides)
+    return tree
+
+
+def read_configurations(path: Path) -> Tree:
+    """A file that lists configurations, each a mapping; ``StudyFileError`` for anything else."""
+    tree = yaml_tree.read(_text(path), str(path))
+    tree.values = with_fractions(tree.values)
+    each = tree.values if isinstance(tree.values, list) and tree.values else [None]
+    faults = [
+        Fault((place,), "a configuration is a mapping, and the file lists them: - {learning_rate: 0.3, m: 3} say")
+        for place, values in enumerate(each)
+        if not isinstance(values, dict)
+    ]
+    if faults or tree.faults:
+        raise StudyFileError(lines(tree, faults))
     return tree
 
 

@@ -35,7 +35,7 @@ from analysis.layout import (
     write_atomically,
     write_json,
 )
-from analysis.schema import TrialFault, TrialStatus
+from analysis.schema import BY_HAND, TrialFault, TrialStatus
 from analysis.written import config_of
 from study.execution.shortage import ShortageError, sparing
 from study.execution.watchdog import Watchdog
@@ -55,6 +55,9 @@ PREDECESSOR_TIMEOUT_S = 120
 
 PROGRESS_S = 2.0
 """At least so long between two words of progress that are written."""
+
+ASK_S = 30.0
+"""At least so long between two questions to storage whether a trial in its evaluation is to end."""
 
 MACHINE_FAULTS = (OSError, torch.AcceleratorError)
 """Full disks, lost mounts, a GPU that fell over: another attempt, in another process, may succeed."""
@@ -81,7 +84,7 @@ Train = Callable[..., Result]
 
 
 class TrialStopped(Exception):  # noqa: N818 - a decision, not an error
-    """Raised by ``on_report`` to end a trial early; its message is the reason."""
+    """Raised by ``on_report`` or ``progress`` to end a trial early; its message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,8 @@ def run_assignment(
         attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
         spared = sparing(train or trial.run, paths, attempt, recompute=terms.recompute)
         with Watchdog(paths.hang, terms.silence_s) as watchdog:
-            ended = _attempt(paths, attempt, terms, _mirrored(on_report, paths, storage), spared, watchdog)
+            progress = _Progress(paths, watchdog, storage)
+            ended = _attempt(paths, attempt, terms, _mirrored(on_report, paths, storage), spared, progress)
         ended = _end(paths, attempt, ended)
         paths.progress.unlink(missing_ok=True)
         if storage:
@@ -170,7 +174,8 @@ def _mirrored(on_report: Report, paths: TrialPaths, storage: Storage | None) -> 
     def mirrored(epoch: Epoch) -> None:
         storage.push(paths)
         on_report(epoch)
-        storage.pull(paths, paths.stop.name)
+        for request in (paths.stop, paths.stop_by_hand):
+            storage.pull(paths, request.name)
 
     return mirrored
 
@@ -225,13 +230,13 @@ def _already_ended(paths: TrialPaths) -> Ended | None:
 
 
 def _attempt(
-    paths: TrialPaths, attempt: int, terms: Terms, on_report: Report, train: Train, watchdog: Watchdog
+    paths: TrialPaths, attempt: int, terms: Terms, on_report: Report, train: Train, progress: _Progress
 ) -> Ended:
     not_its_own: list[Exception] = []
 
     def waiting(epoch: Epoch) -> None:
         try:
-            with watchdog.paused():
+            with progress.watchdog.paused():
                 on_report(epoch)
         except Exception as error:
             not_its_own.append(error)
@@ -240,11 +245,12 @@ def _attempt(
     try:
         config = config_of(paths)
         _announce(paths, attempt, config, terms)
+        _check_wanted(paths)
         result = train(
             config,
             checkpoint=paths.checkpoint,
             report=_Reporter(paths, attempt, waiting, terms.beside_driver),
-            progress=_Progress(paths, watchdog),
+            progress=progress,
             gpu_share=terms.gpu_share,
         )
     except TrialStopped as stop:
@@ -293,19 +299,32 @@ def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, terms: Terms
 
 
 class _Progress:
-    """Every word says that the trial lives; now and then one is written where people look."""
+    """Every word says that the trial lives, and asks whether it is to; now and then one is written where people look.
 
-    def __init__(self, paths: TrialPaths, watchdog: Watchdog) -> None:
-        self._paths, self._watchdog = paths, watchdog
-        self._written = -math.inf
+    Storage is asked less often than the disk.
+    """
+
+    def __init__(self, paths: TrialPaths, watchdog: Watchdog, storage: Storage | None) -> None:
+        self.watchdog = watchdog
+        self._paths, self._storage = paths, storage
+        self._written, self._asked = -math.inf, time.monotonic()
 
     def __call__(self, words: str) -> None:
-        self._watchdog.progress()
+        self.watchdog.progress()
+        self._fetch_request()
+        _check_wanted(self._paths)
         if time.monotonic() - self._written < PROGRESS_S:
             return
         with suppress(OSError):  # a trial does not fail for want of it
             write_json(self._paths.progress, {"words": words, "time": time.time()})
         self._written = time.monotonic()
+
+    def _fetch_request(self) -> None:
+        if self._storage is None or time.monotonic() - self._asked < ASK_S:
+            return
+        with suppress(OSError):  # nor for want of an answer
+            self._storage.pull(self._paths, self._paths.stop_by_hand.name)
+        self._asked = time.monotonic()
 
 
 class _Reporter:
@@ -321,6 +340,7 @@ class _Reporter:
             self._on_report(report)
         if (reason := _told_to_stop(self._paths)) is not None:
             raise TrialStopped(reason)
+        _check_wanted(self._paths)
 
     def _written(self, report: Epoch) -> AbstractContextManager[None]:
         if report.epoch <= self._last:
@@ -339,6 +359,12 @@ def _told_to_stop(paths: TrialPaths) -> str | None:
         return str(json.loads(paths.stop.read_text())["reason"])
     except FileNotFoundError:
         return None
+
+
+def _check_wanted(paths: TrialPaths) -> None:
+    """Raise ``TrialStopped`` if somebody has asked that the trial end."""
+    if paths.stop_by_hand.exists():
+        raise TrialStopped(BY_HAND)
 
 
 def _epochs(paths: TrialPaths) -> list[dict[str, Any]]:

@@ -1,4 +1,7 @@
-"""Asking a running study to end, from another process: a request in its folder, which its driver heeds."""
+"""Asking a running study, or one of its trials, to end, from another process: a request in its folder.
+
+A study's is heeded by its driver, a trial's by the process that runs it, and by the next one if that dies before.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import time
 from enum import StrEnum
 
 from analysis.download import StudyNotFoundError
-from analysis.layout import StudyPaths, write_json
+from analysis.layout import StudyPaths, ending, write_json
 from study.files.lock import is_running
+from study.files.storage import Storage
 from trainables.config import UserError
 
 _POLL_S = 0.2
@@ -34,6 +38,31 @@ def ask(paths: StudyPaths, request: Request) -> None:
     if not is_running(paths):
         raise NotRunningError(f"study {paths.name} is not running; go on with it: study resume {paths.name}")
     write_json(paths.stop, {"request": str(request)})
+
+
+def ask_trial(paths: StudyPaths, number: int, storage: Storage | None = None) -> None:
+    """Have trial ``number`` end as soon as it can; ``NotRunningError`` says what it is instead of running.
+
+    ``storage``: where the process that runs it looks, if it shares no disk with this one.
+    """
+    trial = paths.trial(number)
+    if (end := ending(trial)) is not None:
+        raise NotRunningError(f"trial {paths.trial_id(number)} does not run any more: it is {end['status']}")
+    if not is_running(paths):
+        raise NotRunningError(
+            f"trial {paths.trial_id(number)} does not run: it was interrupted, and nobody runs its study; "
+            f"go on with both: study resume {paths.name}"
+        )
+    write_json(trial.stop_by_hand, {"time": time.time()})
+    if storage is not None:
+        storage.push(trial, [trial.stop_by_hand.name])
+
+
+def wait_for_trial(paths: StudyPaths, number: int) -> str | None:
+    """Return when the trial has ended, and how; ``None`` if its driver has gone before."""
+    while (end := ending(paths.trial(number))) is None and is_running(paths):
+        time.sleep(_POLL_S)
+    return None if end is None else f"{end['status']}: {end['reason']}" if end["reason"] else str(end["status"])
 
 
 def asked(paths: StudyPaths) -> Request | None:

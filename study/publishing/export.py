@@ -11,8 +11,8 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor
 
-from analysis.layout import StudyPaths, TrialPaths, study_paths, write_atomically, write_json
-from analysis.written import config_of, written
+from analysis.layout import StudyPaths, TrialPaths, write_atomically, write_json
+from analysis.written import config_of, find_trial, written
 from study.publishing.model_card import Card
 from trainables import checkpoint
 from trainables.config import TrialConfig, UserError
@@ -57,17 +57,6 @@ def export(trial: str, folder: Path, head: str | None = None) -> Model:
         _write(model, trial, study, whole)
         whole.rename(folder)
     return model
-
-
-def find_trial(trial: str) -> tuple[StudyPaths, TrialPaths]:
-    """The folders of ``STUDY/NUMBER``."""
-    study, _, number = trial.rpartition("/")
-    if not study or "/" in study or not number.isdigit():
-        raise ExportError(f"{trial!r} is no trial; name it STUDY/NUMBER, demo/3 say")
-    paths = study_paths(study)
-    if not paths.trial(int(number)).config.exists():
-        raise ExportError(f"there is no trial {trial} in {paths.root.parent}; `study status {study}` lists them")
-    return paths, paths.trial(int(number))
 
 
 def read_model(trial: str, paths: TrialPaths, head: str | None) -> Model:

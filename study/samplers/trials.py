@@ -9,13 +9,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from analysis.constraints import Bounds, violation
 from analysis.pareto import non_dominated
-from analysis.schema import TrialFault, TrialStatus
+from analysis.schema import BY_HAND, TrialFault, TrialStatus
 from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS, TRUSTED, Direction
 
 REPEATS, REFUSED, OBSERVED, WITHDRAWN, OUTSIDE = "repeats", "refused", "observed", "withdrawn", "outside"
 """Attributes of Optuna's trials: a draw that only repeated the trial of that number; why a draw was not to be trained;
-a trial of another study, by its id; a recipe that the study's space no longer holds; why a trial lies outside a space
-that was changed after it."""
+a trial of another study, by its id; a recipe, or what was added by hand, that the study's space no longer holds; why a
+trial lies outside a space that was changed after it."""
 
 _STATES = {
     TrialStatus.RUNNING: TrialState.RUNNING,
@@ -51,11 +51,14 @@ def gpu_share_of(trial: FrozenTrial) -> float:
     return float(trial.user_attrs.get("gpu_share", 1.0))
 
 
-def state_of(status: TrialStatus, fault: str | None) -> TrialState:
+def state_of(status: TrialStatus, fault: str | None, reason: str | None) -> TrialState:
     """What Optuna is told of a trial that lies within the space.
 
-    Of one that ran out of memory: pruned, so that its sampler learns from the constraint that it violates.
+    Of one that ran out of memory: pruned, so that its sampler learns from the constraint that it violates. Of one that
+    was stopped by hand: failed, of which it learns nothing, where a pruned one would be worse than all that finished.
     """
+    if status is TrialStatus.STOPPED and reason == BY_HAND:
+        return TrialState.FAIL
     return TrialState.PRUNED if fault == TrialFault.OUT_OF_MEMORY else _STATES[status]
 
 

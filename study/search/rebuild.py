@@ -15,11 +15,13 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from analysis import constraints
 from analysis.layout import StudyPaths
 from analysis.written import written
+from search_spaces.given import given
 from search_spaces.placing import place
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.config.start import start_params
 from study.samplers.trials import OBSERVED, OUTSIDE, REFUSED, REPEATS, WITHDRAWN, metrics_of, state_of, status_of
+from study.search.by_hand import ORIGIN, enqueued, origin
 from study.search.micro_batches import INSTEAD_OF
 from study.search.storage import SPACE, open_storage, release
 from study.search.warm_start import accepted
@@ -65,7 +67,7 @@ class _Removal:
         for trial in self._trials:
             reason = self._queued(trial, study) if trial.state is TrialState.WAITING else self._moved(trial, study)
             if reason is not None and REPEATS not in trial.user_attrs:
-                name = trial.user_attrs.get(OBSERVED) or trial.user_attrs.get("recipe") or f"{trial.number:04d}"
+                name = trial.user_attrs.get(OBSERVED) or origin(trial.user_attrs).get(ORIGIN) or f"{trial.number:04d}"
                 outside.append(Outside(name, reason))
         return outside
 
@@ -104,6 +106,8 @@ class _Removal:
         try:
             if trial.state is TrialState.WAITING and "recipe" in trial.user_attrs:
                 return start_params(self._space, trial.user_attrs["recipe"]), None
+            if trial.state is TrialState.WAITING and INSTEAD_OF not in trial.user_attrs:
+                return given(self._space, enqueued(trial)), None
             config = self._config_of(trial)
             return (place(self._space, config) if config else None), None
         except ConfigError as error:
@@ -121,7 +125,8 @@ class _Removal:
         return from_dict(drawn) if drawn else None
 
     def _state(self, trial: FrozenTrial, *, inside: bool) -> TrialState:
-        return state_of(status_of(trial), trial.user_attrs.get("fault")) if inside else TrialState.FAIL
+        told = trial.user_attrs
+        return state_of(status_of(trial), told.get("fault"), told.get("reason")) if inside else TrialState.FAIL
 
 
 def _generation(trial: FrozenTrial) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from search_spaces.space import SearchSpace
 from search_spaces.work import Total
 from study.config import StudyConfig
 from study.config.start import start_params
+from study.files.added import take, waiting
 from study.samplers.points import grid_points
 from study.samplers.trials import (
     OBSERVED,
@@ -40,6 +41,7 @@ from study.samplers.trials import (
     status_of,
 )
 from study.search.budget import Spent, no_more_trials, out_of_time
+from study.search.by_hand import ADDED, enqueued, origin, to_enqueue
 from study.search.folders import ran_short_trained, record_end, share_of, trainable_of, write_config
 from study.search.foreknown import Foreknown
 from study.search.losses import judge
@@ -127,6 +129,7 @@ class Search:
         for _ in range(REPEATS_IN_A_ROW):
             if self._no_more_trials() or self.hopeless():
                 return None
+            self._enqueue_added(1)
             if (drawn := self._draw()) is None:
                 return None
             if assignment := self._begin(drawn):
@@ -158,7 +161,7 @@ class Search:
         if status is TrialStatus.FINISHED and (lacking := missing(self._config.objectives, values)):
             status, reason = TrialStatus.FAILED, lacking
         self._mark(frozen, status=str(status), reason=reason, metrics=values, fault=fault)
-        state = TrialState.FAIL if OUTSIDE in frozen.user_attrs else state_of(status, fault)
+        state = TrialState.FAIL if OUTSIDE in frozen.user_attrs else state_of(status, fault, reason)
         objectives = [values[name] for name in self._config.objectives] if state is TrialState.COMPLETE else None
         self._constrain(number, constraints.excess(self._config.constraints, values, fault))
         self._study.tell(number, objectives, state=state)
@@ -217,7 +220,8 @@ class Search:
                 self._unfinished.append(trial.number)
 
     def write_down(self) -> None:
-        """See to it that every trial that was begun has a configuration on disk."""
+        """See to it that every trial that was begun has a configuration on disk, and what was added is enqueued."""
+        self._enqueue_added()
         for number in self._unfinished:
             trial = self._trial(number)
             if self._known(trial) is None:
@@ -325,6 +329,15 @@ class Search:
         for point in self._space.points:
             self._study.enqueue_trial(point, skip_if_exists=True)
 
+    def _enqueue_added(self, most: int | None = None) -> None:
+        """What was added by hand comes next. It leaves its request when Optuna has it, whose trial bears its id: a
+        driver that dies between the two neither loses nor doubles it."""
+        for added in waiting(self._paths)[:most]:
+            known = {trial.user_attrs.get(ADDED) for trial in self._study.get_trials(deepcopy=False)}
+            if added.id not in known:
+                self._study.enqueue_trial(to_enqueue(self._space, added.values), user_attrs={ADDED: added.id})
+            take(added)
+
     def _no_more_trials(self) -> str | None:
         """A space that lists its configurations holds no others, nor does a grid."""
         if self._space.points and not any(trial.state is TrialState.WAITING for trial in self.trials()):
@@ -383,6 +396,7 @@ class Search:
     def _begin(self, trial: Trial) -> Assignment | None:
         """Draw the trial's configuration; ``None`` if it is no valid one or need not run again."""
         try:
+            self._space.check(enqueued(self._frozen(trial.number)))
             config = as_marked(self._space.suggest(trial), trial.user_attrs)
         except ConfigError as error:
             self._write_config(trial, None)
@@ -401,7 +415,8 @@ class Search:
     def _write_config(self, trial: Trial, config: TrialConfig | None) -> None:
         trainable = config.trainable if config else trial.params.get("trainable", self._space.trainables[0])
         params = trial.params | mark(trial.user_attrs, MICRO_BATCHES)
-        write_config(self._paths, trial.number, trainable, params, config, mark(trial.user_attrs, INSTEAD_OF))
+        marks = mark(trial.user_attrs, INSTEAD_OF) | origin(trial.user_attrs)
+        write_config(self._paths, trial.number, trainable, params, config, marks)
         self._name(trial.number, trainable)
 
     def _name(self, number: int, trainable: str) -> None:

@@ -253,6 +253,7 @@ def _trial_tags(
         schema.TRAINABLE: stored.get("trainable"),
         schema.ATTEMPTS: max(event["attempt"] for event in events),
         schema.INSTEAD_OF: stored.get("instead_of"),
+        schema.ORIGIN: stored.get("origin"),
         schema.HEAD: evaluation.get("head"),
         schema.SPLIT: evaluation.get("split"),
         schema.EPSILON: evaluation.get("epsilon"),

@@ -1,0 +1,45 @@
+"""A configuration that somebody writes down, as parameters of a space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import FloatDistribution
+
+from search_spaces import ranges
+from search_spaces.dimension import Distribution, Value
+from search_spaces.space import TRAINABLE, SearchSpace
+
+
+def given(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of the configuration that has these ``values``, one for each dimension that ``space`` searches.
+
+    ``trainable`` is among them where a space has several; a dimension may be called as its parameter is, too. Raises
+    ``SpaceError`` with every value that is missing, unknown or out of range, ``ConfigError`` where the configuration is
+    no valid one.
+    """
+    params = named(space, values)
+    space.config(params)
+    distributions = space.distributions
+    return {name: value if name == TRAINABLE else _exact(distributions[name], value) for name, value in params.items()}
+
+
+def named(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` under the names that ``space`` has for its parameters; nothing is checked."""
+    trainable = str(values.get(TRAINABLE, space.trainables[0]))
+    own = {name.removeprefix(f"{trainable}."): value for name, value in values.items()}
+    if space.trainables == (trainable,):
+        own.pop(TRAINABLE, None)
+    return {name if name == TRAINABLE else space.parameter(trainable, name): value for name, value in own.items()}
+
+
+def dimensions(space: SearchSpace, trainable: str) -> frozenset[str]:
+    """What ``space`` searches for ``trainable``; ``SpaceError`` for one that it has not."""
+    return frozenset(name.removeprefix(f"{trainable}.") for name in space.parameters(trainable))
+
+
+def _exact(distribution: Distribution, value: Value) -> Value:
+    """As a sampler draws it: a whole number is a fraction, too, and a neighbour of a grid's point is another point."""
+    member = ranges.snap(distribution, value)
+    return float(member) if isinstance(distribution, FloatDistribution) else member

@@ -1,0 +1,135 @@
+"""``study add``: configurations of somebody's own, which a study runs before what its sampler proposes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from analysis import labels
+from analysis.download import StudyNotFoundError
+from analysis.layout import StudyPaths, ending, read_json, study_paths
+from analysis.runs import read_study
+from analysis.schema import TrialStatus
+from analysis.shares import with_costs
+from analysis.written import find_trial, written
+from search_spaces.faults import Fault, SpaceError
+from search_spaces.given import dimensions, given
+from search_spaces.space import TRAINABLE, SearchSpace
+from study.config import Budget, StudyConfig
+from study.config.file import lines, read_configurations
+from study.config.study import Repeats
+from study.config.yaml_tree import with_fractions
+from study.files import added, stop
+from study.files.containment import check_contained
+from study.files.lock import is_running
+from study.search.budget import Spent, no_more_trials
+from trainables.config import ConfigError, UserError
+from trainables.metrics import GPU_MINUTES
+
+Values = Mapping[str, Any]
+
+
+class AddError(UserError):
+    """Configurations that a study cannot run; none of them is added."""
+
+
+def add(name: str, values: Values, *, like: int | None = None, file: Path | None = None) -> list[str]:
+    """Leave configurations for the study's driver, this one's or the next; what there is to say of them, in lines.
+
+    ``values``: those of dimensions, laid over trial ``like``'s; a ``file`` lists configurations, each laid over both.
+    One that need not run again is left out, as the sampler's repeats are. Raises ``AddError`` with all that is wrong.
+    """
+    paths = study_paths(name)
+    if not paths.study_file.exists():
+        raise StudyNotFoundError.beside(paths)
+    config = StudyConfig.load(paths.study_file)
+    space, basis = config.search_space(), with_fractions(values)
+    if space.points:
+        raise AddError(f"{name} runs the configurations that it lists, and no others; add to a study that searches")
+    theirs = {} if like is None else _values_of(name, like)
+    asked = _from_file(space, theirs, basis, file) if file else [_one(space, theirs, basis)]
+    check_contained(paths.root)
+    tried = [_tried(paths, config.repeats, params) for params in asked]
+    new = [params for params, known in zip(asked, tried, strict=True) if known is None]
+    if new:
+        added.leave(paths, new)
+    return [*filter(None, tried), *(_outlook(paths, config.budget, len(new)) if new else ())]
+
+
+def _values_of(name: str, like: int) -> dict[str, Any]:
+    """Of the trial's dimensions, and its trainable."""
+    _, trial = find_trial(f"{name}/{like}")
+    told = written(trial.config)
+    own = {key.removeprefix(f"{told[TRAINABLE]}."): value for key, value in told["params"].items()}
+    return own | {TRAINABLE: told[TRAINABLE]}
+
+
+def _params(space: SearchSpace, theirs: Values, values: Values) -> dict[str, Any]:
+    """``values`` over what another trial has of the dimensions that are searched; raises as ``given`` does."""
+    trainable = values.get(TRAINABLE, theirs.get(TRAINABLE))
+    if trainable is None:
+        return given(space, values)
+    kept = {name: theirs[name] for name in dimensions(space, str(trainable)) & theirs.keys()}
+    named = {name.removeprefix(f"{trainable}."): value for name, value in values.items()}
+    return given(space, {TRAINABLE: trainable} | kept | named)
+
+
+def _one(space: SearchSpace, theirs: Values, values: Values) -> dict[str, Any]:
+    try:
+        return _params(space, theirs, values)
+    except ConfigError as error:
+        raise AddError(f"nothing was added: {error}") from error
+
+
+def _from_file(space: SearchSpace, theirs: Values, basis: Values, file: Path) -> list[dict[str, Any]]:
+    tree, found, faults = read_configurations(file), [], list[Fault]()
+    for place, values in enumerate(tree.values):
+        try:
+            found.append(_params(space, theirs, {**basis, **values}))
+        except SpaceError as error:
+            faults += [fault.under(place) for fault in error.faults]
+        except ConfigError as error:
+            faults.append(Fault((place,), str(error)))
+    if faults:
+        raise AddError(f"{lines(tree, faults)}\nnothing was added")
+    return found
+
+
+def _tried(paths: StudyPaths, repeats: Repeats, params: Values) -> str | None:
+    """Which trial has run with ``params``, if they need not run again."""
+    same = (trial for trial in paths.each_trial() if read_json(trial.config).get("params") == params)
+    for trial in same:
+        status, stopped_early = (ending(trial) or {}).get("status"), trial.stop.exists()
+        if (status == TrialStatus.FINISHED and repeats == "redraw") or (
+            status == TrialStatus.STOPPED and stopped_early
+        ):
+            return f"not added, for {paths.trial_id(trial.number)} has tried it: {_words(params)}"
+    return None
+
+
+def _words(params: Values) -> str:
+    return ", ".join(f"{name} {value}" for name, value in params.items())
+
+
+def _outlook(paths: StudyPaths, budget: Budget, new: int) -> Iterator[str]:
+    """When they run, and what keeps them from it."""
+    name, all_waiting = paths.name, len(added.waiting(paths))
+    taken = is_running(paths) and stop.asked(paths) is None
+    when = "next" if taken else f"first when the study goes on: study resume {name}"
+    yield f"{labels.counted(new, 'configuration')} added to {name}, to run {when}"
+    spent = _spent(paths)
+    lacking = 0 if budget.trials is None else spent.trials + all_waiting - budget.trials
+    if lacking > 0:
+        yield (
+            f"the budget lacks {labels.counted(lacking, 'trial')} for what waits: {spent.trials} of {budget.trials} "
+            f"were begun; give it more with: study extend {name} --trials {lacking}"
+        )
+    elif spent_up := no_more_trials(budget, spent):
+        yield f"{spent_up}, so what waits needs more: study extend {name} --gpu-hours HOURS"
+
+
+def _spent(paths: StudyPaths) -> Spent:
+    trials = with_costs(read_study(paths))
+    ended = trials[trials["status"] != TrialStatus.RUNNING]
+    return Spent(trials=len(trials), ended=len(ended), gpu_hours=float(ended[GPU_MINUTES].sum()) / 60)

@@ -1,0 +1,91 @@
+"""Commands for a hand in a study that is there: add, stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.commands.app import command
+from study.commands.options import Name, Studies
+from study.commands.show import paths_of, writing
+from trainables.config import UserError
+
+
+@command("Example: study add demo --like 3 --set learning_rate=0.3")
+def add(
+    name: Name,
+    like: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Begin with the parameters of this trial of the study.")
+    ] = None,
+    assignments: Annotated[
+        list[str],
+        typer.Option("--set", metavar="DIM=VALUE", help="The value of one searched dimension; may be repeated."),
+    ] = [],  # noqa: B006
+    file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A YAML list of mappings, a configuration each, over --like and --set."),
+    ] = None,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Add configurations of your own: they run before what the sampler proposes, and count against the budget.
+
+    Without --like every searched dimension must be given, and the trainable
+    where there are several. A driver that runs begins them with its next
+    trials, else the next resume does. All are added, or none if one lies
+    outside the ranges; what has been tried is left out.
+    """
+    from study.add import add as run
+    from study.config.file import parse_overrides
+
+    paths = paths_of(name)
+    with writing(paths.root, "nothing was added"):
+        told = run(paths.name, parse_overrides(assignments), like=like, file=file)
+    for line in told:
+        typer.echo(line)
+
+
+@command("Example: study stop demo --wait")
+def stop(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME[/N]", help="The study's name, or NAME/N, demo/3 say, for one of its trials.")
+    ],
+    now: Annotated[bool, typer.Option("--now", help="As Ctrl-C: trials that run are gone on with later.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when the study, or the trial, has ended.")] = False,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Let a study's running trials end and begin no others, or end one trial, from another terminal.
+
+    A trial ends with its epoch, or between two steps of its evaluation. It
+    keeps its last metrics; the sampler learns nothing of it.
+    """
+    if "/" in name:
+        _stop_trial(name, now=now, wait=wait)
+        return
+    from study.files import stop as stopping
+
+    paths = paths_of(name)
+    stopping.ask(paths, stopping.Request.NOW if now else stopping.Request.DRAIN)
+    typer.echo(f"{name} ends {'now' if now else 'with its running trials'}; continue with: study resume {name}")
+    if wait:
+        stopping.wait_for_end(paths)
+
+
+def _stop_trial(name: str, *, now: bool, wait: bool) -> None:
+    from analysis.written import find_trial
+    from study.config import StudyConfig
+    from study.files import stop as stopping
+    from study.files.storage import Storage
+
+    paths_of(name.partition("/")[0])
+    if now:
+        raise UserError("--now is for a whole study; a trial always ends as soon as it can")
+    paths, trial = find_trial(name)
+    address = StudyConfig.load(paths.study_file).storage
+    with writing(trial.root, "the trial goes on"):
+        stopping.ask_trial(paths, trial.number, Storage(address, paths.name) if address else None)
+    typer.echo(f"{paths.trial_id(trial.number)} ends with its epoch, or as soon as its evaluation can")
+    if wait:
+        how = stopping.wait_for_trial(paths, trial.number)
+        typer.echo(f"{paths.trial_id(trial.number)} {how or 'has not ended: its driver has gone'}")
