@@ -21,8 +21,8 @@ def given(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
     """
     params = named(space, values)
     space.config(params)
-    distributions = space.distributions
-    return {name: value if name == TRAINABLE else _exact(distributions[name], value) for name, value in params.items()}
+    own = {name: found for name, found in space.distributions.items() if name in params}
+    return {name: params[name] if name == TRAINABLE else _exact(found, params[name]) for name, found in own.items()}
 
 
 def named(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:

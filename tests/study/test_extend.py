@@ -18,11 +18,12 @@ from typer.testing import CliRunner, Result
 from analysis.layout import ATTEMPT, ENDED, StudyPaths, append_event, study_paths, write_atomically, write_json
 from analysis.pareto import frontier
 from analysis.runs import read_study
-from analysis.schema import TrialStatus
+from analysis.schema import BY_HAND, TrialStatus
 from study import supervise
 from study.commands.main import app
 from study.config import StudyConfig
 from study.extend import ExtensionError, _extended, extend
+from study.files.added import leave
 from study.launch import launch, resume
 from study.samplers.trials import OUTSIDE, WITHDRAWN, is_own
 from study.search.extension import complete, extend_folder
@@ -184,6 +185,38 @@ def test_recipes_that_wait_come_in_the_new_ranges_or_are_withdrawn(tiny: Tiny, s
     assert StudyConfig.load(paths.study_file).start_from == ["table1/cf_amc_ssl"]
     search = reopened(paths)
     assert [trial.number for trial in search.trials()] == [0]
+    search.close()
+
+
+def test_what_was_added_by_hand_comes_in_the_new_ranges_or_is_withdrawn(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(trials=1)
+    leave(paths, [{"learning_rate": rate, "m": 2} for rate in (RATES[0], RATES[-1])])
+    search = reopened(paths)
+    search.write_down()
+    search.close()
+    assert list(paths.each_added()) == []
+    outside = extended(paths, {"space.learning_rate": [RATES[-1], 3.2]})
+    waited = [left.reason for left in outside if left.trial == BY_HAND]
+    assert waited == [f"learning_rate is {RATES[0]}, outside one of {RATES[-1]}, 3.2 of cf_amc_ssl"]
+    search = further(paths, 3)
+    numbers = [assignment.number for assignment in (search.ask() for _ in range(3)) if assignment]
+    told = [json.loads(paths.trial(number).config.read_text()) for number in numbers]
+    assert [one.get("origin") for one in told] == [None, BY_HAND, None]
+    assert told[1]["params"] == {"learning_rate": RATES[-1], "m": 2}
+    search.close()
+
+
+def test_what_was_stopped_by_hand_teaches_nothing_in_the_new_ranges_either(
+    studied: Callable[..., StudyPaths],
+) -> None:
+    paths = studied(trials=1)
+    append_event(paths.trial(0), ENDED, 1, status="stopped", reason=BY_HAND, metrics=metrics(0.4))
+    extended_by = reopened(paths)
+    extended_by.close()
+    extended(paths, {"space.learning_rate": [*RATES, 1.6]})
+    search = reopened(paths)
+    assert [trial.state for trial in search.trials()] == [TrialState.FAIL]
+    assert described(search) == [(0, "stopped", metrics(0.4))]
     search.close()
 
 

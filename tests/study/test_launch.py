@@ -20,11 +20,15 @@ from rich.console import Console
 
 from analysis.download import StudyNotFoundError
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, read_events, study_paths
+from analysis.runs import read_study
+from analysis.schema import BY_HAND
+from analysis.tables import trials_table
 from search_spaces.space import SearchSpace
+from study.add import add
 from study.config import StudyConfig
 from study.execution import inline_backend
 from study.execution.session import Session
-from study.execution.worker import run_assignment
+from study.execution.worker import _Progress, run_assignment
 from study.files import stop
 from study.files.lock import StudyBusyError, sole_driver
 from study.launch import launch, resume
@@ -35,7 +39,7 @@ from study.tracking.tracker import TrackingError
 from trainables import trial
 from trainables.checkpoint import load
 from trainables.config import ConfigError, UserError, from_dict, override
-from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, GPU_MINUTES, PGD_ACCURACY
+from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, GPU_MINUTES, PGD_ACCURACY, TRAIN_SECONDS
 
 Tiny = Callable[..., StudyConfig]
 pytestmark = pytest.mark.usefixtures("studies")
@@ -270,6 +274,45 @@ def test_a_study_asked_to_stop_ends_with_the_trial_that_runs(
     assert_nothing_lost(paths, 1, mlflow=False)
     resume("tiny", backend="inline", console=quiet())
     assert_nothing_lost(paths, 3, mlflow=False, untouched={0: finished})
+
+
+def test_trials_are_added_and_stopped_by_hand_while_a_study_runs(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first in the middle of its epochs, the second, which is added, in its evaluation."""
+    paths, reported, progress = study_paths("tiny"), Session.reported, _Progress.__call__
+
+    def asked(session: Session, number: int) -> None:
+        reported(session, number)
+        if number == 0:
+            stop.ask_trial(paths, 0)
+            add("tiny", {"learning_rate": 0.25, "m": 2})
+
+    def evaluating(self: _Progress, words: str) -> None:
+        if self._paths.number == 1:
+            stop.ask_trial(paths, 1)
+        progress(self, words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "reported", asked)
+        patch.setattr(_Progress, "__call__", evaluating)
+        launch(tiny({"optimiser.epochs": 3}), backend="inline", console=quiet())
+    study = read_study(paths)
+    assert study.trials["status"].tolist() == ["stopped", "stopped", "finished"]
+    assert study.trials["reason"].tolist() == [BY_HAND, BY_HAND, ""]
+    assert study.trials["epochs"].tolist() == [1, 3, 3]
+    assert study.trials["origin"].tolist() == ["", BY_HAND, ""]
+    assert study.trials.loc[1, ["param.learning_rate", "param.m"]].tolist() == [0.25, 2]
+    assert study.trials[TRAIN_SECONDS][:2].notna().all(), "what they had measured is kept"
+    assert "Origin" in [column.title for column in trials_table(study).columns]
+    for number, what in ((0, "stopped"), (2, "finished")):
+        with pytest.raises(stop.NotRunningError, match=f"trial tiny/000{number} does not run any more: it is {what}"):
+            stop.ask_trial(paths, number)
+
+
+def test_a_trial_that_nobody_runs_is_not_stopped(studies: Path) -> None:
+    paths = study_paths("tiny")
+    with pytest.raises(stop.NotRunningError, match="tiny/0003 does not run: it was interrupted, and nobody runs"):
+        stop.ask_trial(paths, 3)
+    assert not paths.trial(3).stop_by_hand.exists()
 
 
 def test_a_study_asked_to_stop_now_can_be_resumed(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

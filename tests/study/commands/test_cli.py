@@ -26,7 +26,7 @@ from study.files.lock import sole_driver
 from study.files.stop import Request, asked
 
 COMMANDS = [
-    *("demo", "launch", "resume", "extend", "stop", "confirm", "train", "reproduce", "record", "simulate"),
+    *("demo", "launch", "resume", "extend", "add", "stop", "confirm", "train", "reproduce", "record", "simulate"),
     *("status", "front", "trials", "compare", "report", "tables", "figures", "sync", "export", "clean", "ui", "views"),
 ]
 
@@ -298,6 +298,10 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["confirm", "none", "--trials", "3", "--limit", "2"], "exclude each other"),
         (["confirm", "none", "--set", "data.source=digits"], "set only evaluation. settings"),
         (["sync", "none"], "none"),
+        (["stop", "none/3"], "there is no trial none/3 in "),
+        (["stop", "none/x"], "'none/x' is no trial; name it STUDY/NUMBER, demo/3 say"),
+        (["stop", "../3"], "'..' is no name of a study"),
+        (["add", "none", "--set", "m"], "--set m: no assignment"),
         (["ui"], "nothing is tracked"),
         (["ui", "none"], "'none'"),
         (["ui", "none", "--optuna"], "'none'"),
@@ -323,7 +327,7 @@ def test_a_users_mistake_is_one_line_and_exit_2(study, arguments, words):
             for command in ("status", "front", "trials", "report", "resume", "confirm", "stop", "sync", "clean")
         ),
         *(["compare", "none", "tiny"], ["extend", "none", "--trials", "1"], ["record", "none", "-o", "none.jsonl"]),
-        *(["tables", "none"], ["figures", "none"], ["ui", "none"]),
+        *(["tables", "none"], ["figures", "none"], ["ui", "none"], ["add", "none", "--set", "m=3"]),
     ],
 )
 def test_a_study_that_is_not_there_is_told_in_one_wording(study, studies, arguments):
@@ -430,6 +434,10 @@ def test_nothing_runs_without_a_driver(study, studies):
         assert "of wall time; running trials began: 0000 " in told
         assert study("stop", "tiny") == (0, "tiny ends with its running trials; continue with: study resume tiny\n", "")
         assert asked(paths) is Request.DRAIN
+        assert study("stop", "tiny/0", "--now")[::2] == (
+            2,
+            "--now is for a whole study; a trial always ends as soon as it can\n",
+        )
         assert study("status", "tiny")[1].endswith("Budget: unknown; it ends as asked: no other trial begins\n")
         assert study("stop", "tiny", "--now")[0] == 0
         assert asked(paths) is Request.NOW

@@ -32,9 +32,12 @@ from analysis.layout import (
     read_events,
     study_paths,
 )
+from analysis.runs import read_study
+from study.add import add
 from study.config import StudyConfig
 from study.execution import interrupts, ray_backend, ray_cluster
 from study.execution.session import Session
+from study.files import stop
 from study.launch import launch, resume
 from study.search.searcher import Search
 from trainables import trial
@@ -212,6 +215,29 @@ def test_what_a_trial_does_to_itself_is_its_result_and_the_study_goes_on(
     assert ends[4]["reason"] == "lost 2 times: ImportError: sabotaged"
     assert [len(of_kind(paths.trial(number), ATTEMPT)) for number in ends] == [1, 1, 1, 2, 0, 1]
     assert "starting it again" not in console.file.getvalue(), "Tune stands though trials are given up"
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_trial_is_stopped_by_hand_and_what_was_added_takes_its_slot(
+    tiny: Tiny, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trial waits for its driver with its first epoch, so that the request is there before it goes on."""
+    paths, reported = study_paths("tiny"), Session.reported
+
+    def asked(session: Session, number: int) -> None:
+        if number == 0 and not paths.trial(0).stop_by_hand.exists():
+            add("tiny", {"learning_rate": 0.25, "m": 2})
+            stop.ask_trial(paths, 0)
+        reported(session, number)
+
+    monkeypatch.setattr(Session, "reported", asked)
+    keys: dict[str, Any] = {"budget": {"trials": 2}, "resources": {"max_concurrent": 1}}
+    launch(tiny(LONG, **keys), console=console)
+    study = read_study(paths)
+    assert study.trials["status"].tolist() == ["stopped", "finished"]
+    assert study.trials["reason"].tolist() == [schema.BY_HAND, ""]
+    assert study.trials["epochs"].tolist() == [1, LONG["optimiser.epochs"]]
+    assert study.trials["origin"].tolist() == ["", schema.BY_HAND]
 
 
 @pytest.mark.usefixtures("cluster")

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from analysis import layout
-from analysis.layout import ENDED, EPOCH, StudyPaths, TrialPaths, read_events, read_json, write_json
-from analysis.schema import TrialFault, TrialStatus
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, read_events, read_json, write_json
+from analysis.schema import BY_HAND, TrialFault, TrialStatus
 from study.config import StudyConfig
 from study.execution import worker
 from study.execution.worker import Terms, run_assignment
+from study.files import stop
+from study.files.lock import sole_driver
+from study.files.storage import Storage
 from study.search.folders import record_end
 from trainables.config import to_dict
 
@@ -131,3 +134,72 @@ def test_a_trial_that_was_given_up_meanwhile_has_one_end(folder: TrialPaths) -> 
     ended = run_assignment(folder.root.parents[1], 0, on_report=on_report)
     assert (ended.status, ended.reason) == ("failed", "lost 4 times: silence")
     assert [event["status"] for event in read_events(folder) if event["kind"] == ENDED] == ["failed"]
+
+
+def test_a_trial_stopped_by_hand_ends_with_its_epoch_and_keeps_what_it_measured(folder: TrialPaths) -> None:
+    ended = run_assignment(folder.root.parents[1], 0, on_report=lambda _: write_json(folder.stop_by_hand, {}))
+    assert (ended.status, ended.reason) == (TrialStatus.STOPPED, BY_HAND)
+    assert epochs(folder) == [1]
+    assert ended.metrics == read_events(folder)[-2]["metrics"] != {}
+
+
+def test_a_trial_stopped_by_hand_ends_in_its_evaluation(folder: TrialPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, real = [], worker.trial.run
+
+    def watched(config: Any, *, progress: Callable[[str], None], **rest: Any) -> Any:
+        def tell(words: str) -> None:
+            if len(said) == 1:
+                write_json(folder.stop_by_hand, {})
+            said.append(words)
+            progress(words)
+
+        return real(config, progress=tell, **rest)
+
+    monkeypatch.setattr(worker.trial, "run", watched)
+    run(folder, lambda _: None)
+    end = read_events(folder)[-1]
+    assert (end["status"], end["reason"], len(said)) == ("stopped", BY_HAND, 2)
+    assert (epochs(folder), folder.result.exists(), folder.progress.exists()) == ([1, 2], False, False)
+    assert end["metrics"] == read_events(folder)[-2]["metrics"]
+
+
+def test_an_attempt_that_begins_after_the_request_trains_nothing(folder: TrialPaths) -> None:
+    """The one that it was made of has died."""
+    write_json(folder.stop_by_hand, {})
+    run(folder, lambda _: None)
+    assert [event["kind"] for event in read_events(folder)] == [ATTEMPT, ENDED]
+    assert read_events(folder)[-1]["reason"] == BY_HAND
+
+
+def test_what_early_stopping_has_decided_is_the_reason(folder: TrialPaths) -> None:
+    def both(_: Any) -> None:
+        write_json(folder.stop_by_hand, {})
+        write_json(folder.stop, {"reason": "halving: rank 9 of 9"})
+
+    run(folder, both)
+    assert read_events(folder)[-1]["reason"] == "halving: rank 9 of 9"
+
+
+@pytest.mark.parametrize("evaluating", [False, True])
+def test_where_no_disk_is_shared_the_request_comes_from_storage(
+    folder: TrialPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluating: bool
+) -> None:
+    monkeypatch.setattr("study.execution.worker.ASK_S", 0.0)
+    uri, driver = f"file://{tmp_path / 'storage'}", StudyPaths(tmp_path / "driver" / "tiny")
+    write_json(driver.trial(0).config, read_json(folder.config))
+    pull, late = Storage.pull, [evaluating]
+
+    def asked(report: Any) -> None:
+        if report.epoch == 1 + evaluating:
+            with sole_driver(driver):
+                stop.ask_trial(driver, 0, Storage(uri, "tiny"))
+
+    def pulled(storage: Storage, trial: TrialPaths, name: str) -> None:
+        if name == trial.stop_by_hand.name and epochs(folder)[-1] == 1 + evaluating and late.pop():
+            return late.append(False)  # it has not got there when the last epoch is heard of
+        late.append(False)
+        return pull(storage, trial, name)
+
+    monkeypatch.setattr(Storage, "pull", pulled)
+    run(folder, asked, storage=uri)
+    assert (read_events(folder)[-1]["reason"], epochs(folder)) == (BY_HAND, [1, 2] if evaluating else [1])

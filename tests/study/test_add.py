@@ -1,0 +1,138 @@
+"""``study add``: what is added, what is refused, and what the user is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.layout import ENDED, StudyPaths, append_event, study_paths, write_atomically, write_json
+from study.add import add
+from study.config import StudyConfig
+from study.files.added import waiting
+from study.files.lock import sole_driver
+from trainables.config import UserError
+
+Tiny = Callable[..., StudyConfig]
+TRIED = {"learning_rate": 0.5, "m": 1}
+
+
+@pytest.fixture
+def paths(tiny: Tiny, studies: Path) -> StudyPaths:
+    """A study of three trials, of which the first has finished and early stopping ended the second."""
+    paths = study_paths("tiny")
+    write_atomically(paths.study_file, tiny().to_yaml())
+    begun(paths, 0, TRIED, "finished")
+    begun(paths, 1, TRIED | {"m": 2}, "stopped")
+    write_json(paths.trial(1).stop, {"reason": "halving: rank 9 of 9"})
+    return paths
+
+
+def begun(paths: StudyPaths, number: int, params: dict[str, Any], status: str) -> None:
+    write_json(paths.trial(number).config, {"trainable": "cf_amc_ssl", "params": params, "config": {}})
+    append_event(paths.trial(number), ENDED, 1, status=status, reason=None, metrics={})
+
+
+def added(paths: StudyPaths) -> list[Any]:
+    return [each.values for each in waiting(paths)]
+
+
+def test_a_trials_parameters_are_where_one_begins(paths: StudyPaths) -> None:
+    told = add("tiny", {"learning_rate": 0.25}, like=1)
+    assert told == ["1 configuration added to tiny, to run first when the study goes on: study resume tiny"]
+    assert added(paths) == [{"learning_rate": 0.25, "m": 2}]
+    with sole_driver(paths):
+        told = add("tiny", {"cf_amc_ssl.learning_rate": "1/8"}, like=1)
+    assert told[0] == "1 configuration added to tiny, to run next"
+    assert added(paths)[1] == {"learning_rate": 0.125, "m": 2}
+
+
+def test_a_file_lists_configurations_over_what_they_share(paths: StudyPaths, tmp_path: Path) -> None:
+    file = tmp_path / "points.yaml"
+    file.write_text("- {m: 1}\n- {m: 2, learning_rate: 1/4}\n- learning_rate: 0.75\n")
+    add("tiny", {"learning_rate": 0.0625}, like=1, file=file)
+    assert added(paths) == [
+        {"m": 1, "learning_rate": 0.0625},
+        {"m": 2, "learning_rate": 0.25},
+        {"m": 2, "learning_rate": 0.75},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "- {m: 1, learning_rate: 0.25}\n- {m: 3, learning_rate: 0.25}\n- {m: 1}\n",
+            [
+                ":2: m is 3, outside one of 1, 2 of cf_amc_ssl",
+                ":3: parameter 'learning_rate' is missing",
+                "nothing was",
+            ],
+        ),
+        ("- {m: 1, learning_rate: 0.25}\n- 3\n", [":2: a configuration is a mapping"]),
+        ("m: 1\nlearning_rate: 0.25\n", [":1: a configuration is a mapping"]),
+        ("", [":1: a configuration is a mapping"]),
+        ("- {m: [1}\n", ["not YAML"]),
+        ("- {m: 1, m: 2, learning_rate: 0.25}\n", [":1: "]),
+    ],
+)
+def test_nothing_of_a_file_with_a_mistake_is_added(
+    paths: StudyPaths, tmp_path: Path, text: str, words: list[str]
+) -> None:
+    file = tmp_path / "points.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError) as wrong:
+        add("tiny", {}, file=file)
+    assert all(each in str(wrong.value) for each in words)
+    assert added(paths) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "like", "words"),
+    [
+        ({"learning_rate": 7}, 0, "learning_rate is 7, outside 0.05 to 1 (log) of cf_amc_ssl"),
+        ({"m": 2}, None, "parameter 'learning_rate' is missing"),
+        ({"crops": 4}, 0, "parameter 'crops' is unknown to cf_amc_ssl"),
+        ({"trainable": "acl"}, 0, "trainable 'acl' is not in this space"),
+        ({}, 9, "there is no trial tiny/9 in"),
+    ],
+)
+def test_what_lies_outside_is_refused(paths: StudyPaths, values: dict[str, Any], like: int | None, words: str) -> None:
+    with pytest.raises(UserError) as wrong:
+        add("tiny", values, like=like)
+    assert words in str(wrong.value)
+    assert added(paths) == []
+
+
+def test_what_has_been_tried_is_left_out_and_told(paths: StudyPaths, tiny: Tiny) -> None:
+    assert add("tiny", {}, like=0) == ["not added, for tiny/0000 has tried it: m 1, learning_rate 0.5"]
+    assert add("tiny", {}, like=1)[0].startswith("not added, for tiny/0001 has tried it")
+    assert added(paths) == []
+    begun(paths, 2, TRIED | {"learning_rate": 0.25}, "stopped")  # by hand, or by a time limit
+    begun(paths, 3, TRIED | {"learning_rate": 0.125}, "failed")
+    for number in (2, 3):
+        assert add("tiny", {}, like=number)[0].startswith("1 configuration added")
+    write_atomically(paths.study_file, tiny(repeats="new_seed").to_yaml())
+    assert add("tiny", {}, like=0)[0].startswith("1 configuration added")
+    assert add("tiny", {}, like=1)[0].startswith("not added"), "early stopping ended it, whatever its seed"
+
+
+def test_the_budget_that_lacks_is_told_with_how_to_give_it(paths: StudyPaths, tiny: Tiny) -> None:
+    for rate in (0.25, 0.125):
+        told = add("tiny", {"learning_rate": rate}, like=0)
+    assert told[1:] == [
+        "the budget lacks 1 trial for what waits: 2 of 3 were begun; give it more with: study extend tiny --trials 1"
+    ]
+    write_atomically(paths.study_file, tiny(budget={"gpu_hours": 1}).to_yaml())
+    append_event(paths.trial(2), ENDED, 1, status="finished", reason=None, metrics={"gpu_minutes": 90.0})
+    told = add("tiny", {"learning_rate": 0.75}, like=0)
+    assert told[1] == "1.50 of 1 GPU-hours are spent, so what waits needs more: study extend tiny --gpu-hours HOURS"
+
+
+def test_a_study_of_listed_configurations_takes_no_others(paths: StudyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search_spaces.space.SearchSpace.points", ({"configuration": 1},))
+    with pytest.raises(UserError, match="tiny runs the configurations that it lists, and no others"):
+        add("tiny", {"learning_rate": 0.25}, like=0)
+    assert added(paths) == []
