@@ -382,7 +382,7 @@ class Search:
     def _refused(self, trial: Trial) -> bool:
         """Whether ``trial`` is known to lie beyond the bounds: the sampler then forgets it. What somebody asked for by
         its parameters is trained all the same."""
-        if self._foreknown is None or "fixed_params" in self._frozen(trial.number).system_attrs:
+        if self._foreknown is None or enqueued(self._frozen(trial.number)):
             return False
         try:
             reason = self._foreknown.violation(self._space.suggest(trial))
