@@ -51,6 +51,11 @@ def is_log(study: Study, dimension: str) -> bool:
     return any(isinstance(found, dict) and found.get("log") is True for found in attributes)
 
 
+def is_numeric(values: pd.Series[Any]) -> bool:
+    """Whether a searched dimension's values are numbers, which true and false are to pandas too."""
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
 def _stated_ranges(study: Study, dimension: str) -> list[dict[str, Any]]:
     owners = map(str, study.trials["trainable"].unique())
     ranges = (stated_range(study, parameter(study, owner, dimension)) for owner in owners)

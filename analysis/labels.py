@@ -98,14 +98,19 @@ def metric(name: str, value: float) -> str:
 
 
 def param(name: str, value: object) -> str:
-    """A searched value, short: radii in pixel levels, other numbers with three digits."""
+    """A searched value, short: radii in pixel levels, other numbers with three digits, ``true`` and ``false``."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return ABSENT if value is None else str(value)
+        return ABSENT if value is None else plain_text(value)
     if not math.isfinite(value):
         return ABSENT
     if is_length(name):
         return epsilon(value)
     return f"{int(value)}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:.3g}"
+
+
+def plain_text(value: object) -> str:
+    """What a value of a setting is called, as a study file has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def trial_number(number: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -108,7 +108,8 @@ def settings_table(studies: Sequence[Study]) -> Table | None:
 
     What the sentences of ``comparability`` tell is left out, and what changes no figure.
     """
-    rows = [*_ranges(studies), *_held(studies)]
+    ranges = _ranges(studies)
+    rows = [*_unlike(ranges), *_held(studies, told=ranges)]
     if not rows:
         return None
     names = [study.name for study in studies]
@@ -124,21 +125,27 @@ def _columns(first: str, names: Sequence[str]) -> tuple[Column, ...]:
     return (Column(first, False, ()), *(Column(name, False, ()) for name in names))
 
 
-def _ranges(studies: Sequence[Study]) -> list[tuple[str, ...]]:
-    """Of searches: what a confirmation draws are the trials that it confirms, and seeds."""
+def _ranges(studies: Sequence[Study]) -> dict[str, list[str]]:
+    """By what some study searches. A confirmation draws the trials that it confirms, and seeds: those are no search."""
     searches = [study for study in studies if not confirms(study)]
     names = dict.fromkeys(name for study in searches for name in parameters(study) if name != TRAINABLE)
-    stated = {name: [{} if confirms(study) else stated_range(study, name) for study in studies] for name in names}
-    return _unlike({name: [range_words(name, its) for its in ranges] for name, ranges in stated.items()})
+    return {name: [_range(study, name) for study in studies] for name in names}
 
 
-def _held(studies: Sequence[Study]) -> list[tuple[str, ...]]:
+def _range(study: Study, name: str) -> str:
+    """The range, or the value where a setting that others search is held."""
+    stated = {} if confirms(study) else stated_range(study, name)
+    held = not stated and CONFIG + name in study.trials
+    return _setting(study, name) if held else range_words(name, stated)
+
+
+def _held(studies: Sequence[Study], told: Collection[str]) -> list[tuple[str, ...]]:
     """Of settings that some study does not search; the ranges of the others are told already."""
     paths = dict.fromkeys(
         path
         for study in studies
         for name in map(str, study.trials)
-        if name.startswith(CONFIG) and (path := name.removeprefix(CONFIG)) not in {*TOLD, *_NO_MATTER}
+        if name.startswith(CONFIG) and (path := name.removeprefix(CONFIG)) not in {*TOLD, *_NO_MATTER, *told}
     )
     known = [study for study in studies if len(study.trials)]
     found = {path: [_setting(study, path) for study in studies] for path in paths}

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from analysis import labels
 from analysis.confirmed import confirmed, confirms
+from analysis.dimensions import is_numeric
 from analysis.pareto import frontier
 from analysis.runs import CONFIG, PARAM, Study, number_or_nan
 from analysis.titles import assumption, metric_title, protocol
@@ -105,7 +106,11 @@ def confirmed_table(study: Study) -> Table:
         *(Column("Seeds", True, ("seeds",)), Column("Seeds planned", True, ("planned",))),
         *_figures(study),
         Column("On the frontier", False, ("optimal",)),
-        *(Column(name.removeprefix(PARAM), True, (name,)) for name in map(str, found) if name.startswith(PARAM)),
+        *(
+            Column(name.removeprefix(PARAM), is_numeric(found[name].infer_objects()), (name,))
+            for name in map(str, found)
+            if name.startswith(PARAM)
+        ),
     )
     caption = (
         f"{study.name} confirms {confirms(study)['study']}: means over seeds; {protocol(study)}; [{SEEDS_INTERVAL}]"
@@ -178,7 +183,7 @@ def _figures(study: Study) -> tuple[Column, ...]:
 def _params(study: Study, trials: pd.DataFrame) -> tuple[Column, ...]:
     """The searched settings that any of ``trials`` has; the trainable stands in a column of its own."""
     return tuple(
-        Column(name, pd.api.types.is_numeric_dtype(trials[PARAM + name]), (PARAM + name,))
+        Column(name, is_numeric(trials[PARAM + name]), (PARAM + name,))
         for name in study.params
         if name != "trainable" and trials[PARAM + name].notna().any()
     )

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, get_args
 
+from optuna.distributions import BaseDistribution
+
 from search_spaces import ranges
 from search_spaces.catalogue import DIMENSIONS
 from search_spaces.dimension import Dimension, Distribution, Value
-from search_spaces.faults import Fault, SpaceError, nearest
+from search_spaces.ends import end_faults
+from search_spaces.faults import Fault, SpaceError
+from search_spaces.leaves import LEAVES, SEARCHABLE, unsearchable
 from search_spaces.space import Part, SearchSpace
-from trainables.catalogue import check
-from trainables.config import ConfigError, TrialConfig
+from trainables.config import TrialConfig
 
 Unlisted = Literal["searched", "fixed"]
 UNLISTED = "unlisted"
@@ -25,9 +28,11 @@ def build(
 ) -> SearchSpace:
     """The space around ``bases``, one config a trainable.
 
-    ``choices``: dimension -> {low, high, log, step}, [values] or one value; trainable -> the same for it alone;
-    ``unlisted``: searched (default) or fixed. ``settled``: trainable -> leaves that a study has set, which fixes
-    their dimensions. Raises ``SpaceError`` with every fault.
+    ``choices``: dimension -> {low, high, log, step}, [values] or one value, a dimension being a name of the catalogue
+    or the dotted path of another leaf; trainable -> the same for it alone; ``unlisted``: searched (default) or fixed.
+    ``settled``: trainable -> leaves that a study has set, which fixes their dimensions.
+
+    Raises ``SpaceError`` with every fault.
     """
     parts, faults = [], []
     bases = tuple(bases)
@@ -64,13 +69,15 @@ def _own_key_faults(own: list[TrialConfig], trainable: str, choice: Any) -> list
 
 
 def _dimension_fault(bases: Collection[TrialConfig], name: str, valid: Iterable[str]) -> list[Fault]:
-    if name not in DIMENSIONS:
-        return [Fault((), f"unknown dimension {name!r}; {nearest(name, valid)}")]
-    if not any(DIMENSIONS[name].belongs(base) for base in bases):
-        have = [dimension.name for dimension in DIMENSIONS.values() if any(map(dimension.belongs, bases))]
-        lacking = ", ".join(base.trainable for base in bases)
-        return [Fault((), f"{lacking} has no dimension {name!r}; choose from {', '.join(have)}")]
-    return []
+    if name not in SEARCHABLE:
+        return [Fault((), unsearchable(name, valid))]
+    if any(SEARCHABLE[name].belongs(base) for base in bases):
+        return []
+    lacking = ", ".join(base.trainable for base in bases)
+    if name in LEAVES:
+        return [Fault((), f"{name} means nothing to {lacking}; drop it")]
+    have = [dimension.name for dimension in DIMENSIONS.values() if any(map(dimension.belongs, bases))]
+    return [Fault((), f"{lacking} has no dimension {name!r}; choose from {', '.join(have)}")]
 
 
 def _part(base: TrialConfig, choices: Mapping[str, Any], settled: frozenset[str]) -> tuple[Part, list[Fault]]:
@@ -78,7 +85,7 @@ def _part(base: TrialConfig, choices: Mapping[str, Any], settled: frozenset[str]
     fixed: dict[str, Value] = {}
     paths: dict[str, tuple[str, ...]] = {}
     faults: list[Fault] = []
-    for dimension in filter(lambda one: one.belongs(base), DIMENSIONS.values()):
+    for dimension in filter(lambda one: one.belongs(base), SEARCHABLE.values()):
         paths[dimension.name], asked, choice = _asked(dimension.name, base.trainable, choices)
         if dimension.path in settled:
             faults += _settled_faults(dimension, paths[dimension.name], asked)
@@ -88,12 +95,12 @@ def _part(base: TrialConfig, choices: Mapping[str, Any], settled: frozenset[str]
         except SpaceError as error:
             faults += [fault.under(*paths[dimension.name]) for fault in error.faults]
             continue
-        if isinstance(found, int | float):
-            fixed[dimension.name] = found
-        elif found is not None:
+        if isinstance(found, BaseDistribution):
             searched[dimension.name] = found
+        elif found is not None:
+            fixed[dimension.name] = found
     part = Part(base, tuple(searched.items()), tuple(fixed.items()))
-    return part, faults + [fault.under(*paths[name]) for name, fault in _end_faults(part).items()]
+    return part, faults + [fault.under(*paths[name]) for name, fault in end_faults(part).items()]
 
 
 def _asked(name: str, trainable: str, choices: Mapping[str, Any]) -> tuple[tuple[str, ...], bool, Any]:
@@ -116,24 +123,3 @@ def _found(
 def _settled_faults(dimension: Dimension, path: tuple[str, ...], asked: bool) -> list[Fault]:
     message = f"{dimension.name} is in the space, but settings fix {dimension.path}; keep one of them"
     return [Fault(path, message)] if asked else []
-
-
-def _end_faults(part: Part) -> dict[str, Fault]:
-    """Ends of ranges that no trial can run with, alone or while the others are fixed or at their lowest."""
-    lowest = dict(part.fixed) | {name: ranges.ends(distribution)[0] for name, distribution in part.searched}
-    candidates = [(name, end) for name, distribution in part.searched for end in ranges.ends(distribution)]
-    candidates += part.fixed
-    faults: dict[str, Fault] = {}
-    for name, end in candidates:
-        alone = _refusal(part, {name: end})
-        if alone and _refusal(part, {**lowest, name: end}):
-            faults.setdefault(name, Fault((), f"{name} cannot be {end:g}: {alone}"))
-    return faults
-
-
-def _refusal(part: Part, values: Mapping[str, Value]) -> str | None:
-    try:
-        check(Part(part.base, (), ()).config(values))
-    except ConfigError as error:
-        return str(error)
-    return None

@@ -1,4 +1,4 @@
-"""The dimensions that studies search, each defined once for all trainables.
+"""The dimensions that studies search unless they say otherwise, each defined once for all trainables.
 
 Ranges enclose the values of the paper's Tables 1, 3 and 5.
 
@@ -11,44 +11,13 @@ from collections.abc import Callable
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search_spaces.dimension import Dimension, Distribution, Leaves, Value
+from search_spaces import methods
+from search_spaces.dimension import Dimension, Distribution, Leaves, Number
 from trainables.config import TrialConfig, ViewsConfig
 
 
 def _all(distribution: Distribution) -> Callable[[TrialConfig], Distribution | None]:
     return lambda config: distribution  # noqa: ARG005
-
-
-def _emp_ssl(config: TrialConfig) -> bool:
-    return config.objective.name == "emp_ssl"
-
-
-def _contrastive(config: TrialConfig) -> bool:
-    return config.objective.name in ("nt_xent", "sup_con", "acl")
-
-
-def _many_views(config: TrialConfig) -> bool:
-    return config.objective.name in ("emp_ssl", "cross_entropy", "sup_con")
-
-
-def _cut(config: TrialConfig) -> bool:
-    return config.views.kind != "padded"
-
-
-def _selected(config: TrialConfig) -> bool:
-    return config.coreset.name != "none"
-
-
-def _free(config: TrialConfig) -> bool:
-    return config.adversary.name == "free"
-
-
-def _pgd(config: TrialConfig) -> bool:
-    return config.adversary.name == "pgd"
-
-
-def _attacked(config: TrialConfig) -> bool:
-    return config.adversary.name != "none"
 
 
 def _half_to_twice(config: TrialConfig) -> Distribution:
@@ -68,32 +37,32 @@ def _of_crops(distribution: Distribution) -> Callable[[TrialConfig], Distributio
 
 def _of_emp_ssl(distribution: Distribution) -> Callable[[TrialConfig], Distribution | None]:
     """A supervised method sees as many views as a study asks for, one unless it does."""
-    return lambda config: distribution if _emp_ssl(config) else None
+    return lambda config: distribution if methods.emp_ssl(config) else None
 
 
-def _step_size(leaves: Leaves, ratio: Value) -> Value:
+def _step_size(leaves: Leaves, ratio: Number) -> Number:
     epsilon: float = leaves["adversary.epsilon"]
     return ratio * epsilon
 
 
-def _step_ratio(config: TrialConfig) -> Value:
+def _step_ratio(config: TrialConfig) -> Number:
     from trainables.adversaries import resolve  # torch: late, as most uses of a space do without
 
     attack = resolve(config.adversary, config.objective.name, config.faithful_to)
     return attack.step_size / attack.epsilon
 
 
-def _smallest_scale(config: TrialConfig) -> Value:
+def _smallest_scale(config: TrialConfig) -> Number:
     return config.views.scale[0]
 
 
-def _largest_scale(leaves: Leaves, span: Value) -> Value:
+def _largest_scale(leaves: Leaves, span: Number) -> Number:
     views = ViewsConfig(kind=leaves["views.kind"], scale_min=leaves["views.scale_min"], scale_max=1.0)
     low = views.scale[0]
     return low + span * (1 - low)
 
 
-def _span(config: TrialConfig) -> Value:
+def _span(config: TrialConfig) -> Number:
     low, high = config.views.scale
     return (high - low) / (1 - low) if low < 1 else 0.0
 
@@ -105,7 +74,7 @@ _CATALOGUE = (
         path="views.number",
         kind=int,
         default=_of_emp_ssl(IntDistribution(4, 64)),
-        belongs=_many_views,
+        belongs=methods.many_views,
     ),
     Dimension(
         name="crop_scale_min",
@@ -113,7 +82,7 @@ _CATALOGUE = (
         path="views.scale_min",
         kind=float,
         default=_of_crops(FloatDistribution(0.05, 0.5)),
-        belongs=_cut,
+        belongs=methods.cuts,
         read=_smallest_scale,
     ),
     Dimension(
@@ -122,7 +91,7 @@ _CATALOGUE = (
         path="views.scale_max",
         kind=float,
         default=_of_crops(FloatDistribution(0.0, 1.0)),
-        belongs=_cut,
+        belongs=methods.cuts,
         leaf=_largest_scale,
         read=_span,
     ),
@@ -132,7 +101,7 @@ _CATALOGUE = (
         path="adversary.epsilon",
         kind=float,
         default=_all(FloatDistribution(2 / 255, 16 / 255)),
-        belongs=_attacked,
+        belongs=methods.attacked,
         pixel_levels=True,
     ),
     Dimension(
@@ -141,7 +110,7 @@ _CATALOGUE = (
         path="adversary.step_size",
         kind=float,
         default=_all(FloatDistribution(0.1, 1.0)),
-        belongs=_attacked,
+        belongs=methods.attacked,
         leaf=_step_size,
         read=_step_ratio,
     ),
@@ -151,7 +120,7 @@ _CATALOGUE = (
         path="adversary.replays",
         kind=int,
         default=_all(IntDistribution(1, 12)),
-        belongs=_free,
+        belongs=methods.free,
     ),
     Dimension(
         name="pgd_steps",
@@ -159,7 +128,7 @@ _CATALOGUE = (
         path="adversary.steps",
         kind=int,
         default=_all(IntDistribution(1, 10)),
-        belongs=_pgd,
+        belongs=methods.pgd,
     ),
     Dimension(
         name="invariance_weight",
@@ -167,7 +136,7 @@ _CATALOGUE = (
         path="objective.invariance_weight",
         kind=float,
         default=_all(FloatDistribution(20.0, 2000.0, log=True)),
-        belongs=_emp_ssl,
+        belongs=methods.emp_ssl,
     ),
     Dimension(
         name="tcr_weight",
@@ -175,7 +144,7 @@ _CATALOGUE = (
         path="objective.tcr_weight",
         kind=float,
         default=_all(FloatDistribution(0.1, 10.0, log=True)),
-        belongs=_emp_ssl,
+        belongs=methods.emp_ssl,
     ),
     Dimension(
         name="temperature",
@@ -183,7 +152,7 @@ _CATALOGUE = (
         path="objective.temperature",
         kind=float,
         default=_all(FloatDistribution(0.02, 0.5, log=True)),
-        belongs=_contrastive,
+        belongs=methods.contrastive,
     ),
     Dimension(
         name="epochs",
@@ -198,7 +167,7 @@ _CATALOGUE = (
         path="coreset.fraction",
         kind=float,
         default=_all(FloatDistribution(0.05, 0.5, log=True)),
-        belongs=_selected,
+        belongs=methods.selects,
     ),
     Dimension(
         name="batch_size",
@@ -217,4 +186,4 @@ _CATALOGUE = (
 )
 
 DIMENSIONS: dict[str, Dimension] = {dimension.name: dimension for dimension in _CATALOGUE}
-"""Every dimension by name; a value that depends on another dimension comes after it."""
+"""By name, in the order of tables and of drawing."""

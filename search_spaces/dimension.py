@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from trainables.config import TrialConfig
 
-Value = int | float
+Number = int | float
+Value = Number | bool | str
 Distribution = IntDistribution | FloatDistribution | CategoricalDistribution
 Leaves = Mapping[str, Any]
 """A ``TrialConfig``'s leaves by dotted path, as ``trainables.config.flatten`` gives them."""
@@ -28,24 +30,34 @@ class Dimension:
     summary: str
     path: str
     """The leaf of ``TrialConfig`` that the dimension decides."""
-    kind: type[int] | type[float]
+    kind: type[int] | type[float] | type[bool] | type[str]
     default: Callable[[TrialConfig], Distribution | None]
     """The range where a study says nothing, for a trainable's base config; ``None``: held at the config's value."""
     belongs: Callable[[TrialConfig], bool] = always
     """Whether a trainable, given by its config, has this dimension."""
-    leaf: Callable[[Leaves, Value], Value] | None = None
-    """The leaf that a value means, beside the other leaves decided so far; ``None``: the value itself."""
+    leaf: Callable[[Leaves, Any], Value] | None = None
+    """The leaf that a value means, beside those that dimensions without this have decided; ``None``: the value."""
     read: Callable[[TrialConfig], Value] | None = None
     """The value that a config has: the inverse of ``leaf``."""
 
     pixel_levels: bool = False
     """Spoken of as 8/255."""
 
-    def words(self, value: Value) -> str:
+    @property
+    def is_number(self) -> bool:
+        """Ranges are of numbers; of text, and of true and false, a study lists the choices."""
+        return self.kind in (int, float)
+
+    def words(self, value: Value | None) -> str:
+        """As a study file would have it."""
+        if isinstance(value, str):
+            return value
+        if value is None or isinstance(value, bool):
+            return json.dumps(value)
         return f"{value * 255:.3g}/255" if self.pixel_levels else f"{value:.4g}"
 
     def write(self, leaves: dict[str, Any], value: Value) -> None:
-        """Put ``value`` into ``leaves``; dimensions are written in the catalogue's order."""
+        """Put ``value`` into ``leaves``, those without a ``leaf`` of their own first."""
         leaves[self.path] = value if self.leaf is None else self.leaf(leaves, value)
 
     def value(self, config: TrialConfig) -> Value:

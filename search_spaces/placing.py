@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from search_spaces.catalogue import DIMENSIONS
 from search_spaces.faults import Fault, SpaceError
+from search_spaces.leaves import SEARCHABLE
 from search_spaces.space import SearchSpace
 from trainables.config import TrialConfig, flatten
 
@@ -28,7 +28,7 @@ def place(space: SearchSpace, config: TrialConfig) -> dict[str, Any]:
 
 
 def _differences(theirs: TrialConfig, ours: TrialConfig) -> Iterator[Fault]:
-    dimensions = [dimension for dimension in DIMENSIONS.values() if dimension.belongs(ours)]
+    dimensions = [dimension for dimension in SEARCHABLE.values() if dimension.belongs(ours)]
     for dimension in dimensions:
         there, here = dimension.value(theirs), dimension.value(ours)
         if not _equal(there, here):

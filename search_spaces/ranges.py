@@ -16,16 +16,18 @@ from optuna.distributions import (
     distribution_to_json,
 )
 
-from search_spaces.dimension import Dimension, Distribution, Value
+from search_spaces.dimension import Dimension, Distribution, Number, Value
 from search_spaces.faults import Fault, SpaceError, nearest
 
-_KEYS = ("low", "high", "log", "step")
+KEYS = ("low", "high", "log", "step")
+"""Of a range."""
+_FEW = 32
 _CLOSE = 1e-9
 """Values nearer than this to a bound, a choice or a grid point are on it: they come back from products of floats."""
 
 
 def parse(dimension: Dimension, choice: Any, default: Distribution | None) -> Distribution | Value:
-    """The meaning of ``choice``: a mapping is a range, a list is choices, a number is fixed.
+    """The meaning of ``choice``: a mapping is a range, of numbers alone; a list is choices, one value is fixed.
 
     Bounds and scale that a mapping leaves out are those of ``default``. A range or list of one value is that value.
     Raises ``SpaceError`` with every fault, paths beginning below the dimension.
@@ -40,7 +42,7 @@ def parse(dimension: Dimension, choice: Any, default: Distribution | None) -> Di
     return dimension.kind(choice)
 
 
-def snap(distribution: Distribution, value: Value) -> Value:
+def snap(distribution: Distribution, value: Any) -> Value:
     """``value`` as a member of ``distribution``, rounding error removed; ``ValueError`` if it lies outside."""
     if isinstance(distribution, CategoricalDistribution):
         return _nearest_of(ends(distribution), value)
@@ -50,6 +52,14 @@ def snap(distribution: Distribution, value: Value) -> Value:
     if not _close(point, value):
         raise ValueError(value)
     return point
+
+
+def members(distribution: Distribution) -> tuple[Value, ...]:
+    """All that can be drawn, where they are few; else the ends."""
+    number = count(distribution)
+    if isinstance(distribution, CategoricalDistribution) or number is None or number > _FEW:
+        return ends(distribution)
+    return tuple(_member(distribution, place) for place in range(number))
 
 
 def draw(generator: random.Random, distribution: Distribution) -> Value:
@@ -65,7 +75,7 @@ def draw(generator: random.Random, distribution: Distribution) -> Value:
     return round(value) if isinstance(distribution, IntDistribution) else value
 
 
-def _member(distribution: IntDistribution | FloatDistribution, count: int) -> int | float:
+def _member(distribution: IntDistribution | FloatDistribution, count: int) -> Number:
     """``count`` steps above the low end, to the bit as Optuna's grid has it, for whom a neighbour is another point."""
     exact = Decimal(str(distribution.low)) + count * Decimal(str(distribution.step))
     return int(exact) if isinstance(distribution, IntDistribution) else float(exact)
@@ -103,22 +113,32 @@ def words(dimension: Dimension, distribution: Distribution) -> str:
     return f"{span} in steps of {dimension.words(distribution.step)}" if distribution.step not in (None, 1) else span
 
 
-def _close(one: Value, other: Value) -> bool:
+def _close(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=_CLOSE, abs_tol=_CLOSE)
 
 
-def _nearest_of(choices: Iterable[Value], value: Value) -> Value:
-    found = [choice for choice in choices if _close(choice, value)]
+def _nearest_of(choices: Iterable[Any], value: Any) -> Value:
+    found = [choice for choice in choices if _same(choice, value)]
     if not found:
         raise ValueError(value)
-    return min(found, key=lambda choice: abs(choice - value))
+    return value if isinstance(value, str | bool) else min(found, key=lambda choice: abs(choice - value))
+
+
+def _same(choice: Any, value: Any) -> bool:
+    if isinstance(choice, str | bool) or isinstance(value, str | bool):
+        return type(choice) is type(value) and bool(choice == value)
+    return _close(choice, value)
 
 
 def _range(dimension: Dimension, choice: Mapping[Any, Any], default: Distribution | None) -> Distribution:
+    if not dimension.is_number:
+        example = "[true, false]" if dimension.kind is bool else "[this, that]"
+        message = f"{dimension.name} is {_WANTED[dimension.kind]}, which has no range; list its choices, {example}"
+        raise SpaceError([Fault((), message)])
     faults = [
-        Fault((str(key),), f"{dimension.name}.{key} is unknown; {nearest(str(key), _KEYS)}")
+        Fault((str(key),), f"{dimension.name}.{key} is unknown; {nearest(str(key), KEYS)}")
         for key in choice
-        if key not in _KEYS
+        if key not in KEYS
     ]
     values = _inherited(choice, default)
     faults += [
@@ -139,14 +159,16 @@ def _range(dimension: Dimension, choice: Mapping[Any, Any], default: Distributio
 
 def _inherited(choice: Mapping[Any, Any], default: Distribution | None) -> dict[str, Any]:
     """``choice`` with what it leaves out taken from ``default``, whose scale a step or a bound of 0 sets aside."""
-    values = {key: choice[key] for key in _KEYS if key in choice}
+    values = {key: choice[key] for key in KEYS if key in choice}
     if default is None or isinstance(default, CategoricalDistribution):
         return {"log": False} | values
     keeps_log = "step" not in values and values.get("low") != 0
     return {"low": default.low, "high": default.high, "log": default.log and keeps_log} | values
 
 
-def _distribution(dimension: Dimension, low: Value, high: Value, log: bool, step: Value | None = None) -> Distribution:
+def _distribution(
+    dimension: Dimension, low: Number, high: Number, log: bool, step: Number | None = None
+) -> Distribution:
     name = dimension.name
     if low > high:
         raise SpaceError(
@@ -167,7 +189,7 @@ def _distribution(dimension: Dimension, low: Value, high: Value, log: bool, step
     return _grid(dimension, low, step, steps)
 
 
-def _grid(dimension: Dimension, low: Value, step: Value, steps: int) -> Distribution:
+def _grid(dimension: Dimension, low: Number, step: Number, steps: int) -> Distribution:
     """Optuna counts steps in decimals and would drop the last point of 2/255, 4/255, ...: 12 digits are exact there."""
     if dimension.kind is int:
         return IntDistribution(int(low), int(low + steps * step), step=int(step))
@@ -188,11 +210,23 @@ def _choices(dimension: Dimension, choices: list[Any] | tuple[Any, ...]) -> Dist
 
 
 def _type_fault(dimension: Dimension, label: str, value: Any, path: tuple[str | int, ...]) -> Fault | None:
-    accepted = (int,) if dimension.kind is int else (int, float)
-    if isinstance(value, bool) or not isinstance(value, accepted) or not math.isfinite(value):
-        wanted = "a whole number" if dimension.kind is int else "a number, 8/255 say"
-        return Fault(path, f"{label} is {value!r}; it must be {wanted}")
-    return None
+    if _fits(dimension.kind, value):
+        return None
+    return Fault(path, f"{label} is {value!r}; it must be {_WANTED[dimension.kind]}")
+
+
+def _fits(kind: type, value: Any) -> bool:
+    if kind in (str, bool) or isinstance(value, bool):
+        return type(value) is kind
+    return isinstance(value, (int,) if kind is int else (int, float)) and math.isfinite(value)
+
+
+_WANTED: Mapping[type, str] = {
+    int: "a whole number",
+    float: "a number, 8/255 say",
+    str: "text",
+    bool: "true or false",
+}
 
 
 def _single(distribution: Distribution) -> Distribution | Value:

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from search_spaces import ranges
-from search_spaces.catalogue import DIMENSIONS
 from search_spaces.dimension import Distribution, Value
 from search_spaces.faults import Fault, SpaceError, nearest
+from search_spaces.leaves import SEARCHABLE, WRITING
 from trainables.config import TrialConfig, flatten, override
 
 TRAINABLE = "trainable"
@@ -32,7 +32,7 @@ class Suggests(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """One trainable's part of a space; pairs are in the catalogue's order of dimensions."""
+    """One trainable's part of a space; pairs are in the order of ``SEARCHABLE``."""
 
     base: TrialConfig
     searched: tuple[tuple[str, Distribution], ...]
@@ -42,14 +42,19 @@ class Part:
     def trainable(self) -> str:
         return self.base.trainable
 
+    @property
+    def lowest(self) -> dict[str, Value]:
+        """The low end or first choice of all that is searched."""
+        return {name: ranges.ends(found)[0] for name, found in self.searched}
+
     def config(self, values: Mapping[str, Value]) -> TrialConfig:
         """The base with every dimension, searched or fixed, at its value."""
         leaves = flatten(self.base)
         decided = {**dict(self.fixed), **values}
-        for dimension in DIMENSIONS.values():
-            if dimension.name in decided:
-                dimension.write(leaves, decided[dimension.name])
-        return override(self.base, leaves)
+        written = [dimension for dimension in WRITING if dimension.name in decided]
+        for dimension in written:
+            dimension.write(leaves, decided[dimension.name])
+        return override(self.base, {dimension.path: leaves[dimension.path] for dimension in written})
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ class SearchSpace:
         Raises ``SpaceError``, a ``ConfigError``, that names every dimension out of range.
         """
         part = self._part(config.trainable)
-        values = _within(part, {name: DIMENSIONS[name].value(config) for name, _ in part.searched})
+        values = _within(part, {name: SEARCHABLE[name].value(config) for name, _ in part.searched})
         chosen = {TRAINABLE: part.trainable} if len(self.parts) > 1 else {}
         return chosen | {self.parameter(part.trainable, name): value for name, value in values.items()}
 
@@ -179,22 +184,22 @@ class SearchSpace:
         }
 
     def describe(self) -> list[Row]:
-        """A row a parameter or fixed value, in the catalogue's order, for a table."""
+        """A row a parameter or fixed value, in the order of ``SEARCHABLE``, for a table."""
         rows: dict[tuple[str, str | None, str], Row] = {}
         for name, trainable, parameter, words in self._described():
             key = (name, parameter, words)
             trainables = (*rows[key].trainables, trainable) if key in rows else (trainable,)
-            rows[key] = Row(name, trainables, parameter, words, DIMENSIONS[name].summary)
+            rows[key] = Row(name, trainables, parameter, words, SEARCHABLE[name].summary)
         return list(rows.values())
 
     def _described(self) -> Iterator[tuple[str, str, str | None, str]]:
-        for name in DIMENSIONS:
+        for name in SEARCHABLE:
             for part in self.parts:
                 if name in dict(part.searched):
-                    words = ranges.words(DIMENSIONS[name], dict(part.searched)[name])
+                    words = ranges.words(SEARCHABLE[name], dict(part.searched)[name])
                     yield name, part.trainable, self.parameter(part.trainable, name), words
                 elif name in dict(part.fixed):
-                    yield name, part.trainable, None, DIMENSIONS[name].words(dict(part.fixed)[name])
+                    yield name, part.trainable, None, SEARCHABLE[name].words(dict(part.fixed)[name])
 
     def _part(self, trainable: str) -> Part:
         for part in self.parts:
@@ -224,7 +229,7 @@ def _outside(part: Part, values: Mapping[str, Any]) -> Iterator[Fault]:
         try:
             ranges.snap(distribution, values[name])
         except (ValueError, TypeError):
-            words = ranges.words(DIMENSIONS[name], distribution)
+            words = ranges.words(SEARCHABLE[name], distribution)
             yield Fault((name,), f"{name} is {values[name]!r}, outside {words} of {part.trainable}")
 
 

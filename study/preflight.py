@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from analysis.layout import StudyPaths
+from search_spaces.ends import differently_built
 from search_spaces.space import Part, SearchSpace
 from search_spaces.work import Total
 from study.config import Resources, StudyConfig
@@ -101,9 +102,10 @@ def check_data(space: SearchSpace, *, progress: bool, warn: Callable[[str], None
     lacking: list[str] = []
     for part in space.parts:
         splits, measured_on = load_all(part.base, progress=progress)
-        check_fit(part.base, splits, measured_on)
+        for config in differently_built(part):
+            check_fit(config, splits, measured_on)
         if "batch_size" not in dict(part.searched):
-            batches_per_epoch(part.config({}), len(splits.train))
+            batches_per_epoch(part.config(part.lowest), len(splits.train))
         described += [splits.description, measured_on.description]
         lacking += shortfalls(part.base.evaluation, measured_on)
     for line in dict.fromkeys(lacking):
@@ -145,4 +147,4 @@ def _share(asked: Resources, part: Part, available: Mapping[str, float], measure
 def _check_processes(part: Part, share: Share) -> None:
     """``ConfigError`` where a trial's processes could not divide its batch; a searched one costs who draws it."""
     if not {"batch_size", "micro_batches"} & set(dict(part.searched)):
-        check_world(part.config({}), World(size=share.processes))
+        check_world(part.config(part.lowest), World(size=share.processes))

@@ -13,6 +13,7 @@ from trainables.data import draw, place
 from trainables.evaluation import Probe
 from trainables.evaluation.assess import VERSIONS, Task, assess
 from trainables.evaluation.finetune import RECIPES
+from trainables.models import build
 from trainables.precision import float32_convolutions
 from trainables.pretrain import Pretraining
 from trainables.trial import check_fit, evaluation_images, load_all, resolve_device
@@ -120,6 +121,20 @@ class Rehearsal:
 def measure(config: TrialConfig) -> Footprint:
     """The footprint of ``config`` in this process, which should have done nothing else on the GPU."""
     return Rehearsal(config).time()
+
+
+def numbers_kept(config: TrialConfig, image_size: int) -> int:
+    """How many numbers a training step keeps: every layer's output for every view of a batch, and each weight with its
+    gradient and its momentum. To compare networks by."""
+    encoder = build(config.network, config.seed, image_size=image_size).eval()
+    layers = [module for module in encoder.modules() if not any(module.children())]
+    outputs: list[int] = []
+    for layer in layers:
+        layer.register_forward_hook(lambda _layer, _inputs, output: outputs.append(output.numel()))
+    with torch.no_grad():
+        encoder(torch.zeros(1, 3, image_size, image_size))
+    weights = sum(weight.numel() for weight in encoder.parameters())
+    return sum(outputs) * config.views.number * config.optimiser.batch_size + 3 * weights
 
 
 def _shortened(config: TrialConfig) -> TrialConfig:

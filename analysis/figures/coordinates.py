@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis import labels
+from analysis.dimensions import is_numeric
 from analysis.figures.style import Ticks, even_ticks, log_ticks, spans_a_decade
 from analysis.runs import Study
 from analysis.titles import metric_title
@@ -45,7 +46,7 @@ def setting(name: str, values: pd.Series[Any], *, choices: bool = False, log: bo
 
     ``log``: they are searched by their logarithms, and so shown.
     """
-    if choices or not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+    if choices or not is_numeric(values):
         return _spaced(name, values)
     if labels.is_length(name):
         return scaled(f"{name} (/255)", values * 255, log=log)
@@ -83,8 +84,7 @@ def _log_ticks(values: list[float]) -> Ticks:
 
 
 def _spaced(name: str, values: pd.Series[Any]) -> Coordinate:
-    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    shown = values if numeric else values.astype(str)
+    shown = values if is_numeric(values) else values.map(labels.plain_text)
     distinct = sorted(shown.unique())
     places = shown.map(distinct.index)
     ticks = Ticks([*map(float, range(len(distinct)))], [labels.param(name, value) for value in distinct])

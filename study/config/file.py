@@ -9,6 +9,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from search_spaces.faults import Fault, nearest
+from search_spaces.leaves import SEARCHABLE
+from search_spaces.ranges import KEYS
 from study.config import yaml_tree
 from study.config.settings import flatten_settings
 from study.config.yaml_tree import Tree, with_fractions
@@ -144,7 +146,19 @@ def _prepare(tree: Tree, overrides: Mapping[str, Any]) -> None:
             flat = flatten_settings({rest: value})
             _put(tree, f"--set {key}", [(("settings", name), item) for name, item in flat.items()])
         else:
-            _put(tree, f"--set {key}", [(tuple(key.split(".")), value)])
+            path = ("space", *_in_space(rest.split("."))) if head == "space" and rest else tuple(key.split("."))
+            _put(tree, f"--set {key}", [(path, value)])
+
+
+def _in_space(words: list[str]) -> tuple[str, ...]:
+    """The keys of ``cf_amc_ssl.optimiser.momentum.high`` in a space, where a dotted path is one key."""
+    from trainables.catalogue import TRAINABLES
+
+    if words[0] in TRAINABLES and len(words) > 1:
+        return words[0], *_in_space(words[1:])
+    known = next((end for end in range(1, len(words)) if ".".join(words[:end]) in SEARCHABLE), None)
+    end = known or len(words) - (len(words) > 1 and words[-1] in KEYS)
+    return ".".join(words[:end]), *words[end:]
 
 
 def _flat_in_place(tree: Tree, settings: dict[str, Any]) -> dict[str, Any]:

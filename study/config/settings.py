@@ -10,11 +10,10 @@ from typing import Any
 
 from search_spaces.catalogue import DIMENSIONS
 from search_spaces.faults import Fault, nearest
+from search_spaces.leaves import SAME_FOR_ALL
 from study.config.yaml_tree import with_fractions
 from trainables.config import ConfigError, FaithfulTo, TrialConfig, flatten, override
 
-_SAME_FOR_ALL = ("data", "evaluation")
-"""Sections that decide what an accuracy means: points of one frontier must share them."""
 FOLDER = "folder:"
 SWITCHES = ("objective.name", "adversary.name", "views.kind", "coreset.name")
 """Leaves that make another method of a trainable, and decide which others mean anything to it."""
@@ -112,7 +111,7 @@ class Settings:
                 faults.append(Fault((key,), f"{key} is {self.values[key]!r}; it must be a mapping of its settings"))
             elif path in _NOT_SETTINGS:
                 faults.append(Fault((key,), f"{path} is no setting; the study's own keys say it"))
-            elif owner is not None and path.partition(".")[0] in _SAME_FOR_ALL:
+            elif owner is not None and path.partition(".")[0] in SAME_FOR_ALL:
                 faults.append(Fault((key,), f"{path} must be the same for all trainables; drop {owner}. before it"))
             elif path == "evaluation.split" and self.values[key] == "test":
                 faults.append(Fault((key,), "a study must not choose by test images; evaluation.split is validation"))

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from ruamel.yaml import YAML
 
 from search_spaces.faults import Fault, SpaceError, nearest
+from search_spaces.leaves import SIZES
 from search_spaces.space import SearchSpace
 from study.config.bounds import bound_faults
 from study.config.confirmation import Confirmation
@@ -23,7 +24,16 @@ from study.config.warm_start_source import check_source
 from study.config.yaml_tree import with_fractions
 from study.samplers.by_name import SamplerName, not_a_grid
 from trainables.config import ConfigError, FaithfulTo, TrialConfig
-from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
+from trainables.metrics import (
+    ACCURACIES,
+    CLEAN_ACCURACY,
+    EVALUATION_FORWARD_EQUIVALENTS,
+    FORWARD_EQUIVALENTS,
+    GPU_MINUTES,
+    OBJECTIVES,
+    PGD_ACCURACY,
+    Direction,
+)
 
 Repeats = Literal["redraw", "new_seed"]
 
@@ -137,6 +147,7 @@ class StudyConfig(Section):
         else:
             yield from self._start_faults(space)
             yield from self._grid_faults(space)
+            yield from self._work_faults(space)
         yield from bound_faults(self.constraints, configs.values())
 
     def _grid_faults(self, space: SearchSpace) -> Iterator[Fault]:
@@ -144,6 +155,13 @@ class StudyConfig(Section):
             own = self.space.get(trainable)
             path = (trainable, name) if isinstance(own, Mapping) and name in own else (name,)
             yield Fault(("space", *path), not_a_grid(name))
+
+    def _work_faults(self, space: SearchSpace) -> Iterator[Fault]:
+        searched = [name for part in space.parts for name, _ in part.searched if name in SIZES]
+        for key in ("objectives", "constraints") if searched else ():
+            for name in {FORWARD_EQUIVALENTS, EVALUATION_FORWARD_EQUIVALENTS} & {*getattr(self, key)}:
+                message = f"{name} counts passes of one network, and {searched[0]} varies it; take {GPU_MINUTES}"
+                yield Fault((key, name) if key == "constraints" else (key,), message)
 
     def _share_faults(self) -> Iterator[Fault]:
         for key in ("gpus_per_trial", "cpus_per_trial"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from search_spaces.leaves import LEAVES
 from search_spaces.space import SearchSpace
 from study.simulation.curves import Curve, CurvesError, Nearest, parameters, read
 from trainables.config import TrialConfig
@@ -50,7 +51,9 @@ class Replay:
             if trainable not in self._nearest.trainables:
                 recorded = ", ".join(self._nearest.trainables)
                 raise CurvesError(f"{self.file} holds no trial of {trainable}; it has {recorded}")
-        return f"replayed from {len(self._nearest.curves)} recorded trials in {self.file}"
+        unknown = dict.fromkeys(name for part in space.parts for name, _ in part.searched if name in LEAVES)
+        without = f", which knows nothing of {', '.join(unknown)}" if unknown else ""
+        return f"replayed from {len(self._nearest.curves)} recorded trials in {self.file}{without}"
 
     def total(self, config: TrialConfig) -> float:
         """Pre-training work of the trial that ``config`` takes, in forward-equivalents."""

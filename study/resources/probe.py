@@ -8,21 +8,21 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, cast
 
-from optuna.distributions import CategoricalDistribution
-
 from analysis.layout import StudyPaths, write_json
+from search_spaces import ranges
 from search_spaces.dimension import Value
+from search_spaces.leaves import SIZES
 from search_spaces.space import Part, SearchSpace
 from study.config import StudyConfig
 from study.config.shares import AUTO, of_trainable
 from study.resources.packing import Packing, counts_to_try, pack
-from trainables.config import TrialConfig, flatten
+from trainables.config import ConfigError, TrialConfig, flatten
 from trainables.cost import candidates
-from trainables.footprint import Footprint
+from trainables.footprint import Footprint, numbers_kept
 from trainables.trial import load_all
 
 HEAVY = ("crops", "batch_size")
-"""Dimensions that drive a trial's memory: measured at the most that the study may draw."""
+"""Dimensions that drive a trial's memory beside the network's sizes: measured at the most that the study may draw."""
 
 SideBySide = Callable[[TrialConfig, int, float], list[Footprint] | None]
 """(config, processes, cores each) -> a footprint of each, all on one GPU at once; ``None``: out of memory."""
@@ -54,15 +54,28 @@ def on_auto(config: StudyConfig, space: SearchSpace) -> list[Part]:
 
 
 def heaviest(part: Part) -> TrialConfig:
-    """The point of a trainable's space that needs the most memory."""
-    images = candidates(part.base, len(load_all(part.base)[0].train))
+    """The point of a trainable's space that needs the most memory, each size of the network chosen in its turn."""
+    splits, _ = load_all(part.base)
+    images = candidates(part.base, len(splits.train))
     values: dict[str, Value] = {}
     for name, found in part.searched:
         if name in HEAVY:
-            choices: Any = found.choices if isinstance(found, CategoricalDistribution) else (found.low, found.high)
+            choices: Any = ranges.ends(found)
             able = [value for value in choices if name != "batch_size" or value <= images]
             values[name] = max(able or choices)
+    for name, found in part.searched:
+        if name in SIZES:
+            needs = {value: _kept(part, {**values, name: value}, splits.train.size[0]) for value in ranges.ends(found)}
+            values[name] = max(needs, key=needs.__getitem__)
     return part.config(values)
+
+
+def _kept(part: Part, values: Mapping[str, Value], image_size: int) -> int:
+    """Numbers that a step keeps; -1 where no trial could run."""
+    try:
+        return numbers_kept(part.config(values), image_size)
+    except ConfigError:
+        return -1
 
 
 def probe(config: TrialConfig, cores_each: float, cores: float, side_by_side: SideBySide) -> Probed:
@@ -115,7 +128,7 @@ def _measured(
     side_by_side: SideBySide,
 ) -> dict[str, tuple[float, str]]:
     identity = _identity(configs, available)
-    kept = _kept(paths, identity)
+    kept = _known(paths, identity)
     if kept is None:
         cores = available.get("CPU", 1.0) / available["GPU"]
         each = {name: float(of_trainable(config.resources.cpus_per_trial, name, 1.0)) for name in configs}
@@ -137,7 +150,7 @@ def _identity(configs: Mapping[str, TrialConfig], available: Mapping[str, float]
     return cast(dict[str, Any], json.loads(json.dumps(of)))
 
 
-def _kept(paths: StudyPaths, identity: Mapping[str, Any]) -> dict[str, Any] | None:
+def _known(paths: StudyPaths, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         kept = json.loads(paths.probe.read_text())
         return dict(kept["trainables"]) if kept["of"] == identity else None

@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -74,8 +74,8 @@ class Curve:
 
 
 def parameters(config: TrialConfig) -> dict[str, float]:
-    """Where ``config`` lies on every dimension that its trainable has."""
-    return {name: found.value(config) for name, found in DIMENSIONS.items() if found.belongs(config)}
+    """Where ``config`` lies on every dimension with a name that its trainable has."""
+    return {name: cast(float, found.value(config)) for name, found in DIMENSIONS.items() if found.belongs(config)}
 
 
 def record(paths: StudyPaths, file: Path) -> tuple[int, int]:

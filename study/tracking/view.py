@@ -285,7 +285,7 @@ def _commit(manifest: Mapping[str, Any]) -> dict[str, str]:
 def _params(stored: Mapping[str, Any]) -> dict[str, str]:
     seed = stored.get("config", {}).get("seed")
     named = {**stored.get("params", {}), "trainable": stored.get("trainable"), "seed": seed}
-    return {name: str(value) for name, value in named.items() if value is not None}
+    return {name: labels.plain_text(value) for name, value in named.items() if value is not None}
 
 
 def _environment(manifest: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:

@@ -131,7 +131,7 @@ def test_words_are_categories_too() -> None:
     assert found.values == [1, 0, 1]
     assert found.ticks.texts == ["p", "q"]
     assert found.range == [pytest.approx(-0.06), pytest.approx(1.06)]
-    assert setting("flag", pd.Series([True, False])).ticks.texts == ["False", "True"]
+    assert setting("flag", pd.Series([True, False])).ticks.texts == ["false", "true"]
 
 
 def test_slices_draw_the_frontier_outlined_and_the_others_hollow(study: Any) -> None:

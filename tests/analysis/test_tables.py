@@ -137,7 +137,7 @@ def test_costs(value: float, text: str) -> None:
         ("learning_rate", 0.0123456, "0.0123"),
         ("cf_amc_ssl.epsilon", 4 / 255, "4/255"),
         ("kind", "crops", "crops"),
-        ("flag", True, "True"),
+        ("flag", True, "true"),
         ("m", math.nan, labels.ABSENT),
         ("m", None, labels.ABSENT),
     ],

@@ -12,7 +12,7 @@ from trainables.config.checks import ConfigError, UserError
 from trainables.config.compute import AttackPrecision, ComputeConfig, Precision
 from trainables.config.data import AugmentationName, DataConfig, Placement, ViewKind, ViewsConfig
 from trainables.config.evaluation import AttackName, EvaluationConfig, SplitName
-from trainables.config.leaves import assignment, flatten, from_dict, override, to_dict
+from trainables.config.leaves import assignment, flatten, from_dict, leaf_types, override, to_dict
 from trainables.config.method import (
     AdversaryConfig,
     AdversaryName,
@@ -57,6 +57,7 @@ __all__ = [
     "assignment",
     "flatten",
     "from_dict",
+    "leaf_types",
     "override",
     "to_dict",
 ]

@@ -8,6 +8,7 @@ import re
 import types
 import typing
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from trainables.config.checks import ConfigError
@@ -16,7 +17,7 @@ from trainables.config.trial import TrialConfig
 
 def to_dict(config: TrialConfig) -> dict[str, Any]:
     """Nested plain dict of ``config``: JSON- and YAML-ready, the inverse of ``from_dict``."""
-    return typing.cast(dict[str, Any], _plain(dataclasses.asdict(config)))
+    return typing.cast(dict[str, Any], _plain(config))
 
 
 def from_dict(values: Mapping[str, Any]) -> TrialConfig:
@@ -29,22 +30,32 @@ def flatten(config: TrialConfig) -> dict[str, Any]:
     return _flatten(to_dict(config), "")
 
 
+@cache
+def leaf_types() -> Mapping[str, type]:
+    """By dotted path what each leaf holds where it is set: ``int``, ``float``, ``bool``, ``str`` or ``tuple``."""
+    return _leaf_types(TrialConfig, "")
+
+
 def override(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
     """``config`` with leaves replaced by dotted path, ``{"adversary.replays": 5}``.
 
     Raises ``ConfigError`` for a path that does not exist, naming the valid ones.
     """
-    values = to_dict(config)
-    valid = _flatten(values, "")
+    hints, valid = _hints(TrialConfig), leaf_types()
+    grouped: dict[str, dict[str, Any]] = {}
     for path, value in changes.items():
         if path not in valid:
             raise ConfigError(f"unknown setting {path!r}; {_nearest(path, list(valid))}")
-        *parents, leaf = path.split(".")
-        node = values
-        for parent in parents:
-            node = node[parent]
-        node[leaf] = value
-    return from_dict(values)
+        section, _, leaf = path.rpartition(".")
+        grouped.setdefault(section or leaf, {})[leaf] = value
+    changed = {
+        name: _build(hint, {**_plain(getattr(config, name)), **grouped[name]}, f"{name}.")
+        if dataclasses.is_dataclass(hint)
+        else _convert(hint, grouped[name][name], name)
+        for name, hint in hints.items()
+        if name in grouped
+    }
+    return dataclasses.replace(config, **changed)
 
 
 def assignment(text: str) -> tuple[str, Any]:
@@ -77,8 +88,8 @@ def _nearest(path: str, valid: list[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return value
@@ -94,8 +105,31 @@ def _flatten(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return leaves
 
 
+@cache
+def _hints(kind: Any) -> Mapping[str, Any]:
+    """Kept: to look annotations up takes longer than all else, and a space builds configs by the thousand."""
+    return get_type_hints(kind)
+
+
+def _leaf_types(kind: Any, prefix: str) -> dict[str, type]:
+    found: dict[str, type] = {}
+    for name, hint in _hints(kind).items():
+        if dataclasses.is_dataclass(hint):
+            found |= _leaf_types(hint, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = _held(hint)
+    return found
+
+
+def _held(hint: Any) -> type:
+    if get_origin(hint) in (types.UnionType, typing.Union):
+        return _held(next(option for option in get_args(hint) if option is not type(None)))
+    found: type = {Literal: str, tuple: tuple}.get(get_origin(hint), hint)
+    return found
+
+
 def _build(kind: Any, values: Mapping[str, Any], prefix: str) -> Any:
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     unknown = [key for key in values if key not in hints]
     if unknown:
         raise ConfigError(f"unknown setting {prefix + unknown[0]!r}; {_nearest(prefix + unknown[0], list(hints))}")

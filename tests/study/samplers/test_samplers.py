@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import optuna
 import pytest
@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
-from study.samplers.by_name import make_sampler
-from study.samplers.points import least_spent
+from study.samplers.by_name import SamplerName, make_sampler
+from study.samplers.points import grid_points, least_spent
 from trainables.config import ConfigError, TrialConfig
 
 Tiny = Callable[..., StudyConfig]
@@ -151,3 +151,41 @@ def test_a_trainable_that_fails_at_once_is_not_drawn_for_ever() -> None:
         drawn[chosen] += 1
         trials.append(_ended(chosen, 5.0) if chosen == "a" else _ended("b", 0.01, "failed"))
     assert drawn == {"a": 10, "b": 10}
+
+
+MIXED = {
+    "unlisted": "fixed",
+    "learning_rate": {"low": 0.25, "high": 0.75, "step": 0.25},
+    "network.architecture": ["resnet18", "resnet34"],
+    "optimiser.nesterov": [True, False],
+}
+
+
+@pytest.mark.parametrize("sampler", get_args(SamplerName))
+def test_text_and_truth_are_drawn_as_numbers_are(sampler: str, tiny: Tiny) -> None:
+    """Of trainables of which one alone searches a text, by two drivers."""
+    own = {"cf_amc_ssl": {"views.augmentation": ["emp_ssl", "none"]}}
+    space = tiny(trainables=BOTH, space=MIXED | own).search_space()
+    study, seen = study_of(sampler, space, objectives=2, seed=4), set()
+    for trials in (8, 8):
+        study.sampler = make_sampler(sampler, 4, len(study.trials), space)
+        for _ in range(trials):
+            trial, drawn = draw(study, space)
+            assert space.config(trial.params) == drawn
+            assert space.params(drawn) == trial.params
+            seen |= {(name, value) for name, value in trial.params.items() if isinstance(value, str | bool)}
+            end(study, trial, [float(drawn.optimiser.nesterov), len(drawn.views.augmentation) / 10])
+    architectures = {("network.architecture", name) for name in ("resnet18", "resnet34")}
+    assert architectures | {("optimiser.nesterov", True), ("optimiser.nesterov", False)} < seen
+    assert {value for name, value in seen if name == "views.augmentation"} <= {"emp_ssl", "none"}
+    assert "views.augmentation" in {name for name, _ in seen}
+
+
+def test_a_grid_of_texts_ends(tiny: Tiny) -> None:
+    texts = {name: choice for name, choice in MIXED.items() if name != "learning_rate"}
+    space = tiny(space=texts).search_space()
+    assert space.size == 4
+    study = study_of("grid", space, objectives=2)
+    drawn = [end(study, trial, [0.5, 0.5]) or config for trial, config in (draw(study, space) for _ in range(4))]
+    assert len({(config.network.architecture, config.optimiser.nesterov) for config in drawn}) == 4
+    assert grid_points(space, study.get_trials()) == 4
