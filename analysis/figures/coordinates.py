@@ -24,12 +24,14 @@ class Coordinate(NamedTuple):
     title: str
     values: list[float]
     ticks: Ticks
+    spaced: bool = False
+    """Whether values are the numbers of categories."""
 
     @property
     def range(self) -> list[float]:
-        """With room for a mark at either end."""
+        """With room for a mark at either end, or for all of a category."""
         low, high = min(self.values), max(self.values)
-        pad = (high - low) * 0.06 or 0.5
+        pad = 0.5 if self.spaced else (high - low) * 0.06 or 0.5
         return [low - pad, high + pad]
 
     @property
@@ -88,7 +90,7 @@ def _spaced(name: str, values: pd.Series[Any]) -> Coordinate:
     distinct = sorted(shown.unique())
     places = shown.map(distinct.index)
     ticks = Ticks([*map(float, range(len(distinct)))], [labels.param(name, value) for value in distinct])
-    return Coordinate(name, places.astype(float).tolist(), ticks)
+    return Coordinate(name, places.astype(float).tolist(), ticks, spaced=True)
 
 
 def _recur(distinct: list[float], count: int) -> bool:

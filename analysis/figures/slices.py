@@ -24,6 +24,11 @@ _COLUMNS = 4
 _PANEL, _LEGEND, _TITLE = 190, 55, 65
 """Heights in pixels."""
 _GAP, _GAP_WITH_TITLES = 20, 80
+_LETTERS = 20
+"""Of categories that fit side by side under a panel, on paper too; more stand upright, clear of the next panel's."""
+_WIDTH = 0.6
+"""Of a category, of the distance to the next."""
+_BASES = (2, 3, 5)
 
 
 class Axis(NamedTuple):
@@ -83,9 +88,32 @@ def measured(study: Study) -> list[Axis]:
 
 
 def placed(shown: pd.DataFrame, **axes: Axis) -> pd.DataFrame:
-    """The ``marks`` that all ``axes`` have a place for, as columns of the axes' keywords, words as ``KEY_words``."""
-    columns = {key: axis.places for key, axis in axes.items()} | {f"{key}_words": a.words for key, a in axes.items()}
+    """The ``marks`` that all ``axes`` have a place for, as columns of the axes' keywords, words as ``KEY_words``.
+
+    Within a category each trial has a place of its own, so that none hides another: of two axes a Halton sequence's.
+    """
+    columns = {
+        key: axis.places + _within(axis, base) for base, (key, axis) in zip(_BASES, axes.items(), strict=False)
+    } | {f"{key}_words": axis.words for key, axis in axes.items()}
     return shown.join(pd.DataFrame(columns), how="inner").dropna(subset=list(axes))
+
+
+def _within(axis: Axis, base: int) -> pd.Series[float] | float:
+    """How far from the middle of its category each trial stands, by its index."""
+    if not axis.coordinate.spaced:
+        return 0.0
+    places = pd.Series([_radical_inverse(int(index) + 1, base) for index in axis.places.index], axis.places.index)
+    return (places - 0.5) * _WIDTH
+
+
+def _radical_inverse(number: int, base: int) -> float:
+    """``number`` in ``base`` mirrored at the point (van der Corput 1935): as many lie in one half as in the other."""
+    found, share = 0.0, 1.0
+    while number:
+        number, digit = divmod(number, base)
+        share /= base
+        found += digit * share
+    return found
 
 
 def _axis(name: str, title: str, coordinate: Coordinate, words: pd.Series[str]) -> Axis:
@@ -129,7 +157,9 @@ def _panels(dimensions: int, metrics: int) -> tuple[go.Figure, int]:
 def _label(figure: go.Figure, one: Slice, row: int, column: int, *, last: bool) -> None:
     """An objective is named at the left, a dimension below its last panel."""
     x, y, first = one.x.coordinate, one.y.coordinate, column == 1
-    figure.update_xaxes(row=row, col=column, range=x.range, showticklabels=last, **x.ticked)
+    upright = x.spaced and sum(map(len, x.ticks.texts)) > _LETTERS
+    ticks = x.ticked | ({"tickangle": 90} if upright else {})
+    figure.update_xaxes(row=row, col=column, range=x.range, showticklabels=last, **ticks)
     figure.update_yaxes(row=row, col=column, range=y.range, showticklabels=first, **y.ticked)
     if last:
         figure.update_xaxes(row=row, col=column, title_text=html.escape(x.title))

@@ -217,6 +217,23 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_line(write):
         (MINIMAL + "start_from: [table1/cf_amc_ssl]\nspace: {m: [4, 5], crops: 16}", 4, "m is 3, outside one of 4, 5"),
         (MINIMAL + "space: {crop_scale_min: {low: 0, high: 0.5}}", 4, "crop_scale_min cannot be 0"),
         (MINIMAL + "space: {cf_amc_ssl: {m: 0}}", 4, "adversary.replays is 0"),
+        (MINIMAL + "space:\n  optimiser.wieght_decay: [0]", 5, "did you mean optimiser.weight_decay?"),
+        (MINIMAL + "space:\n  optimiser.lars:\n    - clipped\n    - 3", 7, "optimiser.lars[1] is 3; it must be text"),
+        (
+            MINIMAL + "space: {optimiser.momentum: [0.1]}\nsettings: {optimiser.momentum: 0.9}",
+            4,
+            "settings fix optimiser",
+        ),
+        (
+            MINIMAL + "objectives: [pgd_accuracy, forward_equivalents]\nspace: {network.width: [32, 64]}",
+            4,
+            "forward_equivalents counts passes of one network, and network.width varies it; take gpu_minutes",
+        ),
+        (
+            MINIMAL + "space: {network.width: [32, 64]}\nconstraints:\n  evaluation_forward_equivalents: 3",
+            6,
+            "evaluation_forward_equivalents counts passes of one network",
+        ),
     ],
 )
 def test_one_mistake_one_line(write, text, line, words, tmp_path, monkeypatch):
@@ -290,7 +307,8 @@ def test_faithful_to_chooses_the_base(write):
 
 
 def test_overrides_use_the_files_own_paths(write):
-    path = write(MINIMAL + "settings: {network: {width: 32}}\nspace: {crops: {low: 4, high: 8}}\n")
+    decay = "optimiser.weight_decay: {low: 1.0e-5, high: 1.0e-3, log: true}"
+    path = write(MINIMAL + f"settings: {{network: {{width: 32}}}}\nspace: {{crops: {{low: 4, high: 8}}, {decay}}}\n")
     assignments = [
         "budget.trials=5",
         "settings.network.width=16",
@@ -298,6 +316,9 @@ def test_overrides_use_the_files_own_paths(write):
         "space.m=3",
         "space.crops.high=6",
         "space.epsilon={low: 4/255, high: 8/255}",
+        "space.optimiser.weight_decay.low=1e-6",
+        "space.cf_amc_ssl.optimiser.momentum={low: 0.5, high: 0.9}",
+        "space.network.stem=[cifar, imagenet]",
         "name=foo",
         "trainables=[cf_amc_ssl]",
         "tracking.offline=true",
@@ -310,6 +331,11 @@ def test_overrides_use_the_files_own_paths(write):
     assert "m" not in space.distributions
     assert space.distributions["crops"].high == 6
     assert space.distributions["epsilon"].low == pytest.approx(4 / 255)
+    assert (space.distributions["optimiser.weight_decay"].low, space.distributions["optimiser.momentum"].high) == (
+        1e-6,
+        0.9,
+    )
+    assert space.distributions["network.stem"].choices == ("cifar", "imagenet")
     assert config.tracking.offline
 
 
@@ -320,8 +346,11 @@ def test_an_override_that_mends_a_fault_mends_it(write):
 
 
 def test_faults_of_overrides_name_the_option(write):
-    told = faults(write(MINIMAL), {"budget.trials": "many", "sampler": "best", "space.crops.low": 70, "a.b.c": 1})
+    overrides = {"budget.trials": "many", "sampler": "best", "space.crops.low": 70, "a.b.c": 1}
+    told = faults(write(MINIMAL), overrides | {"space.optimiser.momentun.low": 0.1})
+    assert any("unknown dimension 'optimiser.momentun'; did you mean optimiser.momentum?" in fault for fault in told)
     assert {fault.partition(": ")[0] for fault in told} == {
+        "--set space.optimiser.momentun.low",
         "--set budget.trials",
         "--set sampler",
         "--set space.crops.low",

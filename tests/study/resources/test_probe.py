@@ -83,6 +83,22 @@ def test_the_most_demanding_point_is_measured(tiny: Tiny) -> None:
     assert (found.views.number, found.optimiser.batch_size) == (5, 64), "512 of 200 images make no batch"
 
 
+def test_the_largest_network_is_measured(tiny: Tiny) -> None:
+    space = {
+        "unlisted": "fixed",
+        "network.architecture": ["resnet18", "resnet34"],
+        "network.embedding": {"low": 8, "high": 64},
+        "optimiser.nesterov": [True, False],
+    }
+    settings = {"network.depth": None, "data.image_size": 16}
+    (part,) = build(tiny(settings).base_configs().values(), space).parts
+    found = heaviest(part).network
+    assert (found.architecture, found.embedding) == ("resnet34", 64)
+    patches = {"unlisted": "fixed", "network.architecture": "vit_tiny", "network.patch_size": [4, 2, 8]}
+    (part,) = build(tiny(settings | {"network.width": 64}).base_configs().values(), patches).parts
+    assert heaviest(part).network.patch_size == 2
+
+
 def test_each_trainable_on_auto_is_measured_once_a_study(tiny: Tiny, paths: StudyPaths) -> None:
     config = tiny(AUTO, resources={"gpus_per_trial": {"cf_amc_ssl": "auto"}, "cpus_per_trial": 2}, **TWO)
     space, available, gpu = config.search_space(), {"CPU": 16.0, "GPU": 2.0, "accelerator_type:X": 1.0}, Gpu()
