@@ -176,6 +176,29 @@ def test_a_dimension_may_be_fixed_and_another_searched(studied: Callable[..., St
     search.close()
 
 
+def test_the_choices_of_a_text_may_change(studied: Callable[..., StudyPaths]) -> None:
+    texts = {"unlisted": "fixed", "network.stem": ["cifar", "imagenet"], "learning_rate": RATES}
+    paths = studied(space=texts)
+
+    def found() -> dict[int, dict[str, Any]]:
+        search = reopened(paths)
+        trials = search.trials()
+        search.close()
+        return {trial.number: dict(trial.params) for trial in trials}
+
+    before = found()
+    gone = [number for number, params in before.items() if params["network.stem"] == "cifar"]
+    assert 0 < len(gone) < len(before)
+    outside = extended(paths, {"space.network.stem": "imagenet"})
+    assert [int(left.trial) for left in outside] == gone
+    assert outside[0].reason == "network.stem is cifar, held at imagenet"
+    more = {"space.network.stem": ["vgg", "imagenet", "cifar"], "space.optimiser.nesterov": [True, False]}
+    with pytest.raises(UserError, match=r"network\.stem cannot be vgg"):
+        extended(paths, more)
+    assert extended(paths, more | {"space.network.stem": ["imagenet", "cifar"]}) == []
+    assert found() == {number: params | {"optimiser.nesterov": True} for number, params in before.items()}
+
+
 def test_recipes_that_wait_come_in_the_new_ranges_or_are_withdrawn(tiny: Tiny, studied: Any) -> None:
     space = {"unlisted": "fixed", "learning_rate": {"low": 0.05, "high": 1.0}, "m": {"low": 1, "high": 12}}
     recipes = ["table1/cf_amc_ssl", "ablation-m/m_7"]

@@ -12,6 +12,7 @@ import pytest
 
 from analysis.layout import ENDED, EPOCH, read_events, study_paths
 from study.config import StudyConfig
+from study.execution.replay import Replay
 from study.launch import launch, resume
 from study.simulation.curves import METRICS, Curve, CurvesError, Nearest, read, record, write
 from trainables.config import UserError
@@ -26,6 +27,13 @@ SPACE = {"unlisted": "fixed", "learning_rate": {"low": 0.001, "high": 2.0, "log"
 @pytest.fixture
 def digits() -> list[Curve]:
     return read(CURVES)
+
+
+def test_a_replay_says_what_its_recording_knows_nothing_of(tiny: Tiny) -> None:
+    replay = Replay(CURVES)
+    assert "knows" not in replay.check(tiny(space=SPACE).search_space())
+    told = replay.check(tiny(space=SPACE | {"optimiser.nesterov": [True, False]}).search_space())
+    assert told.endswith("digits.jsonl, which knows nothing of optimiser.nesterov")
 
 
 def test_a_recording_holds_what_a_search_would_have_seen(digits: list[Curve]) -> None:
