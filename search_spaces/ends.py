@@ -13,6 +13,8 @@ from search_spaces.space import Part
 from trainables.catalogue import check
 from trainables.config import ConfigError, TrialConfig
 
+_ARCHITECTURE = "network.architecture"
+
 
 def end_faults(part: Part) -> dict[str, Fault]:
     """By dimension: ends of ranges, choices and fixed values that are refused; where none is, pairs of them.
@@ -29,9 +31,12 @@ def end_faults(part: Part) -> dict[str, Fault]:
 
 
 def differently_built(part: Part) -> list[TrialConfig]:
-    """Configurations of ``part``, one a network and coreset: each leaf at each of its ends, all else at its lowest."""
-    leaves = ((name, value) for name, value in _values(part) if name in LEAVES and name in part.lowest)
-    configs = [part.config(part.lowest), *(part.config({**part.lowest, name: value}) for name, value in leaves)]
+    """Configurations of ``part``, one a network and coreset: each leaf at each of its ends with every architecture, on
+    which it depends what a network can be; all else at its lowest."""
+    leaves = [(name, value) for name, value in _values(part) if name in LEAVES and name in part.lowest]
+    starts = [{**part.lowest, name: value} for name, value in leaves if name == _ARCHITECTURE] or [part.lowest]
+    changes = [{}, *({name: value} for name, value in leaves if name != _ARCHITECTURE)]
+    configs = [part.config({**start, **change}) for start in starts for change in changes]
     return list({(config.network, config.coreset): config for config in configs}.values())
 
 

@@ -240,5 +240,11 @@ def test_tables_speak_as_study_files_do() -> None:
 
 
 def test_every_network_of_a_space_is_known_before_it_is_searched() -> None:
-    part = whole({"network.architecture": ["resnet18", "vit_tiny"], "optimiser.nesterov": [True, False]}).parts[0]
-    assert [config.network.architecture for config in differently_built(part)] == ["resnet18", "vit_tiny"]
+    asked = {"network.architecture": ["resnet18", "vit_tiny"], "network.dual_batch_norm": [False, True]}
+    part = whole(asked | {"optimiser.nesterov": [True, False], "crops": 4}, "acl", "cf_amc_ssl").parts[0]
+    networks = [config.network for config in differently_built(part)]
+    assert [(network.architecture, network.dual_batch_norm) for network in networks] == [
+        *(("resnet18", False), ("resnet18", True)),
+        *(("vit_tiny", False), ("vit_tiny", True)),
+    ]
+    assert len(differently_built(whole({}).parts[0])) == 1
