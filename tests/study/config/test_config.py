@@ -347,10 +347,12 @@ def test_an_override_that_mends_a_fault_mends_it(write):
 
 def test_faults_of_overrides_name_the_option(write):
     overrides = {"budget.trials": "many", "sampler": "best", "space.crops.low": 70, "a.b.c": 1}
-    told = faults(write(MINIMAL), overrides | {"space.optimiser.momentun.low": 0.1})
+    told = faults(write(MINIMAL), overrides | {"space.optimiser.momentun.low": 0.1, "space.optimiser.nesterov.lwo": 1})
+    assert any("optimiser.nesterov is true or false, which has no range" in fault for fault in told)
     assert any("unknown dimension 'optimiser.momentun'; did you mean optimiser.momentum?" in fault for fault in told)
     assert {fault.partition(": ")[0] for fault in told} == {
         "--set space.optimiser.momentun.low",
+        "--set space.optimiser.nesterov.lwo",
         "--set budget.trials",
         "--set sampler",
         "--set space.crops.low",
