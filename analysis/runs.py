@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +60,16 @@ class Study:
         """What the study optimises; clean and PGD accuracy where the manifest does not tell."""
         return objectives(self.manifest)
 
-    @property
+    @cached_property
     def finished(self) -> pd.DataFrame:
         return self.trials[self.trials["status"] == TrialStatus.FINISHED]
 
-    @property
+    @cached_property
     def feasible(self) -> pd.DataFrame:
         """The finished trials that keep the study's bounds."""
         return self.finished[self.finished["violation"] == ""]
 
-    @property
+    @cached_property
     def credible(self) -> pd.DataFrame:
         """The feasible trials that no sanity check flagged: what a frontier of accuracies can be built on."""
         return self.feasible[~self.feasible["verdict"].map(labels.is_flagged).astype(bool)]
