@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sqlalchemy import Engine, event
 from torch import Tensor
 
 # Before anybody imports Ray, which reads it once: its workers let others go first, and those are here other tests.
@@ -20,6 +24,16 @@ GOLDEN = Path(__file__).parent / "golden"
 # A shell's background jobs ignore Ctrl-C or a closed terminal, and so would all that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# The power does not fail here. What is written need not reach the disk, for which tests would wait half of their time.
+os.fsync = os.fdatasync = lambda file: None
+
+
+@event.listens_for(Engine, "connect")
+def _leave_it_to_the_kernel(connection: Any, _record: object) -> None:
+    with suppress(sqlite3.DatabaseError):  # of what is no database those hear who read it
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture(scope="session")
