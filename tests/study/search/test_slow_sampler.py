@@ -6,6 +6,7 @@ import io
 import threading
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
@@ -43,14 +44,16 @@ def test_a_suggestion_that_takes_long_is_asked_for_once_and_fetched_later(
     studies: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_backend, "resources", lambda: {"CPU": 1.0})
+    monkeypatch.setattr(ray_backend, "get_runtime_context", Mock)  # the real one would start Ray, which would stay
+    monkeypatch.setattr(ray_backend, "IDLE_PATIENCE_S", 0.0)
     session: Any = _Thinking(study_paths("tiny"), tiny())
     books = Books()
     searcher = _Searcher(session, books)
     assert searcher.suggest("a") is None
     assert searcher.suggest("a") is None
-    assert session.asked == 1
     session.allowed.set()
     books.close()
+    assert session.asked == 1
     assert searcher.suggest("a")["number"] == 7
 
 
