@@ -12,7 +12,7 @@ from trainables.config import TrialConfig, override
 TINY: dict[str, Any] = {
     "data.source": "digits",
     "data.image_size": 8,
-    "data.train_images": 200,
+    "data.train_images": 80,
     "device": "cpu",
     "network.width": 4,
     "network.depth": 10,

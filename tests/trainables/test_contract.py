@@ -122,7 +122,7 @@ def test_every_pass_is_in_the_mode_its_source_has(trainable, tiny_config, monkey
     passes = watched_epoch(training, monkeypatch)
     attacked, trained = passes_per_batch(config)
     in_eval = catalogue.find(trainable).pairing("paper").attacks_in_eval
-    updates = cost.batches_per_epoch(config, 200) * cost.replays(config.adversary)
+    updates = cost.batches_per_epoch(config, 80) * cost.replays(config.adversary)
     assert passes.training == ([not in_eval] * attacked + [True] * trained) * updates
     assert passes.lowest >= -1e-6
     assert passes.highest <= 1 + 1e-6
@@ -169,7 +169,7 @@ def test_cost_counts_what_passed_through_the_model(trainable, tiny_config, monke
     attacked, trained = passes_per_batch(config)
     descended = sum(count for index, count in enumerate(images) if index % (attacked + trained) >= attacked)
     assert training.forward_equivalents == 3 * descended + 2 * (sum(images) - descended)
-    assert training.forward_equivalents == catalogue.pretrain_forward_equivalents(config, 200)
+    assert training.forward_equivalents == catalogue.pretrain_forward_equivalents(config, 80)
 
 
 def test_clean_twin_costs_and_sees_no_attack(trainable, tiny_config, monkeypatch):
@@ -180,12 +180,12 @@ def test_clean_twin_costs_and_sees_no_attack(trainable, tiny_config, monkeypatch
     config = tiny_config(trainable, adversary__name="none", optimiser__epochs=1)
     training = pretraining(config)
     passes = watched_epoch(training, monkeypatch)
-    assert sum(passes.images) == 200 * config.views.number
+    assert sum(passes.images) == 80 * config.views.number
     assert training.forward_equivalents == 3 * sum(passes.images)
 
 
 def test_schedule_ends_at_zero(trainable, tiny_config):
-    training = pretraining(tiny_config(trainable, optimiser__epochs=2))
+    training = pretraining(tiny_config(trainable, optimiser__epochs=2, data__train_images=200))
     rates = [training.run_epoch().learning_rate for _ in range(2)]
     peak = training.config.optimiser.learning_rate
     assert rates[0] > peak / 6
@@ -271,7 +271,7 @@ def test_checkpoint_is_whole_or_absent(tiny_config, tmp_path):
     [
         ({"objective.name": "nt_xent"}, "defined by 'emp_ssl'"),
         ({"adversary.name": "pgd"}, "takes 'free' or none"),
-        ({"optimiser.batch_size": 5000}, "only 200 images train"),
+        ({"optimiser.batch_size": 5000}, "only 80 images train"),
         ({"data.validation_fraction": 0.0}, "no images"),
         ({"device": "cuda:7"}, "torch sees"),
         ({"network.architecture": "resnet9000", "network.depth": None}, "resnet9000"),
@@ -303,7 +303,7 @@ def test_free_perturbation_moves_with_the_training_gradient(tiny_config):
 
 
 def test_recomputing_activations_changes_no_bit(trainable, tiny_config):
-    config = tiny_config(trainable, optimiser__epochs=1, data__train_images=100)
+    config = tiny_config(trainable, optimiser__epochs=1)
     plain = pretraining(config)
     recomputing = pretraining(override(config, {"network.recompute": True}))
     assert plain.run_epoch() == recomputing.run_epoch()

@@ -15,6 +15,7 @@ from trainables.pretrain import Pretraining
 from trainables.selection import Candidates
 
 CORESET = {
+    "data__train_images": 200,
     "coreset__fraction": 0.4,
     "coreset__warmup_epochs": 1,
     "coreset__interval": 2,
@@ -130,7 +131,7 @@ def test_the_work_of_a_pretraining_is_that_of_its_epochs(tiny_config, name, inte
 
 
 def test_a_held_out_share_of_no_image_is_refused(tiny_config):
-    with pytest.raises(ConfigError, match=r"coreset\.validation_fraction is 0\.001 of 200 images"):
+    with pytest.raises(ConfigError, match=r"coreset\.validation_fraction is 0\.001 of 80 images"):
         pretraining(tiny_config("cf_amc_ssl", coreset__name="rcs", coreset__validation_fraction=0.001))
 
 
