@@ -121,7 +121,7 @@ main()
     assert "Report:" not in ended.stdout
 
 
-@pytest.mark.parametrize("printing", ["print('x' * 100_000)", "print_rich('x' * 100_000)"])
+@pytest.mark.parametrize("printing", ["print('x\\n' * 10_000)", "print_rich('x\\n' * 10_000)"])
 def test_a_study_has_ended_well_though_nobody_reads_what_it_found(printing):
     code = f"from study.commands.show import print_rich, unread\nwith unread():\n    {printing}\nprint('more')"
     command = [sys.executable, "-c", code]
@@ -205,13 +205,15 @@ def test_a_dry_run_downloads_nothing_and_says_what_a_launch_would(study, studies
 @pytest.mark.parametrize(
     "resources", ["{cpus_per_trial: 99999}", "{gpus_per_trial: auto, cpus_per_trial: 99999}", "{gpus_per_trial: 99}"]
 )
-def test_a_dry_run_warns_of_what_a_launch_on_this_machine_refuses(study, tiny_file, resources):
+def test_a_dry_run_warns_of_what_a_launch_on_this_machine_refuses(study, tiny_file, resources, monkeypatch):
+    monkeypatch.setattr("study.dry_run.on_this_machine", lambda *_: ["what auto would do here"])
     asked = ("launch", tiny_file, "--set", f"resources={resources}")
     code, _, refusal = study(*asked, "--backend", "inline")
     assert (code, len(refusal.splitlines())) == (2, 1)
     code, out, err = study(*asked, "--dry-run")
     assert (code, err) == (0, "")
     assert f"\nwarning: a launch on this machine would be refused: {refusal}" in out
+    assert "what auto would do here" in out
     assert "Nothing was written." in out
     assert "refused" not in study(*asked, "--dry-run", "--address", "auto")[1]
 
@@ -365,6 +367,7 @@ def test_an_interruption_is_130_and_a_bug_is_1(study, monkeypatch):
         study("front", "any")
 
 
+@pytest.mark.usefixtures("reports")
 def test_a_study_from_launch_to_report(study, studies, tiny_file, tmp_path):
     code, out, _ = study("launch", tiny_file, "--backend", "inline")
     assert code == 0
@@ -509,6 +512,7 @@ def test_demo_takes_the_next_free_name(studies):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("reports")
 def test_the_demo_ends_with_a_confirmation_on_test_images(study, studies):
     small = ["data.image_size=8", "network.width=4", "network.pre_feature=32"]
     small += ["evaluation.check_images=0", "evaluation.head_epochs=1", "evaluation.attack_steps=2"]
