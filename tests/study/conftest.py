@@ -20,6 +20,7 @@ from analysis.layout import ENDED, EPOCH, StudyPaths, default_tracking_uri, read
 from analysis.runs import read_study
 from study.config import StudyConfig
 from study.search.storage import release
+from study.tracking import store
 
 TINY_SETTINGS = {
     "device": "cpu",
@@ -66,6 +67,44 @@ def tiny() -> Callable[..., StudyConfig]:
         return StudyConfig.model_validate(values | keys)
 
     return build
+
+
+@pytest.fixture
+def reports() -> None:
+    """For tests in which a study that ends writes its report, as it does for users."""
+
+
+@pytest.fixture(autouse=True)
+def _no_reports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report takes longer than most studies here, and few tests look at it."""
+    if "reports" not in request.fixturenames:
+        monkeypatch.setattr("study.launch.write_report", lambda paths, say: None)
+
+
+@pytest.fixture
+def made_databases() -> None:
+    """For tests in which MLflow makes the database of its own that a study finds, as it does for users."""
+
+
+@pytest.fixture(scope="session")
+def _copy_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    first, make = tmp_path_factory.mktemp("tracking") / "mlflow.db", store._create
+
+    def copy(database: Path) -> None:
+        if not first.exists():
+            make(first)
+        shutil.copy(first, database)
+
+    return copy
+
+
+@pytest.fixture(autouse=True)
+def _copied_databases(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _copy_database: Callable[[Path], None]
+) -> None:
+    """MLflow takes seconds to make its tables."""
+    if "made_databases" not in request.fixturenames:
+        monkeypatch.setattr(store, "_create", _copy_database)
 
 
 @pytest.fixture

@@ -119,6 +119,7 @@ def pages(replayed: StudyPaths) -> Iterator[tuple[subprocess.Popen[str], int, in
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("reports")
 def test_mlflow_and_optuna_show_a_study_to_this_machine_alone(
     replayed: StudyPaths, pages: tuple[subprocess.Popen[str], int, int]
 ) -> None:

@@ -111,6 +111,7 @@ def test_a_parameter_that_a_point_lacks_does_not_count(digits: list[Curve]) -> N
     assert Nearest(digits).of("cf_amc_ssl", partly) is one
 
 
+@pytest.mark.usefixtures("reports")
 def test_a_replayed_study_goes_the_whole_way(tiny: Tiny) -> None:
     paths = launch(tiny(space=SPACE, budget={"trials": 3}), backend="replay", curves=CURVES)
     recorded = {curve.id: curve for curve in read(CURVES)}

@@ -10,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -182,8 +181,7 @@ def _without_ids(text: str) -> str:
 
 
 def _artifact(mlflow: Any, run_id: str, name: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        return Path(mlflow.download_artifacts(run_id, name, folder)).read_bytes()
+    return Path(mlflow.download_artifacts(run_id, name)).read_bytes()
 
 
 def test_a_finished_trial_arrives_whole(paths: StudyPaths) -> None:
@@ -684,6 +682,7 @@ def test_secrets_are_stripped(uri: str, shown: str) -> None:
     assert redact(redact(uri)) == shown
 
 
+@pytest.mark.usefixtures("made_databases")
 def test_a_database_whose_making_was_cut_off_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of MLflow's tables can be neither opened nor completed: they are never where anybody looks."""
     database = tmp_path / "mlflow.db"
