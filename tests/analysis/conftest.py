@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,14 +136,20 @@ class StudyFolder:
         self.paths.tracking.write_text(json.dumps({"uri": uri, "experiment_id": experiment, "runs": known}))
 
 
-@pytest.fixture
-def new_study(tmp_path: Path) -> Callable[..., StudyFolder]:
-    """Makes a study's folder with its manifest; keywords replace parts of the manifest."""
+@pytest.fixture(scope="session")
+def new_study_in() -> Callable[..., StudyFolder]:
+    """Makes a study's folder in another, with its manifest; keywords replace parts of the manifest."""
 
-    def make(name: str = "tiny", **changes: Any) -> StudyFolder:
-        return StudyFolder(StudyPaths(tmp_path / "studies" / name)).manifest(**changes)
+    def make(folder: Path, name: str = "tiny", **changes: Any) -> StudyFolder:
+        return StudyFolder(StudyPaths(folder / "studies" / name)).manifest(**changes)
 
     return make
+
+
+@pytest.fixture
+def new_study(new_study_in: Callable[..., StudyFolder], tmp_path: Path) -> Callable[..., StudyFolder]:
+    """The same, in the folder of this test."""
+    return partial(new_study_in, tmp_path)
 
 
 @pytest.fixture
