@@ -14,9 +14,6 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from trainables.config.checks import ConfigError
 from trainables.config.trial import TrialConfig
 
-_hints = cache(get_type_hints)
-"""Of a class's fields: a search space builds hundreds of configs, and reading annotations took longer than the rest."""
-
 
 def to_dict(config: TrialConfig) -> dict[str, Any]:
     """Nested plain dict of ``config``: JSON- and YAML-ready, the inverse of ``from_dict``."""
