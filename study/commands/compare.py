@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from analysis.tables import Table
 
 
-@command("Example: study compare tpe-0,tpe-1,tpe-2 random-0,random-1,random-2 -o comparison.html")
+@command("Example: study compare demo first -o comparison.html   (or tpe-0,tpe-1 random-0,random-1: two runs each)")
 def compare(
     names: Annotated[
         list[str],

@@ -165,7 +165,7 @@ def test_whoever_may_read_one_file_may_read_all(finished, tmp_path, mask):
 )
 def test_what_cannot_be_exported_is_named(finished, tmp_path, trial, head, message):
     finished()
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(UserError, match=message):
         export(trial, tmp_path / "out", head)
     assert not (tmp_path / "out").exists()
 
