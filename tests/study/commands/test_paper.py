@@ -263,7 +263,7 @@ def test_the_front_says_how_sure_it_is(study: Study, tiny: StudyPaths) -> None:
 
 
 @pytest.mark.slow
-def test_sync_brings_a_report_of_what_the_trials_say_now(study: Study, tiny: StudyPaths) -> None:
+def test_sync_brings_a_report_of_what_the_trials_say_now(study: Study, tiny: StudyPaths, tmp_path: Path) -> None:
     from mlflow import MlflowClient
 
     from study.tracking.ledger import Ledger
@@ -274,7 +274,7 @@ def test_sync_brings_a_report_of_what_the_trials_say_now(study: Study, tiny: Stu
     code, _, err = study("sync", "tiny")
     assert code == 0, err
     client, run = MlflowClient(default_tracking_uri(tiny.root.parent)), Ledger(tiny).parent
-    sent = Path(client.download_artifacts(run, "report.html")).read_text()
+    sent = Path(client.download_artifacts(run, "report.html", str(tmp_path))).read_text()
     assert sent.lower().startswith("<!doctype html>")
     assert sent == tiny.report.read_text()
     assert study("sync", "tiny")[0] == 0

@@ -164,7 +164,7 @@ def test_the_parent_run_holds_frontier_and_report_once_the_study_has_ended(paths
     found = by_trial(paths)
     assert "0002" in found[""].data.tags[NOTE]
     assert [found[name].data.tags[schema.FRONTIER] for name in ("0001", "0002")] == ["no", "yes"]
-    table = client(paths).download_artifacts(found[""].info.run_id, schema.FRONTIER_ARTIFACT)
+    table = client(paths).download_artifacts(found[""].info.run_id, schema.FRONTIER_ARTIFACT, str(paths.root))
     assert list(pd.read_csv(table)["number"]) == [2]
 
 

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -181,7 +182,8 @@ def _without_ids(text: str) -> str:
 
 
 def _artifact(mlflow: Any, run_id: str, name: str) -> bytes:
-    return Path(mlflow.download_artifacts(run_id, name)).read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        return Path(mlflow.download_artifacts(run_id, name, folder)).read_bytes()
 
 
 def test_a_finished_trial_arrives_whole(paths: StudyPaths) -> None:
