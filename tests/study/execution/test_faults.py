@@ -49,7 +49,7 @@ Tiny = Callable[..., StudyConfig]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("studies")]
 
 LONG = {"optimiser.epochs": 20}
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
