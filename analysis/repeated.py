@@ -22,10 +22,12 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from analysis.confirmed import confirms
 from analysis.runs import Study
 from analysis.same_search import check_runs, seed_of
 from analysis.side_by_side import Side, equal_work, gather, reached, volume
 from analysis.uncertainty import LEVEL, Interval, paired, student, welch
+from trainables.config import UserError
 
 
 class Run(NamedTuple):
@@ -84,12 +86,13 @@ class Repeats(NamedTuple):
 def compute(groups: Sequence[Sequence[Study]], accuracies: Sequence[str]) -> Repeats:
     """Of ``groups`` of studies, each the runs of one search, in their order; differences of each pair of them.
 
-    ``UserError`` for a group whose studies are no runs of one search.
+    ``UserError`` for a group whose studies are no runs of one search, and for a run that has not begun to find.
     """
     for group in groups:
         check_runs(group)
     sides = [gather(group, accuracies) for group in groups]
     work = equal_work(list(itertools.chain(*sides)))
+    _check_spent(groups, sides, work)
     names = group_names([[study.name for study in group] for group in groups])
     found = tuple(_repeated(*one, work) for one in zip(names, groups, sides, strict=True))
     pairs = list(itertools.combinations(found, 2))
@@ -134,6 +137,14 @@ def _repeated(name: str, studies: Sequence[Study], sides: Sequence[Side], work: 
         hypervolume=student([run.hypervolume for run in runs]),
         equal=student([run.equal for run in runs]),
     )
+
+
+def _check_spent(groups: Sequence[Sequence[Study]], sides: Sequence[Sequence[Side]], work: float) -> None:
+    """``UserError`` for a run that has nothing to show for work that others spent."""
+    runs = zip(itertools.chain(*groups), itertools.chain(*sides), strict=True)
+    idle = [study.name for study, side in runs if math.isnan(reached(side.path, work)) and not confirms(study)]
+    if idle and not math.isnan(work):
+        raise UserError(f"{', '.join(idle)}: no trial has ended, and others are compared at equal work; leave it out")
 
 
 def _run(study: Study, side: Side, work: float) -> Run:

@@ -67,7 +67,7 @@ def _told(one: Difference, runs: Mapping[str, int], level: float) -> str:
 
 def _turned(gain: Interval) -> Interval:
     """Of the other above the one."""
-    return Interval(-gain.mean, -gain.high, -gain.low)
+    return Interval(*(0.0 - value for value in (gain.mean, gain.high, gain.low)))  # 0, and not -0
 
 
 def _caption(found: Repeats, accuracies: str, *, ranked: bool) -> str:

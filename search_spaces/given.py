@@ -9,6 +9,7 @@ from optuna.distributions import FloatDistribution
 
 from search_spaces import ranges
 from search_spaces.dimension import Distribution, Value
+from search_spaces.faults import Fault, SpaceError
 from search_spaces.space import TRAINABLE, SearchSpace
 
 
@@ -19,6 +20,9 @@ def given(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
     ``SpaceError`` with every value that is missing, unknown or out of range, ``ConfigError`` where the configuration is
     no valid one.
     """
+    if twice := _twice(space, values):
+        what = "is given twice, with its trainable and without; keep one"
+        raise SpaceError(Fault((name,), f"{name} {what}") for name in twice)
     params = named(space, values)
     space.config(params)
     own = {name: found for name, found in space.distributions.items() if name in params}
@@ -32,6 +36,12 @@ def named(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
     if space.trainables == (trainable,):
         own.pop(TRAINABLE, None)
     return {name if name == TRAINABLE else space.parameter(trainable, name): value for name, value in own.items()}
+
+
+def _twice(space: SearchSpace, values: Mapping[str, Any]) -> list[str]:
+    """Dimensions that are given both as ``m`` and as ``cf_amc_ssl.m``."""
+    trainable = values.get(TRAINABLE, space.trainables[0])
+    return [name for name in values if f"{trainable}.{name}" in values]
 
 
 def dimensions(space: SearchSpace, trainable: str) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,8 @@ def add(name: str, values: Values, *, like: int | None = None, file: Path | None
     theirs = {} if like is None else _values_of(name, like)
     asked = _from_file(space, theirs, basis, file) if file else [_one(space, theirs, basis)]
     check_contained(paths.root)
-    tried = [_tried(paths, config.repeats, params) for params in asked]
+    waits = [dict(each.values) for each in added.waiting(paths)]
+    tried = [_tried(paths, config.repeats, params, waits + asked[:place]) for place, params in enumerate(asked)]
     new = [params for params, known in zip(asked, tried, strict=True) if known is None]
     if new:
         added.leave(paths, new)
@@ -70,9 +71,9 @@ def _params(space: SearchSpace, theirs: Values, values: Values) -> dict[str, Any
     trainable = values.get(TRAINABLE, theirs.get(TRAINABLE))
     if trainable is None:
         return given(space, values)
-    kept = {name: theirs[name] for name in dimensions(space, str(trainable)) & theirs.keys()}
-    named = {name.removeprefix(f"{trainable}."): value for name, value in values.items()}
-    return given(space, {TRAINABLE: trainable} | kept | named)
+    named = {name.removeprefix(f"{trainable}.") for name in values}
+    kept = {name: theirs[name] for name in dimensions(space, str(trainable)) & theirs.keys() - named}
+    return given(space, {TRAINABLE: trainable} | kept | dict(values))
 
 
 def _one(space: SearchSpace, theirs: Values, values: Values) -> dict[str, Any]:
@@ -96,8 +97,10 @@ def _from_file(space: SearchSpace, theirs: Values, basis: Values, file: Path) ->
     return found
 
 
-def _tried(paths: StudyPaths, repeats: Repeats, params: Values) -> str | None:
-    """Which trial has run with ``params``, if they need not run again."""
+def _tried(paths: StudyPaths, repeats: Repeats, params: Values, waits: Sequence[Values]) -> str | None:
+    """Which trial has run with ``params``, if they need not run again; whether they are among what ``waits``."""
+    if repeats == "redraw" and params in waits:
+        return f"not added, for it waits already: {_words(params)}"
     same = (trial for trial in paths.each_trial() if read_json(trial.config).get("params") == params)
     for trial in same:
         status, stopped_early = (ending(trial) or {}).get("status"), trial.stop.exists()

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from analysis import labels
 from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, study_paths
 from search_spaces.space import SearchSpace
@@ -14,7 +15,7 @@ from study.config import Budget, StudyConfig
 from study.config.start import start_params
 from study.execution.executor import Backend
 from study.files.lock import sole_driver
-from study.launch import check_kind, resume
+from study.launch import check_kind, resume, total_where_asked
 from study.preflight import check_data, check_search
 from study.search.budget import Spent
 from study.search.extension import complete, extend_folder
@@ -106,7 +107,8 @@ def _holds(space: SearchSpace, name: str) -> bool:
 
 def _settle(paths: StudyPaths, stored: StudyConfig) -> tuple[Spent, float]:
     """Bring the search up to its trials' folders; what it has spent, and in how many minutes."""
-    search = Search.open(paths, stored, stored.search_space())
+    space = stored.search_space()
+    search = Search.open(paths, stored, space, total_where_asked(stored, space, None))
     try:
         search.write_down()
         return search.spent(), search.wall_minutes()
@@ -123,8 +125,16 @@ def _added(budget: Budget, more: Mapping[str, float | None], spent: Spent, minut
 
 
 def _lines(outside: list[Outside], trials: int) -> Iterator[str]:
-    if outside:
-        yield f"{len(outside)} of {trials} trials lie outside the new ranges; they stay, but do not steer the search:"
+    stay, withdrawn = ([left for left in outside if left.withdrawn == waited] for waited in (False, True))
+    if stay:
+        yield f"{len(stay)} of {trials} trials lie outside the new ranges; they stay, but do not steer the search:"
+        yield from _named(stay)
+    if withdrawn:
+        yield f"{labels.counted(len(withdrawn), 'trial')} that waited taken back, outside the new ranges:"
+        yield from _named(withdrawn)
+
+
+def _named(outside: list[Outside]) -> Iterator[str]:
     for left in outside[:SHOWN]:
         yield f"  {left.trial}: {left.reason}"
     if len(outside) > SHOWN:

@@ -84,7 +84,7 @@ def launch(
     check_objectives(config, space)
     replay = _replay(backend, curves)
     data = replay.check(space) if replay else _check_data(space, console)
-    total = _total(config, space, replay)
+    total = total_where_asked(config, space, replay)
     check_bounds(config, space, total)
     learned = warm_start.gather(config, space, data)
     for line in learned.lines():
@@ -163,7 +163,7 @@ def _go_on(
         _check_data(space, console)
     with executor(backend, address, replay, patient=restarted) as running:
         allotment = _allot(paths, config, space, running, console)
-        _drive(paths, config, space, allotment, running.run, console, _total(config, space, replay))
+        _drive(paths, config, space, allotment, running.run, console, total_where_asked(config, space, replay))
 
 
 def _check_data(space: SearchSpace, console: Console) -> str:
@@ -263,7 +263,7 @@ def _drive(
     _finish(session)
 
 
-def _total(config: StudyConfig, space: SearchSpace, replay: Replay | None) -> Total | None:
+def total_where_asked(config: StudyConfig, space: SearchSpace, replay: Replay | None) -> Total | None:
     """The work of a configuration, where the study needs to know it beforehand."""
     if config.scheduler.name == "none" and not known_before(config.constraints):
         return None

@@ -84,11 +84,16 @@ def _repeat(groups: Sequence[Sequence[Study]]) -> bool:
 
 
 def _columns(groups: Sequence[Sequence[Study]]) -> list[Study]:
-    """A study for each search, under the search's name."""
+    """A study for each search, under the search's name and with the trials of all its runs."""
+    import pandas as pd
+
     from analysis.repeated import group_names
 
     names = group_names([[study.name for study in group] for group in groups])
-    return [replace(group[0], name=name) for name, group in zip(names, groups, strict=True)]
+    return [
+        replace(group[0], name=name, trials=pd.concat([run.trials for run in group], ignore_index=True))
+        for name, group in zip(names, groups, strict=True)
+    ]
 
 
 def _warn(told: Comparability) -> None:

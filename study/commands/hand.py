@@ -73,12 +73,15 @@ def stop(
 
 
 def _stop_trial(name: str, *, now: bool, wait: bool) -> None:
+    from analysis.download import StudyNotFoundError
     from analysis.written import find_trial
     from study.config import StudyConfig
     from study.files import stop as stopping
     from study.files.storage import Storage
 
-    paths_of(name.partition("/")[0])
+    paths = paths_of(name.partition("/")[0])
+    if not paths.study_file.exists():
+        raise StudyNotFoundError.beside(paths)
     if now:
         raise UserError("--now is for a whole study; a trial always ends as soon as it can")
     paths, trial = find_trial(name)

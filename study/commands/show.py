@@ -107,10 +107,11 @@ def _state(study: Study) -> str:
 def waiting_line(paths: StudyPaths) -> str:
     """What was added by hand and nobody has taken yet; "" if nothing was."""
     from analysis.labels import counted
-    from study.files.added import waiting
+    from study.files.added import damaged, waiting
 
     count = len(waiting(paths))
-    return f"{counted(count, 'configuration')} added by hand {'waits' if count == 1 else 'wait'}" if count else ""
+    lines = [f"{counted(count, 'configuration')} added by hand {'waits' if count == 1 else 'wait'}"] if count else []
+    return "\n".join([*lines, *(f"{file} is damaged; delete it and add again" for file in damaged(paths))])
 
 
 def print_outcome(paths: StudyPaths) -> None:

@@ -34,12 +34,17 @@ def leave(paths: StudyPaths, configurations: Sequence[Mapping[str, Any]]) -> Non
 
 
 def waiting(paths: StudyPaths) -> list[Added]:
-    """In order; ``UserError`` where a request is damaged."""
+    """In order; a damaged request holds none."""
     return [
         Added(id=id, values=values, request=request)
         for request in paths.each_added()
         for id, values in _configurations(request).items()
     ]
+
+
+def damaged(paths: StudyPaths) -> list[Path]:
+    """Requests that say nothing, which a study does not end for."""
+    return [request for request in paths.each_added() if not _configurations(request) and request.exists()]
 
 
 def take(added: Added) -> None:
@@ -52,10 +57,9 @@ def take(added: Added) -> None:
 
 
 def _configurations(request: Path) -> dict[str, Any]:
-    """By id; none of a request whose last one the driver has just taken."""
+    """By id; none of a request whose last one the driver has just taken, or that is damaged."""
     try:
-        return written(request)
-    except UserError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return {}
-        raise
+        found = written(request)
+    except UserError:
+        return {}
+    return found if all(isinstance(values, dict) for values in found.values()) else {}

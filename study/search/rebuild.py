@@ -29,10 +29,12 @@ from trainables.config import ConfigError, TrialConfig, from_dict
 
 
 class Outside(NamedTuple):
-    """A trial that the new ranges leave out: its number, or its id in another study, and why."""
+    """A trial that the new ranges leave out: its number, its id in another study, or where it comes from; and why."""
 
     trial: str
     reason: str
+    withdrawn: bool
+    """It waited for its turn, and does not any more."""
 
 
 def rebuild(paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> list[Outside]:
@@ -68,7 +70,7 @@ class _Removal:
             reason = self._queued(trial, study) if trial.state is TrialState.WAITING else self._moved(trial, study)
             if reason is not None and REPEATS not in trial.user_attrs:
                 name = trial.user_attrs.get(OBSERVED) or origin(trial.user_attrs).get(ORIGIN) or f"{trial.number:04d}"
-                outside.append(Outside(name, reason))
+                outside.append(Outside(name, reason, trial.state is TrialState.WAITING))
         return outside
 
     def _queued(self, trial: FrozenTrial, study: optuna.Study) -> str | None:
@@ -103,6 +105,8 @@ class _Removal:
 
     def _place(self, trial: FrozenTrial) -> tuple[dict[str, Any] | None, str | None]:
         """The trial's parameters in the new space, or why it has none; neither for a draw that was never valid."""
+        if REFUSED in trial.user_attrs:
+            return self._drawn(trial), None
         try:
             if trial.state is TrialState.WAITING and "recipe" in trial.user_attrs:
                 return start_params(self._space, trial.user_attrs["recipe"]), None
@@ -113,10 +117,17 @@ class _Removal:
         except ConfigError as error:
             return None, str(error)
 
+    def _drawn(self, trial: FrozenTrial) -> dict[str, Any] | None:
+        """The parameters of a draw that was not trained, which a grid or a sequence need not draw again."""
+        try:
+            return given(self._space, trial.params)
+        except ConfigError:
+            return None
+
     def _config_of(self, trial: FrozenTrial) -> TrialConfig | None:
         if OBSERVED in trial.user_attrs:
             return self._observed[trial.user_attrs[OBSERVED]]
-        if {REFUSED, WITHDRAWN} & trial.user_attrs.keys():
+        if WITHDRAWN in trial.user_attrs:
             return None
         if INSTEAD_OF in trial.user_attrs:  # its parameters are the same, and how its batch is cut lies in no space
             return self._config_of(self._trials[trial.user_attrs[INSTEAD_OF]])
@@ -126,7 +137,9 @@ class _Removal:
 
     def _state(self, trial: FrozenTrial, *, inside: bool) -> TrialState:
         told = trial.user_attrs
-        return state_of(status_of(trial), told.get("fault"), told.get("reason")) if inside else TrialState.FAIL
+        if REFUSED in told or not inside:
+            return TrialState.FAIL
+        return state_of(status_of(trial), told.get("fault"), told.get("reason"))
 
 
 def _generation(trial: FrozenTrial) -> dict[str, Any]:

@@ -224,7 +224,7 @@ class Search:
         self._enqueue_added()
         for number in self._unfinished:
             trial = self._trial(number)
-            if self._known(trial) is None:
+            if self._known(trial) is None and not self._refused(trial):
                 self._begin(trial)
 
     def close(self, *, ended: str | None = None) -> None:
@@ -365,11 +365,15 @@ class Search:
     def _draw(self) -> Trial | None:
         """The sampler's next draw that is not refused; after so many that are, a random one from within the bounds.
 
-        ``None`` where those hold nothing: the search is over.
+        ``None`` where the search is over: there are no more, or none within.
         """
-        for _ in range(REFUSALS_IN_A_ROW):
+        refusals = 0
+        while refusals < REFUSALS_IN_A_ROW or self._config.sampler == "grid":
+            if self._no_more_trials():  # a grid ends by what is refused, too
+                return None
             if not self._refused(trial := self._study.ask()):
                 return trial
+            refusals += 1
         assert self._foreknown is not None
         try:
             params = self._foreknown.within(self._space, (self._config.seed << 32) + trial.number)

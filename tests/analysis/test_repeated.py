@@ -62,6 +62,11 @@ def test_runs_are_compared_at_the_work_that_each_spent(search: Search) -> None:
     assert second.name == "other"
 
 
+def test_a_run_that_has_found_nothing_yet_stands_beside_no_other(search: Search) -> None:
+    with pytest.raises(UserError, match="one-1: no trial has ended"):
+        compute([search("one", (0.5, 0.75), ()), search("other", (0.1, 0.2), (0.2, 0.4))], PLANE)
+
+
 def test_the_same_seeds_are_pairs_in_whatever_order(search: Search) -> None:
     one, other = search("one", (0.5,), (0.25,), (0.75,)), search("other", (0.5,), (0.75,), (0.25,), seeds=(1, 2, 0))
     (gain,) = compute([one, other], PLANE).differences

@@ -10,6 +10,7 @@ import pytest
 
 from analysis.layout import ENDED, StudyPaths, append_event, study_paths, write_atomically, write_json
 from study.add import add
+from study.commands.show import waiting_line
 from study.config import StudyConfig
 from study.files.added import waiting
 from study.files.lock import sole_driver
@@ -117,6 +118,33 @@ def test_what_has_been_tried_is_left_out_and_told(paths: StudyPaths, tiny: Tiny)
     write_atomically(paths.study_file, tiny(repeats="new_seed").to_yaml())
     assert add("tiny", {}, like=0)[0].startswith("1 configuration added")
     assert add("tiny", {}, like=1)[0].startswith("not added"), "early stopping ended it, whatever its seed"
+
+
+def test_what_waits_already_is_left_out_and_told(paths: StudyPaths, tmp_path: Path) -> None:
+    file = tmp_path / "points.yaml"
+    file.write_text("- {learning_rate: 0.25}\n- {learning_rate: 0.25}\n")
+    told = add("tiny", {}, like=1, file=file)
+    assert told[0] == "not added, for it waits already: m 2, learning_rate 0.25"
+    assert told[1].startswith("1 configuration added")
+    assert add("tiny", {"learning_rate": 0.25}, like=1) == [told[0]]
+    assert len(added(paths)) == 1
+
+
+@pytest.mark.parametrize("said", ['{"a', '{"a": 3}', "[]"])
+def test_a_damaged_request_is_told_and_passed_over(paths: StudyPaths, said: str) -> None:
+    broken = paths.added("0-broken")
+    broken.write_text(said)
+    add("tiny", {"learning_rate": 0.25}, like=1)
+    assert added(paths) == [{"learning_rate": 0.25, "m": 2}]
+    assert waiting_line(paths).splitlines() == [
+        "1 configuration added by hand waits",
+        f"{broken} is damaged; delete it and add again",
+    ]
+
+
+def test_a_dimension_is_given_once(paths: StudyPaths) -> None:
+    with pytest.raises(UserError, match="m is given twice, with its trainable and without"):
+        add("tiny", {"m": 1, "cf_amc_ssl.m": 2}, like=0)
 
 
 def test_the_budget_that_lacks_is_told_with_how_to_give_it(paths: StudyPaths, tiny: Tiny) -> None:

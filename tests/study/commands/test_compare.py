@@ -15,6 +15,7 @@ from rich.console import Console
 
 from analysis.layout import study_paths, write_json
 from analysis.runs import read_study
+from study.commands.compare import _columns
 from study.config import StudyConfig
 from study.launch import launch
 
@@ -72,6 +73,8 @@ def test_a_comma_joins_runs_of_one_search(study: Study, searched: Callable[..., 
     assert (code, err) == (0, "")
     assert "They differ in:\n  Sampler: qmc in qmc; random in random.\n" in out
     assert "points of hypervolume, 95 % interval over 2 pairs of runs." in out
+    (column,) = _columns([[read_study(study_paths(name)) for name in ("qmc-0", "qmc-1")]])
+    assert (column.name, len(column.trials)) == ("qmc", 5), "what differs is told of all runs"
     assert not [word for word in ("Seed: ", "Budget spent: ", "chance", "joint") if word in out]
     assert '"name":"qmc"' in figure.read_text()
     rows = json.loads(study("compare", *sides, "--json")[1])

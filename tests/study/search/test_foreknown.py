@@ -124,6 +124,7 @@ def test_a_grid_has_each_point_within_the_bound_once(paths: StudyPaths, tiny: Ti
     found = sorted((trial.params["m"], trial.params["learning_rate"]) for trial in search.trials())
     assert found == sorted((m, rate) for m in range(1, 6) for rate in (0.5, 1.0) if m * rate <= 2.0)
     assert search.exhausted() == "all 10 configurations of the grid were begun"
+    assert search.refusals() == 10 - len(found)
     search.close()
 
 
@@ -159,6 +160,24 @@ def test_a_draw_whose_driver_died_is_refused_by_the_next(
 
 def _die(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
+
+
+def test_a_sequence_goes_on_where_it_stood_in_other_ranges(paths: StudyPaths, tiny: Tiny) -> None:
+    config = bounded(tiny, 0.6, sampler="qmc")
+    search = opened(paths, config)
+    finish_all(search)
+    drawn = {trial.params["learning_rate"] for trial in search._study.get_trials()}
+    assert search.refusals() > 0
+    search.close()
+    wider = bounded(tiny, 0.6, sampler="qmc", space=SPACE | {"m": {"low": 1, "high": 5}}, budget={"trials": 6})
+    assert rebuild(paths, wider, wider.search_space()) == []
+    paths.optuna_next.replace(paths.optuna)
+    search = opened(paths, wider)
+    before = len(search._study.get_trials())
+    finish_all(search)
+    after = [trial.params["learning_rate"] for trial in search._study.get_trials()[before:]]
+    assert not drawn & set(after)
+    search.close()
 
 
 def test_a_study_with_other_ranges_keeps_no_trace_of_them(paths: StudyPaths, tiny: Tiny) -> None:
