@@ -20,13 +20,12 @@ from optuna.trial import TrialState
 from analysis.layout import ENDED, StudyPaths, append_event, read_json, write_json
 from analysis.schema import BY_HAND, TrialStatus
 from study.config import StudyConfig
-from study.files.added import leave, waiting
+from study.files.added import damaged, leave, waiting
 from study.samplers.trials import begun, status_of
 from study.search import searcher
 from study.search.by_hand import ADDED
 from study.search.searcher import Search
 from study.search.storage import release
-from trainables.config import UserError
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
 
 Tiny = Callable[..., StudyConfig]
@@ -223,9 +222,9 @@ def test_a_request_that_its_driver_has_just_taken_is_no_damage(
     with monkeypatch.context() as patch:
         patch.setattr(StudyPaths, "each_added", lambda _: [request, paths.added("gone")])
         assert [added.values for added in waiting(paths)] == [point(10)]
+        assert damaged(paths) == []
     request.write_text("{")
-    with pytest.raises(UserError, match=r"added-.*\.json is damaged"):
-        waiting(paths)
+    assert (waiting(paths), damaged(paths)) == ([], [request])
 
 
 @pytest.mark.parametrize(
