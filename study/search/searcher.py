@@ -368,15 +368,19 @@ class Search:
         ``None`` where the search is over: there are no more, or none within.
         """
         refusals = 0
-        while refusals < REFUSALS_IN_A_ROW or self._config.sampler == "grid":
+        while self._refused(trial := self._study.ask()):
+            refusals += 1
             if self._no_more_trials():  # a grid ends by what is refused, too
                 return None
-            if not self._refused(trial := self._study.ask()):
-                return trial
-            refusals += 1
+            if refusals == REFUSALS_IN_A_ROW and self._config.sampler != "grid":
+                return self._draw_within(trial.number)
+        return trial
+
+    def _draw_within(self, number: int) -> Trial | None:
+        """A random draw from within the bounds, in place of that ``number``; ``None`` where there is none."""
         assert self._foreknown is not None
         try:
-            params = self._foreknown.within(self._space, (self._config.seed << 32) + trial.number)
+            params = self._foreknown.within(self._space, (self._config.seed << 32) + number)
         except ConfigError as nothing:
             self._fruitless = str(nothing)
             return None
