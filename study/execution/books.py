@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from study.search.searcher import Assignment
+from study.search.searcher import Assignment, Later
 
 
 class Books:
@@ -20,11 +20,11 @@ class Books:
         self._ends = ThreadPoolExecutor(max_workers=1, thread_name_prefix="end")
         self._entries: list[Future[None]] = []
 
-    def ask(self, draw: Callable[[], Assignment | None]) -> Future[Assignment | None]:
+    def ask(self, draw: Callable[[], Assignment | Later | None]) -> Future[Assignment | Later | None]:
         """What ``draw`` returns or raises."""
         entries = tuple(self._entries)
 
-        def informed() -> Assignment | None:
+        def informed() -> Assignment | Later | None:
             wait(entries)
             return draw()
 

@@ -20,7 +20,7 @@ def run(session: Session, train: Train | None = None) -> None:
         raise KeyboardInterrupt
 
     with interruptible(interrupted):
-        while (assignment := session.next()) is not None:
+        while isinstance(assignment := session.next(), Assignment):  # nothing runs beside that one could wait for
             _run_trial(session, assignment, train)
 
 

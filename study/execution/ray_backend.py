@@ -27,7 +27,7 @@ from study.execution.session import Session
 from study.execution.worker import resources_of, run_on_ray
 from study.files.disk import full_disk
 from study.search.losses import node_of
-from study.search.searcher import Assignment
+from study.search.searcher import LATER, Assignment, Later
 
 IDLE_PATIENCE_S = 0.5
 """How long Tune's loop waits for the sampler while no trial runs: it would sleep longer. Running trials need it."""
@@ -101,22 +101,31 @@ class _Searcher(_Unpickled, Searcher):
     def __init__(self, session: Session, books: Books) -> None:
         super().__init__(metric=None, mode=None)
         self._session, self._books = session, books
-        self._asked: Future[Assignment | None] | None = None
+        self._asked: Future[Assignment | Later | None] | None = None
+        self._ends = 0
+        """Of the session's trials, how many when it was asked."""
+        self._later_than: int | None = None
+        """More than so many must have ended before it is asked again."""
         self._running: dict[str, str] = {}
         self._there, self._look_again = (0.0, 0.0), 0.0
 
     def suggest(self, trial_id: str) -> Any:
-        """A trial's config, ``FINISHED``, or ``None`` while the sampler thinks or no trial would find room."""
+        """A trial's config, ``FINISHED``, or ``None`` while the sampler thinks, or none would find room or budget."""
         if self._asked is None:
+            if self._running and self._later_than == self._session.ends:
+                return None
             if not self._session.allotment.has_room(self._running.values(), self._cluster()):
                 return None
-            self._asked = self._books.ask(self._session.next)
+            self._ends, self._asked = self._session.ends, self._books.ask(self._session.next)
         if not wait([self._asked], timeout=0 if self._running else IDLE_PATIENCE_S).done:
             return None
         asked, self._asked = self._asked, None
         assignment = asked.result()
         if assignment is None:
             return Searcher.FINISHED
+        if assignment is LATER:
+            self._later_than = self._ends
+            return None
         self._running[trial_id] = assignment.trainable
         return self._config(assignment)
 

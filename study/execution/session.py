@@ -19,7 +19,7 @@ from study.files.disk import full_disk, is_low
 from study.files.storage import EVENTS, Storage
 from study.resources.allotment import Allotment
 from study.search.losses import judge, record_loss
-from study.search.searcher import Assignment, Search
+from study.search.searcher import Assignment, Later, Search
 from study.tracking.tracker import Tracker
 
 SIGNALLED = "interrupted"
@@ -43,16 +43,22 @@ class Session:
     _interruptions: list[str] = field(default_factory=list)
     _unsaid: dict[stop.Request, bool] = field(default_factory=lambda: dict.fromkeys(stop.Request, True))
     """Which ways to end are yet to be announced; popped, for Tune's loop and the books may notice one at once."""
+    _ended: list[int] = field(default_factory=list)
 
-    def next(self) -> Assignment | None:
-        """The next trial to run, ``None`` when there will be no more."""
+    def next(self) -> Assignment | Later | None:
+        """The next trial to run, ``None`` when there will be no more, ``LATER`` until one that runs has ended."""
         if self.over() or self.draining():
             return None
         assignment = self.search.ask()
-        if assignment is not None:
+        if isinstance(assignment, Assignment):
             self._publish(assignment.number, "config.json")
             self._show(assignment.number)
         return assignment
+
+    @property
+    def ends(self) -> int:
+        """How many trials have ended under this driver."""
+        return len(self._ended)
 
     def reported(self, number: int) -> None:
         """A trial has a new epoch on disk; it goes on when this returns, or ends if its folder then says so."""
@@ -70,6 +76,7 @@ class Session:
             self.progress.ended(self.search, number)
             if self.scheduler is not None:
                 self.scheduler.catch_up()
+            self._ended.append(number)
         self._show(number)
 
     def reconcile(self) -> None:

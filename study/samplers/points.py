@@ -11,7 +11,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from analysis.schema import TrialStatus
 from search_spaces import ranges
 from search_spaces.dimension import Distribution
 from search_spaces.space import TRAINABLE, SearchSpace
-from study.samplers.trials import OBSERVED, begun, is_own, minutes_of, status_of
+from study.samplers.trials import OBSERVED, begun, is_own, minutes_of, status_of, usual_minutes
 from trainables.config import ConfigError
 
 Params = dict[str, Any]
@@ -176,15 +175,11 @@ def least_spent(trainables: Sequence[str], trials: Iterable[FrozenTrial]) -> str
     trainable, and one that fails at once would be drawn for ever.
     """
     own = [trial for trial in trials if is_own(trial)]
-    ended = [trial for trial in own if _ran_well(trial)]
-
-    def typical(trainable: str) -> float:
-        of_it = [minutes_of(trial) for trial in ended if trial.user_attrs.get("trainable") == trainable]
-        return fmean(of_it or [minutes_of(trial) for trial in ended] or [1.0])
 
     def spent(trainable: str) -> tuple[float, int]:
         of_it = [trial for trial in own if _chosen(trial, trainables) == trainable]
-        least = typical(trainable)
+        usual = usual_minutes(own, trainable)
+        least = 1.0 if usual is None else usual
         return sum(minutes_of(one) if _ran_well(one) else max(minutes_of(one), least) for one in of_it), len(of_it)
 
     return min(trainables, key=spent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from statistics import fmean
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -44,6 +45,14 @@ def minutes_of(trial: FrozenTrial) -> float:
     """GPU-minutes; a trial that did not finish counts by its training time, times the share of a GPU it held."""
     metrics = metrics_of(trial)
     return metrics.get(GPU_MINUTES, metrics.get(TRAIN_SECONDS, 0.0) / 60 * gpu_share_of(trial))
+
+
+def usual_minutes(trials: Iterable[FrozenTrial], trainable: str | None) -> float | None:
+    """Mean GPU-minutes of those among ``trials`` that finished or were stopped: the trainable's, or of all where it
+    has none; ``None`` before any has."""
+    ended = [trial for trial in trials if status_of(trial) in (TrialStatus.FINISHED, TrialStatus.STOPPED)]
+    own = [trial for trial in ended if trial.user_attrs.get("trainable") == trainable]
+    return fmean(map(minutes_of, own or ended)) if ended else None
 
 
 def gpu_share_of(trial: FrozenTrial) -> float:

@@ -19,6 +19,8 @@ class Spent:
     """Of them, however."""
     gpu_hours: float
     """Of the trials that have ended."""
+    promised_gpu_hours: float = 0.0
+    """What those that run are likely to use, as far as it can be told."""
 
 
 def no_more_trials(budget: Budget, spent: Spent) -> str | None:
@@ -28,6 +30,11 @@ def no_more_trials(budget: Budget, spent: Spent) -> str | None:
     if budget.gpu_hours is not None and spent.gpu_hours >= budget.gpu_hours:
         return f"{spent.gpu_hours:.2f} of {budget.gpu_hours:g} GPU-hours are spent"
     return None
+
+
+def keeps_the_rest(budget: Budget, spent: Spent) -> bool:
+    """Whether trials that run are likely to use all GPU-hours that are left; one that costs less may leave some."""
+    return budget.gpu_hours is not None and spent.gpu_hours + spent.promised_gpu_hours >= budget.gpu_hours
 
 
 def out_of_time(budget: Budget, wall_minutes: float) -> str | None:
@@ -51,8 +58,7 @@ def minutes_left(
     usual, limits = median(finished), []
     totals = [] if budget.trials is None else [float(budget.trials)]
     if budget.gpu_hours is not None and spent.gpu_hours > 0:
-        others = max(0, len(running) - 1)  # end after the one that spends the last of them
-        totals.append(budget.gpu_hours / spent.gpu_hours * spent.ended + others)
+        totals.append(budget.gpu_hours / spent.gpu_hours * spent.ended)
     if totals:
         done = spent.ended + sum(1.0 if minutes >= usual else minutes / usual for minutes in running)
         rest = max(min(totals), spent.ended + len(running)) - done

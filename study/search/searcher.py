@@ -8,10 +8,11 @@ that have begun and not ended, under their numbers, so that nothing is trained t
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from enum import Enum
+from typing import Any, Final, Self
 
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -39,8 +40,9 @@ from study.samplers.trials import (
     missing,
     state_of,
     status_of,
+    usual_minutes,
 )
-from study.search.budget import Spent, no_more_trials, out_of_time
+from study.search.budget import Spent, keeps_the_rest, no_more_trials, out_of_time
 from study.search.by_hand import ADDED, enqueued, origin, to_enqueue
 from study.search.folders import ran_short_trained, record_end, share_of, trainable_of, write_config
 from study.search.foreknown import Foreknown
@@ -71,6 +73,15 @@ class Assignment:
     number: int
     trainable: str
     resumed: bool = False
+
+
+class Later(Enum):
+    """No trial may begin before one that runs has ended."""
+
+    LATER = "later"
+
+
+LATER: Final = Later.LATER
 
 
 class Search:
@@ -116,8 +127,11 @@ class Search:
             raise
         return search
 
-    def ask(self) -> Assignment | None:
-        """The next trial, its ``config.json`` on disk; ``None`` when the budget or the space is exhausted."""
+    def ask(self) -> Assignment | Later | None:
+        """The next trial, its ``config.json`` on disk; ``None`` when the budget or the space is exhausted.
+
+        ``LATER`` while trials that run are likely to use the rest of the budget.
+        """
         if self.out_of_time():
             return None
         while self._unfinished:
@@ -127,8 +141,11 @@ class Search:
             if not self._refused(trial) and (assignment := self._begin(trial)):
                 return assignment
         for _ in range(REPEATS_IN_A_ROW):
-            if self._no_more_trials() or self.hopeless():
+            spent = self._spent_of_budget()
+            if self._no_more_trials(spent) or self.hopeless():
                 return None
+            if keeps_the_rest(self._config.budget, spent):
+                return LATER
             self._enqueue_added(1)
             if (drawn := self._draw()) is None:
                 return None
@@ -243,7 +260,7 @@ class Search:
 
     def exhausted(self) -> str | None:
         """Why no trial would be handed out now; ``None`` if one would."""
-        return self.out_of_time() or (None if self._unfinished else self._no_more_trials())
+        return self.out_of_time() or (None if self._unfinished else self._no_more_trials(self._spent_of_budget()))
 
     def hopeless(self) -> str | None:
         """Why more trials would be wasted, and what to do; ``None`` while some succeed.
@@ -281,8 +298,15 @@ class Search:
     def spent(self, trials: Sequence[FrozenTrial] | None = None) -> Spent:
         """Among ``trials``, if somebody has just read them."""
         known = begun(self.trials() if trials is None else trials)
-        ended = sum(trial.state.is_finished() for trial in known)
-        return Spent(trials=len(known), ended=ended, gpu_hours=sum(map(minutes_of, known)) / 60)
+        ended = [trial for trial in known if trial.state.is_finished()]
+        running = Counter(trial.user_attrs.get("trainable") for trial in known if not trial.state.is_finished())
+        promised = sum((usual_minutes(ended, name) or 0.0) * count for name, count in running.items())
+        return Spent(
+            trials=len(known),
+            ended=len(ended),
+            gpu_hours=sum(map(minutes_of, ended)) / 60,
+            promised_gpu_hours=promised / 60,
+        )
 
     def running(self, trials: Sequence[FrozenTrial] | None = None) -> list[FrozenTrial]:
         """Those that this driver has handed out and that have not ended; among ``trials`` as ``spent``."""
@@ -338,16 +362,19 @@ class Search:
                 self._study.enqueue_trial(to_enqueue(self._space, added.values), user_attrs={ADDED: added.id})
             take(added)
 
-    def _no_more_trials(self) -> str | None:
+    def _spent_of_budget(self) -> Spent:
+        """Where configurations are listed the budget is as long as the list: one that is made up for is not done."""
+        spent = self.spent()
+        if not self._space.points:
+            return spent
+        return replace(spent, trials=spent.trials - sum(INSTEAD_OF in trial.user_attrs for trial in self.trials()))
+
+    def _no_more_trials(self, spent: Spent) -> str | None:
         """A space that lists its configurations holds no others, nor does a grid."""
         if self._space.points and not any(trial.state is TrialState.WAITING for trial in self.trials()):
             return f"all {len(self._space.points)} listed trials were begun"
         if self._config.sampler == "grid" and self._grid_is_done():
             return f"all {self._space.size:g} configurations of the grid were begun"
-        spent = self.spent()
-        if self._space.points:  # whose budget is as long as the list, and a trial that is made up for is not done
-            made_up_for = sum(INSTEAD_OF in trial.user_attrs for trial in self.trials())
-            spent = replace(spent, trials=spent.trials - made_up_for)
         return no_more_trials(self._config.budget, spent)
 
     def _grid_is_done(self) -> bool:
@@ -370,7 +397,7 @@ class Search:
         refusals = 0
         while self._refused(trial := self._study.ask()):
             refusals += 1
-            if self._no_more_trials():  # a grid ends by what is refused, too
+            if self._no_more_trials(self._spent_of_budget()):  # a grid ends by what is refused, too
                 return None
             if refusals == REFUSALS_IN_A_ROW and self._config.sampler != "grid":
                 return self._draw_within(trial.number)

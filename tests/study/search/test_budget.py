@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from study.config import Budget
-from study.search.budget import Spent, minutes_left
+from study.search.budget import Spent, keeps_the_rest, minutes_left
 
 
 def left(
@@ -48,11 +48,20 @@ def test_six_trials(ended: int, wall_minutes: float, running: list[float], expec
     assert left({"trials": 6}, ended, wall_minutes, running) == pytest.approx(expected)
 
 
-def test_gpu_hours_go_as_they_went_and_whoever_runs_at_their_end_ends_too() -> None:
+def test_gpu_hours_go_as_they_went_and_what_runs_is_of_them() -> None:
     assert left({"gpu_hours": 3.0}, ended=2, wall_minutes=20.0, gpu_hours=1.0) == pytest.approx(40.0)
     alone = left({"gpu_hours": 3.0}, ended=2, wall_minutes=20.0, running=[0.0], gpu_hours=1.0)
     beside = left({"gpu_hours": 3.0}, ended=2, wall_minutes=10.0, running=[0.0, 0.0], gpu_hours=1.0)
-    assert (alone, beside) == (pytest.approx(40.0), pytest.approx(25.0))
+    assert (alone, beside) == (pytest.approx(40.0), pytest.approx(20.0))
+
+
+@pytest.mark.parametrize(
+    ("spent", "promised", "kept"), [(0.0, 0.0, False), (1.0, 1.9, False), (1.0, 2.0, True), (2.9, 5.0, True)]
+)
+def test_a_trial_begins_only_where_those_that_run_leave_hours(spent: float, promised: float, kept: bool) -> None:
+    used = Spent(trials=9, ended=7, gpu_hours=spent, promised_gpu_hours=promised)
+    assert keeps_the_rest(Budget(gpu_hours=3.0), used) is kept
+    assert not keeps_the_rest(Budget(trials=10), used)
 
 
 def test_the_nearest_limit_ends_it() -> None:

@@ -21,7 +21,7 @@ from analysis.schema import TrialFault, TrialStatus
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.samplers.trials import status_of
-from study.search.searcher import KEEP_TIME_S, Search
+from study.search.searcher import KEEP_TIME_S, LATER, Search
 from study.search.storage import SearchError, release
 from trainables.config import ConfigError, from_dict
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
@@ -136,6 +136,23 @@ def test_the_budget_of_gpu_hours_counts_what_ended(paths: StudyPaths, tiny: Tiny
             search.tell(ask(search), TrialStatus.FINISHED, GOOD)
         assert search.spent().gpu_hours == 1.0
         assert search.ask() is None
+
+
+def test_gpu_hours_that_running_trials_will_use_are_not_given_to_others(paths: StudyPaths, tiny: Tiny) -> None:
+    """Trials of half an hour, three side by side, two hours: without it, three would begin at an hour and a half."""
+    with opened(paths, tiny(budget={"gpu_hours": 2.0})) as search:
+        first = [ask(search), ask(search), ask(search)]  # what they cost nobody knows yet
+        search.tell(first[0], TrialStatus.FINISHED, GOOD)
+        assert search.spent().promised_gpu_hours == pytest.approx(1.0)
+        fourth = ask(search)
+        assert search.ask() is LATER
+        search.tell(first[1], TrialStatus.FINISHED, GOOD | {"gpu_minutes": 18.0})
+        assert ask(search), "one cost less than was expected of it"
+        assert search.ask() is LATER
+        for number in (first[2], fourth, fourth + 1):
+            search.tell(number, TrialStatus.FINISHED, GOOD)
+        assert search.ask() is None
+        assert search.exhausted() == "2.30 of 2 GPU-hours are spent"
 
 
 def test_the_time_limit_counts_all_drivers(paths: StudyPaths, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable
+from concurrent.futures import wait
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from ray.tune.search import Searcher
 from rich.console import Console
 
 from analysis.layout import study_paths
@@ -20,7 +22,7 @@ from study.execution.ray_backend import _Searcher
 from study.execution.session import Session
 from study.launch import launch
 from study.resources.allotment import Share, allotment
-from study.search.searcher import Assignment, Search
+from study.search.searcher import LATER, Assignment, Later, Search
 
 Tiny = Callable[..., StudyConfig]
 pytestmark = pytest.mark.usefixtures("studies")
@@ -32,12 +34,55 @@ class _Thinking:
     allotment = allotment({"cf_amc_ssl": Share(cpus=1, gpus=0)}, cpus=1, gpus=0, at_most=None)
 
     def __init__(self, paths: Any, config: StudyConfig) -> None:
-        self.paths, self.config, self.allowed, self.asked = paths, config, threading.Event(), 0
+        self.paths, self.config, self.allowed, self.asked, self.ends = paths, config, threading.Event(), 0, 0
 
     def next(self) -> Assignment:
         self.asked += 1
         self.allowed.wait()
         return Assignment(7, "cf_amc_ssl")
+
+
+class _Sparing:
+    """A session that answers in turn, the second time while an end is entered."""
+
+    allotment = allotment({"cf_amc_ssl": Share(cpus=1, gpus=0)}, cpus=2, gpus=0, at_most=None)
+
+    def __init__(self, paths: Any, config: StudyConfig) -> None:
+        first, second = (Assignment(number, "cf_amc_ssl") for number in (7, 8))
+        self.paths, self.config, self.ends = paths, config, 0
+        self.answers: list[Assignment | Later | None] = [first, LATER, LATER, second, None]
+
+    def next(self) -> Assignment | Later | None:
+        if len(self.answers) == 4:
+            self.ends += 1
+        return self.answers.pop(0)
+
+
+def test_where_the_rest_of_the_budget_is_kept_the_next_end_is_awaited(
+    studies: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_backend, "resources", lambda: {"CPU": 2.0})
+    monkeypatch.setattr(ray_backend, "get_runtime_context", Mock)
+    session: Any = _Sparing(study_paths("tiny"), tiny())
+    books = Books()
+    searcher = _Searcher(session, books)
+
+    def suggested() -> Any:
+        found = searcher.suggest("a")
+        if searcher._asked is not None:
+            wait([searcher._asked])
+            found = searcher.suggest("a")
+        return found
+
+    assert suggested()["number"] == 7
+    assert suggested() is None
+    assert suggested() is None, "an end came while it was asked, so it is asked once more"
+    assert suggested() is None
+    assert session.answers[0].number == 8, "and not again before another"
+    session.ends += 1
+    assert suggested()["number"] == 8
+    assert suggested() == Searcher.FINISHED
+    books.close()
 
 
 def test_a_suggestion_that_takes_long_is_asked_for_once_and_fetched_later(
