@@ -46,13 +46,11 @@ from study.resources.probe import on_auto, shares
 from study.search import extension, warm_start
 from study.search.foreknown import known_before
 from study.search.searcher import Search
+from study.supervise import INTERRUPTED
 from study.tracking.tracker import Tracker, check_tracking
 from trainables.config import UserError
 
 Run = Callable[[Session], None]
-
-INTERRUPTED = 130
-"""Exit code of a study that a signal ended: 128 + SIGINT, as shells have it."""
 
 
 class StudyPausedError(UserError):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from analysis.layout import ENDED, EPOCH, StudyPaths, read_events
+from study import notice
 
 COMMANDS = ("launch", "resume", "extend", "confirm", "demo")
 """What runs a study."""
@@ -26,9 +27,13 @@ OPT_OUT = "--no-supervise"
 PAUSES_S = (1.0, 10.0, 60.0, 300.0)
 """Before each start that follows on one without a new epoch or a trial's end; after the last the study is left."""
 
+INTERRUPTED = 130
+"""Exit code of a study that a signal ended: 128 + SIGINT, as shells have it."""
+_ENOUGH = 1 << 16
+"""Bytes: all that a pipe holds."""
 _told: list[int] = []
 """In a driver, the pipe to the process that stands by."""
-_FINAL = (0, 2, 130)
+_FINAL = (0, 2, INTERRUPTED)
 """Exit codes after which there is nothing to go on with: done, the user's turn, interrupted."""
 Signals = Collection[int | signal.Signals]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -44,8 +49,11 @@ class Continuation:
     @classmethod
     def read(cls, descriptor: int) -> Self | None:
         """What a driver announced last before it died; ``None`` if it did not come so far."""
-        with open(descriptor) as pipe:
-            told = pipe.read().splitlines()
+        os.set_blocking(descriptor, False)  # a process that it left behind may hold the other end
+        try:
+            told = os.read(descriptor, _ENOUGH).splitlines()
+        except BlockingIOError:
+            told = []
         return cls(Path(json.loads(told[-1])["root"]), json.loads(told[-1])["arguments"]) if told else None
 
     def announce(self) -> None:
@@ -53,6 +61,24 @@ class Continuation:
         line = json.dumps({"root": str(self.root), "arguments": self.arguments})
         for pipe in _told:
             os.write(pipe, f"{line}\n".encode())
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a driver died."""
+
+    code: int
+    """Its exit code; of a signal, negative."""
+    final: bool
+    """It ended by itself, or was told to."""
+
+    @property
+    def exit_code(self) -> int:
+        """As a shell has it."""
+        return self.code if self.code >= 0 else 128 - self.code
+
+    def __str__(self) -> str:
+        return f"exit code {self.code}" if self.code >= 0 else signal.Signals(-self.code).name
 
 
 def is_wanted(arguments: Sequence[str]) -> bool:
@@ -75,29 +101,32 @@ def stand_by(arguments: Sequence[str]) -> list[str]:
         os.close(reader)
         return list(arguments)
     os.close(writer)
-    code = _wait(driver, signals)
+    death = _wait(driver, signals)
     continuation = Continuation.read(reader)
     if continuation is None or not StudyPaths(continuation.root).study_file.exists():
-        raise SystemExit(_exit_code(code))
-    return _go_on(continuation, code, signals, mask)
+        raise SystemExit(death.exit_code)
+    return _go_on(continuation, death, signals, mask)
 
 
-def _go_on(continuation: Continuation, code: int, signals: Signals, mask: Signals) -> list[str]:
-    paths, in_vain, reached = StudyPaths(continuation.root), 0, -1
-    lock = _hold(paths)
-    while True:
+def _go_on(continuation: Continuation, death: Death, signals: Signals, mask: Signals) -> list[str]:
+    paths, in_vain, reached, lock = StudyPaths(continuation.root), 0, -1, None
+    while not death.final:
+        lock = lock or _hold(paths)
         done = _progress(paths)
         in_vain, reached = (in_vain + 1, reached) if done <= reached else (0, done)
         if in_vain == len(PAUSES_S):
             _say(f"{paths.name} is left after {in_vain} starts in vain; try again with: study resume {paths.name}")
-            raise SystemExit(_exit_code(code))
-        _say(f"the driver of {paths.name} died ({_in_words(code)}); going on in {PAUSES_S[in_vain]:g} s")
+            break
+        _say(f"the driver of {paths.name} died ({death}); going on in {PAUSES_S[in_vain]:g} s")
         if signal.sigtimedwait(signals, PAUSES_S[in_vain]):
-            raise SystemExit(130)
+            raise SystemExit(INTERRUPTED)
         if (driver := _fork(mask)) is None:
             os.close(lock)  # this copy of it; the parent's holds
             return continuation.arguments
-        code = _wait(driver, signals)
+        death = _wait(driver, signals)
+    if death.exit_code != INTERRUPTED and (problem := notice.send(paths, death.exit_code)):  # who did that knows
+        _say(problem)
+    raise SystemExit(death.exit_code)
 
 
 def _fork(mask: Signals) -> int | None:
@@ -110,8 +139,8 @@ def _fork(mask: Signals) -> int | None:
     return None
 
 
-def _wait(driver: int, signals: Signals) -> int:
-    """How the driver died, negative for a signal; exits as it did where it ended by itself or was told to."""
+def _wait(driver: int, signals: Signals) -> Death:
+    """How the driver died."""
     told = False
     while True:
         news = signal.sigwaitinfo({signal.SIGCHLD, *signals})
@@ -124,9 +153,7 @@ def _wait(driver: int, signals: Signals) -> int:
         if number == 0:
             continue
         code = os.waitstatus_to_exitcode(status)
-        if told or code in _FINAL or -code in _SIGNALS:
-            raise SystemExit(_exit_code(code))
-        return code
+        return Death(code, final=told or code in _FINAL or -code in _SIGNALS)
 
 
 def _hold(paths: StudyPaths) -> int:
@@ -139,14 +166,6 @@ def _hold(paths: StudyPaths) -> int:
 def _progress(paths: StudyPaths) -> int:
     """Epochs and ends of all trials."""
     return sum(event["kind"] in (EPOCH, ENDED) for trial in paths.each_trial() for event in read_events(trial))
-
-
-def _exit_code(code: int) -> int:
-    return code if code >= 0 else 128 - code
-
-
-def _in_words(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
 
 def _say(line: str) -> None:

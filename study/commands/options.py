@@ -39,7 +39,11 @@ AnyBackend = Annotated[
 Curves = Annotated[Path | None, typer.Option("--curves", metavar="FILE", help="Recorded trials for --backend replay.")]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster, auto or HOST:PORT.")]
 Supervise = Annotated[
-    bool, typer.Option("--supervise/--no-supervise", help="Stand by, and go on with the study if its process dies.")
+    bool,
+    typer.Option(
+        "--supervise/--no-supervise",
+        help="Stand by: go on with the study if its process dies, tell $ROBUST_SSL_NOTIFY of its end.",
+    ),
 ]
 FromMlflow = Annotated[
     str | None,

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from analysis.layout import StudyPaths
-from study import supervise
+from analysis.layout import ENDED, EPOCH, StudyPaths, append_event
+from study import notice, supervise
 from study.files.lock import is_running
 
 PATIENCE_S = 60.0
@@ -126,6 +126,42 @@ def test_a_driver_that_ends_by_itself_is_left_alone(start: Start, tmp_path: Path
     process = start(f"sys.exit({code})")
     _, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, len(drivers(tmp_path)), errors) == (code, 1, "")
+
+
+@pytest.mark.parametrize(
+    ("does", "heard"),
+    [
+        ("die() if number < 3 else sys.exit(0)", "tiny has ended: 2 trials, 1 finished, 1 not ended."),
+        ("sys.exit(2)", "tiny does not go on (exit code 2): 2 trials, 1 finished, 1 not ended."),
+        ("die()", "tiny does not go on (exit code 137): 2 trials, 1 finished, 1 not ended."),
+        ("sys.exit(130)", None),
+    ],
+    ids=["ended, the third time", "the user's turn", "left", "interrupted by somebody, who knows"],
+)
+def test_the_end_is_told_once_to_whom_it_was_asked(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, heard: str | None
+) -> None:
+    paths = StudyPaths(tmp_path / "tiny")
+    append_event(paths.trial(0), ENDED, 1, status="finished", reason=None, metrics={})
+    append_event(paths.trial(1), EPOCH, 1, epoch=1, metrics={})
+    monkeypatch.setenv(notice.NOTIFY, f"cat >> {tmp_path}/heard")
+    _, errors = start(does).communicate(timeout=PATIENCE_S)
+    told = tmp_path / "heard"
+    assert (told.read_text().splitlines()[::2] if told.exists() else []) == ([heard] if heard else [])
+    assert notice.NOTIFY not in errors
+
+
+def test_word_that_cannot_be_sent_is_told_here_and_changes_nothing(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(notice.NOTIFY, "echo no such address >&2; exit 3")
+    process = start("sys.exit(0)")
+    _, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert errors.splitlines() == [
+        "no such address",
+        f"{notice.NOTIFY}: echo no such address >&2; exit 3 ended with exit code 3",
+    ]
 
 
 def test_a_driver_that_dies_before_its_study_began_is_left_alone(start: Start, tmp_path: Path) -> None:
