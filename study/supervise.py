@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,7 @@ def stand_by(arguments: Sequence[str]) -> list[str]:
 
     A driver that died is started again, after a pause, until it ends by itself or ``PAUSES_S`` are used up.
     """
+    began = time.time()
     signals = {number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN}
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, *signals})
@@ -105,10 +107,10 @@ def stand_by(arguments: Sequence[str]) -> list[str]:
     continuation = Continuation.read(reader)
     if continuation is None or not StudyPaths(continuation.root).study_file.exists():
         raise SystemExit(death.exit_code)
-    return _go_on(continuation, death, signals, mask)
+    return _go_on(continuation, death, began, signals, mask)
 
 
-def _go_on(continuation: Continuation, death: Death, signals: Signals, mask: Signals) -> list[str]:
+def _go_on(continuation: Continuation, death: Death, began: float, signals: Signals, mask: Signals) -> list[str]:
     paths, in_vain, reached, lock = StudyPaths(continuation.root), 0, -1, None
     while not death.final:
         lock = lock or _hold(paths)
@@ -124,9 +126,15 @@ def _go_on(continuation: Continuation, death: Death, signals: Signals, mask: Sig
             os.close(lock)  # this copy of it; the parent's holds
             return continuation.arguments
         death = _wait(driver, signals)
-    if death.exit_code != INTERRUPTED and (problem := notice.send(paths, death.exit_code)):  # who did that knows
+    if _is_news(paths, death, began) and (problem := notice.send(paths, death.exit_code)):
         _say(problem)
     raise SystemExit(death.exit_code)
+
+
+def _is_news(paths: StudyPaths, death: Death, began: float) -> bool:
+    """Not to who interrupted it, nor to who was refused at once, before any trial wrote a word."""
+    written = (trial.events.stat().st_mtime for trial in paths.each_trial() if trial.events.exists())
+    return death.code == 0 or (death.exit_code != INTERRUPTED and max(written, default=0.0) >= began)
 
 
 def _fork(mask: Signals) -> int | None:

@@ -54,6 +54,7 @@ def wait_for_signals():
 
 """
 
+WROTE = "append_event(paths.trial(1), EPOCH, 1, epoch=2, metrics={}) if number == 1 else None"
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -132,11 +133,12 @@ def test_a_driver_that_ends_by_itself_is_left_alone(start: Start, tmp_path: Path
     ("does", "heard"),
     [
         ("die() if number < 3 else sys.exit(0)", "tiny has ended: 2 trials, 1 finished, 1 not ended."),
-        ("sys.exit(2)", "tiny does not go on (exit code 2): 2 trials, 1 finished, 1 not ended."),
-        ("die()", "tiny does not go on (exit code 137): 2 trials, 1 finished, 1 not ended."),
-        ("sys.exit(130)", None),
+        (f"{WROTE}; sys.exit(2)", "tiny does not go on (exit code 2): 2 trials, 1 finished, 1 not ended."),
+        (f"{WROTE}; die()", "tiny does not go on (exit code 137): 2 trials, 1 finished, 1 not ended."),
+        ("sys.exit(2)", None),
+        (f"{WROTE}; sys.exit(130)", None),
     ],
-    ids=["ended, the third time", "the user's turn", "left", "interrupted by somebody, who knows"],
+    ids=["ended, the third time", "the user's turn", "left", "refused at once", "interrupted by somebody, who knows"],
 )
 def test_the_end_is_told_once_to_whom_it_was_asked(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, heard: str | None
@@ -144,6 +146,8 @@ def test_the_end_is_told_once_to_whom_it_was_asked(
     paths = StudyPaths(tmp_path / "tiny")
     append_event(paths.trial(0), ENDED, 1, status="finished", reason=None, metrics={})
     append_event(paths.trial(1), EPOCH, 1, epoch=1, metrics={})
+    for trial in paths.each_trial():
+        os.utime(trial.events, (1, 1))  # long ago
     monkeypatch.setenv(notice.NOTIFY, f"cat >> {tmp_path}/heard")
     _, errors = start(does).communicate(timeout=PATIENCE_S)
     told = tmp_path / "heard"
