@@ -225,7 +225,8 @@ EPOCH = "epoch"
 LOST = "lost"
 """+ reason, excuse: an attempt died with its process. With an excuse (a node went) it is not the trial's failure."""
 ENDED = "ended"
-"""+ status (schema.TrialStatus), reason, metrics, fault (for a failed one): the last event of a trial."""
+"""+ status (schema.TrialStatus), reason, metrics, fault (for a failed one), outcomes (of a finished one, its figures
+image by image: ``trainables.outcomes``): the last event of a trial."""
 OUT_OF_MEMORY = "out_of_memory"
 """+ peak_memory_gib, limit_gib, recompute, micro_batches, trained, reason: memory did not suffice, activations
 recomputed or kept, in training or (``trained``) after it; the attempt may go on. Of a CPU no figures: null."""

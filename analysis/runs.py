@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, read_
 from analysis.manifest import objectives, read_manifest
 from analysis.schema import TrialStatus
 from trainables.metrics import OBJECTIVES, TRUSTED, Direction, is_possible
+from trainables.outcomes import Outcomes
 
 PARAM = "param."
 CONFIG = "config."
@@ -54,6 +55,8 @@ class Study:
     curves: pd.DataFrame
     study_file: str = ""
     """The study file's YAML as launched; "" if it is not there."""
+    outcomes: Mapping[str, Outcomes] = field(default_factory=dict)
+    """By id, the figures of finished trials image by image, of those that recorded them."""
 
     @property
     def objectives(self) -> dict[str, Direction]:
@@ -104,18 +107,21 @@ def read_mlflow(tracking_uri: str, name: str, pages: str | None = None) -> Study
 
 def _read(paths: StudyPaths, links: Mapping[int, RunLink]) -> Study:
     trials = [trial for trial in paths.each_trial() if trial.root.is_dir()]
-    rows, curves, manifest = [], [], read_manifest(paths)
+    rows, curves, outcomes, manifest = [], [], {}, read_manifest(paths)
     bounds = constraints.readable(manifest.get("constraints"))
     for trial in trials:
         events = _events(trial)
         rows.append(_trial_row(paths, trial, events, links.get(trial.number, RunLink("", "")), bounds))
         curves += _curve_rows(trial.number, events)
+        if (found := _outcomes(events)) is not None:
+            outcomes[paths.trial_id(trial.number)] = found
     return Study(
         name=paths.name,
         manifest=manifest,
         trials=_trials_frame(rows),
         curves=_curves_frame(curves),
         study_file=paths.study_file.read_text("utf-8", "replace") if paths.study_file.is_file() else "",
+        outcomes=outcomes,
     )
 
 
@@ -171,6 +177,14 @@ def _ending(events: list[dict[str, Any]]) -> dict[str, Any]:
     """The event that ended the trial; empty while it runs, also when it was taken up again after an end."""
     marks = [event for event in events if event["kind"] in (ATTEMPT, ENDED)]
     return marks[-1] if marks and marks[-1]["kind"] == ENDED else {}
+
+
+def _outcomes(events: list[dict[str, Any]]) -> Outcomes | None:
+    """``None`` where the trial's end does not tell them, or not soundly: its figures stand without them."""
+    try:
+        return Outcomes.from_dict(_ending(events)["outcomes"])
+    except (KeyError, ValueError):
+        return None
 
 
 def _verdict(metrics: Mapping[str, float]) -> str:

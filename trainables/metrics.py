@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from trainables.outcomes import Outcomes
 
 Direction = Literal["maximize", "minimize"]
 
@@ -248,6 +250,8 @@ class TrialResult:
     """Edge of the images in pixels."""
     device: str
     epochs: int
+    outcomes: Outcomes | None = None
+    """The heads' figures image by image, kept apart from the figures."""
 
     @property
     def chosen(self) -> HeadResult:
@@ -281,7 +285,8 @@ class TrialResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain and JSON-ready; every accuracy with its value and 95 % interval beside the counts."""
-        plain: dict[str, Any] = _with_intervals(asdict(self))
+        plain: dict[str, Any] = _with_intervals(asdict(replace(self, outcomes=None)))
+        del plain["outcomes"]
         return plain | {"metrics": self.metrics(), "verdict": self.verdict}
 
     @property
@@ -299,6 +304,23 @@ def head_clean_metric(head: str) -> str:
     return f"{head}_head/clean"
 
 
+def auto_attack_metric(head: str, version: str, epsilon: float, kind: Literal["alone", "worst"] = "alone") -> str:
+    """Name of what a version of AutoAttack leaves one head, by itself or after the gradient attacks at its radius:
+    ``robust_head/auto_attack_8``, ``robust_head/auto_attack_8_worst``.
+    """
+    name = "auto_attack" if version == STANDARD else version
+    return f"{head}_head/{name}_{epsilon * 255:g}{'_worst' if kind == 'worst' else ''}"
+
+
+def of_head(accuracy: str, head: str, epsilon: float) -> str:
+    """Name of the head's figure that one of ``ACCURACIES`` is, where ``head`` is the chosen one."""
+    return {
+        CLEAN_ACCURACY: head_clean_metric(head),
+        PGD_ACCURACY: pgd_metric(head, epsilon, "worst"),
+        AUTO_ATTACK_ACCURACY: auto_attack_metric(head, STANDARD, epsilon, "worst"),
+    }[accuracy]
+
+
 def _head_metrics(head: HeadResult) -> dict[str, float]:
     named = {head_clean_metric(head.name): head.clean.value}
     for attack in head.attacks:
@@ -311,8 +333,7 @@ def _head_metrics(head: HeadResult) -> dict[str, float]:
     for attack in head.crop_space_attacks:
         named[f"{head.name}_head/crop_space_pgd_{attack.epsilon * 255:g}"] = attack.worst.value
     for found in head.auto_attack:
-        name = "auto_attack" if found.version == STANDARD else found.version
-        named[f"{head.name}_head/{name}_{found.epsilon * 255:g}"] = found.accuracy.value
+        named[auto_attack_metric(head.name, found.version, found.epsilon)] = found.accuracy.value
     return named
 
 

@@ -79,15 +79,15 @@ def run(
         progress(words)
 
     with float32_convolutions():  # verdicts depend on it
-        heads = assess(model, config, task, told)
+        assessed = assess(model, config, task, told)
     return TrialResult(
         head=config.evaluation.head,
         epsilon=config.evaluation.epsilon,
         split=config.evaluation.split,
-        heads=heads,
+        heads=assessed.heads,
         cost=Cost(
             pretrain_forward_equivalents=work,
-            evaluation_forward_equivalents=evaluation_forward_equivalents(config, len(task.train), heads),
+            evaluation_forward_equivalents=evaluation_forward_equivalents(config, len(task.train), assessed.heads),
             pretrain_minutes=seconds / 60,
             evaluation_minutes=clock.stop() / 60,
             gpu_share=gpu_share,
@@ -98,6 +98,7 @@ def run(
         image_size=queries.size[0],
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         epochs=config.optimiser.epochs,
+        outcomes=assessed.outcomes,
     )
 
 

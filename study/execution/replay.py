@@ -29,6 +29,7 @@ class Replayed:
     """A trial's end as it was recorded, in the place of a ``TrialResult``."""
 
     curve: Curve
+    outcomes: None = None
 
     def metrics(self) -> dict[str, float]:
         return dict(self.curve.metrics)

@@ -46,6 +46,7 @@ from trainables import checkpoint, trial
 from trainables.config import TrialConfig, UserError
 from trainables.leftovers import shed
 from trainables.metrics import OBJECTIVES
+from trainables.outcomes import Outcomes
 
 if TYPE_CHECKING:
     from ray.tune import PlacementGroupFactory
@@ -74,6 +75,8 @@ class Epoch(Protocol):
 class Result(Protocol):
     """What a trial ends with: a ``TrialResult``, or a recorded one."""
 
+    @property
+    def outcomes(self) -> Outcomes | None: ...
     def metrics(self) -> dict[str, float]: ...
     def to_dict(self) -> dict[str, Any]: ...
 
@@ -95,6 +98,7 @@ class Ended:
     reason: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     fault: TrialFault | None = None
+    outcomes: Outcomes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +163,9 @@ def _end(paths: TrialPaths, attempt: int, ended: Ended) -> Ended:
     """Write how the trial ended; if a driver that took this attempt for lost has done so, that stands."""
     if (given_up := _already_ended(paths)) is not None:
         return given_up
-    fault = {"fault": ended.fault} if ended.fault else {}
-    append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics, **fault)
+    rest = {"fault": ended.fault, "outcomes": ended.outcomes and ended.outcomes.to_dict()}
+    known = {name: value for name, value in rest.items() if value}
+    append_event(paths, ENDED, attempt, status=ended.status, reason=ended.reason, metrics=ended.metrics, **known)
     if ended.status is TrialStatus.FINISHED:
         _shed(paths)
     return ended
@@ -273,7 +278,7 @@ def _attempt(
     if bad := [f"{name} is {metrics[name]}" for name in OBJECTIVES if not math.isfinite(metrics.get(name, 0.0))]:
         return Ended(TrialStatus.FAILED, ", ".join(bad), metrics, TrialFault.ERROR)
     write_json(paths.result, result.to_dict())
-    return Ended(TrialStatus.FINISHED, None, metrics)
+    return Ended(TrialStatus.FINISHED, None, metrics, outcomes=result.outcomes)
 
 
 def _shed(paths: TrialPaths) -> None:

@@ -9,12 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, append_event, write_atomically, write_json
 from trainables.config import DataConfig, TrialConfig, override, to_dict
 from trainables.metrics import Accuracy, AttackResult, Cost, EpochReport, HeadResult, TrialResult
+from trainables.outcomes import Outcomes, packed
 
+Right = NDArray[np.bool_]
+"""(images,) Which of them a trial classifies right."""
 EPSILON = 8 / 255
 IMAGES = 360
 
@@ -114,15 +119,40 @@ class StudyFolder:
         work: int = 10**6,
         params: Mapping[str, Any] = {"m": 3, "epsilon": EPSILON},
         trainable: str = "cf_amc_ssl",
+        images: int = IMAGES,
+        outcomes: Any = None,
         **changes: Any,
     ) -> TrialPaths:
-        """A finished trial; ``changes`` replace metrics of its last event."""
+        """A finished trial; ``changes`` replace metrics of its last event, which tells ``outcomes`` where some are."""
         trial = self.begin(number, params, trainable)
         self.epochs(trial, 3)
-        found = result(clean, pgd, work)
+        found = result(clean, pgd, work, images)
         write_json(trial.result, found.to_dict())
-        append_event(trial, ENDED, 1, status="finished", reason="", metrics=found.metrics() | changes)
+        told = {} if outcomes is None else {"outcomes": outcomes}
+        append_event(trial, ENDED, 1, status="finished", reason="", metrics=found.metrics() | changes, **told)
         return trial
+
+    def judged(
+        self, number: int, clean: Right, pgd: Right, auto: tuple[Right, Right] | None = None, **rest: Any
+    ) -> TrialPaths:
+        """A finished trial that recorded which images it classifies right.
+
+        ``auto``: which survive AutoAttack, and which it was run on.
+        """
+        rows = {"robust_head/clean": clean, "robust_head/pgd_8_zero": pgd, "robust_head/pgd_8_worst": pgd}
+        changes: dict[str, Any] = {}
+        if auto is not None:
+            rows |= {"robust_head/auto_attack_8_worst": auto[0], "auto_attack_images": auto[1]}
+            changes = {
+                "auto_attack_accuracy": float(auto[0].sum() / auto[1].sum()),
+                "auto_attack_images": float(auto[1].sum()),
+            }
+        bits = {name: packed(right) for name, right in rows.items()}
+        outcomes = Outcomes(identity=rest.pop("identity", "same"), images=len(clean), rows=bits).to_dict()
+        images = len(clean)
+        return self.finished(
+            number, clean.mean(), pgd.mean(), **{"images": images, "outcomes": outcomes} | changes | rest
+        )
 
     def failed(self, number: int, reason: str = "out of memory", status: str = "failed") -> TrialPaths:
         trial = self.begin(number, {"m": 7, "epsilon": EPSILON})

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
@@ -301,7 +302,7 @@ def log_study(uri: str, paths: StudyPaths) -> dict[int, str]:
 
 def test_mlflow_gives_what_the_folder_gives(new_study: NewStudy, tracking_uri: str) -> None:
     study = new_study("tracked")
-    study.finished(0, 0.9, 0.5)
+    study.judged(0, np.arange(20) < 18, np.arange(20) < 10)
     study.finished(1, 0.8, 0.6, params={"pgd_steps": 5}, trainable="pgd_emp_ssl", pgd_accuracy=math.nan)
     study.failed(2)
     study.epochs(study.begin(3, {"m": 5, "kind": "crops"}), 2)
@@ -310,6 +311,8 @@ def test_mlflow_gives_what_the_folder_gives(new_study: NewStudy, tracking_uri: s
     local, tracked = read_study(study.paths), read_mlflow(tracking_uri, "tracked")
     assert_frame_equal(tracked.trials, local.trials)
     assert_frame_equal(tracked.curves, local.curves)
+    assert tracked.outcomes == local.outcomes
+    assert list(local.outcomes) == ["tracked/0000"]
     assert tracked.manifest == local.manifest
     assert tracked.study_file == local.study_file
     assert tracked.trials["mlflow_run_id"].tolist() == [runs[number] for number in range(4)]

@@ -11,8 +11,19 @@ import torch
 from trainables import trial
 from trainables.adversaries import resolve
 from trainables.config import ConfigError, override
+from trainables.data import ImageSet, draw_rows, identity
 from trainables.evaluation import assess
 from trainables.evaluation.assess import fingerprint
+from trainables.evaluation.auto_attack import Trace
+from trainables.metrics import (
+    ACCURACIES,
+    AUTO_ATTACK_IMAGES,
+    EVALUATION_IMAGES,
+    STANDARD,
+    auto_attack_metric,
+    of_head,
+    pgd_metric,
+)
 from trainables.trial import evaluation_folder, run
 
 
@@ -84,7 +95,7 @@ def test_heads_and_minutes_survive_a_kill(tiny_config, tmp_path, monkeypatch):
     monkeypatch.setitem(trial.assess.__globals__, "train_head", watched)
     result = run(config, checkpoint=path)
     assert trained == ["clean"]
-    assert result.heads == alone.heads
+    assert (result.heads, result.outcomes) == (alone.heads, alone.outcomes)
     assert 120 < result.cost.evaluation_minutes < 125
     assert run(config, checkpoint=path).cost.evaluation_minutes == result.cost.evaluation_minutes
 
@@ -92,10 +103,45 @@ def test_heads_and_minutes_survive_a_kill(tiny_config, tmp_path, monkeypatch):
 def test_settings_that_change_nothing_keep_what_autoattack_has_found(tiny_config, tmp_path):
     attacks = {"evaluation__attacks": ["pgd", "auto_attack"], "evaluation__auto_attack_images": 6}
     config, path = tiny_config("cf_amc_ssl", **attacks), tmp_path / "c.pt"
-    run(config, checkpoint=path)
+    first = run(config, checkpoint=path)
     before = sorted(evaluation_folder(path).iterdir())
-    run(override(config, {"data.root": str(tmp_path / "elsewhere"), "data.download": True}), checkpoint=path)
+    again = run(override(config, {"data.root": str(tmp_path / "elsewhere"), "data.download": True}), checkpoint=path)
     assert sorted(evaluation_folder(path).iterdir()) == before
+    assert again.outcomes == first.outcomes
+
+
+def test_outcomes_tell_of_every_image_what_the_figures_count(tiny_config, monkeypatch):
+    """In two heads, a radius that breaks some images and not all, and a version of AutoAttack on few of them."""
+
+    def broken(_classifier: object, images: ImageSet, **_rest: object) -> Trace:
+        survived = torch.arange(len(images)) % 4 > 0
+        return Trace(clean=torch.ones_like(survived), after={}, survived=survived, forward_equivalents=1)
+
+    monkeypatch.setattr(assess, "run_auto_attack", broken)
+    heads = {"heads": ["robust", "clean"], "epsilon": 1 / 255, "attack_epsilons": [1 / 255, 8 / 255]}
+    attacks = {"attacks": ["pgd", "auto_attack", "torchattacks_10_steps"], "auto_attack_images": 20}
+    config = tiny_config("supervised_pgd", evaluation__head_epochs=10, evaluation__head_learning_rate=0.05)
+    result = run(override(config, {f"evaluation.{name}": value for name, value in (heads | attacks).items()}))
+    outcomes, metrics = result.outcomes, result.metrics()
+    attacked = outcomes.of(AUTO_ATTACK_IMAGES)
+    assert (outcomes.images, attacked.sum()) == (metrics[EVALUATION_IMAGES], metrics[AUTO_ATTACK_IMAGES]) == (60, 20)
+    counts = {name: int(outcomes.of(name).sum()) for name in outcomes.rows if name != AUTO_ATTACK_IMAGES}
+    shares = {name: count / (20 if "attack" in name else 60) for name, count in counts.items()}
+    assert len(shares) == 2 * (1 + 2 * 2 + 2 * 2)
+    told = {name: metrics[name] for name in shares if not name.endswith("_worst")}
+    assert told == {name: shares[name] for name in told}
+    chosen = {name: shares[of_head(name, "robust", 1 / 255)] for name in ACCURACIES}
+    assert chosen == {name: metrics[name] for name in ACCURACIES}
+    assert shares[pgd_metric("robust", 8 / 255, "worst")] == result.chosen.attack(8 / 255).worst.value
+    assert len(set(chosen.values())) == 3, "figures that differ"
+    queries = trial.evaluation_images(trial.load_all(config)[1], config.evaluation)
+    assert attacked.nonzero()[0].tolist() == draw_rows(queries.labels, 20).tolist()
+    assert outcomes.identity == identity(queries)
+    for head in ("robust", "clean"):
+        clean, pgd, auto = (outcomes.of(of_head(name, head, 1 / 255)) for name in ACCURACIES)
+        assert (pgd <= clean).all()
+        assert auto.tolist() == (pgd & outcomes.of(auto_attack_metric(head, STANDARD, 1 / 255))).tolist()
+    assert "outcomes" not in result.to_dict()
 
 
 def test_a_head_is_known_by_the_precision_of_the_attacks_that_trained_it(tiny_config):
@@ -109,9 +155,10 @@ def test_a_finished_trial_can_be_confirmed_on_test_images(tiny_config, tmp_path)
     attacks = {"evaluation__attacks": ["pgd", "auto_attack"], "evaluation__auto_attack_images": 6}
     config = tiny_config("cf_amc_ssl", evaluation__attack_epsilons=[0.5], evaluation__epsilon=0.5, **attacks)
     path = tmp_path / "c.pt"
-    run(config, checkpoint=path)
+    found = run(config, checkpoint=path)
     heads = {file.name for file in evaluation_folder(path).iterdir()}
     confirmed = run(override(config, {"evaluation.split": "test"}), checkpoint=path)
+    assert confirmed.outcomes.identity != found.outcomes.identity
     assert confirmed.split == "test"
     states = {file.name for file in evaluation_folder(path).iterdir()}
     assert heads < states

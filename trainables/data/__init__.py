@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trainables.data.crops import shifted
+from trainables.data.identity import identity
 from trainables.data.images import DataError, ImageSet, Splits, pixels
 from trainables.data.load import download_folder, load
 from trainables.data.rng import generator, global_stream
@@ -25,6 +26,7 @@ __all__ = [
     "generator",
     "global_stream",
     "heads_data",
+    "identity",
     "in_order",
     "load",
     "make_views",

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from trainables.checkpoint import FREE_TO_CHANGE
 from trainables.config import ConfigError, EvaluationConfig, TrialConfig, flatten
-from trainables.data import ImageSet, draw_rows
+from trainables.data import ImageSet, draw_rows, identity
 from trainables.evaluation.auto_attack import Trace, run_auto_attack
 from trainables.evaluation.auto_attack_official import STRENGTHS, Version
 from trainables.evaluation.heads import train_head
@@ -21,8 +24,9 @@ from trainables.evaluation.n_crops import passes_per_image
 from trainables.evaluation.robustness import Measured, measure
 from trainables.evaluation.sanity import check
 from trainables.evaluation.saved_heads import load_head, save_head
-from trainables.metrics import STANDARD, Accuracy, AutoAttackResult, HeadResult
+from trainables.metrics import AUTO_ATTACK_IMAGES, STANDARD, Accuracy, AutoAttackResult, HeadResult, auto_attack_metric
 from trainables.models import Encoder
+from trainables.outcomes import Outcomes, packed
 
 VERSIONS: Mapping[str, Version] = {"auto_attack": STANDARD, "torchattacks_10_steps": "torchattacks_10_steps"}
 """The attacks that are versions of AutoAttack, by their name in ``evaluation.attacks``."""
@@ -48,11 +52,20 @@ class Task:
     folder: Path | None
 
 
-def assess(
-    encoder: Encoder, config: TrialConfig, task: Task, progress: Progress = lambda _: None
-) -> tuple[HeadResult, ...]:
-    """One result a head, in the order of ``evaluation.heads``."""
-    return tuple(_assess(encoder, name, config, task, progress) for name in config.evaluation.heads)
+@dataclass(frozen=True)
+class Assessed:
+    """``heads``: one result each, in the order of ``evaluation.heads``; ``outcomes``: theirs image by image."""
+
+    heads: tuple[HeadResult, ...]
+    outcomes: Outcomes
+
+
+def assess(encoder: Encoder, config: TrialConfig, task: Task, progress: Progress = lambda _: None) -> Assessed:
+    """Every head that ``config`` asks for."""
+    found = [_assess(encoder, name, config, task, progress) for name in config.evaluation.heads]
+    rows = {name: packed(right.cpu().numpy()) for _, by_figure in found for name, right in by_figure.items()}
+    outcomes = Outcomes(identity=identity(task.queries), images=len(task.queries), rows=rows)
+    return Assessed(tuple(result for result, _ in found), outcomes)
 
 
 def check_attacks(evaluation: EvaluationConfig, classes: int) -> None:
@@ -88,21 +101,25 @@ def _digest(model: nn.Module, settings: Mapping[str, object]) -> str:
     return digest.hexdigest()
 
 
-def _assess(encoder: Encoder, name: str, config: TrialConfig, task: Task, progress: Progress) -> HeadResult:
+def _assess(
+    encoder: Encoder, name: str, config: TrialConfig, task: Task, progress: Progress
+) -> tuple[HeadResult, dict[str, Tensor]]:
+    """The head's figures, and by their names which images they count; bool (n,)."""
     progress(f"{name} head")
     classifier = _head(encoder, name, config, task)
     progress(f"{name} head: gradient attacks")
     measured = measure(classifier, name, task.queries, config.evaluation, config.seed)
-    attacks = tuple(
+    attacks = [
         _auto_attack(classifier, measured, version, name, config, task, progress)
         for attack, version in VERSIONS.items()
         if attack in config.evaluation.attacks
-    )
-    result = replace(measured.result, auto_attack=attacks)
+    ]
+    result = replace(measured.result, auto_attack=tuple(attack for attack, _ in attacks))
     if config.evaluation.check_images:
         progress(f"{name} head: sanity checks")
         result = replace(result, verdict=check(classifier, task.queries, config.evaluation, config.seed))
-    return result
+    by_attack = (by_figure for _, by_figure in attacks)
+    return result, reduce(operator.or_, by_attack, measured.by_figure())
 
 
 def _head(encoder: Encoder, name: str, config: TrialConfig, task: Task) -> nn.Module:
@@ -126,7 +143,8 @@ def _auto_attack(
     config: TrialConfig,
     task: Task,
     progress: Progress,
-) -> AutoAttackResult:
+) -> tuple[AutoAttackResult, dict[str, Tensor]]:
+    """Its figures, and by their names which of all images they count; bool (n,)."""
     evaluation = config.evaluation
     rows = draw_rows(task.queries.labels, evaluation.auto_attack_images)
     passes = passes_per_image(classifier)
@@ -142,7 +160,20 @@ def _auto_attack(
         progress=lambda attack, done, of: progress(f"{name} head: AutoAttack, {attack}: {done} of {of} images"),
     )
     others = _survivors(measured, evaluation)[rows.to(trace.survived.device)]
-    return _result(trace, others, version, evaluation, passes)
+    counted = {
+        auto_attack_metric(name, version, evaluation.epsilon): trace.survived,
+        auto_attack_metric(name, version, evaluation.epsilon, "worst"): trace.survived & others,
+        AUTO_ATTACK_IMAGES: torch.ones_like(others),
+    }
+    everywhere = {figure: _among(right, rows, len(task.queries)) for figure, right in counted.items()}
+    return _result(trace, others, version, evaluation, passes), everywhere
+
+
+def _among(right: Tensor, rows: Tensor, images: int) -> Tensor:
+    """Of all ``images``; bool (n,)."""
+    among = torch.zeros(images, dtype=torch.bool)
+    among[rows] = right.cpu()
+    return among
 
 
 def _state(classifier: nn.Module, version: Version, name: str, config: TrialConfig, task: Task) -> Path | None:

@@ -16,7 +16,7 @@ from trainables.config import EvaluationConfig
 from trainables.data import ImageSet, generator, in_order, pixels
 from trainables.evaluation.n_crops import CropsClassifier, passes_per_image
 from trainables.evaluation.verdicts import classified_right
-from trainables.metrics import Accuracy, AttackResult, HeadResult
+from trainables.metrics import Accuracy, AttackResult, HeadResult, head_clean_metric, pgd_metric
 from trainables.precision import in_precision
 
 LossOfLogits = Callable[[Tensor, Tensor], Tensor]
@@ -29,8 +29,19 @@ class Measured:
     result: HeadResult
     clean: Tensor
     """Which images are classified right; bool (n,)."""
+    zero_start: Mapping[float, Tensor]
+    """By radius, which are right after PGD from the image itself; bool (n,)."""
     survivors: Mapping[float, Tensor]
-    """By radius, which of them no attack on the image turned; bool (n,)."""
+    """By radius, which of ``clean`` no attack on the image turned; bool (n,)."""
+
+    def by_figure(self) -> dict[str, Tensor]:
+        """All of them, by the names of the figures that count them."""
+        name = self.result.name
+        return {
+            head_clean_metric(name): self.clean,
+            **{pgd_metric(name, epsilon, "zero"): right for epsilon, right in self.zero_start.items()},
+            **{pgd_metric(name, epsilon, "worst"): right for epsilon, right in self.survivors.items()},
+        }
 
 
 class Target(NamedTuple):
@@ -88,8 +99,12 @@ def measure(classifier: nn.Module, name: str, images: ImageSet, config: Evaluati
         attacks=tuple(_result(epsilon, config, clean, right) for epsilon, right in found.items()),
         crop_space_attacks=tuple(_result(epsilon, config, clean, right) for epsilon, right in crops.items()),
     )
-    survivors = {epsilon: _everywhere(clean, *right.values()) for epsilon, right in found.items()}
-    return Measured(result=result, clean=clean, survivors=survivors)
+    return Measured(
+        result=result,
+        clean=clean,
+        zero_start={epsilon: right["zero_start"] for epsilon, right in found.items()},
+        survivors={epsilon: _everywhere(clean, *right.values()) for epsilon, right in found.items()},
+    )
 
 
 def margin_loss(logits: Tensor, labels: Tensor) -> Tensor:

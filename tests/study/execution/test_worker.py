@@ -22,6 +22,7 @@ from study.files.lock import sole_driver
 from study.files.storage import Storage
 from study.search.folders import record_end
 from trainables.config import to_dict
+from trainables.outcomes import Outcomes
 
 Tiny = Callable[..., StudyConfig]
 PATIENCE_S = 60.0
@@ -134,6 +135,27 @@ def test_a_trial_that_was_given_up_meanwhile_has_one_end(folder: TrialPaths) -> 
     ended = run_assignment(folder.root.parents[1], 0, on_report=on_report)
     assert (ended.status, ended.reason) == ("failed", "lost 4 times: silence")
     assert [event["status"] for event in read_events(folder) if event["kind"] == ENDED] == ["failed"]
+
+
+def test_a_kill_between_result_and_end_costs_no_outcome(folder: TrialPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = worker.append_event
+
+    def killed(trial: TrialPaths, kind: str, *rest: Any, **values: Any) -> None:
+        if kind == ENDED:
+            raise KeyboardInterrupt
+        real(trial, kind, *rest, **values)
+
+    monkeypatch.setattr(worker, "append_event", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, lambda _: None)
+    before = read_json(folder.result)
+    monkeypatch.setattr(worker, "append_event", real)
+    run(folder, lambda _: None)
+    end = read_events(folder)[-1]
+    assert (end["kind"], end["status"], end["attempt"]) == (ENDED, TrialStatus.FINISHED, 2)
+    right = Outcomes.from_dict(end["outcomes"]).of("robust_head/clean")
+    assert right.mean() == before["metrics"]["clean_accuracy"] == end["metrics"]["clean_accuracy"]
+    assert "outcomes" not in read_json(folder.result)
 
 
 def test_a_trial_stopped_by_hand_ends_with_its_epoch_and_keeps_what_it_measured(folder: TrialPaths) -> None:
