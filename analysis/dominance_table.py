@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from analysis import labels
 from analysis.confirmed import confirms
-from analysis.resampling import DRAWS
+from analysis.resampling import DRAWS, candidates, sharing
 from analysis.runs import Study
 from analysis.tables import Column, Table
 
@@ -22,7 +22,8 @@ def with_chances(study: Study, found: Table, chances: Mapping[str, float]) -> Ta
     names = found.values["configuration"] if confirms(study) else _ids(study, found)
     values = [chances.get(str(name), float("nan")) for name in names]
     drawn = "seeds and images" if confirms(study) else "images"
-    chance = f"share of {DRAWS:,} draws of {drawn} in which no other is better in all objectives"
+    alike = sharing(candidates(study, list(study.objectives)))
+    chance = f"share of {DRAWS:,} draws of {drawn}{alike} in which no other is better in all objectives"
     return replace(
         found,
         caption=f"{found.caption}; chance: {chance}",

@@ -8,9 +8,11 @@ all seeds, because all seeds saw the same images: so seeds that agree do not mak
 An image is misclassified, classified right until an attack breaks it, or right under the attack, so that an accuracy
 under a stronger attack never exceeds one under a weaker. The shares of these kinds are drawn from their Dirichlet
 posterior with Jeffreys' prior, one half an image of each kind: a Bayesian bootstrap of the images, which also widens an
-accuracy of 0 or 1. Clean and PGD accuracy of a draw thus go together as they do on images. Candidates are drawn
-independently, for which image each of them got wrong is not recorded. They share their images, so that their true
-differences vary less than drawn ones: probabilities from these draws are nearer to chance than they need be.
+accuracy of 0 or 1. Clean and PGD accuracy of a draw thus go together as they do on images. Candidates that recorded
+which images each of them got right, and saw the same, are drawn together (``same_images``). Others, of older studies,
+are drawn independently. They share their images all the same, so that their true differences vary less than drawn ones
+and what they have in common more: probabilities from these draws are nearer to chance than they need be, and intervals
+of hypervolumes too narrow.
 
 Costs are exact, and so is an accuracy whose number of images is unknown.
 """
@@ -27,20 +29,24 @@ from numpy.typing import NDArray
 from analysis import labels
 from analysis.confirmed import competing, confirms
 from analysis.runs import PARAM, Study
+from analysis.same_images import JEFFREYS, SOURCES, Seen, draw_together, seen
 from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, AUTO_ATTACK_IMAGES, EVALUATION_IMAGES
 
 DRAWS = 2000
 """A share of draws has a standard error of at most 1.2 percentage points."""
 SEED = 0
-_JEFFREYS = 0.5
 
 
 class Candidate(NamedTuple):
-    """``values`` (seeds, metrics); ``images`` (metrics,): the fewest that a seed was measured on, NaN if unknown."""
+    """``values`` (seeds, metrics); ``images`` (metrics,): the fewest that a seed was measured on, NaN if unknown.
+
+    ``seen``: which images its accuracies among the metrics count as right, weakest attack first, where that is known.
+    """
 
     name: str
     values: NDArray[np.float64]
     images: NDArray[np.float64]
+    seen: Seen | None = None
 
 
 def candidates(study: Study, metrics: Sequence[str]) -> list[Candidate]:
@@ -53,7 +59,12 @@ def candidates(study: Study, metrics: Sequence[str]) -> list[Candidate]:
     values = rows[list(metrics)].to_numpy(dtype=float)
     images = np.column_stack([_images(rows, metric) for metric in metrics])
     places = {name: rows.index.get_indexer(found.index) for name, found in names.groupby(names, sort=False)}
-    return [Candidate(str(name), values[own], images[own].min(axis=0)) for name, own in places.items()]
+    accuracies = [name for name in ACCURACIES if name in metrics]
+    told = rows.reindex(columns=[*SOURCES, *accuracies])
+    return [
+        Candidate(str(name), values[own], images[own].min(axis=0), seen(study, told.iloc[own], accuracies))
+        for name, own in places.items()
+    ]
 
 
 def _configurations(study: Study, rows: pd.DataFrame) -> pd.Series[str]:
@@ -74,18 +85,44 @@ def resample(found: Sequence[Candidate], metrics: Sequence[str], draws: int = DR
     rng = np.random.default_rng(SEED)
     values = np.empty((draws, len(found), len(metrics)))
     nested = [metrics.index(name) for name in ACCURACIES if name in metrics]
+    shares = []
     for place, candidate in enumerate(found):
-        values[:, place] = _over_seeds(rng, candidate.values, draws)
+        shares.append(_over_seeds(rng, len(candidate.values), draws))
+        values[:, place] = shares[place] @ candidate.values
         images = candidate.images[nested]
-        if nested and np.isfinite(images).all():
+        if candidate.seen is None and nested and np.isfinite(images).all():
             values[:, place, nested] = _accuracies(rng, values[:, place, nested], [int(number) for number in images])
+    for together in on_same_images(found):
+        drawn = draw_together(rng, list(together.values()), [shares[place] for place in together], draws)
+        for own, place in enumerate(together):
+            values[:, place, nested] = drawn[:, own]
     return values
 
 
-def _over_seeds(rng: np.random.Generator, values: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
-    chosen = rng.integers(len(values), size=(draws, max(len(values) - 1, 1)))
-    means: NDArray[np.float64] = values[chosen].mean(axis=1)
-    return means
+def on_same_images(found: Sequence[Candidate]) -> list[dict[int, Seen]]:
+    """Those that are drawn together, by their places in ``found``."""
+    groups: dict[tuple[str, int], dict[int, Seen]] = {}
+    for place, candidate in enumerate(found):
+        if candidate.seen is not None:
+            groups.setdefault(candidate.seen[:2], {})[place] = candidate.seen
+    return list(groups.values())
+
+
+def sharing(found: Sequence[Candidate]) -> str:
+    """`` (the same images for all)``, or for how many of ``found``; "" where all are drawn by themselves."""
+    counts = [len(group) for group in on_same_images(found) if len(group) > 1]
+    if not counts:
+        return ""
+    if counts == [len(found)]:
+        return " (the same images for all)"
+    return f" (the same images for {' and for '.join(map(str, counts))} of the {len(found)})"
+
+
+def _over_seeds(rng: np.random.Generator, seeds: int, draws: int) -> NDArray[np.float64]:
+    """(draws, seeds): the share that each has of a mean over those that were drawn."""
+    chosen = rng.integers(seeds, size=(draws, max(seeds - 1, 1)))
+    shares: NDArray[np.float64] = (chosen[:, :, None] == np.arange(seeds)).mean(axis=1)
+    return shares
 
 
 def _accuracies(rng: np.random.Generator, shares: NDArray[np.float64], images: Sequence[int]) -> NDArray[np.float64]:
@@ -102,8 +139,8 @@ def _accuracies(rng: np.random.Generator, shares: NDArray[np.float64], images: S
 def _posterior(rng: np.random.Generator, shares: NDArray[np.float64], images: int) -> NDArray[np.float64]:
     """Nested where the shares fall from one to the next; each for itself where they do not, as under weak attacks."""
     if (np.diff(shares, axis=1) > 0).any():
-        return rng.beta(shares * images + _JEFFREYS, (1 - shares) * images + _JEFFREYS)
-    kinds = -np.diff(shares, axis=1, prepend=1.0, append=0.0) * images + _JEFFREYS
+        return rng.beta(shares * images + JEFFREYS, (1 - shares) * images + JEFFREYS)
+    kinds = -np.diff(shares, axis=1, prepend=1.0, append=0.0) * images + JEFFREYS
     drawn = rng.standard_gamma(kinds)
     drawn /= drawn.sum(axis=1, keepdims=True)
     kept: NDArray[np.float64] = 1.0 - np.cumsum(drawn[:, :-1], axis=1)

@@ -40,11 +40,13 @@ _AGAINST_EACH_OTHER: dict[str, Callable[[Standing], str]] = {
 }
 
 
-def standings_table(standings: Sequence[Standing], titles: Mapping[str, str], *, ranked: bool) -> Table:
+def standings_table(
+    standings: Sequence[Standing], titles: Mapping[str, str], *, ranked: bool, drawn: str = ""
+) -> Table:
     """A row a figure; ``titles``: by name, of the accuracies among others. ``values`` has a row a study, unrounded.
 
     ``ranked``: with what sets the studies against each other, which says nothing of studies that were not measured
-    alike.
+    alike. ``drawn``: how the images were, as ``resampling.sharing`` tells.
     """
     figures = _OWN | (_AGAINST_EACH_OTHER if ranked else {})
     rows = [(title, *map(figure, standings)) for title, figure in figures.items()]
@@ -53,7 +55,7 @@ def standings_table(standings: Sequence[Standing], titles: Mapping[str, str], *,
         for name in standings[0].best
     ]
     return Table(
-        caption=_caption([titles[name] for name in standings[0].best]),
+        caption=_caption([titles[name] for name in standings[0].best], drawn),
         columns=_columns("", [one.name for one in standings]),
         rows=tuple(rows),
         values=pd.DataFrame([_record(one, ranked=ranked) for one in standings]),
@@ -71,11 +73,11 @@ def of_what(studies: Sequence[Study]) -> str:
     )
 
 
-def _caption(accuracies: Sequence[str]) -> str:
+def _caption(accuracies: Sequence[str], drawn: str) -> str:
     return (
         f"Side by side. Hypervolume and frontiers of {', '.join(accuracies)}; hypervolume from accuracy "
-        f"{REFERENCE.accuracy:g}; [95 % intervals], of hypervolumes over {DRAWS:,} redraws of the images, less what "
-        "the best of many owe to luck; of these networks, not of other runs of their searches"
+        f"{REFERENCE.accuracy:g}; [95 % intervals], of hypervolumes over {DRAWS:,} redraws of the images{drawn}, "
+        "less what the best of many owe to luck; of these networks, not of other runs of their searches"
     )
 
 

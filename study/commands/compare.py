@@ -64,13 +64,15 @@ def _compared(
     groups: Sequence[Sequence[Study]], told: Comparability, called: Mapping[str, str]
 ) -> tuple[Table, list[str]]:
     """A column a study, or where a comma joins some of them a search; and what is to be said of it."""
-    from analysis import repeated, repeated_tables, side_by_side, side_by_side_tables
+    from analysis import repeated, repeated_tables, resampling, side_by_side, side_by_side_tables
 
     ranked = not told.measured
     if not _repeat(groups):
         studies = [study for (study,) in groups]
         sides = side_by_side.gather(studies, told.accuracies)
-        table = side_by_side_tables.standings_table(side_by_side.compute(sides), called, ranked=ranked)
+        drawn = resampling.sharing([one for side in sides for one in side.candidates])
+        standings = side_by_side.compute(sides)
+        table = side_by_side_tables.standings_table(standings, called, ranked=ranked, drawn=drawn)
         return table, [side_by_side_tables.of_what(studies)] if ranked else []
     found = repeated.compute(groups, told.accuracies)
     accuracies = ", ".join(called[name] for name in told.accuracies)

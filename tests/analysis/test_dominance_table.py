@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from analysis import labels
 from analysis.dominance_table import COLUMN, with_chances
 from analysis.runs import Study, read_study
@@ -31,6 +33,18 @@ def test_a_trials_chance_is_found_by_its_id_and_may_be_unknown(new_study: Callab
     values = with_chances(study, headline_table(study), chances).values["chance"].tolist()
     assert values[:2] == [1.0, 0.25]
     assert math.isnan(values[2])
+
+
+def test_the_caption_says_whether_images_were_the_same_for_all(new_study: Callable[..., Any]) -> None:
+    folder, order = new_study(), np.arange(40)
+    folder.judged(0, order < 30, order < 10)
+    captions = []
+    for number in (1, 2):
+        folder.judged(number, order < 30 - number, order < 10 + number, identity="same" if number == 1 else "others")
+        study = read_study(folder.paths)
+        captions.append(with_chances(study, headline_table(study), {}).caption)
+    assert "draws of images (the same images for all) in which" in captions[0]
+    assert "draws of images (the same images for 2 of the 3) in which" in captions[1]
 
 
 def test_a_configurations_chance_is_found_by_the_trial_that_it_confirms(new_confirmation: Callable[..., Any]) -> None:
