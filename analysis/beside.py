@@ -78,6 +78,17 @@ def beside(study: Study, tables: Iterable[str] = TABLES) -> Beside:
     )
 
 
+def metric(study: Study, name: str) -> str:
+    """What the figure called ``name`` of ours (``Row.figures``) is in ``Study.trials``."""
+    named = {CLEAN: CLEAN_ACCURACY, WORST: PGD_ACCURACY}
+    kind = AUTO_ATTACK_ACCURACY if name.startswith("auto_attack") else f"{_head(study)}_head/{name}_zero"
+    return named.get(name, kind)
+
+
+def _head(study: Study) -> str:
+    return str(study.evaluation.get("head", "robust"))
+
+
 def _data_source(study: Study) -> str:
     column = f"{CONFIG}data.source"
     found = study.trials[column].dropna() if column in study.trials else pd.Series(dtype=object)
@@ -112,7 +123,7 @@ def _row(study: Study, source: str, trials: pd.DataFrame) -> Row:
         departures=tuple(dict.fromkeys(words for trial in records for words in departures(trial))),
         flagged=any(map(labels.is_flagged, trials["verdict"])),
         epochs=_count(first.get(f"{CONFIG}optimiser.epochs")),
-        figures=_figures(trials, str(study.evaluation.get("head", "robust")), study.evaluation.get("epsilon")),
+        figures=_figures(trials, _head(study), study.evaluation.get("epsilon")),
         seeds=len(trials),
         images=_count(trials.get(EVALUATION_IMAGES, pd.Series(dtype=float)).min()),
         minutes=_minutes(study, trials),

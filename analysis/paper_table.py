@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from analysis import labels
-from analysis.beside import Beside
+from analysis.beside import Beside, metric
 from analysis.confirmed import confirms
+from analysis.differences import PAIRED, difference
 from analysis.marking import Mark, marked
 from analysis.paper_rows import CLEAN, WORST, Figure, Row
 from analysis.tables import why_no_frontier
@@ -65,10 +66,18 @@ def accuracies(found: Beside) -> list[str]:
 
 
 def accuracy_marks(found: Beside, name: str) -> list[Mark]:
-    """Of each row; the flagged have none."""
+    """Of each row; the flagged have none. Those of ours are best that are not told apart from the best of ours."""
+
+    def alike(*places: int) -> bool:
+        if max(places) >= len(found.ours):
+            return False
+        one, other = (found.ours[place].source for place in places)
+        gain = difference(found.study, one, other, metric(found.study, name))
+        return gain is not None and gain.low <= 0 <= gain.high
+
     absent = Figure(math.nan)
     values = [math.nan if row.flagged else row.figures.get(name, absent).shown for row in found.rows]
-    return marked(values, _groups(found), "maximize")
+    return marked(values, _groups(found), "maximize", alike)
 
 
 def minutes_marks(found: Beside) -> list[Mark]:
@@ -146,6 +155,8 @@ def notes(found: Beside) -> Iterator[str]:
         yield "Minutes of ours are of pre-training too, but compare only on the same hardware."
     if found.rows:
         yield "Bold: best, underlined: second best, among the rows that compare; flagged rows have no mark."
+    if len(found.ours) > 1 and found.study.outcomes:
+        yield f"Bold, too: ours that a comparison with the best on the same images does not tell from it ({PAIRED})."
     if any(name == WORST for row in found.ours for name in row.figures):
         yield labels.PGD_STARTS
 

@@ -1,4 +1,4 @@
-"""Intervals over repetitions: of accuracies that several seeds measured on the same images, means, differences."""
+"""Intervals over repetitions, seeds or images: of accuracies that several seeds measured, of means, of differences."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trainables.metrics import Accuracy
 
 SEEDS_INTERVAL = "95 %: the wider of Wilson's over the images and Student's over the seeds"
 """What ``over_seeds`` gives, in a caption's words."""
 LEVEL = 0.95
+_NORMAL = statistics.NormalDist().inv_cdf((1 + LEVEL) / 2)
 
 
 class Interval(NamedTuple):
@@ -64,6 +68,19 @@ def welch(one: Sequence[float], other: Sequence[float], level: float = LEVEL) ->
         return _around(mean, 0.0)
     spent = sum(error**2 / (len(side) - 1) for error, side in zip(errors, (one, other), strict=True))
     return _around(mean, _student_quantile(level, total**2 / spent) * math.sqrt(total))
+
+
+def over_images(gains: NDArray[np.float64]) -> Interval:
+    """Of the mean of ``gains`` (n,), by how much each of n images counts more for one than for the other: -1, 0 or 1,
+    or between where seeds were averaged.
+
+    The adjusted Wald interval for paired shares (Bonett and Price 2012, doi:10.3102/1076998611411915): McNemar's
+    variance with one image more on either side, without which a difference of no image or of one would be certain.
+    """
+    images, total = len(gains) + 2, float(gains.sum())
+    squared_error = (float((gains**2).sum()) + 2 - total**2 / images) / images**2
+    _, low, high = _around(total / images, _NORMAL * math.sqrt(squared_error))
+    return Interval(total / len(gains), max(-1.0, low), min(1.0, high))
 
 
 def _around(mean: float, half: float) -> Interval:

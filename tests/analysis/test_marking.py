@@ -34,6 +34,24 @@ def test_marks_are_those_of_the_definition(rows: list[tuple[float, str]], direct
 
 
 @settings(deadline=None)
+@given(rows=VALUES, pairs=st.sets(st.tuples(st.integers(0, 11), st.integers(0, 11))))
+def test_what_is_not_told_from_the_best_is_best_and_second_are_the_best_of_the_rest(
+    rows: list[tuple[float, str]], pairs: set[tuple[int, int]]
+) -> None:
+    values, groups = [value for value, _ in rows], [group for _, group in rows]
+    found = marked(values, groups, "maximize", lambda *places: places in pairs)
+    for group in set(groups):
+        own = [place for place in range(len(rows)) if groups[place] == group and math.isfinite(values[place])]
+        top = [place for place in own if values[place] == max(values[one] for one in own)]
+        best = {place for place in own if place in top or any((one, place) in pairs for one in top)}
+        rest = [place for place in own if place not in best]
+        second = {place for place in rest if values[place] == max(values[one] for one in rest)}
+        expected = (best, second) if rest else (set(), set())
+        assert {place for place in own if found[place] is Mark.BEST} == expected[0]
+        assert {place for place in own if found[place] is Mark.SECOND} == expected[1]
+
+
+@settings(deadline=None)
 @given(rows=VALUES)
 def test_the_other_direction_marks_the_negatives(rows: list[tuple[float, str]]) -> None:
     values, groups = [value for value, _ in rows], [group for _, group in rows]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -63,6 +65,23 @@ def test_minutes_are_ranked_on_one_machine_and_without_the_flagged(new_study: Ne
 def test_figures_that_read_the_same_are_marked_the_same(new_study: NewStudy) -> None:
     rows = [row(figures={CLEAN: Figure(value, decimals=1)}) for value in (80.04, 80.01, 79.0)]
     assert accuracy_marks(of(new_study(), rows), CLEAN) == [Mark.BEST, Mark.BEST, Mark.SECOND]
+
+
+def test_ours_that_are_not_told_from_the_best_on_the_same_images_are_best(new_study: NewStudy) -> None:
+    order, study = np.arange(400), new_study()
+    study.judged(0, order < 320, order < 80)
+    study.judged(1, (order < 317) | (order == 399), order < 90)  # one image alone against three
+    study.judged(2, order < 300, order < 100)
+    found = beside(read_study(study.paths), ())
+    assert [row.source for row in found.ours] == ["tiny/0000", "tiny/0001", "tiny/0002"]
+    assert accuracy_marks(found, CLEAN) == [Mark.BEST, Mark.BEST, Mark.SECOND]
+    assert accuracy_marks(found, "pgd_8") == accuracy_marks(found, WORST) == [Mark.NONE, Mark.SECOND, Mark.BEST]
+    assert any("does not tell from it (95 %" in note for note in notes(found))
+    older = Beside(study=replace(found.study, outcomes={}), ours=found.ours, theirs=(), left_out=0)
+    assert accuracy_marks(older, CLEAN) == [Mark.BEST, Mark.SECOND, Mark.NONE]
+    assert not any("same images" in note for note in notes(older))
+    published = Beside(study=found.study, ours=found.ours[:1], theirs=found.ours[1:], left_out=0)
+    assert accuracy_marks(published, CLEAN) == [Mark.BEST, Mark.SECOND, Mark.NONE], "whose images are not known"
 
 
 def test_csv_has_both_ends_of_an_interval_as_shares(new_study: NewStudy) -> None:

@@ -1,0 +1,39 @@
+"""By how much one trial, or configuration of a confirmation, is better than another on the images that both saw."""
+
+from __future__ import annotations
+
+from analysis.confirmed import confirms, seeds_of
+from analysis.runs import Study
+from analysis.same_images import Seen, paired, seen
+from analysis.uncertainty import Interval, over_images, welch
+
+PAIRED = "95 %: the wider of Bonett and Price's over the images and Welch's over the seeds"
+"""What ``difference`` gives, in a caption's words."""
+
+
+def difference(study: Study, one: str, other: str, accuracy: str) -> Interval | None:
+    """How much more of ``accuracy`` the candidate ``one`` has than ``other``, a share, and its 95 % interval.
+
+    ``accuracy``: one of ``ACCURACIES`` or a head's figure, ``robust_head/pgd_4_worst``. Candidates by their ids: of a
+    search a trial's, of a confirmation that of the trial that is confirmed. Image by image, so that what both get right
+    or wrong adds nothing to the interval (``uncertainty.over_images``); of several seeds each, it is Welch's over the
+    seeds where that reaches farther. ``None`` where the two did not both record their outcomes, on the same images.
+    """
+    found = [_seen(study, name, accuracy) for name in (one, other)]
+    left, right = found
+    if left is None or right is None or not paired(left, right):
+        return None
+    image_by_image = over_images(left.shares() - right.shares())
+    if min(len(left.right), len(right.right)) < 2:
+        return image_by_image
+    return _wider(image_by_image, welch(left.accuracies(), right.accuracies()))
+
+
+def _seen(study: Study, name: str, accuracy: str) -> Seen | None:
+    finished = study.finished
+    own = finished["number"].isin(seeds_of(study, name)) if confirms(study) else finished["id"] == name
+    return seen(study, finished[own], [accuracy])
+
+
+def _wider(one: Interval, other: Interval) -> Interval:
+    return Interval(one.mean, min(one.low, other.low), max(one.high, other.high))
