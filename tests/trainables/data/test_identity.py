@@ -32,7 +32,7 @@ def test_where_images_lie_does_not_matter(images: ImageSet) -> None:
         lambda one: one.subset(torch.arange(299)),
         lambda one: one.subset(torch.arange(300).roll(1)),
         lambda one: replace(one, labels=one.labels.roll(1)),
-        lambda one: replace(one, stored=one.stored.mT.contiguous()),
+        lambda one: replace(one, stored=one.stored.reshape(300, 3, 5, 4)),
         lambda one: replace(one, stored=one.stored ^ (torch.arange(300) == 299)[:, None, None, None].byte()),
     ],
     ids=["one image less", "another order", "other labels", "another shape", "the last image by a level"],
