@@ -36,7 +36,10 @@ def searched(studies: Path, tiny: Callable[..., StudyConfig]) -> Callable[..., N
     return run
 
 
-def test_two_searches_side_by_side(study: Study, searched: Callable[..., None], tmp_path: Path) -> None:
+def test_two_searches_side_by_side(
+    study: Study, searched: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.resampling.sharing", lambda found: f" (of {len(found)} trials)")
     searched("one")
     searched("two", seed=3, budget={"trials": 2}, sampler="qmc", settings={"optimiser.weight_decay": 0.5})
     figure = tmp_path / "figure.html"
@@ -46,6 +49,7 @@ def test_two_searches_side_by_side(study: Study, searched: Callable[..., None], 
     assert f"They compare, for they were measured alike: {alike}." in out
     assert "  Sampler: random in one; qmc in two." in out
     assert "Hypervolume, %" in out
+    assert "redraws of the images (of 5 trials), less" in " ".join(out.split())
     assert [word for word in RANKING if word in out] == list(RANKING)
     assert "The chance is of these trained networks on other images and says nothing of the searches" in out
     assert "optimiser.weight_decay" in out
