@@ -100,7 +100,7 @@ def compute(sides: Sequence[Side], draws: int = DRAWS) -> list[Standing]:
     drawn = resample(found, sides[0].accuracies, draws)
     own = [owners == place for place in range(len(sides))]
     volumes = np.array([_volume(values[mask]) for mask in own])
-    reflected = 2 * volumes - np.array([[_volume(draw) for draw in drawn[:, mask]] for mask in own]).T
+    reflected = np.array([_reflected(values[mask], drawn[:, mask]) for mask in own]).T
     chances = greatest(reflected) if found else np.full(len(sides), np.nan)
     best, least = non_dominated(values, _directions(values)), equal_work(sides)
     return [
@@ -122,6 +122,18 @@ def compute(sides: Sequence[Side], draws: int = DRAWS) -> list[Standing]:
         )
         for place, side in enumerate(sides)
     ]
+
+
+def reflected_interval(measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> tuple[float, float]:
+    """Of the hypervolume of accuracies ``measured`` (n, accuracies), from ``drawn`` (draws, n, accuracies); NaN where
+    nothing was drawn."""
+    return _interval(_reflected(measured, drawn))
+
+
+def _reflected(measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(draws,)"""
+    found: NDArray[np.float64] = 2 * _volume(measured) - np.array([_volume(draw) for draw in drawn])
+    return found
 
 
 def greatest(draws: NDArray[np.float64]) -> NDArray[np.float64]:
