@@ -19,8 +19,12 @@ def difference(study: Study, one: str, other: str, accuracy: str) -> Interval | 
     or wrong adds nothing to the interval (``uncertainty.over_images``); of several seeds each, it is Welch's over the
     seeds where that reaches farther. ``None`` where the two did not both record their outcomes, on the same images.
     """
-    found = [_seen(study, name, accuracy) for name in (one, other)]
-    left, right = found
+    return between((study, one), (study, other), accuracy)
+
+
+def between(one: tuple[Study, str], other: tuple[Study, str], accuracy: str) -> Interval | None:
+    """``difference`` of candidates that may be of two studies: each with its study."""
+    left, right = (_seen(*candidate, accuracy) for candidate in (one, other))
     if left is None or right is None or not paired(left, right):
         return None
     image_by_image = over_images(left.shares() - right.shares())

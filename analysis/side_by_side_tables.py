@@ -111,12 +111,20 @@ def settings_table(studies: Sequence[Study]) -> Table | None:
     What the sentences of ``comparability`` tell is left out, and what changes no figure.
     """
     ranges = _ranges(studies)
-    rows = [*_unlike(ranges), *_held(studies, told=ranges)]
+    return _settings("Settings and searched ranges that differ", studies, [*_unlike(ranges), *_held(studies, ranges)])
+
+
+def values_table(trials: Sequence[Study]) -> Table | None:
+    """As ``settings_table``, of studies of one trial each: the values that it had, searched or not."""
+    return _settings("Settings that differ", trials, _held(trials, told=()))
+
+
+def _settings(caption: str, studies: Sequence[Study], rows: Sequence[tuple[str, ...]]) -> Table | None:
     if not rows:
         return None
     names = [study.name for study in studies]
     return Table(
-        caption="Settings and searched ranges that differ",
+        caption=caption,
         columns=_columns("Setting", names),
         rows=tuple(rows),
         values=pd.DataFrame(rows, columns=["setting", *names]),

@@ -21,11 +21,17 @@ if TYPE_CHECKING:
     from analysis.tables import Table
 
 
-@command("Example: study compare demo first -o comparison.html   (or tpe-0,tpe-1 random-0,random-1: two runs each)")
+@command(
+    "Example: study compare demo first -o comparison.html\n"
+    "Two runs of each search: study compare tpe-0,tpe-1 random-0,random-1\n"
+    "Two trials: study compare first/3 first/7"
+)
 def compare(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME[,NAME]...", help="Studies, two or more; a comma joins runs of one search."),
+        typer.Argument(
+            metavar="NAME[,NAME]...", help="Two studies or more, a comma joins runs of one search; or STUDY/N, trials."
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, unrounded.")] = False,
@@ -36,7 +42,11 @@ def compare(
     """Studies side by side: whether they compare, and what each found for what it spent.
 
     Of searches run with several seeds, their runs joined by commas: what each finds on average, and how much more.
+    Of trials: by how much each is better than the first on the images that both saw, and in which settings they differ.
     """
+    if any("/" in name for name in names):
+        _compare_trials(names, json=json, csv=csv, output=output, tracking_uri=tracking_uri)
+        return
     groups = [name.split(",") for name in names]
     _check([name for group in groups for name in group], json, csv)
     from analysis.comparability import comparability, titles
@@ -54,9 +64,44 @@ def compare(
         _draw(found, told, called, output)
 
 
+def _compare_trials(
+    names: Sequence[str], *, json: bool, csv: bool, output: Path | None, tracking_uri: str | None
+) -> None:
+    from analysis.comparability import comparability, titles
+    from analysis.side_by_side_tables import values_table
+    from analysis.trials_side_by_side import trial_alone, trials_table
+
+    if output is not None:
+        raise UserError("there is no figure of trials side by side; `study figures` draws those of a study")
+    parts = [_trial(name) for name in names]
+    _check([f"{study}/{number}" for study, number in parts], json, csv)
+    known = {study: read(study, tracking_uri) for study in dict.fromkeys(study for study, _ in parts)}
+    trials = [trial_alone(known[study], number) for study, number in parts]
+    told = comparability(trials)
+    table = trials_table(trials, titles(trials), ranked=not told.measured)
+    if json or csv:
+        _warn(told)
+        print_unrounded(table, json=json)
+        return
+    if told.measured:
+        _not_alike(told)
+    print_rich(table.rich())
+    if (settings := values_table(trials)) is not None:
+        print_rich(settings.rich())
+
+
+def _trial(name: str) -> tuple[str, int]:
+    study, slash, number = name.rpartition("/")
+    if not slash or not number.isdigit():
+        raise UserError(f"{name!r} is no trial; compare trials with trials, STUDY/N each, or studies with studies")
+    return study, int(number)
+
+
 def _check(names: list[str], json: bool, csv: bool) -> None:
     if len(set(names)) < max(2, len(names)):
-        raise UserError("a study is compared with others: name two or more, each once; `study status` lists them")
+        raise UserError(
+            "name two or more to compare, each once; `study status` lists studies, `study status NAME` trials"
+        )
     check_formats(json, csv)
 
 
@@ -110,8 +155,7 @@ def _print(groups: Sequence[Sequence[Study]], told: Comparability, table: Table,
     from analysis.titles import protocol
 
     if told.measured:
-        typer.echo("They were not measured alike, so the figures below do not rank them:")
-        _list(told.measured)
+        _not_alike(told)
     else:
         typer.echo(f"They compare, for they were measured alike: {protocol(groups[0][0])}.")
     columns = _columns(groups)
@@ -126,6 +170,11 @@ def _print(groups: Sequence[Sequence[Study]], told: Comparability, table: Table,
             typer.echo(f"{study.name}: {nothing}")
     if (settings := settings_table(columns)) is not None:
         print_rich(settings.rich())
+
+
+def _not_alike(told: Comparability) -> None:
+    typer.echo("They were not measured alike, so the figures below do not rank them:")
+    _list(told.measured)
 
 
 def _list(sentences: Sequence[str]) -> None:

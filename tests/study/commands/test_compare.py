@@ -140,7 +140,7 @@ def test_studies_that_do_not_compare_are_refused_in_a_line(study: Study, searche
         ("one", "torn"): "it is not known on which images torn was measured",
         ("other", "another"): "no accuracy is an objective of all",
         ("one", "test", "--json", "--csv"): "exclude each other",
-        ("one,one",): "name two or more, each once",
+        ("one,one",): "name two or more to compare, each once",
         ("one,", "test"): "is no name of a study",
         ("one", "other", "-o", "/proc/none/figure.html"): "/proc/none/figure.html cannot be written",
     }
@@ -174,3 +174,33 @@ def test_empty_flagged_and_half_written_studies_are_shown(
     assert "one: " not in out
     rows = json.loads(study("compare", "empty", "torn", "--json")[1])
     assert [row["greatest_chance_on_other_images"] for row in rows] == [None, None]
+
+
+def test_trials_side_by_side(study: Study, searched: Callable[..., None], tmp_path: Path) -> None:
+    searched("one")
+    searched("two", seed=3, budget={"trials": 2})
+    code, out, err = study("compare", "one/0", "one/1", "two/0")
+    assert (code, err) == (0, "")
+    assert "Trials side by side" in out
+    assert "more than one/0, points" in out
+    assert "recorded no outcomes of the same images" in " ".join(out.split()), "replayed curves have none"
+    assert "Settings that differ" in out
+    rows = json.loads(study("compare", "one/0", "two/0", "--json")[1])
+    assert [row["id"] for row in rows] == ["one/0000", "two/0000"]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("one/0", "one"), "'one' is no trial; compare trials with trials, STUDY/N each, or studies with studies"),
+        (("one/0", "one/00"), "name two or more to compare, each once"),
+        (("one/0", "one/7"), "there is no trial one/7; `study status one` lists them"),
+        (("one/0", "one/1", "-o", "figure.html"), "there is no figure of trials side by side"),
+    ],
+)
+def test_trials_that_cannot_stand_side_by_side(
+    study: Study, searched: Callable[..., None], names: tuple[str, ...], told: str
+) -> None:
+    searched("one")
+    code, _, err = study("compare", *names)
+    assert (code, told in " ".join(err.split())) == (2, True)
