@@ -82,15 +82,20 @@ def points(gain: float, low: float, high: float) -> str:
     return f"{mean} [{', '.join(ends)}]" if math.isfinite(low) and math.isfinite(high) else mean
 
 
-def cost(value: float) -> str:
-    """``1.23 M``: three digits and the power of a thousand, for any number that may be large."""
+def cost(value: float, digits: int = 3) -> str:
+    """``1.23 M``: so many digits and the power of a thousand, for any number that may be large."""
     if not math.isfinite(value):
         return ABSENT
-    rounded = float(f"{value:.3g}")  # first: 999.6 is 1 k
+    rounded = float(f"{value:.{digits}g}")  # first: 999.6 is 1 k
     for size, unit in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(rounded) >= size:
-            return f"{rounded / size:.3g} {unit}"
-    return f"{rounded:.3g}"
+            return f"{rounded / size:.{digits}g} {unit}"
+    return f"{rounded:.{digits}g}"
+
+
+def share(value: float, digits: int = 3) -> str:
+    """``61.5 %``."""
+    return f"{value * 100:.{digits}g} %" if math.isfinite(value) else ABSENT
 
 
 def metric(name: str, value: float) -> str:

@@ -40,7 +40,7 @@ OBJECTIVES: dict[str, Direction] = {
 """What a study may optimise. ``gpu_minutes`` depends on the neighbours, ``forward_equivalents`` does not."""
 
 BOUNDED = (PEAK_MEMORY_GIB, GPU_MINUTES, FORWARD_EQUIVALENTS, EVALUATION_FORWARD_EQUIVALENTS)
-"""What a study may set an upper bound on, beside ``trusted``."""
+"""What a trial uses, of which a study may bound how much; shares are bounded from below, see ``is_share``."""
 
 TRAIN_SECONDS = "train/seconds"
 TRAIN_FORWARD_EQUIVALENTS = "train/forward_equivalents"
@@ -56,16 +56,20 @@ EPOCH = "epoch"
 """The x-axis of every curve: passes over the training images that are finished, from 1."""
 
 
+def is_share(name: str) -> bool:
+    """Whether the metric ``name`` is a share of images in [0, 1]: an accuracy, a probe's too, an end of its interval,
+    or a head's figure."""
+    return name.startswith((*ACCURACIES, PROBE_ACCURACY, PROBE_PGD_ACCURACY)) or "_head/" in name
+
+
 def is_possible(name: str, value: float) -> bool:
     """Whether the metric ``name`` can be ``value``.
 
-    Accuracies, a probe's too, the ends of their intervals and heads' figures are shares in [0, 1], numbers of images
-    are finite and at least 1; of anything else nothing is ruled out.
+    Numbers of images are finite and at least 1; of what is neither that nor a share nothing is ruled out.
     """
     if name in (EVALUATION_IMAGES, AUTO_ATTACK_IMAGES):
         return 1 <= value < math.inf
-    shares = (*ACCURACIES, PROBE_ACCURACY, PROBE_PGD_ACCURACY)
-    return 0 <= value <= 1 or not (name.startswith(shares) or "_head/" in name)
+    return 0 <= value <= 1 or not is_share(name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.confirmed import competing, confirmed, confirms, seeds_of
+from analysis.constraints import bound_words, limit, readable
 from analysis.figures.axis import Axis, bars, ends, positions
 from analysis.figures.means import means
 from analysis.figures.references import NO_REFERENCES, References, references
@@ -37,6 +38,14 @@ _TITLE = 40
 """Letters of an axis's title that fit on a line."""
 
 
+class BoundLine(NamedTuple):
+    """Where a bound of the study crosses an axis, ``x`` or ``y``, in that axis's unit; and what stands at it."""
+
+    axis: str
+    place: float
+    text: str
+
+
 class ParetoPlot(NamedTuple):
     """What is drawn. ``points``: a row a finished trial with ``axis.positions``, ``colour``, ``trainable``, ``number``,
     ``hollow`` (does not compete for the frontier), ``best`` (on the study's frontier), ``step`` (on the frontier of
@@ -51,6 +60,7 @@ class ParetoPlot(NamedTuple):
     edge: pd.DataFrame
     colour: Axis | None
     references: References
+    bounds: tuple[BoundLine, ...]
 
 
 def pareto_figure(study: Study, metrics: tuple[str, str] | None = None, height: int = 620) -> go.Figure | None:
@@ -77,6 +87,16 @@ def compute(study: Study, axes: tuple[Axis, Axis] | None = None) -> ParetoPlot:
         edge=edge.loc[edge["step"], ["x", "y"]],
         colour=colour,
         references=_references(study, x, y),
+        bounds=_bounds(study, x, y),
+    )
+
+
+def _bounds(study: Study, x: Axis, y: Axis) -> tuple[BoundLine, ...]:
+    stated = readable(study.manifest.get("constraints"))
+    return tuple(
+        BoundLine(name, limit(bound) * axis.factor, bound_words(axis.metric, bound))
+        for name, axis in (("x", x), ("y", y))
+        if (bound := stated.get(axis.metric)) is not None
     )
 
 
@@ -155,6 +175,7 @@ def _hover(trial: dict[Any, Any], titles: Mapping[str, str], params: Sequence[st
 
 def _draw(plot: ParetoPlot, height: int) -> go.Figure:
     figure = go.Figure()
+    _draw_bounds(figure, plot.bounds)
     _draw_references(figure, plot.references)
     _draw_step(figure, plot)
     title = plot.colour.label if plot.colour else ""
@@ -198,6 +219,16 @@ def _coloured(colours: NDArray[np.float64]) -> dict[str, Any]:
     if len(np.unique(known)) < 2:
         return {}
     return {"coloraxis.cmin": float(known.min()), "coloraxis.cmax": float(known.max())}
+
+
+def _draw_bounds(figure: go.Figure, bounds: Sequence[BoundLine]) -> None:
+    """A thin line across the plot, named at its end inside of it."""
+    for bound in bounds:
+        upright = bound.axis == "x"
+        add, corner = (figure.add_vline, ("left", "top")) if upright else (figure.add_hline, ("right", "bottom"))
+        place = {"textposition": "end", "textangle": 0, **dict(zip(("xanchor", "yanchor"), corner, strict=True))}
+        label = {"text": bound.text, "font": {"size": 12, "color": GREY}, **place}
+        add(bound.place, line={"color": GREY, "width": 1.5, "dash": "dash"}, layer="below", label=label)
 
 
 def _draw_references(figure: go.Figure, references: References) -> None:

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from search_spaces.faults import Fault, SpaceError, nearest
 from search_spaces.leaves import SIZES
 from search_spaces.space import SearchSpace
-from study.config.bounds import bound_faults
+from study.config.bounds import bound_faults, in_short
 from study.config.confirmation import Confirmation
 from study.config.file import StudyFileError, fault_of, lines, read_study_file
 from study.config.names import Objectives, Recipes, Sources, Trainables, folder_name, storage_uri
@@ -49,8 +49,9 @@ class StudyConfig(Section):
     space: Annotated[dict[str, Any], BeforeValidator(with_fractions)] = {}
     """What ``search_spaces.build`` takes: dimension -> range, choices or value; trainable -> the same for it alone."""
     objectives: Objectives = [CLEAN_ACCURACY, PGD_ACCURACY]
-    constraints: dict[str, Any] = {}
-    """Upper bounds on what a trial uses, by metric, and ``trusted: true``: what exceeds one is on no frontier."""
+    constraints: Annotated[dict[str, Any], BeforeValidator(in_short)] = {}
+    """By metric the most that a trial may use or, as ``{at_least: 0.7}``, what it must reach, and ``trusted: true``:
+    what misses one is on no frontier."""
     sampler: SamplerName = "tpe"
     scheduler: Annotated[EarlyStopping, BeforeValidator(by_name)] = EarlyStopping(name="none")
     """Early stopping; its name alone stands for it with its defaults."""

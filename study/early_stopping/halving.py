@@ -19,9 +19,10 @@ trial would be non-dominated; and within a bracket trials cost about the same.
 *Chance.* What is measured early is noisy, and some start slowly and win; how far a rung foretells the end differs from
 study to study. It is learned from the study's own trials that have finished (``foretelling``): they give the ends at
 which the members of a rung may arrive, and so each one's chance to be on the frontier of these ends and of all that
-schedules no longer than theirs have reached. A trial is ended only where all that are as hopeless as it is hold
-together no more of the expected frontier than the rule may lose. Where early accuracies foretell little, every chance
-is fair and nobody is ended; nor is anybody until enough have finished.
+schedules no longer than theirs have reached; an end that falls short of what the study asks for is on none. A trial is
+ended only where all that are as hopeless as it is hold together no more of the expected frontier than the rule may
+lose. Where early accuracies foretell little, every chance is fair and nobody is ended; nor is anybody until enough have
+finished.
 """
 
 from __future__ import annotations
@@ -134,9 +135,11 @@ class Halving:
     A decision depends on what is recorded, never on the order in which it came.
     """
 
-    def __init__(self, rule: Rule, own: Sequence[int]) -> None:
-        """``own``: for each final accuracy, which of a report's accuracies is its early one."""
+    def __init__(self, rule: Rule, own: Sequence[int], least: Scores | None = None) -> None:
+        """``own``: for each final accuracy, which of a report's accuracies is its early one; ``least``: what it must
+        reach to count, where that is asked."""
         self._rule, self._own = rule, tuple(own)
+        self._least = least or (-math.inf,) * len(self._own)
         self._records: dict[tuple[float, float], dict[int, Features]] = defaultdict(dict)
         self._finals: dict[int, Scores] = {}
         self._lowers: dict[int, float] = {}
@@ -231,7 +234,7 @@ class Halving:
         for place, number in enumerate(members):
             if number in self._finals:
                 ends[:, place] = final(self._finals[number])
-        return chances(ends, final(self._reached(bracket, members)))
+        return chances(ends, final(self._reached(bracket, members)), final(self._least))
 
     def _reached(self, bracket: Bracket, members: Collection[int]) -> Sequence[Scores]:
         """What others have reached whose schedules are no longer than those of the bracket."""

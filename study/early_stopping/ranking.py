@@ -12,11 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 
-def chances(draws: ArrayLike, reached: ArrayLike) -> Floats:
-    """(n,): in what share of ``draws`` (s, n, k) each trial is dominated by none, nor by one of ``reached`` (m, k)."""
+def chances(draws: ArrayLike, reached: ArrayLike, least: ArrayLike = -np.inf) -> Floats:
+    """(n,): in what share of ``draws`` (s, n, k) each trial is dominated by none, nor by one of ``reached`` (m, k), and
+    falls short of ``least`` (k,) in no figure.
+
+    What falls short dominates nothing that does not, so it need only be counted out.
+    """
     rows, fixed = np.asarray(draws, dtype=float), np.asarray(reached, dtype=float)
     best = [is_nondominated(np.concatenate([draw, fixed]), maximise=True, keep_weakly=True) for draw in rows]
-    found: Floats = np.mean(best, axis=0)[: rows.shape[1]]
+    within = (rows >= np.asarray(least, dtype=float)).all(axis=2)
+    found: Floats = np.mean(np.asarray(best)[:, : rows.shape[1]] & within, axis=0)
     return found
 
 

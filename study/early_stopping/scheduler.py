@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any, Self
 
 from analysis import labels
-from analysis.constraints import Bounds, violation
+from analysis.constraints import Bounds, least, violation
 from analysis.layout import EPOCH, StudyPaths, TrialPaths, ending, read_events, write_json
 from analysis.schema import TrialStatus
 from analysis.written import config_of, written
@@ -44,14 +44,16 @@ class Scheduler:
     def __init__(self, paths: StudyPaths, rule: Rule, objectives: Sequence[str], bounds: Bounds, total: Total) -> None:
         """Use ``open``. ``objectives``: those of the study; trials are compared by the accuracies among them.
 
-        ``bounds``: its constraints; a trial that breaks one stands on no frontier and beats nobody.
+        ``bounds``: its constraints; a trial that breaks one stands on no frontier and beats nobody, nor has one a
+        chance that is foretold to end below what an accuracy must reach.
         """
         self._paths, self._bounds, self._total = paths, bounds, total
         self._lock = threading.Lock()
         self._heard: set[int] = set()
         self._accuracies = tuple(name for name in objectives if name in _PROBES)
         self._probes = tuple(dict.fromkeys(_PROBES[name] for name in self._accuracies))
-        self.halving = Halving(rule, [self._probes.index(_PROBES[name]) for name in self._accuracies])
+        own = [self._probes.index(_PROBES[name]) for name in self._accuracies]
+        self.halving = Halving(rule, own, tuple(least(bounds, name) for name in self._accuracies))
         self._decisions: dict[int, list[Decision]] = {}
         self._totals: dict[int, float] = {}
 

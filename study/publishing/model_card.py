@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis import labels
+from analysis import constraints, labels
 from trainables.catalogue import find
 from trainables.config import TrialConfig
 from trainables.evaluation.heads import crops_of
@@ -43,6 +43,8 @@ class Card:
     head: str
     result: Mapping[str, Any]
     commit: str
+    bounds: constraints.Bounds
+    """Of the trial's study."""
     backbone_size: int
 
     @classmethod
@@ -58,7 +60,13 @@ class Card:
         """``result``: the trial's ``result.json``; ``manifest``: its study's."""
         commit = manifest.get("environment", {}).get("git_commit") or "unknown"
         return cls(
-            config=config, trial=trial, head=head, result=result, commit=str(commit), backbone_size=backbone_size
+            config=config,
+            trial=trial,
+            head=head,
+            result=result,
+            commit=str(commit),
+            bounds=constraints.readable(manifest.get("constraints")),
+            backbone_size=backbone_size,
         )
 
     def markdown(self) -> str:
@@ -131,6 +139,14 @@ class Card:
         if found is None:
             return "none ran"
         return "flagged: " + "; ".join(found["flags"]) if found["flags"] else "trusted"
+
+    @property
+    def asked(self) -> str:
+        """``Its study asks for clean_accuracy at least 70 %: kept.``; "" where it asks for nothing."""
+        if not self.bounds:
+            return ""
+        missed = constraints.violation(self.bounds, self.result["metrics"])
+        return f"Its study asks for {constraints.words(self.bounds)}: {missed or 'kept'}."
 
     @property
     def checks(self) -> list[Figure]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-from analysis.constraints import Bounds, violation, words
+from analysis.constraints import Bound, Bounds, violation, words
 from search_spaces.space import SearchSpace
 from search_spaces.work import Total
 from trainables.config import ConfigError, TrialConfig
@@ -15,7 +15,7 @@ TRIES = 1000
 """So many random draws without one within the bounds: there is none worth looking for."""
 
 
-def known_before(bounds: Bounds) -> dict[str, float | bool]:
+def known_before(bounds: Bounds) -> dict[str, Bound]:
     """Those of ``bounds`` that a configuration is known to keep or not before it is trained."""
     return {name: bound for name, bound in bounds.items() if name == FORWARD_EQUIVALENTS}
 

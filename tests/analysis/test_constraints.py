@@ -1,19 +1,22 @@
-"""Bounds on what a trial uses: what exceeds one is known by its reason and stands on no frontier."""
+"""Bounds on what a trial uses and reaches: what misses one is known by its reason and stands on no frontier."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from analysis.constraints import excess, readable, violation, words
-from analysis.figures.pareto import compute
+from analysis.constraints import excess, least, readable, violation, words
+from analysis.figures.pareto import compute, pareto_figure
 from analysis.pareto import frontier, study_hypervolume
 from analysis.report import render
 from analysis.runs import read_study
 from analysis.schema import TrialFault
 from analysis.tables import frontier_table, trials_table
 
+AT_LEAST_70 = {"clean_accuracy": {"at_least": 0.7}}
 BOUNDS = {"peak_memory_gib": 24.0, "trusted": True}
 
 
@@ -39,20 +42,72 @@ def test_running_out_of_memory_counts_where_memory_is_not_bounded() -> None:
     assert excess({}, {}) == {}
 
 
+@pytest.mark.parametrize(
+    ("clean", "fault", "expected"),
+    [
+        (0.7, None, {"clean_accuracy": 0.0}),
+        (0.35, None, {"clean_accuracy": 0.5}),
+        (0.0, None, {"clean_accuracy": 1.0}),
+        (0.84, None, {"clean_accuracy": -0.2}),
+        (float("nan"), "timeout", {"clean_accuracy": 1.0}),
+        (float("nan"), TrialFault.OUT_OF_MEMORY, {"clean_accuracy": 1.0, "peak_memory_gib": 1.0}),
+    ],
+)
+def test_what_is_not_reached_is_a_share_of_what_is_asked(
+    clean: float, fault: str | None, expected: dict[str, float]
+) -> None:
+    assert excess(AT_LEAST_70, {"clean_accuracy": clean}, fault) == pytest.approx(expected)
+    if clean != clean:
+        assert excess(AT_LEAST_70, {}, fault) == expected
+
+
+shares = st.integers(0, 10_000).map(lambda right: right / 10_000)
+amounts = st.floats(1e-3, 1e18)
+
+
+@given(shares, shares.filter(bool), amounts, amounts)
+def test_a_bound_is_missed_on_its_side_alone_and_told_in_two_different_figures(
+    clean: float, asked: float, used: float, most: float
+) -> None:
+    bounds = {"clean_accuracy": {"at_least": asked}, "gpu_minutes": most}
+    found = excess(bounds, {"clean_accuracy": clean, "gpu_minutes": used})
+    assert (found["clean_accuracy"] > 0) is (clean < asked)
+    assert (found["gpu_minutes"] > 0) is (used > most)
+    told = violation(bounds, {"clean_accuracy": clean, "gpu_minutes": used})
+    for text in filter(None, told.split("; ")):
+        value, other = text.partition(" is ")[2].replace(", below ", ", above ").split(", above ")
+        assert value != other
+    assert ("below" in told, "above" in told) == (clean < asked, used > most)
+
+
+def test_what_an_accuracy_must_reach() -> None:
+    bounds = AT_LEAST_70 | BOUNDS
+    assert least(bounds, "clean_accuracy") == 0.7
+    assert least(bounds, "pgd_accuracy") == least(bounds, "peak_memory_gib") == -float("inf")
+
+
 def test_a_violation_says_what_and_by_how_much() -> None:
     found = violation(BOUNDS | {"forward_equivalents": 5e6}, {"forward_equivalents": 6.5e6, "trusted": 0.0})
     assert found == "its figures are not trusted; forward_equivalents is 6.5 M, above 5 M"
 
+    below = violation(AT_LEAST_70 | {"robust_head/pgd_16_zero": {"at_least": 0.2}}, {"clean_accuracy": 0.6996})
+    assert below == (
+        "clean_accuracy is 69.96 %, below 70 %; robust_head/pgd_16_zero was not measured, and is to be at least 20 %"
+    )
+    assert violation({"peak_memory_gib": 24}, {"peak_memory_gib": 24.04}) == "peak_memory_gib is 24.04, above 24"
+
 
 def test_bounds_are_told_in_words() -> None:
-    assert words(BOUNDS | {"forward_equivalents": 5e6}) == (
-        "peak_memory_gib at most 24, figures trusted, forward_equivalents at most 5 M"
+    assert words(BOUNDS | {"forward_equivalents": 5e6} | AT_LEAST_70) == (
+        "peak_memory_gib at most 24, figures trusted, forward_equivalents at most 5 M, clean_accuracy at least 70 %"
     )
 
 
 def test_only_bounds_that_are_understood_are_read() -> None:
     stated = {"peak_memory_gib": 24, "gpu_minutes": "many", "forward_equivalents": 0, "colour": 3, "trusted": True}
     assert readable(stated) == {"peak_memory_gib": 24, "trusted": True}
+    wrong = {"pgd_accuracy": 0.3, "gpu_minutes": {"at_least": 3}, "clean_accuracy_low": {"at_least": "much"}}
+    assert readable(AT_LEAST_70 | wrong | {"auto_attack_accuracy": {"at_most": 1}}) == AT_LEAST_70
     assert readable(None) == {}
 
 
@@ -73,6 +128,27 @@ def test_what_exceeds_a_bound_is_on_no_frontier(new_study: Callable) -> None:
     points = compute(study).points
     assert points["step"].tolist() == points["best"].tolist() == [False, True, False]
     assert "not on the frontier: forward_equivalents is 6 M" in points["text"].iloc[0]
+
+
+def test_what_does_not_reach_a_bound_is_on_no_frontier(new_study: Callable) -> None:
+    folder = new_study(constraints={"pgd_accuracy": {"at_least": 0.5}, "robust_head/clean": {"at_least": 0.65}})
+    folder.finished(0, 0.9, 0.4)
+    folder.finished(1, 0.7, 0.6)
+    folder.finished(2, 0.6, 0.5)
+    study = read_study(folder.paths)
+    assert frontier(study)["number"].tolist() == [1]
+    assert study.trials["violation"].tolist() == [
+        "pgd_accuracy is 40 %, below 50 %",
+        "",
+        "robust_head/clean is 60 %, below 65 %",
+    ]
+    page = render(study)
+    assert "<dt>Bounds</dt><dd>pgd_accuracy at least 50 %, robust_head/clean at least 65 %</dd>" in page
+    plot = compute(study)
+    assert plot.points["best"].tolist() == [False, True, False]
+    assert plot.bounds == (("y", 50.0, "at least 50 %"),)
+    (line,) = pareto_figure(study).layout.shapes
+    assert (line.y0, line.y1, line.xref, line.label.text) == (50.0, 50.0, "x domain", "at least 50 %")
 
 
 def test_without_bounds_nothing_is_shown(new_study: Callable) -> None:

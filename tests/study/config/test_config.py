@@ -192,6 +192,27 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_line(write):
             5,
             "trusted is never measured, since evaluation.check_images is 0",
         ),
+        (
+            MINIMAL + "constraints:\n  gpu_minutes: {at_least: 3}",
+            5,
+            "gpu_minutes is {'at_least': 3}; it must be a number above 0, the most",
+        ),
+        (MINIMAL + "constraints: {clean_accuracy: 0.6}", 4, "is 0.6; it is a share that a trial must reach: write"),
+        (MINIMAL + "constraints: {clean_accuracy: 0.6}", 4, "write clean_accuracy: {at_least: 0.6}"),
+        (MINIMAL + "constraints: {clean_accuracy: {at_least: 65}}", 4, "write clean_accuracy: {at_least: 0.65}"),
+        (MINIMAL + "constraints: {clean_accuracy: {at_most: 0.9}}", 4, "write clean_accuracy: {at_least: 0.7}"),
+        (MINIMAL + "constraints: {clean_accuracy: {at_least: true}}", 4, "write clean_accuracy: {at_least: 0.7}"),
+        (
+            MINIMAL + "constraints: {robust_head/pgd_12_zero: {at_least: 0.1}}",
+            4,
+            "no trial of this study measures robust_head/pgd_12_zero; did you mean robust_head/pgd_16_zero?",
+        ),
+        (
+            MINIMAL + "constraints: {auto_attack_accuracy: {at_least: 0.1}}",
+            4,
+            "no trial of this study measures auto_attack_accuracy; ",
+        ),
+        (MINIMAL + "constraints: {evaluation_images: {at_least: 1}}", 4, "unknown constraint 'evaluation_images'"),
         (MINIMAL + "space: 3", 4, "space is 3; it must be a mapping"),
         (MINIMAL + "settings: [3]", 4, "it must be a mapping"),
         (MINIMAL + "space: {temperature: 0.1}", 4, "has no dimension 'temperature'"),
@@ -242,6 +263,25 @@ def test_one_mistake_one_line(write, text, line, words, tmp_path, monkeypatch):
     assert any(fault.startswith(f"{line}: ") and words in fault for fault in told), told
     assert len(told) == 1, told
     assert not (tmp_path / "hacked").exists()
+
+
+def test_a_bound_on_a_cost_has_a_long_form_and_is_kept_in_short(write):
+    text = MINIMAL + "constraints: {gpu_minutes: %s, clean_accuracy_low: {at_least: 0.6}, robust_head/pgd_16_zero: %s}"
+    long, short = (StudyConfig.load(write(text % (most, {"at_least": 0.2}))) for most in ("{at_most: 5}", "5"))
+    assert long == short
+    assert short.constraints == {
+        "gpu_minutes": 5,
+        "clean_accuracy_low": {"at_least": 0.6},
+        "robust_head/pgd_16_zero": {"at_least": 0.2},
+    }
+    assert StudyConfig.load(write(short.to_yaml())) == short
+
+
+def test_what_can_be_bounded_follows_from_how_trials_are_evaluated(write):
+    bound = "constraints: {clean_head/clean: {at_least: 0.1}, auto_attack_accuracy: {at_least: 0.05}}\n"
+    measured = "settings: {evaluation: {heads: [clean, robust], attacks: [pgd, auto_attack]}}\n"
+    assert len(StudyConfig.load(write(MINIMAL + bound + measured)).constraints) == 2
+    assert len(faults(write(MINIMAL + bound))) == 2
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".x", "a/b", "../x", "a b", "é", "a\\b", "a\n", "x" * 101])

@@ -63,11 +63,26 @@ def test_within_a_front_the_less_crowded_rank_higher():
     assert ranking([(0.1, 0.9), (0.5, 0.5), (0.52, 0.48), (0.9, 0.1)]).tolist() == [1, 3, 4, 2]
 
 
-@given(st.lists(figures, min_size=1, max_size=6), st.lists(st.tuples(share, share), max_size=4))
-def test_a_chance_is_the_share_of_draws_in_which_none_dominates(draws, reached):
-    least = min(map(len, draws))
-    draws = [draw[:least] for draw in draws]
+@given(
+    st.lists(figures, min_size=1, max_size=6),
+    st.lists(st.tuples(share, share), max_size=4),
+    st.tuples(share | st.just(-np.inf), share),
+)
+def test_a_chance_is_the_share_of_draws_in_which_none_dominates_and_enough_is_reached(draws, reached, least):
+    """Of those only that reach enough: what does not is no rival, whether or not it would dominate."""
+    count = min(map(len, draws))
+    draws = [draw[:count] for draw in draws]
+
+    def enough(end) -> bool:
+        return all(figure >= asked for figure, asked in zip(end, least, strict=True))
+
     best = [
-        [not any(dominates(other, end, MAXIMISED) for other in (*draw, *reached)) for end in draw] for draw in draws
+        [
+            enough(end) and not any(enough(other) and dominates(other, end, MAXIMISED) for other in (*draw, *reached))
+            for end in draw
+        ]
+        for draw in draws
     ]
-    assert chances(draws, np.reshape(reached, (-1, 2))) == pytest.approx(np.mean(best, axis=0))
+    fixed = np.reshape(reached, (-1, 2))
+    assert chances(draws, fixed, least) == pytest.approx(np.mean(best, axis=0))
+    assert chances(draws, fixed) == pytest.approx(chances(draws, fixed, (0.0, 0.0)))

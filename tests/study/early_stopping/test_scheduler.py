@@ -176,6 +176,21 @@ def test_what_failed_or_breaks_a_bound_beats_nobody(studies: Path, config: Any, 
         assert (second["rank"], second["of"]) == ((2, 8) if beats else (1, 7))
 
 
+def test_a_trial_that_is_foretold_to_end_below_a_bound_has_no_chance(studies: Path, config: Any) -> None:
+    """Clean accuracy would put it on the frontier, but the study asks for more PGD accuracy than it shows."""
+    chance = {}
+    for name, bounds in (("bound", {PGD_ACCURACY: {"at_least": 0.3}}), ("free", {})):
+        paths = StudyPaths(studies / name)
+        scheduler = opened(paths, bounds=bounds)
+        teach(paths, scheduler, config)
+        for number, figures in enumerate([(0.5, 0.45), (0.6, 0.02)]):
+            begin(paths, number, config)
+            report(paths, number, 2, *figures)
+            scheduler.reported(number)
+        chance[name] = decisions(paths)[1]["rungs"][0]["chance"]
+    assert chance["bound"] < 0.1 < 0.5 < chance["free"]
+
+
 def test_a_decision_that_reached_one_file_only_is_carried_out(studies: Path, config: Any) -> None:
     paths = StudyPaths(studies / "tiny")
     scheduler = opened(paths)

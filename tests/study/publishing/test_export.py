@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.layout import StudyPaths, TrialPaths, write_json
+from analysis.layout import StudyPaths, TrialPaths, study_paths, write_json
 from study.config import StudyConfig
 from study.publishing.export import CARD, ENCODER, EXAMPLE, HEAD, ExportError, export, torchvision_names
 from study.publishing.register import register
@@ -128,6 +128,13 @@ def test_the_card_says_what_a_stranger_needs(finished, tmp_path):
     assert "Commit abc" in card
     assert "do not confirm" in card
     assert f"Sanity checks: {result['verdict']}." in card
+    assert "Its study asks" not in card
+    for asked, told in (({"gpu_minutes": 1e9}, "kept"), ({"gpu_minutes": 1e-9}, f"above {1e-9:.3g}")):
+        write_json(study_paths("s").manifest, STUDY | {"constraints": asked})
+        export("s/0", tmp_path / told)
+        line = next(row for row in (tmp_path / told / CARD).read_text().splitlines() if "Its study asks" in row)
+        assert line.startswith("Its study asks for gpu_minutes at most ")
+        assert line.endswith(f"{told}.")
     assert (tmp_path / "out" / EXAMPLE).read_text() in card
     checks = result["heads"][0]["verdict"]["checks"]
     right = Accuracy(correct=round(checks["pgd_127.5"] * 20), images=20)

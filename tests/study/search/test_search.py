@@ -481,6 +481,18 @@ def test_every_trial_is_told_with_every_constraint(paths: StudyPaths, tiny: Tiny
         assert [trial.number for trial in search.frontier()] == [1]
 
 
+def test_what_ended_early_is_no_example_of_a_figure_that_is_asked_for(paths: StudyPaths, tiny: Tiny) -> None:
+    """TPE takes for good, once no finished trial that keeps the bounds is left, what ended early within them."""
+    config = tiny(constraints={CLEAN_ACCURACY: {"at_least": 0.8}}, budget={"trials": 5})
+    with opened(paths, config) as search:
+        search.tell(ask(search), TrialStatus.FINISHED, GOOD | {CLEAN_ACCURACY: 0.6})
+        search.tell(ask(search), TrialStatus.FINISHED, GOOD | {CLEAN_ACCURACY: 0.8})
+        search.tell(ask(search), TrialStatus.STOPPED, {}, "early")
+        told = [trial.constraints[CLEAN_ACCURACY] for trial in search.trials()]
+        assert told == [pytest.approx(0.25), 0.0, 1.0]
+        assert [trial.number for trial in search.frontier()] == [1]
+
+
 def test_a_trial_that_ran_out_of_memory_teaches_the_sampler(paths: StudyPaths, tiny: Tiny) -> None:
     with opened(paths, tiny(sampler="tpe", budget={"trials": 20})) as search:
         for number in (ask(search), ask(search)):
