@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis import constraints, labels
+from analysis import changes, labels
 from analysis.agreement import HEAD_TRAINING, NETWORK_SIZE
 from analysis.confirmed import confirms
 from analysis.pareto import measured
@@ -181,9 +181,9 @@ _STUDIED: dict[str, Fact] = {
     "Trainables": lambda study: ", ".join(sorted(set(study.trials["trainable"]))),
     "Network": _named(*_NETWORK),
     "Objectives": lambda study: ", ".join(study.objectives),
-    "Bounds": lambda study: constraints.words(constraints.readable(study.manifest.get("constraints"))) or "none",
-    "Sampler": _manifest("sampler"),
-    "Scheduler": _manifest("scheduler", "name"),
+    "Bounds": lambda study: changes.over_time(study.manifest, "constraints"),
+    "Sampler": lambda study: changes.over_time(study.manifest, "sampler"),
+    "Scheduler": lambda study: changes.over_time(study.manifest, "scheduler"),
 }
 _RAN: dict[str, Fact] = {
     "Seed": _manifest("seed"),

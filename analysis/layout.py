@@ -6,7 +6,7 @@
         study.yaml                the study file as launched, with overrides applied
         study.json                manifest: objectives, search space, evaluation, data, versions
         optuna.db                 the truth about the search
-        optuna-before-1.db        what that was before the study's ranges were first changed
+        optuna-before-1.db        what that was before the study's search was first changed
         extension.json            an extension that is decided and not yet complete
         warm-start.json           trials of other studies that the search learns from, and those that were refused
         tracking.json             experiment and run ids, and what has been delivered
@@ -131,7 +131,7 @@ class StudyPaths:
         return self.root / "optuna-next.db"
 
     def optuna_before(self, change: int) -> Path:
-        """The database as it was before the ranges' change of that number, from 1."""
+        """The database as it was before the search's change of that number, from 1."""
         return self.root / f"optuna-before-{change}.db"
 
     @property

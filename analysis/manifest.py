@@ -39,8 +39,13 @@ def objectives(manifest: Mapping[str, Any]) -> dict[str, Direction]:
 
 def told_objectives(manifest: Mapping[str, Any]) -> dict[str, Direction]:
     """Those that the manifest tells; empty where it is missing or damaged."""
-    names = [item.get("metric") for item in _list(manifest.get("objectives")) or () if isinstance(item, dict)]
+    names = [item.get("metric") for item in records(manifest.get("objectives"))]
     return {name: OBJECTIVES[name] for name in map(str, names) if name in OBJECTIVES}
+
+
+def records(found: object) -> list[dict[str, Any]]:
+    """The mappings of a list of them; empty where there is no list."""
+    return [one for one in _list(found) or () if isinstance(one, dict)]
 
 
 def _time(found: object) -> object | None:
@@ -51,7 +56,7 @@ def _confirms(found: object) -> dict[str, Any] | None:
     told = _mapping(found)
     if not told:
         return None
-    configurations = [one for one in _list(told.get("configurations")) or () if isinstance(one, dict)]
+    configurations = records(told.get("configurations"))
     return told | {
         "study": str(told.get("study") or "unknown"),
         "seeds": _list(told.get("seeds")) or [],

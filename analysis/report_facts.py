@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from analysis import constraints, labels
+from analysis import changes, constraints, labels
 from analysis.confirmed import confirmed, confirms
 from analysis.elapsed import wall_seconds
 from analysis.pareto import frontier, measured, study_hypervolume
@@ -31,6 +31,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Data": str(manifest.get("data") or ""),
         "Trainables": ", ".join(map(str, manifest.get("trainables", []))),
         "Search": ", ".join(part for part in search if part),
+        "Changed": changes.told(manifest),
         "Confirms": _confirmation(study),
         "Budget": labels.budget(manifest.get("budget")),
         "Used": _used(study),

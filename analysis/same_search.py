@@ -1,4 +1,5 @@
-"""Whether studies are runs of one search: nothing in their study files differs but seed, name and means."""
+"""Whether studies are runs of one search: their study files differ in seed, name and means alone, and they were changed
+alike."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from analysis.changes import changes, told
 from analysis.confirmed import confirms
 from analysis.runs import Study
 from trainables.config import UserError
@@ -30,12 +32,35 @@ def check_runs(studies: Sequence[Study]) -> None:
             f"{names} are no runs of one search, for their study files differ in {', '.join(unlike)}; "
             "a comma joins those that differ by their seed alone, a space sets others against each other"
         )
+    _check_changes(names, studies)
     _check_seeds(names, studies)
 
 
 def seed_of(study: Study) -> object:
     """What tells a run from others of its search; of a confirmation, the study that it confirms."""
     return confirms(study).get("study") or study.manifest.get("seed")
+
+
+def _check_changes(names: str, studies: Sequence[Study]) -> None:
+    """What a study file says now need not have held for all of its trials."""
+    made = [_changes(study) for study in studies]
+    if any(one != made[0] for one in made):
+        each = "; ".join(f"{study.name} {told(study.manifest) or 'was not'}" for study in studies)
+        raise UserError(
+            f"{names} are no runs of one search, for they were not changed alike ({each}); leave out those that differ"
+        )
+
+
+def _changes(study: Study) -> list[tuple[int | None, dict[str, Any]]]:
+    """After how many trials what was replaced: numbers have gaps, and not everywhere the same."""
+    begun = study.trials["number"]
+    return [
+        (
+            None if change.trial is None else int((begun < change.trial).sum()),
+            {part: old for part, (old, _) in change.parts.items()},
+        )
+        for change in changes(study.manifest)
+    ]
 
 
 def _check_seeds(names: str, studies: Sequence[Study]) -> None:

@@ -1,4 +1,4 @@
-"""``study extend``: more trials, more time, other ranges for a study that is there."""
+"""``study extend``: more trials, more time, another way to search for a study that is there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from analysis import labels
+from analysis.changes import Change, in_words
 from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, study_paths
 from search_spaces.space import SearchSpace
@@ -16,14 +17,15 @@ from study.config.start import start_params
 from study.execution.executor import Backend
 from study.files.lock import sole_driver
 from study.launch import check_kind, resume, total_where_asked
-from study.preflight import check_data, check_search
+from study.preflight import check_bounds, check_data, check_search
 from study.search.budget import Spent
 from study.search.extension import complete, extend_folder
 from study.search.rebuild import Outside
 from study.search.searcher import Search
 from trainables.config import ConfigError, UserError
 
-SPACE = "space."
+CHANGEABLE = ("space", "sampler", "scheduler", "constraints", "resources")
+"""Keys of a study file that may say something else once its study has begun."""
 SHOWN = 10
 
 
@@ -37,22 +39,25 @@ def extend(
     trials: int | None = None,
     wall_minutes: float | None = None,
     gpu_hours: float | None = None,
-    ranges: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
     tracking_uri: str | None = None,
     backend: Backend = "ray",
     address: str | None = None,
     console: Console | None = None,
     extended: Callable[[], None] = lambda: None,
 ) -> StudyPaths:
-    """Add to a study's budget, let it search other ``ranges`` (``{"space.crops.high": 40}``), and go on with it.
+    """Add to a study's budget, make ``changes`` to how it searches (``{"space.crops.high": 40, "sampler": "gp"}``), and
+    go on with it.
 
     What the study has tried stays its own: trials outside the new ranges keep folder, number and place on the
-    frontier, and no longer steer the sampler. ``extended`` is called in between: from there on ``resume`` is all that
-    is left to do. Raises ``ExtensionError`` for what may not change, and as ``resume`` does.
+    frontier, and no longer steer the sampler; one that misses a new bound stands on no frontier, and one that was ended
+    early stays so. The manifest records what was changed and from which trial on. ``extended`` is called in between:
+    from there on ``resume`` is all that is left to do. Raises ``ExtensionError`` for what may not change, and as
+    ``resume`` does.
     """
     console = console or Console(stderr=True)
     paths, more = study_paths(name), {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
-    _check_asked(more, ranges or {})
+    _check_asked(more, changes or {})
     if not paths.study_file.exists():
         raise StudyNotFoundError.beside(paths)
     with sole_driver(paths):
@@ -61,11 +66,13 @@ def extend(
         if tracking_uri is not None:  # an address that is none extends nothing
             StudyConfig.load(paths.study_file, {"tracking.uri": tracking_uri})
         check_kind(paths, replays=False)
-        config, space = _extended(paths, stored, ranges or {})
+        config, space = _extended(paths, stored, changes or {})
         check_data(space, progress=console.is_terminal)
+        check_bounds(config, space, total_where_asked(config, space, None))
         spent, minutes = _settle(paths, stored)
         config = config.model_copy(update={"budget": _added(stored.budget, more, spent, minutes)})
-        for line in _lines(extend_folder(paths, config, space), spent.trials):
+        outside = extend_folder(paths, config, space)
+        for line in (*_replaced(stored, config), *_lines(outside, spent.trials)):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     extended()
     try:
@@ -76,20 +83,25 @@ def extend(
         raise
 
 
-def _check_asked(more: Mapping[str, float | None], ranges: Mapping[str, Any]) -> None:
-    if not ranges and not any(more.values()):
+def _check_asked(more: Mapping[str, float | None], changes: Mapping[str, Any]) -> None:
+    if not changes and not any(more.values()):
         raise ExtensionError("there is nothing to extend by; give --trials, --wall-minutes, --gpu-hours or --set")
-    for key in ranges:
-        if not key.startswith(SPACE):
+    for key in changes:
+        if key.partition(".")[0] not in CHANGEABLE:
             raise ExtensionError(
-                f"--set {key}: only ranges may change, space.crops.high say; "
+                f"--set {key}: only {', '.join(CHANGEABLE)} may change, sampler or space.crops.high say; "
                 "launch another study, with --warm-start to learn from this one"
             )
 
 
-def _extended(paths: StudyPaths, stored: StudyConfig, ranges: Mapping[str, Any]) -> tuple[StudyConfig, SearchSpace]:
-    """The study with other ranges; of its recipes those that lie within them."""
-    config = StudyConfig.load(paths.study_file, {**ranges, "start_from": []})
+def _extended(paths: StudyPaths, stored: StudyConfig, changes: Mapping[str, Any]) -> tuple[StudyConfig, SearchSpace]:
+    """The study with ``changes``; of its recipes those that lie within its ranges."""
+    if stored.confirms is not None and changes:
+        raise ExtensionError(
+            f"{stored.name} is a confirmation, whose trainings are given; "
+            f"for more seeds: study confirm {stored.confirms.study} --seeds N"
+        )
+    config = StudyConfig.load(paths.study_file, {**changes, "start_from": []})
     space = config.search_space()
     recipes = [name for name in stored.start_from if _holds(space, name)]
     config = config.model_copy(update={"start_from": recipes})
@@ -122,6 +134,14 @@ def _added(budget: Budget, more: Mapping[str, float | None], spent: Spent, minut
     before = budget.model_dump()
     added = {kind: (before[kind] or used[kind]) + extra for kind, extra in more.items() if extra}
     return Budget(**{**before, **added})
+
+
+def _replaced(stored: StudyConfig, config: StudyConfig) -> Iterator[str]:
+    """``sampler gp, before tpe``, for what is not told by the trials that it leaves out."""
+    ends = {part: (old, config.strategy[part]) for part, old in stored.strategy.items() if old != config.strategy[part]}
+    yield from in_words(Change(None, ends))
+    if config.resources != stored.resources:
+        yield "resources changed: each trial is given them from its next start on"
 
 
 def _lines(outside: list[Outside], trials: int) -> Iterator[str]:

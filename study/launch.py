@@ -10,7 +10,6 @@ from pathlib import Path
 from rich.console import Console
 
 from analysis import labels
-from analysis.constraints import words
 from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, read_json, study_paths, write_atomically, write_json
 from analysis.pages import redact
@@ -49,6 +48,7 @@ from study.search.searcher import Search
 from study.supervise import INTERRUPTED
 from study.tracking.tracker import Tracker, check_tracking
 from trainables.config import UserError
+from trainables.metrics import FORWARD_EQUIVALENTS
 
 Run = Callable[[Session], None]
 
@@ -305,8 +305,8 @@ def _finish(session: Session) -> None:
         elif hopeless := session.search.hopeless():
             session.say(f"no further trial was begun: {hopeless}")
         if refused := session.search.refusals():
-            bounds = words(known_before(session.config.constraints))
-            session.say(f"{labels.counted(refused, 'draw')} not trained: known beforehand not to keep {bounds}")
+            why = f"known beforehand not to keep a bound of {FORWARD_EQUIVALENTS}"
+            session.say(f"{labels.counted(refused, 'draw')} not trained: {why}")
     _deliver(session)
     if session.interrupted == SIGNALLED:
         session.say(f"{session.interrupted}; {how_to_go_on}")

@@ -26,12 +26,7 @@ def describe(
 ) -> dict[str, Any]:
     """The manifest of a study that begins now; ``data`` describes its images."""
     evaluation = space.parts[0].base.evaluation
-    search = confirmation(config) or {
-        "sampler": config.sampler,
-        "constraints": dict(config.constraints),
-        "scheduler": config.scheduler.model_dump(),
-        "seed": config.seed,
-    }
+    search = confirmation(config) or config.strategy | {"seed": config.seed}
     return {
         "schema": SCHEMA,
         "name": config.name,

@@ -178,7 +178,7 @@ def confirm(
     print_outcome(run(request, backend=backend, address=address))
 
 
-@command("Example: study extend demo --trials 20 --set space.crops.high=40")
+@command("Example: study extend demo --trials 20 --set space.crops.high=40 --set sampler=gp")
 def extend(
     name: Name,
     trials: Annotated[int | None, typer.Option(min=1, help="So many more trials.")] = None,
@@ -191,7 +191,7 @@ def extend(
     supervise: Supervise = True,  # noqa: ARG001
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
-    """Give a study more budget, and other ranges to search; trials outside them stay, without steering the search."""
+    """Give a study more budget, or change its space, sampler, scheduler, constraints or resources; its trials stay."""
     from study.config.file import parse_overrides
     from study.extend import extend as run
 
@@ -201,7 +201,7 @@ def extend(
         trials=trials,
         wall_minutes=wall_minutes,
         gpu_hours=gpu_hours,
-        ranges=parse_overrides(assignments),
+        changes=parse_overrides(assignments),
         tracking_uri=tracking_uri,
         backend=backend,
         address=address,

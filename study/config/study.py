@@ -98,6 +98,15 @@ class StudyConfig(Section):
     def objectives_with_directions(self) -> dict[str, Direction]:
         return {name: OBJECTIVES[name] for name in self.objectives}
 
+    @property
+    def strategy(self) -> dict[str, Any]:
+        """How the space is searched, as manifest and database have it: what an extension may change beside ranges."""
+        return {
+            "sampler": self.sampler,
+            "constraints": dict(self.constraints),
+            "scheduler": self.scheduler.model_dump(),
+        }
+
     def base_configs(self) -> dict[str, TrialConfig]:
         """Each trainable's config with the study's settings and none of its search; ``SpaceError`` with every fault."""
         configs, faults = self._held.configs()

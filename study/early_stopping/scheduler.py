@@ -98,15 +98,19 @@ class Scheduler:
             self.halving.rule_out(trial.number)
 
     def _recall(self, trial: TrialPaths) -> None:
-        if not trial.rungs.exists():
+        """The rungs at which it was judged; of a trial that has ended all that it reached, for the study may have begun
+        with another rule, or with none."""
+        if trial.rungs.exists():
+            known = written(trial.rungs)
+            self._totals[trial.number] = known["total"]
+            self._decisions[trial.number] = [Decision(**decision) for decision in known["rungs"]]
+        if not (points := self._points(trial)):
             return
-        known = written(trial.rungs)
-        points = {point.epoch: point for point in self._points(trial)}
-        self._totals[trial.number] = known["total"]
-        self._decisions[trial.number] = [Decision(**decision) for decision in known["rungs"]]
-        for decision in self._decisions[trial.number]:
-            if decision.epoch in points:
-                self.halving.record(trial.number, known["total"], decision.rung, points[decision.epoch])
+        total, ended = self._total_of(trial), ending(trial) is not None
+        judged = {decision.rung for decision in self._decisions.get(trial.number, ())}
+        for rung, point in self.halving.due(trial.number, total, points):
+            if ended or rung in judged:
+                self.halving.record(trial.number, total, rung, point)
 
     def _total_of(self, trial: TrialPaths) -> float:
         if trial.number not in self._totals:

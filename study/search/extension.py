@@ -1,4 +1,4 @@
-"""The step from a study to the same study with more budget or other ranges: whole, or as if it had not been begun.
+"""The step from a study to the same study with more budget or another search: whole, or as if it had not been begun.
 
 Study file, manifest and database change together. The new database is finished beside the old one; then what is to
 become of all three is written down, at once. From there on whoever opens the study completes what was decided.
@@ -9,38 +9,41 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from analysis.changes import EXTENSIONS, FROM, PARTS, before
 from analysis.layout import StudyPaths, finite, write_atomically, write_json
 from analysis.written import written
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.search.rebuild import Outside, rebuild
 
-EXTENSIONS, RANGES = "extensions", "space_before"
-"""Keys of the manifest: one record an extension, and in it the space that it replaced, if it did."""
-
 
 def extend_folder(paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> list[Outside]:
-    """Make the study in ``paths`` what ``config`` says; the trials that its space leaves out.
+    """Make the study in ``paths`` what ``config`` says; where it searches another space, the trials that this leaves
+    out.
 
-    Only budget, space and recipes may differ, and nothing may run.
+    Only budget, resources, recipes and ``changes.PARTS`` may differ, and nothing may run.
     """
     manifest = written(paths.manifest)
-    searched = json.loads(json.dumps(finite(space.to_json())))
-    changed = searched != manifest["space"]
+    asked = {"space": json.loads(json.dumps(finite(space.to_json()))), **config.strategy}
+    known = StudyConfig.load(paths.study_file).strategy | {"space": manifest["space"]}
+    changed = {part: asked[part] for part in PARTS if asked[part] != known[part]}
     outside = rebuild(paths, config, space) if changed else []
     record = {
         "time": time.time(),
         "budget_before": manifest["budget"],
-        **({RANGES: manifest["space"], "outside": [left._asdict() for left in outside]} if changed else {}),
+        **({FROM: _next_trial(paths)} if changed else {}),
+        **{before(part): known[part] for part in changed},
+        **({"outside": [left._asdict() for left in outside]} if "space" in changed else {}),
     }
-    replaced = {"budget": config.budget.model_dump(), "space": searched}
+    replaced = {"budget": config.budget.model_dump(), **changed}
     after = manifest | replaced | {EXTENSIONS: [*manifest.get(EXTENSIONS, []), record]}
     write_json(paths.extension, {"study_file": config.to_yaml(), "manifest": after})
     complete(paths)
-    return outside
+    return outside if "space" in changed else []
 
 
 def complete(paths: StudyPaths) -> None:
@@ -49,11 +52,20 @@ def complete(paths: StudyPaths) -> None:
         return
     decided = written(paths.extension)
     manifest = decided["manifest"]
-    if RANGES in manifest[EXTENSIONS][-1]:
-        _swap(paths, change=_changes(manifest))
+    if _is_change(manifest[EXTENSIONS][-1]):
+        _swap(paths, change=sum(map(_is_change, manifest[EXTENSIONS])))
     write_atomically(paths.study_file, decided["study_file"])
     write_json(paths.manifest, manifest)
     paths.extension.unlink()
+
+
+def _next_trial(paths: StudyPaths) -> int:
+    return max((trial.number for trial in paths.each_trial()), default=-1) + 1
+
+
+def _is_change(record: Mapping[str, Any]) -> bool:
+    """Of the search, for which its database was made anew; the budget is none."""
+    return any(before(part) in record for part in PARTS)
 
 
 def _swap(paths: StudyPaths, change: int) -> None:
@@ -68,7 +80,3 @@ def _copy(source: Path, target: Path) -> None:
     partial = target.with_suffix(".part")
     shutil.copyfile(source, partial)
     partial.replace(target)
-
-
-def _changes(manifest: dict[str, Any]) -> int:
-    return sum(RANGES in record for record in manifest[EXTENSIONS])

@@ -1,4 +1,4 @@
-"""A search whose space has changed: its trials, in the new ranges and under their numbers, in a new database.
+"""A search that has changed: its trials, in the ranges and bounds of now and under their numbers, in a new database.
 
 Optuna itself neither takes other choices for a parameter that it knows nor forgets a trial. A trial outside the new
 ranges stays a trial of the study; to the sampler it is a failure without parameters, of which it learns nothing.
@@ -13,6 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from analysis import constraints
+from analysis.changes import PARTS
 from analysis.layout import StudyPaths
 from analysis.written import written
 from search_spaces.given import given
@@ -20,10 +21,12 @@ from search_spaces.placing import place
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.config.start import start_params
+from study.samplers.by_name import make_sampler
 from study.samplers.trials import OBSERVED, OUTSIDE, REFUSED, REPEATS, WITHDRAWN, metrics_of, state_of, status_of
 from study.search.by_hand import ORIGIN, enqueued, origin
 from study.search.micro_batches import INSTEAD_OF
-from study.search.storage import SPACE, open_storage, release
+from study.search.observed import generation
+from study.search.storage import open_storage, release
 from study.search.warm_start import accepted
 from trainables.config import ConfigError, TrialConfig, from_dict
 
@@ -38,7 +41,7 @@ class Outside(NamedTuple):
 
 
 def rebuild(paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> list[Outside]:
-    """Write ``paths.optuna_next``, the search of ``paths.optuna`` in ``space``; the trials that lie outside it.
+    """Write ``paths.optuna_next``, the search of ``paths.optuna`` as ``config`` has it; the trials outside ``space``.
 
     Nothing may run, and every trial that was begun has its configuration on disk.
     """
@@ -49,9 +52,9 @@ def rebuild(paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> list[
         before = optuna.load_study(study_name=config.name, storage=source)
         after = optuna.create_study(study_name=config.name, storage=target, directions=before.directions)
         for name, value in before.user_attrs.items():
-            if name != SPACE:
+            if name not in PARTS:  # whoever opens it writes down what it is asked now
                 after.set_user_attr(name, value)
-        return _Removal(paths, config, space, before.get_trials(deepcopy=False)).into(after)
+        return _Removal(paths, config, space, before).into(after)
     finally:
         release(source)
         release(target)
@@ -60,11 +63,16 @@ def rebuild(paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> list[
 class _Removal:
     """Takes the trials from one space to another, one by one and in order."""
 
-    def __init__(self, paths: StudyPaths, config: StudyConfig, space: SearchSpace, trials: list[FrozenTrial]) -> None:
-        self._paths, self._config, self._space, self._trials = paths, config, space, trials
+    def __init__(self, paths: StudyPaths, config: StudyConfig, space: SearchSpace, before: optuna.Study) -> None:
+        self._paths, self._config, self._space = paths, config, space
+        self._trials = before.get_trials(deepcopy=False)
         self._observed = {found.trial: found.config for found in accepted(paths)}
+        self._is_other = {part: before.user_attrs.get(part) != value for part, value in config.strategy.items()}
+        self._complete = 0
 
     def into(self, study: optuna.Study) -> list[Outside]:
+        if self._is_other["sampler"]:
+            study.sampler = make_sampler(self._config.sampler, self._config.seed, 0, self._space)
         outside = []
         for trial in self._trials:
             reason = self._queued(trial, study) if trial.state is TrialState.WAITING else self._moved(trial, study)
@@ -96,7 +104,7 @@ class _Removal:
             params=params,
             distributions={name: self._space.distributions[name] for name in params or {}},
             user_attrs=attributes | ({OUTSIDE: reason} if reason else {}),
-            system_attrs=_generation(trial) if state is TrialState.COMPLETE else None,
+            system_attrs=self._generation(trial, study) if state is TrialState.COMPLETE else None,
             constraints=None if running else constraints.excess(self._config.constraints, metrics, fault),
         )
         moved.datetime_start, moved.datetime_complete = trial.datetime_start, trial.datetime_complete
@@ -118,7 +126,10 @@ class _Removal:
             return None, str(error)
 
     def _drawn(self, trial: FrozenTrial) -> dict[str, Any] | None:
-        """The parameters of a draw that was not trained, which a grid or a sequence need not draw again."""
+        """The parameters of a draw that was not trained, which a grid or a sequence need not draw again; but a grid
+        whose bounds are others."""
+        if self._config.sampler == "grid" and self._is_other["constraints"]:
+            return None
         try:
             return given(self._space, trial.params)
         except ConfigError:
@@ -141,7 +152,12 @@ class _Removal:
             return TrialState.FAIL
         return state_of(status_of(trial), told.get("fault"), told.get("reason"))
 
+    def _generation(self, trial: FrozenTrial, study: optuna.Study) -> dict[str, Any]:
+        """What a genetic sampler knows a trial by; its other attributes are of the search before.
 
-def _generation(trial: FrozenTrial) -> dict[str, Any]:
-    """What a genetic sampler knows a trial by; its other attributes are of the old ranges."""
-    return {name: value for name, value in trial.system_attrs.items() if name.endswith(":generation")}
+        To one that takes over from another sampler the trials so far are the first generations.
+        """
+        kept = {name: value for name, value in trial.system_attrs.items() if name.endswith(":generation")}
+        found = generation(study, self._complete) if self._is_other["sampler"] else {}
+        self._complete += 1
+        return found | kept

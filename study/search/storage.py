@@ -12,6 +12,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from analysis.changes import PARTS
 from analysis.layout import finite
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
@@ -67,9 +68,7 @@ def _question(config: StudyConfig, space: SearchSpace) -> dict[str, Any]:
     return {
         "objectives": list(config.objectives),
         SPACE: space.to_json(),
-        "constraints": dict(config.constraints),
-        "sampler": config.sampler,
-        "scheduler": config.scheduler.model_dump(),
+        **config.strategy,
         "settings": [_settings(part.base) for part in space.parts],
     }
 
@@ -83,7 +82,9 @@ def _compare(study: optuna.Study, question: dict[str, Any]) -> None:
     for name, value in question.items():
         plain = json.loads(json.dumps(finite(value)))
         if study.user_attrs.setdefault(name, plain) != plain:
+            extending = f"put it back and change it with `study extend {study.study_name} --set`, or "
             raise SearchError(
-                f"study {study.study_name} was launched with other {name}; give the changed study another name"
+                f"study {study.study_name} was launched with other {name}; {extending if name in PARTS else ''}"
+                "give the changed study another name"
             )
         study.set_user_attr(name, plain)

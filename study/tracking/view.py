@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis import labels, layout, schema
+from analysis import changes, constraints, labels, layout, schema
 from analysis.layout import StudyPaths, TrialPaths
 from analysis.manifest import objectives
 from analysis.pages import run_page, trials_page
@@ -133,7 +133,9 @@ def description(name: str, manifest: Mapping[str, Any], link: str = "", confirme
         "Objectives": ", ".join(f"{direction} `{name}`" for name, direction in objectives(manifest).items()),
         "Budget": labels.budget(manifest.get("budget")),
         "Confirms": _confirmed(manifest, confirmed_id),
+        "Bounds": constraints.words(constraints.readable(manifest.get("constraints"))),
         "Search": f"{manifest['sampler']}, seed {manifest.get('seed')}" if "sampler" in manifest else "",
+        "Changed": changes.told(manifest),
         "Data": str(manifest.get("data", "")),
         "Evaluation": _evaluation(manifest.get("evaluation", {})),
     }

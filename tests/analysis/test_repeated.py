@@ -101,6 +101,32 @@ def test_what_differs_by_more_than_its_seed_is_no_run_of_one_search(search: Sear
     assert compute([[*tpe, *torn]], PLANE).searches[0].seeds == [0, 2], "of a torn file nothing is known"
 
 
+def changed(from_trial: int, **before: str) -> dict[str, Any]:
+    return {"extensions": [{"from_trial": from_trial, **{f"{part}_before": old for part, old in before.items()}}]}
+
+
+@pytest.mark.parametrize(
+    "other", [{}, changed(2, sampler="tpe"), changed(1, sampler="qmc"), changed(1, sampler="tpe", space="x")]
+)
+def test_what_was_changed_otherwise_is_no_run_of_one_search(search: Search, other: dict[str, Any]) -> None:
+    """Although their study files say the same."""
+    file = "sampler: gp\n"
+    extended = search("a", (0.5, 0.6), file=file, sampler="gp", **changed(1, sampler="tpe"))
+    alike = search("b", (0.5, 0.6), seeds=(1,), file=file, sampler="gp", **changed(1, sampler="tpe"))
+    assert compute([[*extended, *alike]], PLANE).searches[0].seeds == [0, 1]
+    unlike = search("c", (0.5, 0.6), seeds=(2,), file=file, sampler="gp", **other)
+    with pytest.raises(UserError, match=r"a-0,c-0 are no runs .* not changed alike \(a-0 from trial 0001: sampler gp"):
+        compute([[*extended, *unlike]], PLANE)
+
+
+def test_numbers_that_repeats_left_out_are_no_difference(search: Search, new_study: Callable[..., Any]) -> None:
+    one = search("a", (0.5, 0.6), sampler="gp", **changed(1, sampler="tpe"))
+    gapped = new_study("b", seed=1, sampler="gp", **changed(4, sampler="tpe"))
+    for number in (3, 5):
+        gapped.finished(number, 1.0, 0.5, work=1000)
+    assert compute([[*one, read_study(gapped.paths)]], PLANE).searches[0].seeds == [0, 1]
+
+
 def test_a_run_and_its_copy_are_one(search: Search, new_confirmation: Callable[..., Any]) -> None:
     with pytest.raises(UserError, match=r"a-0,a-1: two of them have the same seed, 3,"):
         compute([search("a", (0.5,), (0.25,), seeds=(3, 3))], PLANE)

@@ -1,4 +1,4 @@
-"""Studies that are given more budget and other ranges: nothing is lost, renumbered or trained again."""
+"""Studies that are given more budget and another search: nothing is lost, renumbered or trained again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from analysis.runs import read_study
 from analysis.schema import BY_HAND, TrialStatus
 from study import supervise
 from study.commands.main import app
-from study.config import StudyConfig
+from study.config import Budget, StudyConfig
+from study.config.confirmation import Confirmation
 from study.extend import ExtensionError, _extended, extend
 from study.files.added import leave
 from study.launch import launch, resume
@@ -80,8 +81,8 @@ def reopened(paths: StudyPaths) -> Search:
     return Search.open(paths, config, config.search_space())
 
 
-def extended(paths: StudyPaths, ranges: dict[str, Any]) -> list[Any]:
-    config, space = _extended(paths, StudyConfig.load(paths.study_file), ranges)
+def extended(paths: StudyPaths, changes: dict[str, Any]) -> list[Any]:
+    config, space = _extended(paths, StudyConfig.load(paths.study_file), changes)
     return extend_folder(paths, config, space)
 
 
@@ -197,6 +198,140 @@ def test_the_choices_of_a_text_may_change(studied: Callable[..., StudyPaths]) ->
         extended(paths, more)
     assert extended(paths, more | {"space.network.stem": ["imagenet", "cifar"]}) == []
     assert found() == {number: params | {"optimiser.nesterov": True} for number, params in before.items()}
+
+
+def state(search: Search) -> list[Any]:
+    """What a sampler reads of the trials."""
+    return [
+        (trial.number, trial.state, trial.values, trial.params, trial.constraints, trial.distributions)
+        for trial in search.trials()
+    ]
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    ["nsga2", "grid", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("tpe", "nsga3", "gp", "qmc"))],
+)
+def test_another_sampler_takes_over_what_was_found(studied: Callable[..., StudyPaths], sampler: str) -> None:
+    paths = studied(trials=5)
+    search = reopened(paths)
+    before, told = state(search), described(search)
+    search.close()
+    assert extended(paths, {"sampler": sampler}) == []
+    search = further(paths, 7)
+    assert (state(search), described(search)) == (before, told)
+    assert search.ask().resumed
+    new = [search.ask().number for _ in range(2)]
+    assert search.ask() is None
+    assert min(new) > before[-1][0]
+    complete = [trial for trial in search._study.get_trials() if trial.state is TrialState.COMPLETE]
+    if sampler.startswith("nsga"):
+        assert search._study.sampler.get_population(search._study, 0) == complete, "what was found is bred from"
+    search.close()
+    (record,) = json.loads(paths.manifest.read_text())["extensions"]
+    assert record.keys() == {"time", "budget_before", "from_trial", "sampler_before"}
+    assert (record["sampler_before"], record["from_trial"]) == ("random", before[-1][0] + 1)
+    assert paths.optuna_before(1).exists()
+    assert json.loads(paths.manifest.read_text())["sampler"] == sampler
+
+
+def test_other_bounds_hold_for_all_trials(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(trials=6, constraints={"gpu_minutes": 3.0})
+    search = reopened(paths)
+    assert search.frontier() == [], "each used 6"
+    before = state(search)
+    search.close()
+    extended(paths, {"constraints": {CLEAN_ACCURACY: {"at_least": 0.4}}})
+    search = reopened(paths)
+    best = {trial.number for trial in search.frontier()}
+    assert best == set(frontier(read_study(paths))["number"])
+    rates = {trial.number: trial.params["learning_rate"] for trial in search.trials()}
+    assert {rates[number] for number in best} <= {0.4, 0.8}
+    finished = [trial for trial in search.trials() if trial.state is TrialState.COMPLETE]
+    assert all(
+        trial.constraints == {CLEAN_ACCURACY: pytest.approx(1 - rates[trial.number] / 0.4)} for trial in finished
+    )
+    search.close()
+    beyond = read_study(paths).finished.set_index("number")["violation"]
+    assert {number for number, text in beyond.items() if text == ""} == {n for n in beyond.index if rates[n] >= 0.4}
+    extended(paths, {"constraints": {"gpu_minutes": 3.0}})
+    search = reopened(paths)
+    assert state(search) == before
+    search.close()
+
+
+def test_a_grid_draws_again_what_another_bound_had_refused(tiny: Tiny) -> None:
+    def work(config: Any) -> float:
+        return float(config.optimiser.learning_rate)
+
+    def search_of(paths: StudyPaths) -> Search:
+        config = StudyConfig.load(paths.study_file)
+        return Search.open(paths, config, config.search_space(), work)
+
+    def trained(search: Search) -> list[float]:
+        rates = []
+        while (assignment := search.ask()) is not None:
+            rates.append(search._frozen(assignment.number).params["learning_rate"])
+            on_disk(paths, assignment.number, "finished", metrics(rates[-1]))
+            search.settle(assignment.number)
+        search.close()
+        return sorted(rates)
+
+    config = tiny(
+        sampler="grid",
+        constraints={"forward_equivalents": 0.15},
+        space={"unlisted": "fixed", "learning_rate": RATES},
+        budget={"trials": 9},
+    )
+    paths = study_paths("tiny")
+    paths.root.mkdir()
+    write_atomically(paths.study_file, config.to_yaml())
+    write_json(paths.manifest, {"space": config.search_space().to_json(), "budget": config.budget.model_dump()})
+    assert trained(search_of(paths)) == [0.05, 0.1]
+    extended(paths, {"constraints.forward_equivalents": 0.5})
+    assert trained(search_of(paths)) == [0.2, 0.4]
+    extended(paths, {"sampler": "grid", "constraints": {}})
+    assert trained(search_of(paths)) == [0.8]
+
+
+def test_resources_change_without_another_search(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(trials=1)
+    database = paths.optuna.read_bytes()
+    extended(paths, {"resources.cpus_per_trial": 2, "resources.max_concurrent": 3})
+    found = StudyConfig.load(paths.study_file).resources
+    assert (found.cpus_per_trial, found.max_concurrent) == (2, 3)
+    (record,) = json.loads(paths.manifest.read_text())["extensions"]
+    assert record.keys() == {"time", "budget_before"}
+    assert paths.optuna.read_bytes() == database
+    assert not paths.optuna_before(1).exists()
+
+
+def test_what_the_command_line_sets_is_said_and_holds(
+    studied: Callable[..., StudyPaths], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = studied(trials=1)
+    monkeypatch.setattr("study.extend.resume", Mock(return_value=paths))
+    words = ["sampler=tpe", "scheduler=halving", "constraints.clean_accuracy.at_least=0.2", "resources.max_failures=1"]
+    options = [option for word in words for option in ("--set", word)]
+    result = CliRunner().invoke(app, ["extend", "tiny", "--backend", "inline", *options])
+    assert result.exit_code == 0, result.output
+    for line in (
+        "sampler tpe, before random",
+        "scheduler halving, before none",
+        "constraints clean_accuracy at least 20 %, before none",
+        "resources changed: each trial is given them from its next start on",
+    ):
+        assert line in result.output
+    config = StudyConfig.load(paths.study_file)
+    assert (config.sampler, config.scheduler.name, config.resources.max_failures) == ("tpe", "halving", 1)
+
+
+def test_a_confirmation_is_not_changed(tiny: Tiny) -> None:
+    confirms = Confirmation.of("first", [1], [(3, {}, tiny().base_configs()["cf_amc_ssl"])])
+    child = StudyConfig(name="child", trainables=confirms.trainables, budget=Budget(trials=1), confirms=confirms)
+    for change in ({"sampler": "gp"}, {"resources.cpus_per_trial": 2}):
+        with pytest.raises(ExtensionError, match=r"child is a confirmation, .*: study confirm first --seeds N"):
+            _extended(study_paths("child"), child, change)
 
 
 def test_recipes_that_wait_come_in_the_new_ranges_or_are_withdrawn(tiny: Tiny, studied: Any) -> None:
@@ -361,10 +496,12 @@ def test_an_extension_that_is_killed_is_whole_or_not_begun(
     narrow = reopened(paths)
     before = described(narrow)
     narrow.close()
-    ranges, at, outcomes = [NARROWER, {"space.learning_rate": RATES}], 0, []
+    there = NARROWER | {"sampler": "tpe", "constraints.gpu_minutes": 9.0}
+    back = {"space.learning_rate": RATES, "sampler": "random", "constraints": {}}
+    at, outcomes = 0, []
     while True:
         at += 1
-        wanted = ranges[len([found for found in outcomes if found]) % 2]
+        wanted = [there, back][len([found for found in outcomes if found]) % 2]
         try:
             with monkeypatch.context() as patch:
                 _crashing(patch, at, after=after)
@@ -375,9 +512,12 @@ def test_an_extension_that_is_killed_is_whole_or_not_begun(
             break
         config = StudyConfig.load(paths.study_file)
         outcomes.append(config.space["learning_rate"] == wanted["space.learning_rate"])
+        assert (config.sampler == wanted["sampler"]) is outcomes[-1]
         assert not paths.extension.exists()
         manifest = json.loads(paths.manifest.read_text())
         assert manifest["space"] == json.loads(json.dumps(config.search_space().to_json()))
+        assert manifest.get("sampler", "random") == config.sampler
+        assert manifest.get("constraints", {}) == config.constraints
         search = reopened(paths)  # refuses a database of another space than the study file's
         assert described(search) == before
         search.close()
@@ -431,9 +571,14 @@ def test_an_extension_that_failed_is_not_gone_on_with(
     ("asked", "complaint"),
     [
         ({}, "there is nothing to extend by; give --trials"),
-        ({"ranges": {"objectives": ["pgd_accuracy"]}}, "--set objectives: only ranges may change"),
-        ({"ranges": {"settings.network.width": 8}}, "launch another study, with --warm-start"),
-        ({"ranges": {"space.m": [0]}}, "m cannot be 0"),
+        ({"changes": {"objectives": ["pgd_accuracy"]}}, "--set objectives: only space, sampler, scheduler, constr"),
+        ({"changes": {"seed": 3}}, "--set seed: only space, sampler,"),
+        ({"changes": {"sampler": "best"}}, "--set sampler: sampler is 'best'; choose one of"),
+        ({"changes": {"constraints.clean_accuracy": 0.7}}, "write clean_accuracy: {at_least: 0.7}"),
+        ({"changes": {"constraints.forward_equivalents": 1}}, "none of 1000 random draws of the space keeps"),
+        ({"changes": {"space.learning_rate": {"low": 0.1, "high": 1.0}, "sampler": "grid"}}, "continuous range"),
+        ({"changes": {"settings.network.width": 8}}, "launch another study, with --warm-start"),
+        ({"changes": {"space.m": [0]}}, "m cannot be 0"),
         ({"trials": 2, "tracking_uri": "nonsense"}, "tracking.uri is 'nonsense'"),
     ],
 )
@@ -479,7 +624,7 @@ def test_a_study_is_extended_and_goes_on(tiny: Tiny) -> None:
     space = {"unlisted": "fixed", "m": [1, 2]}
     paths = launch(tiny(sampler="grid", space=space, budget={"trials": 2}), backend="inline", console=console)
     before = [paths.trial(number).events.read_bytes() for number in (0, 1)]
-    extend("tiny", trials=1, ranges={"space.m": [2, 3]}, backend="inline", console=console)
+    extend("tiny", trials=1, changes={"space.m": [2, 3]}, backend="inline", console=console)
     assert "1 of 2 trials lie outside the new ranges" in console.file.getvalue()
     assert [paths.trial(number).events.read_bytes() for number in (0, 1)] == before
     study = read_study(paths)

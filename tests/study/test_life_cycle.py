@@ -68,7 +68,8 @@ def test_stopped_resumed_extended_and_learned_from(tiny: Tiny, monkeypatch: pyte
     first = [folder.events.read_bytes() for folder in paths.each_trial()]
     with stopped_in(3, monkeypatch):
         extend("tiny", trials=1, **quiet)
-    extend("tiny", ranges={"space.learning_rate": {"low": 2.0, "high": 3.0}}, **quiet)
+    other = {"sampler": "gp", "scheduler": "halving", "constraints": {"clean_accuracy": {"at_least": 0.01}}}
+    extend("tiny", changes={"space.learning_rate": {"low": 2.0, "high": 3.0}} | other, **quiet)
     assert_whole(paths, 4)
     extend("tiny", trials=1, **quiet)
     assert_whole(paths, 5)

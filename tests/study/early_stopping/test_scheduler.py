@@ -237,6 +237,28 @@ def test_a_reopened_scheduler_is_the_one_that_died(reports: Any, data: st.DataOb
         assert told(whole) == told(broken)
 
 
+@pytest.mark.parametrize("rule", [RULE, Rule(**EAGER | {"eta": 4.0, "rungs": 1})])
+def test_a_rule_that_comes_later_has_learned_from_the_trials_before(studies: Path, config: Any, rule: Rule) -> None:
+    """From those that have ended; one that runs was judged at no rung of it, and is at its next report."""
+    paths, always = StudyPaths(studies / "tiny"), StudyPaths(studies / "always")
+    first = opened(paths, Rule(**EAGER | {"eta": 1.5}))
+    teach(paths, first, config)
+    teach(always, opened(always, rule), config)
+    for number in (0, 1):
+        begin(paths, number, config)
+        report(paths, number, 4, 0.5 - 0.1 * number, 0.3 - 0.1 * number)
+    for folder in paths.each_trial():
+        if folder.number % 2:
+            folder.rungs.unlink(missing_ok=True)  # as of a study without a scheduler
+    later = opened(paths, rule)
+    assert later.halving.records == opened(always, rule).halving.records
+    assert later.halving.finals == opened(always, rule).halving.finals
+    later.reported(1)
+    judged = [decision["rung"] for decision in decisions(paths)[1]["rungs"]]
+    assert judged == [rung for rung in (256.0, 512.0) if rung >= (512.0 if rule is RULE else 256.0)][: len(judged)]
+    assert judged
+
+
 def test_the_work_ahead_is_known_before_it_is_spent(tiny: Tiny) -> None:
     space = tiny(settings={"optimiser.epochs": 5}).search_space()
     total, config = total_on(space), space.sample(0)

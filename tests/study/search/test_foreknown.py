@@ -202,7 +202,7 @@ def test_a_study_says_how_many_draws_it_did_not_train(studies: Path, tiny: Tiny)
     spent = [read_events(trial)[-1]["metrics"][FORWARD_EQUIVALENTS] for trial in paths.each_trial()]
     assert len(spent) == 4
     assert max(spent) <= 5000
-    assert re.search(r"\d+ draws? not trained: known beforehand not to keep forw", console.file.getvalue())
+    assert re.search(r"\d+ draws? not trained: known beforehand not to keep a bound of forw", console.file.getvalue())
 
 
 def test_a_dry_run_counts_the_draws_within_the_bound(tiny: Tiny) -> None:

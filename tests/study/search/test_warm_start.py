@@ -205,7 +205,7 @@ def test_observations_outside_a_changed_range_are_forgotten(tiny: Tiny) -> None:
     other(config, [({"adversary.replays": 1}, GOOD), ({"adversary.replays": 2}, GOOD)], data=_data(config))
     console = quiet()
     paths = launch(config, backend="inline", console=console)
-    extend("tiny", trials=1, ranges={"space.m": [2, 3]}, backend="inline", console=console)
+    extend("tiny", trials=1, changes={"space.m": [2, 3]}, backend="inline", console=console)
     assert "other/0000: m is 1, outside one of 2, 3" in console.file.getvalue()
     stored = StudyConfig.load(paths.study_file)
     search = Search.open(paths, stored, stored.search_space())

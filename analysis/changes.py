@@ -1,0 +1,74 @@
+"""What an extended study searched, and how, before it was changed: the record that its manifest keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from analysis import constraints, labels
+from analysis.manifest import records
+
+EXTENSIONS, FROM = "extensions", "from_trial"
+"""Keys of a manifest: one record an extension; and in it the number from which trials are searched as it says."""
+PARTS = ("space", "sampler", "scheduler", "constraints")
+"""What an extension may change of a search."""
+
+
+def before(part: str) -> str:
+    """The key of a record under which stands what it replaced."""
+    return f"{part}_before"
+
+
+class Change(NamedTuple):
+    """``trial``: the first that was drawn after it, ``None`` where that was not recorded; trials that had not ended are
+    stopped early by the rules after it, too. ``parts``: of ``PARTS`` what was before, and after."""
+
+    trial: int | None
+    parts: dict[str, tuple[Any, Any]]
+
+    @property
+    def since(self) -> str:
+        return "later" if self.trial is None else f"from trial {labels.trial_number(self.trial)}"
+
+
+def changes(manifest: Mapping[str, Any]) -> list[Change]:
+    """What extensions changed of the search, oldest first."""
+    found, after = [], {part: manifest.get(part) for part in PARTS}
+    for record in reversed(records(manifest.get(EXTENSIONS))):
+        parts = {part: (record[before(part)], after[part]) for part in PARTS if before(part) in record}
+        after |= {part: old for part, (old, _) in parts.items()}
+        trial = record.get(FROM)
+        found += [Change(trial if isinstance(trial, int) else None, parts)] if parts else []
+    return found[::-1]
+
+
+def told(manifest: Mapping[str, Any]) -> str:
+    """``from trial 0012: sampler gp, before tpe; other ranges``: every change; "" if there was none."""
+    return ". ".join(f"{change.since}: {'; '.join(in_words(change))}" for change in changes(manifest))
+
+
+def in_words(change: Change) -> Iterator[str]:
+    """``sampler gp, before tpe``, for each part."""
+    for part, (old, new) in change.parts.items():
+        if part == "space":
+            yield "other ranges"
+        else:
+            yield f"{part} {_written(part, new, old)}, before {_written(part, old, new)}"
+
+
+def over_time(manifest: Mapping[str, Any], part: str) -> str:
+    """``tpe, from trial 0012 gp``: what ``part`` was and became; "" where it is not known."""
+    made = [(change.since, *change.parts[part]) for change in changes(manifest) if part in change.parts]
+    first, *_ = [*((old, new) for _, old, new in made), (manifest.get(part), None)]
+    return ", ".join([_written(part, *first), *(f"{since} {_written(part, new, old)}" for since, old, new in made)])
+
+
+def _written(part: str, value: Any, other: Any) -> str:
+    """``value`` in words, of a scheduler that keeps its name the numbers in which it differs from ``other``, too."""
+    if part == "constraints":
+        return constraints.words(constraints.readable(value)) or "none"
+    if part != "scheduler" or not isinstance(value, Mapping):
+        return "" if value is None else str(value)
+    alike = isinstance(other, Mapping) and other.get("name") == value.get("name")
+    numbers = [f"{key} {number}" for key, number in value.items() if alike and number != other.get(key)]
+    return " ".join([str(value.get("name")), *([f"({', '.join(numbers)})"] if numbers else [])])

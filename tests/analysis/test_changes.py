@@ -1,0 +1,78 @@
+"""What an extended study was before: read back from its manifest, and told in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.changes import EXTENSIONS, FROM, PARTS, Change, before, changes, over_time, told
+from analysis.report import render
+from analysis.runs import read_study
+from study.tracking.view import description
+
+HALVING = {"name": "halving", "eta": 2.0, "loss": 0.03}
+RECORDS = [
+    {"time": 1.0, "budget_before": {"trials": 4}},
+    {FROM: 4, before("sampler"): "random", before("scheduler"): {"name": "none", "eta": 2.0, "loss": 0.03}},
+    {before("space"): {"m": [1, 2]}, "outside": []},
+    {FROM: 9, before("scheduler"): HALVING, before("constraints"): {}, before("sampler"): "gp"},
+]
+MANIFEST: dict[str, Any] = {
+    "sampler": "tpe",
+    "scheduler": HALVING | {"loss": 0.1},
+    "constraints": {"clean_accuracy": {"at_least": 0.7}},
+    "space": {"m": [1, 2, 3]},
+    EXTENSIONS: RECORDS,
+}
+
+
+def test_every_change_is_told_in_words() -> None:
+    assert told(MANIFEST) == (
+        "from trial 0004: sampler gp, before random; scheduler halving, before none. later: other ranges. "
+        "from trial 0009: sampler tpe, before gp; scheduler halving (loss 0.1), before halving (loss 0.03); "
+        "constraints clean_accuracy at least 70 %, before none"
+    )
+    assert over_time(MANIFEST, "sampler") == "random, from trial 0004 gp, from trial 0009 tpe"
+    assert over_time(MANIFEST, "scheduler") == "none, from trial 0004 halving, from trial 0009 halving (loss 0.1)"
+    assert over_time(MANIFEST, "constraints") == "none, from trial 0009 clean_accuracy at least 70 %"
+
+
+def test_a_study_that_was_never_changed_is_what_it_is() -> None:
+    plain = MANIFEST | {EXTENSIONS: RECORDS[:1]}
+    assert (told(plain), told({})) == ("", "")
+    found = [over_time(plain, part) for part in ("sampler", "scheduler", "constraints")]
+    assert found == ["tpe", "halving", "clean_accuracy at least 70 %"]
+    assert [over_time({}, part) for part in ("sampler", "scheduler", "constraints")] == ["", "", "none"]
+
+
+@pytest.mark.parametrize("damage", [3, {}, [3, None], [{FROM: "x", before("sampler"): "random"}]])
+def test_a_damaged_record_costs_itself_alone(damage: Any) -> None:
+    assert [change.trial for change in changes(MANIFEST | {EXTENSIONS: damage})] in ([], [None])
+
+
+steps = st.lists(st.dictionaries(st.sampled_from(PARTS), st.integers(0, 3), min_size=1), max_size=6)
+
+
+@given(steps)
+def test_what_was_done_is_read_back(asked: list[dict[str, int]]) -> None:
+    manifest: dict[str, Any] = dict.fromkeys(PARTS, 0)
+    records, done = [], []
+    for number, wanted in enumerate(asked):
+        parts = {part: (manifest[part], value) for part, value in wanted.items() if manifest[part] != value}
+        records.append({FROM: number, **{before(part): old for part, (old, _) in parts.items()}})
+        done += [Change(number, parts)] if parts else []
+        manifest |= wanted
+    assert changes(manifest | {EXTENSIONS: records}) == done
+
+
+def test_the_report_and_mlflow_say_what_was_changed(new_study: Callable[..., Any]) -> None:
+    folder = new_study(**MANIFEST)
+    folder.finished(0, 0.6, 0.5)
+    assert f"<dt>Changed</dt><dd>{told(MANIFEST)}</dd>" in render(read_study(folder.paths))
+    note = description("tiny", MANIFEST)
+    assert f"- Changed: {told(MANIFEST)}" in note
+    assert "- Bounds: clean_accuracy at least 70 %" in note
