@@ -159,6 +159,7 @@ def _shrink(figure: go.Figure, width_px: float) -> None:
     if text := str(figure.layout.title.text or ""):
         _set_beneath(figure, text, int(0.85 * width_px / LETTER_PX))
     figure.update_annotations(font_size=TYPE_PX)
+    figure.update_shapes(label_font_size=TYPE_PX)
     figure.update_xaxes(gridcolor=_GRID, title_font=size)
     figure.update_yaxes(gridcolor=_GRID, title_font=size)
     legend = {"orientation": "h", "x": 0.01, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom"}

@@ -14,6 +14,7 @@ from analysis.pareto import frontier, study_hypervolume
 from analysis.report import render
 from analysis.runs import read_study
 from analysis.schema import TrialFault
+from analysis.static import TYPE_PX, paper
 from analysis.tables import frontier_table, trials_table
 
 AT_LEAST_70 = {"clean_accuracy": {"at_least": 0.7}}
@@ -149,6 +150,7 @@ def test_what_does_not_reach_a_bound_is_on_no_frontier(new_study: Callable) -> N
     assert plot.bounds == (("y", 50.0, "at least 50 %"),)
     (line,) = pareto_figure(study).layout.shapes
     assert (line.y0, line.y1, line.xref, line.label.text) == (50.0, 50.0, "x domain", "at least 50 %")
+    assert paper(pareto_figure(study), 300).layout.shapes[0].label.font.size == TYPE_PX
 
 
 def test_without_bounds_nothing_is_shown(new_study: Callable) -> None:

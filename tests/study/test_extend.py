@@ -39,6 +39,12 @@ pytestmark = pytest.mark.usefixtures("studies")
 
 RATES = [0.05, 0.1, 0.2, 0.4, 0.8]
 WIDE = {"unlisted": "fixed", "learning_rate": RATES, "m": [1, 2]}
+SMOOTH = {
+    "unlisted": "fixed",
+    "learning_rate": {"low": 0.05, "high": 1.0, "log": True},
+    "epsilon": {"low": "4/255", "high": "12/255"},
+    "m": {"low": 1, "high": 5},
+}
 NARROWER = {"space.learning_rate": [0.2, 0.4, 0.8, 1.6]}
 
 
@@ -213,7 +219,7 @@ def state(search: Search) -> list[Any]:
     ["nsga2", "grid", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("tpe", "nsga3", "gp", "qmc"))],
 )
 def test_another_sampler_takes_over_what_was_found(studied: Callable[..., StudyPaths], sampler: str) -> None:
-    paths = studied(trials=5)
+    paths = studied(trials=5, **({} if sampler == "grid" else {"space": SMOOTH}))
     search = reopened(paths)
     before, told = state(search), described(search)
     search.close()
