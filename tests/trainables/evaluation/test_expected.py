@@ -36,7 +36,7 @@ def test_autoattack_and_the_checks_have_names_too(encoder, noise):
 
 def evaluated(encoder, noise, evaluation: EvaluationConfig) -> dict[str, float]:
     config = TrialConfig(trainable="cf_amc_ssl", evaluation=evaluation)
-    found = assess(encoder, config, Task(train=noise(12), queries=noise(6), classes=10, folder=None))
+    found = assess(encoder, config, Task(train=noise(12), queries=noise(6), classes=10, folder=None)).heads
     used = {"pretrain_forward_equivalents": 0, "evaluation_forward_equivalents": 0}
     return TrialResult(
         head=evaluation.head,
