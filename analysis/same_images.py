@@ -10,9 +10,9 @@ drawn from the same Beta as without outcomes, and of b and c images that one of 
 half an image more stands on either side, as Jeffreys' prior has it. Candidates with the same outcome on every image
 share them, too: nothing tells them apart, and none is better than the other in any draw.
 
-In simulated searches of 10 to 60 trials along a trade-off, on 400 to 5,000 images that are hard for all alike
-(correlation 0.5 and 0.8), 95 to 99 % of the trials stood on the true frontier whose chance of it was above 90 %: up to
-2.9 times as many trials as where each trial's images were drawn by themselves.
+In simulated searches of 20 and 60 trials on 1,000 and 5,000 images that are hard for all alike (correlation 0.5 and
+0.8), 95 to 99 % of the trials stood on the true frontier whose chance of it was above 90 %: 1.2 to 2.7 times as many
+trials as where each trial's images were drawn by themselves (`benchmarks/uncertainty.py`, figures in `results/`).
 """
 
 from __future__ import annotations
