@@ -12,10 +12,10 @@ trials along a trade-off, on 300 to 1,000 images, 92 to 93 % of such intervals h
 deserved, 5 to 90 % of those that were not reflected; where 60 trials differed by luck alone, 67 % and none. There each
 trial erred on images of its own. Where images are hard for all alike (correlation 0.5 and 0.8), what all owe to them
 does not average out: 92 to 96 % of the intervals held it with images drawn for all trials together, 64 to 77 % with
-each trial's drawn by themselves, as those must be that recorded no outcomes (`benchmarks/uncertainty.py`). Of the studies whose chance was above
-95 %, 92 % were the better ones either way; together drawn there were 1.7 times as many. It is the hypervolume of the
-networks that were trained: how much another run of the same search would differ is not in it, and so neither interval
-nor chance says that one search is better than another (``repeated`` does).
+each trial's drawn by themselves, as those must be that recorded no outcomes (`benchmarks/uncertainty.py`). Of the
+studies whose chance was above 95 %, 92 % were the better ones either way; together drawn there were 1.7 times as many.
+It is the hypervolume of the networks that were trained: how much another run of the same search would differ is not in
+it, and so neither interval nor chance says that one search is better than another (``repeated`` does).
 """
 
 from __future__ import annotations
