@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from trainables.atomic import replacing
 from trainables.config import TrialConfig, UserError, flatten
+from trainables.metrics import Pretrained
 
 FORMAT = 2
 FREE_TO_CHANGE = ("device", "data.root", "data.download", "data.placement", "network.recompute", "compute.compile")
@@ -49,14 +52,37 @@ def load_weights(path: Path, config: TrialConfig) -> dict[str, Tensor]:
     return weights
 
 
-def shed(path: Path, config: TrialConfig, keeps: Callable[[str], bool]) -> None:
-    """Reduce the state at ``path`` to the weights whose names ``keeps`` takes; a second time changes nothing.
+def load_pretrained(path: Path, config: TrialConfig, pretrained: Pretrained) -> dict[str, Tensor]:
+    """The ``lasting`` weights of an ended trial; ``CheckpointError`` if they are not those of ``pretrained`` either."""
+    weights = lasting(load_weights(path, config), config)
+    if digest(weights) != pretrained.weights:
+        raise CheckpointError(f"{path} holds other weights than those that were to be measured; {_PUT_BACK}")
+    return weights
+
+
+def lasting(weights: Mapping[str, Tensor], config: TrialConfig) -> dict[str, Tensor]:
+    """Those that outlive pre-training: all but the projector's, which is the head of a supervised network alone."""
+    supervised = config.objective.name == "cross_entropy"
+    return {name: value for name, value in weights.items() if supervised or not name.startswith("projector.")}
+
+
+def digest(weights: Mapping[str, Tensor], settings: Mapping[str, object] | None = None) -> str:
+    """SHA-256 of ``weights``, their names and ``settings``, wherever the tensors are and however they lie."""
+    found = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for name, value in weights.items():
+        found.update(name.encode())
+        found.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+def shed(path: Path, config: TrialConfig) -> None:
+    """Reduce the state at ``path`` to its ``lasting`` weights; a second time changes nothing.
 
     Raises as ``load`` does.
     """
     saved = _read(path, config, _PUT_BACK)
     if not saved.get("shed"):
-        weights = {name: value for name, value in saved["state"]["pretraining"]["model"].items() if keeps(name)}
+        weights = lasting(saved["state"]["pretraining"]["model"], config)
         with replacing(path) as file:
             torch.save({**saved, "state": {"pretraining": {"model": weights}}, "shed": True}, file)
 

@@ -18,11 +18,10 @@ def shed(checkpoint: Path, config: TrialConfig) -> int:
     ``checkpoint.load`` says so. No process may be writing these files. Raises ``CheckpointError`` if ``checkpoint``
     is not this trial's.
     """
-    supervised = config.objective.name == "cross_entropy"
     folder = evaluation_folder(checkpoint)
     before = size(checkpoint) + size(folder)
     if checkpoint.exists():
-        checkpoints.shed(checkpoint, config, lambda name: supervised or not name.startswith("projector."))
+        checkpoints.shed(checkpoint, config)
     heads = {f"{name}.pt" for name in config.evaluation.heads}
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name not in heads:

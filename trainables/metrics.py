@@ -220,20 +220,38 @@ class EpochReport(EpochSummary):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pretrained:
+    """A network that another trial has trained: what it is known by, and what its pre-training cost."""
+
+    weights: str
+    """SHA-256 of its weights, as ``trainables.checkpoint.digest`` has it."""
+    forward_equivalents: int
+    minutes: float
+    gpu_share: float
+    """That the other trial held."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a trial used. ``gpu_minutes`` = wall minutes x the share of the GPU it held (of the CPU where none is)."""
+    """What a trial used. ``gpu_minutes`` = wall minutes x the share of the GPU it held (of the CPU where none is).
+
+    Of a trial that measures what another has trained, pre-training is what that one used: it is the network's cost.
+    """
 
     pretrain_forward_equivalents: int
     evaluation_forward_equivalents: int
     pretrain_minutes: float
     evaluation_minutes: float
     gpu_share: float = 1.0
+    pretrain_gpu_share: float | None = None
+    """In pre-training, where another trial did that; ``None``: the same."""
     peak_memory_gib: float | None = None
     """Largest GPU memory this process held; ``None`` on the CPU."""
 
     @property
     def gpu_minutes(self) -> float:
-        return (self.pretrain_minutes + self.evaluation_minutes) * self.gpu_share
+        before = self.gpu_share if self.pretrain_gpu_share is None else self.pretrain_gpu_share
+        return self.pretrain_minutes * before + self.evaluation_minutes * self.gpu_share
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ from trainables.data import strength as augmentation_strength
 from trainables.descent import Descent
 from trainables.losses import Losses
 from trainables.metrics import EpochSummary
-from trainables.models import build
+from trainables.models import Encoder, build
 from trainables.monitor import IMAGES, VIEWS, monitor
 from trainables.objectives import Loss, mean
 from trainables.pairing import Pairing
@@ -54,6 +54,12 @@ class Glimpse(NamedTuple):
     """(v, b, 3, h, w)"""
     adversarial: Tensor | None
     """(p, b, 3, h, w); ``None`` without an adversary."""
+
+
+def network(config: TrialConfig, image_size: int, classes: int) -> Encoder:
+    """What ``config`` trains, at its beginning, on the CPU; of a supervised objective a classifier of ``classes``."""
+    supervised = config.objective.name == "cross_entropy"
+    return build(config.network, config.seed, image_size=image_size, classes=classes if supervised else None)
 
 
 class Pretraining:
@@ -77,9 +83,7 @@ class Pretraining:
         self.device = device
         if device.type == "cpu":
             heap.keep_freed()
-        supervised = config.objective.name == "cross_entropy"
-        model = build(config.network, config.seed, image_size=images.size[0], classes=classes if supervised else None)
-        self.model = model.to(device)
+        self.model = network(config, images.size[0], classes).to(device)
         self.epoch = 0
         self.seconds = 0.0
         self._pairing = pairing

@@ -11,7 +11,6 @@ from trainables import catalogue
 from trainables.config import TrialConfig, override
 from trainables.config.checks import require
 from trainables.data import load
-from trainables.models import Encoder
 from trainables.pretrain import Pretraining
 from trainables.trial import resolve_device
 
@@ -56,7 +55,7 @@ def preview(
     alone = override(config, _AS_ONE_BATCH)
     pretraining = Pretraining(alone, pairing, splits.train, len(splits.classes), device)
     if weights is not None:
-        _load(pretraining.model, weights)
+        pretraining.model.take(weights)
     pretraining.epoch = epoch - 1
     seen = pretraining.glimpse(images)
     return Preview(
@@ -66,8 +65,3 @@ def preview(
         adversarial=None if seen.adversarial is None else seen.adversarial.cpu(),
         data=splits.description,
     )
-
-
-def _load(model: Encoder, weights: Mapping[str, Tensor]) -> None:
-    begun = {name: value for name, value in model.state_dict().items() if name.startswith("projector.")}
-    model.load_state_dict(begun | dict(weights))

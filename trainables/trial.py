@@ -1,4 +1,4 @@
-"""One trial: pre-train, then evaluate. Knows nothing of who runs it."""
+"""One trial: pre-train, then evaluate; or evaluate what another has pre-trained. Knows nothing of who runs it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -19,11 +21,11 @@ from trainables.evaluation import Probe, ProbeAccuracies
 from trainables.evaluation.assess import Progress, Task, assess, check_attacks
 from trainables.evaluation.shortfalls import shortfalls
 from trainables.evaluation.work import evaluation_forward_equivalents
-from trainables.metrics import Cost, EpochReport, EpochSummary, TrialResult
-from trainables.models import build
+from trainables.metrics import Cost, EpochReport, EpochSummary, Pretrained, TrialResult
+from trainables.models import Encoder, build
 from trainables.parallel import ALONE, World
 from trainables.precision import float32_convolutions
-from trainables.pretrain import Pretraining
+from trainables.pretrain import Pretraining, network
 from trainables.selection import check_coreset
 
 Report = Callable[[EpochReport], None]
@@ -50,56 +52,44 @@ def run(
     Raises ``ConfigError`` or ``DataError`` for a user's mistake and ``DivergedError`` when the loss is no number.
     """
     with world.leading():
-        catalogue.check(config)
-        device = resolve_device(config.device)
-        if device.type == "cuda":
-            torch.cuda.init()  # the statistics exist only after it
-            torch.cuda.reset_peak_memory_stats(device)
-        splits, measured_on = load_all(config)
-        check_fit(config, splits, measured_on)
-        for line in shortfalls(config.evaluation, measured_on):
-            warn(line)
-        begin(splits)
-        queries = evaluation_images(measured_on, config.evaluation).to(device)
-        probe = Probe(measured_on.train, queries, len(measured_on.classes), device, epsilon=config.evaluation.epsilon)
-    pretraining = pretrain(config, splits, probe, device, checkpoint, report, world)
-    model, work, seconds = pretraining.model, pretraining.forward_equivalents, pretraining.seconds
+        ready = _ready(config, warn)
+        begin(ready.splits)
+        classes = len(ready.measured_on.classes)
+        probe = Probe(ready.measured_on.train, ready.queries, classes, ready.device, epsilon=config.evaluation.epsilon)
+    pretraining = pretrain(config, ready.splits, probe, ready.device, checkpoint, report, world)
+    model, work, minutes = pretraining.model, pretraining.forward_equivalents, pretraining.seconds / 60
     del pretraining  # and with it the images it may hold on the device
-    folder = None if checkpoint is None else evaluation_folder(checkpoint)
-    clock = Clock(folder, config.evaluation)
-    task = Task(
-        train=place(draw(measured_on.train, config.evaluation.head_images), device, config.data.placement),
-        queries=queries,
-        classes=len(measured_on.classes),
-        folder=folder,
-    )
+    spent = partial(Cost, pretrain_forward_equivalents=work, pretrain_minutes=minutes, gpu_share=gpu_share)
+    return _evaluated(model, config, ready, checkpoint, progress, spent)
 
-    def told(words: str) -> None:
-        clock.keep()
-        progress(words)
 
-    with float32_convolutions():  # verdicts depend on it
-        assessed = assess(model, config, task, told)
-    return TrialResult(
-        head=config.evaluation.head,
-        epsilon=config.evaluation.epsilon,
-        split=config.evaluation.split,
-        heads=assessed.heads,
-        cost=Cost(
-            pretrain_forward_equivalents=work,
-            evaluation_forward_equivalents=evaluation_forward_equivalents(config, len(task.train), assessed.heads),
-            pretrain_minutes=seconds / 60,
-            evaluation_minutes=clock.stop() / 60,
-            gpu_share=gpu_share,
-            peak_memory_gib=torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None,
-        ),
-        data=_data_in_words(config, splits, measured_on, len(queries)),
-        classes=measured_on.classes,
-        image_size=queries.size[0],
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
-        epochs=config.optimiser.epochs,
-        outcomes=assessed.outcomes,
+def measure(
+    config: TrialConfig,
+    pretrained: Pretrained,
+    *,
+    checkpoint: Path,
+    progress: Progress = lambda _: None,
+    warn: Progress = lambda _: None,
+    gpu_share: float = 1.0,
+) -> TrialResult:
+    """Evaluate, as ``config`` says, the network that a trial has left in ``checkpoint``, and train it no further.
+
+    The result is that of ``run`` with ``config``, to the bit on a CPU, but for the minutes. Heads beside the checkpoint
+    are trained anew only where ``config`` changes them. Raises as ``run`` does, and ``CheckpointError`` where
+    ``checkpoint`` does not hold the weights of ``pretrained``.
+    """
+    ready = _ready(config, warn)
+    weights = checkpoints.load_pretrained(checkpoint, config, pretrained)
+    model = network(config, ready.splits.train.size[0], len(ready.splits.classes))
+    model.take(weights)
+    spent = partial(
+        Cost,
+        pretrain_forward_equivalents=pretrained.forward_equivalents,
+        pretrain_minutes=pretrained.minutes,
+        pretrain_gpu_share=pretrained.gpu_share,
+        gpu_share=gpu_share,
     )
+    return _evaluated(model.to(ready.device), config, ready, checkpoint, progress, spent)
 
 
 def assist(config: TrialConfig, *, checkpoint: Path, world: World) -> None:
@@ -117,6 +107,72 @@ def assist(config: TrialConfig, *, checkpoint: Path, world: World) -> None:
         pretraining.run_epoch()
         pretraining.state_dict()  # of which the first saves what every rank gives
         world.follow()
+
+
+class _Ready(NamedTuple):
+    """What a trial begins with; ``queries``: the images that are evaluated, on the device."""
+
+    device: torch.device
+    splits: Splits
+    measured_on: Splits
+    queries: ImageSet
+
+
+def _ready(config: TrialConfig, warn: Progress) -> _Ready:
+    catalogue.check(config)
+    device = resolve_device(config.device)
+    if device.type == "cuda":
+        torch.cuda.init()  # the statistics exist only after it
+        torch.cuda.reset_peak_memory_stats(device)
+    splits, measured_on = load_all(config)
+    check_fit(config, splits, measured_on)
+    for line in shortfalls(config.evaluation, measured_on):
+        warn(line)
+    return _Ready(device, splits, measured_on, evaluation_images(measured_on, config.evaluation).to(device))
+
+
+def _evaluated(
+    model: Encoder,
+    config: TrialConfig,
+    ready: _Ready,
+    checkpoint: Path | None,
+    progress: Progress,
+    spent: Callable[..., Cost],
+) -> TrialResult:
+    """Heads, attacks and checks on a trained ``model``; ``spent`` makes the cost, the evaluation's added."""
+    device, measured_on = ready.device, ready.measured_on
+    folder = None if checkpoint is None else evaluation_folder(checkpoint)
+    clock = Clock(folder, config.evaluation)
+    task = Task(
+        train=place(draw(measured_on.train, config.evaluation.head_images), device, config.data.placement),
+        queries=ready.queries,
+        classes=len(measured_on.classes),
+        folder=folder,
+    )
+
+    def told(words: str) -> None:
+        clock.keep()
+        progress(words)
+
+    with float32_convolutions():  # verdicts depend on it
+        assessed = assess(model, config, task, told)
+    return TrialResult(
+        head=config.evaluation.head,
+        epsilon=config.evaluation.epsilon,
+        split=config.evaluation.split,
+        heads=assessed.heads,
+        cost=spent(
+            evaluation_forward_equivalents=evaluation_forward_equivalents(config, len(task.train), assessed.heads),
+            evaluation_minutes=clock.stop() / 60,
+            peak_memory_gib=torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None,
+        ),
+        data=_data_in_words(config, ready.splits, measured_on, len(ready.queries)),
+        classes=measured_on.classes,
+        image_size=ready.queries.size[0],
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        epochs=config.optimiser.epochs,
+        outcomes=assessed.outcomes,
+    )
 
 
 def load_all(config: TrialConfig, *, progress: bool = False) -> tuple[Splits, Splits]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from trainables.checkpoint import FREE_TO_CHANGE
+from trainables.checkpoint import FREE_TO_CHANGE, digest, lasting
 from trainables.config import ConfigError, EvaluationConfig, TrialConfig, flatten
 from trainables.data import ImageSet, draw_rows, identity
 from trainables.evaluation.auto_attack import Trace, run_auto_attack
@@ -86,19 +84,14 @@ def _need_pyautoattack() -> None:
 
 
 def fingerprint(encoder: Encoder, config: TrialConfig) -> str:
-    """Of all that a head depends on: the encoder's weights, and the settings that heads are trained by."""
-    evaluation = {
-        path: value for path, value in flatten(config).items() if path.startswith(_HEADS_SETTINGS) or path == "seed"
-    }
-    return _digest(encoder, evaluation)
+    """Of all that a head depends on: the encoder's lasting weights, and the settings that heads are trained by."""
+    return digest(lasting(encoder.state_dict(), config), heads_settings(config))
 
 
-def _digest(model: nn.Module, settings: Mapping[str, object]) -> str:
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for name, value in model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+def heads_settings(config: TrialConfig) -> dict[str, object]:
+    """The settings that heads are trained by, by dotted path."""
+    leaves = flatten(config)
+    return {path: value for path, value in leaves.items() if path.startswith(_HEADS_SETTINGS) or path == "seed"}
 
 
 def _assess(
@@ -186,7 +179,7 @@ def _state(classifier: nn.Module, version: Version, name: str, config: TrialConf
         if path in _ATTACKED
         or (path.startswith(("data.", "views.", "evaluation.auto_attack_")) and path not in FREE_TO_CHANGE)
     }
-    return task.folder / f"{name}.{version}.{_digest(classifier, settings)[:16]}.pt"
+    return task.folder / f"{name}.{version}.{digest(classifier.state_dict(), settings)[:16]}.pt"
 
 
 def _survivors(measured: Measured, evaluation: EvaluationConfig) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -37,6 +39,11 @@ class Encoder(nn.Module):
                 f"network.recompute is true, but {config.architecture} has no residual or transformer blocks; "
                 "set it to false"
             )
+
+    def take(self, weights: Mapping[str, Tensor]) -> None:
+        """Have ``weights``, which may lack the projector's, as those of an ended trial do: it stays as it was drawn."""
+        begun = {name: value for name, value in self.state_dict().items() if name.startswith("projector.")}
+        self.load_state_dict(begun | dict(weights))
 
     def features(self, images: Tensor) -> Tensor:
         """(b, 3, h, w) in [0, 1] -> (b, features_size)."""
