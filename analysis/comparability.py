@@ -12,6 +12,7 @@ import pandas as pd
 from analysis import changes, labels
 from analysis.agreement import HEAD_TRAINING, NETWORK_SIZE
 from analysis.confirmed import confirms
+from analysis.measured import searches
 from analysis.pareto import measured
 from analysis.runs import CONFIG, Study
 from analysis.shares import with_costs
@@ -167,6 +168,13 @@ def _manifest(*keys: str) -> Fact:
     return fact
 
 
+def _kind(study: Study) -> str:
+    """Of what a study's points are, in words."""
+    if searches(study):
+        return "a search's trials"
+    return "a confirmation's means over seeds" if confirms(study) else "networks that are measured again"
+
+
 _MEASURED: dict[str, Fact] = {
     "Data set": _data,
     "Image size": _image_size,
@@ -177,7 +185,7 @@ _MEASURED: dict[str, Fact] = {
     "Evaluated images": images_of,
 }
 _STUDIED: dict[str, Fact] = {
-    "Kind": lambda study: "a confirmation's means over seeds" if confirms(study) else "a search's trials",
+    "Kind": _kind,
     "Trainables": lambda study: ", ".join(sorted(set(study.trials["trainable"]))),
     "Network": _named(*_NETWORK),
     "Objectives": lambda study: ", ".join(study.objectives),

@@ -31,8 +31,13 @@ def confirms(study: Study) -> dict[str, Any]:
 
 def confirmations_of(paths: StudyPaths) -> list[str]:
     """Names of the studies beside ``paths`` that confirm it."""
+    return studies_of(paths, "confirms")
+
+
+def studies_of(paths: StudyPaths, key: str) -> list[str]:
+    """Names of the studies beside ``paths`` whose manifest names it under ``key``."""
     manifests = {path.parent.name: read_json(path) for path in sorted(paths.root.parent.glob("*/study.json"))}
-    found = {name: manifest.get("confirms") for name, manifest in manifests.items()}
+    found = {name: manifest.get(key) for name, manifest in manifests.items()}
     return [name for name, told in found.items() if isinstance(told, dict) and told.get("study") == paths.name]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.confirmed import confirms
+from analysis.measured import searches
 from analysis.runs import PARAM, Study
 
 TRAINABLE = "trainable"
@@ -17,10 +17,10 @@ def dimensions(study: Study) -> pd.DataFrame:
     """A column a searched dimension, a row a trial of ``Study.trials``, by its index; missing where a trial has none.
 
     ``crops`` and ``cf_amc_ssl.crops``, one dimension over two ranges, are one column. The trainable is none of them,
-    nor is anything in a confirmation, which searches nothing.
+    nor is anything in a confirmation or in what measures again, which search nothing.
     """
     found: dict[str, pd.Series[Any]] = {}
-    for parameter in [] if confirms(study) else study.params:
+    for parameter in study.params if searches(study) else []:
         values = study.trials[PARAM + parameter].map(lambda value: str(value) if isinstance(value, tuple) else value)
         name = _dimension(study, parameter)
         found[name] = found[name].where(found[name].notna(), values) if name in found else values

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 from plotly import graph_objects as go
 
-from analysis.confirmed import confirms
 from analysis.figures import attainment_figure, curves_figure, hypervolume_figure, parallel_figure, pareto_figure
 from analysis.figures.importance import importance_figure
 from analysis.figures.interactions import interactions_figure
 from analysis.figures.planes import Plane
 from analysis.figures.slices import slices_figure
+from analysis.measured import searches
 from analysis.runs import Study
 
 
@@ -32,7 +32,7 @@ def all_figures(
         "attainment": attainment_figure(study, chances=chances),
         **{plane.name: plane.figure for pair in pairs for plane in pair},
         "hypervolume": hypervolume_figure(study),
-        "parallel": None if confirms(study) else parallel_figure(study),
+        "parallel": parallel_figure(study) if searches(study) else None,
         "importance": importance_figure(study, importances),
         "slices": slices_figure(study),
         "interactions": interactions_figure(study),

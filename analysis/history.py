@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import labels
-from analysis.confirmed import confirms
+from analysis.measured import searches
 from analysis.pareto import REFERENCE, hypervolume, measured, non_dominated
 from analysis.runs import Study
 from analysis.schema import TrialStatus
@@ -106,9 +106,9 @@ def gains(study: Study) -> pd.DataFrame:
 
 
 def gains_table(study: Study) -> Table | None:
-    """``gains`` for people; ``None`` for a confirmation, and while fewer than two trainables have ended trials."""
+    """``gains`` for people; ``None`` where nothing is searched, or fewer than two trainables have ended trials."""
     found = gains(study)
-    if confirms(study) or len(found) < 2:
+    if not searches(study) or len(found) < 2:
         return None
     rows = tuple(tuple(_cell(name, value) for name, value in record.items()) for record in found.to_dict("records"))
     return Table(caption=f"{study.name}, by trainable. {words(study)}", columns=_COLUMNS, rows=rows, values=found)

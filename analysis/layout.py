@@ -15,6 +15,7 @@
         added-ID.json             configurations that somebody added by hand, until the driver has taken them
         driver-errors.txt         tracebacks of what Ray Tune fell over, though the study went on
         .lock                     held by the driver
+        networks/0003/            what trial 3 of another study has left of its network, which this one measures
         report.html
         figures/                  for papers, as `study figures` writes them
         trials/0007/
@@ -147,6 +148,10 @@ class StudyPaths:
     def tracking(self) -> Path:
         return self.root / "tracking.json"
 
+    def network(self, number: int) -> TrialPaths:
+        """What trial ``number`` of another study has left of its network, for this study to measure."""
+        return TrialPaths(self.root / "networks" / f"{number:04d}")
+
     @property
     def probe(self) -> Path:
         return self.root / "probe.json"
@@ -219,7 +224,7 @@ def default_tracking_uri(studies: Path) -> str:
 # Events: {"kind": ..., "time": unix seconds, "attempt": from 1, ...}
 ATTEMPT = "attempt"
 """+ host, node (Ray's, or null), gpus (ids of those there that the trial holds or shares), pid, device, gpu_share,
-resumed_epoch: an attempt began, from that epoch's checkpoint (0: anew)."""
+resumed_epoch: an attempt began, from that epoch's checkpoint (0: anew; the last where nothing is to be trained)."""
 EPOCH = "epoch"
 """+ epoch, metrics: an EpochReport; its checkpoint is already on disk."""
 LOST = "lost"

@@ -16,9 +16,9 @@ def read_manifest(paths: StudyPaths) -> dict[str, Any]:
     """``study.json``; empty if it cannot be read.
 
     Where they are there at all, ``evaluation``, ``environment`` and ``tracking`` are mappings, a radius is a number and
-    an address text, ``trainables`` is a list, ``created`` a time, and ``confirms`` has a ``study``, ``seeds`` and
-    ``configurations``, each with its number ``trial`` and its ``params``. ``objectives`` are for the function of that
-    name. All else is as it stands.
+    an address text, ``trainables`` is a list, ``created`` a time, and ``confirms`` and ``measures`` have a ``study``,
+    ``seeds`` and ``configurations``, each with its number ``trial`` and its ``params``. ``objectives`` are for the
+    function of that name. All else is as it stands.
     """
     found = read_json(paths.manifest)
     formed = {
@@ -27,7 +27,8 @@ def read_manifest(paths: StudyPaths) -> dict[str, Any]:
         "tracking": _mapping(found.get("tracking"), uri=lambda uri: isinstance(uri, str)),
         "trainables": _list(found.get("trainables")),
         "created": _time(found.get("created")),
-        "confirms": _confirms(found.get("confirms")),
+        "confirms": _listed(found.get("confirms")),
+        "measures": _listed(found.get("measures")),
     }
     return {key: value for key, value in (found | formed).items() if key not in formed or value is not None}
 
@@ -52,7 +53,7 @@ def _time(found: object) -> object | None:
     return found if _is_number(found) and 0 <= float(str(found)) < _LATEST else None
 
 
-def _confirms(found: object) -> dict[str, Any] | None:
+def _listed(found: object) -> dict[str, Any] | None:
     told = _mapping(found)
     if not told:
         return None

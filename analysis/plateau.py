@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import labels
-from analysis.confirmed import confirms
 from analysis.history import accuracies
+from analysis.measured import searches
 from analysis.pareto import REFERENCE, hypervolume, measured, non_dominated
 from analysis.runs import Study
 from trainables.metrics import Direction
@@ -89,8 +89,8 @@ class Plateau:
 
 
 def plateau_sentence(study: Study) -> str:
-    """Whether more budget is likely to pay; why that cannot be told where it cannot; "" for a confirmation."""
-    if confirms(study):
+    """Whether more budget is likely to pay; why that cannot be told where it cannot; "" where nothing is searched."""
+    if not searches(study):
         return ""
     if not measured(study):
         return "Whether more budget would pay is told from accuracies, and none is an objective."

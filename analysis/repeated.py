@@ -22,7 +22,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from analysis.confirmed import confirms
+from analysis.measured import searches
 from analysis.runs import Study
 from analysis.same_search import check_runs, seed_of
 from analysis.side_by_side import Side, equal_work, gather, reached, volume
@@ -142,7 +142,7 @@ def _repeated(name: str, studies: Sequence[Study], sides: Sequence[Side], work: 
 def _check_spent(groups: Sequence[Sequence[Study]], sides: Sequence[Sequence[Side]], work: float) -> None:
     """``UserError`` for a run that has nothing to show for work that others spent."""
     runs = zip(itertools.chain(*groups), itertools.chain(*sides), strict=True)
-    idle = [study.name for study, side in runs if math.isnan(reached(side.path, work)) and not confirms(study)]
+    idle = [study.name for study, side in runs if math.isnan(reached(side.path, work)) and searches(study)]
     if idle and not math.isnan(work):
         raise UserError(f"{', '.join(idle)}: no trial has ended, and others are compared at equal work; leave it out")
 

@@ -23,6 +23,7 @@ from analysis.figures.references import comparability
 from analysis.history import gains_table
 from analysis.importance import importances, why_no_importances
 from analysis.layout import write_atomically
+from analysis.measured import searches
 from analysis.plateau import plateau_sentence
 from analysis.runs import Study
 from analysis.shares import shares_table
@@ -89,7 +90,7 @@ def _settings(study: Study, odds: Mapping[str, float]) -> dict[str, Any]:
         "costs_shown": any(not labels.is_accuracy(first.x) for first, _ in pairs),
         "importance": importance_table.importance_table(study, found),
         "importance_caption": importance_table.caption(study),
-        "no_importance": "" if confirms(study) else why_no_importances(study),
+        "no_importance": why_no_importances(study) if searches(study) else "",
         "broken_down": breakdowns_sentence(breakdowns(study)),
         "breakdown_rules": RULES,
     }

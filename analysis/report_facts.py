@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from analysis import changes, constraints, labels
 from analysis.confirmed import confirmed, confirms
 from analysis.elapsed import wall_seconds
+from analysis.measured import measures
 from analysis.pareto import frontier, measured, study_hypervolume
 from analysis.runs import Study
 from analysis.schema import UI_ADDRESS, TrialStatus
@@ -33,6 +34,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Search": ", ".join(part for part in search if part),
         "Changed": changes.told(manifest),
         "Confirms": _confirmation(study),
+        "Measures": _measurement(study),
         "Budget": labels.budget(manifest.get("budget")),
         "Used": _used(study),
         "Hypervolume": _hypervolume(study),
@@ -46,6 +48,14 @@ def _confirmation(study: Study) -> str:
     if not told:
         return ""
     return labels.trainings([one["trial"] for one in told["configurations"]], told["study"], told["seeds"])
+
+
+def _measurement(study: Study) -> str:
+    told = measures(study)
+    if not told:
+        return ""
+    which = labels.listed("trial", [labels.trial_number(one["trial"]) for one in told["configurations"]])
+    return f"{which} of {told['study']}, whose pre-training is in the costs"
 
 
 def optimal(study: Study) -> int:

@@ -38,10 +38,10 @@ _ALWAYS = (*_BASE, *OBJECTIVES)
 class Study:
     """Everything a report needs, wherever it was read from.
 
-    ``trials``: one row a trial, by number. ``number``, ``id``, ``trainable``, ``origin`` ("by hand", or the recipe
-    that it is; "" if the sampler drew it), ``status`` (``TrialStatus`` values), ``reason``,
-    ``verdict`` (of the sanity checks, "" if none ran), ``violation`` (the study's bounds that a finished trial exceeds,
-    "" if none),
+    ``trials``: one row a trial, by number. ``number``, ``id``, ``trainable``, ``origin`` ("by hand", the recipe that it
+    is, or the trial whose network it measures; "" if the sampler drew it), ``status`` (``TrialStatus`` values),
+    ``reason``, ``verdict`` (of the sanity checks, "" if none ran), ``violation`` (the study's bounds that a finished
+    trial exceeds, "" if none),
     ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN), ``gpu_share`` and
     ``device`` (that the last attempt held, NaN and "" if unknown),
     ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>``, the trial's
@@ -153,7 +153,7 @@ def _trial_row(
         "verdict": str(result.get("verdict") or _verdict(metrics)),
         "violation": constraints.violation(bounds, metrics) if status == TrialStatus.FINISHED else "",
         "attempts": max((event["attempt"] for event in events if isinstance(event.get("attempt"), int)), default=0),
-        "epochs": max((event["epoch"] for event in events if _is_epoch(event)), default=0),
+        "epochs": max(map(_epoch, events), default=0),
         "seed": number_or_nan(settings.get("seed")),
         "started": min((number_or_nan(event.get("time")) for event in events), default=float("nan")),
         "ended": number_or_nan(ending.get("time")),
@@ -201,6 +201,12 @@ def _status(ending: Mapping[str, Any]) -> str:
         return TrialStatus.RUNNING.value
     status = ending.get("status")
     return str(status) if status in list(TrialStatus) else TrialStatus.FAILED.value
+
+
+def _epoch(event: Mapping[str, Any]) -> int:
+    """Epochs that are done when ``event`` happens, as far as it tells."""
+    found = event.get("epoch" if event["kind"] == EPOCH else "resumed_epoch")
+    return found if isinstance(found, int) else 0
 
 
 def _is_epoch(event: Mapping[str, Any]) -> bool:

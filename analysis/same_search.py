@@ -11,21 +11,25 @@ from ruamel.yaml.error import YAMLError
 
 from analysis.changes import changes, told
 from analysis.confirmed import confirms
+from analysis.measured import measures, searches
 from analysis.runs import Study
 from trainables.config import UserError
 
-_EACH_ITS_OWN = {"name", "seed", "budget", "resources", "tracking", "storage", "confirms"}
+_EACH_ITS_OWN = {"name", "seed", "budget", "resources", "tracking", "storage", "confirms", "measures"}
 """Keys of a study file that say who a run is, how far it went, and where."""
 
 
 def check_runs(studies: Sequence[Study]) -> None:
     """``UserError`` unless ``studies``, one or more, can be runs of one search, as far as their files tell.
 
-    Of confirmations: of the searches of one kind, each of another.
+    Of confirmations, or of what is measured again: of the searches of one kind, each of another.
     """
     names = ",".join(study.name for study in studies)
-    if len({bool(confirms(study)) for study in studies}) > 1:
-        raise UserError(f"{names}: a comma joins searches, or confirmations; put the others on a side of their own")
+    if len({(bool(confirms(study)), bool(measures(study))) for study in studies}) > 1:
+        raise UserError(
+            f"{names}: a comma joins searches, or confirmations, or what is measured again; put the others on a side "
+            "of their own"
+        )
     files = [_file(study) for study in studies]
     if unlike := [key for key in files[0] if key not in _EACH_ITS_OWN and not _agree(key, files)]:
         raise UserError(
@@ -37,8 +41,8 @@ def check_runs(studies: Sequence[Study]) -> None:
 
 
 def seed_of(study: Study) -> object:
-    """What tells a run from others of its search; of a confirmation, the study that it confirms."""
-    return confirms(study).get("study") or study.manifest.get("seed")
+    """What tells a run from others of its search; of a confirmation or measurement, the study that it is of."""
+    return (confirms(study) or measures(study)).get("study") or study.manifest.get("seed")
 
 
 def _check_changes(names: str, studies: Sequence[Study]) -> None:
@@ -66,7 +70,8 @@ def _changes(study: Study) -> list[tuple[int | None, dict[str, Any]]]:
 def _check_seeds(names: str, studies: Sequence[Study]) -> None:
     seeds = [seed_of(study) for study in studies]
     if again := [seed for seed in seeds if seed is not None and seeds.count(seed) > 1]:
-        what = "confirm the same study" if confirms(studies[0]) else "have the same seed"
+        of_one = "confirm" if confirms(studies[0]) else "measure"
+        what = "have the same seed" if searches(studies[0]) else f"{of_one} the same study"
         raise UserError(f"{names}: two of them {what}, {again[0]}, and say no more than one of them; leave one out")
 
 

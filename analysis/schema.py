@@ -42,6 +42,7 @@ STUDY = "study.name"
 CREATED = "study.created"  # on the experiment: unix seconds, tells studies of one name apart
 ROLE = "study.role"  # "study" on the parent run, "trial" on its children
 CONFIRMS = "study.confirms"  # on a confirmation's runs: the study, on a trial's the trial "<study>/<number>"
+MEASURES = "study.measures"  # the same on the runs of a study that measures again what another has trained
 TRIAL_ID = "trial.id"  # "<study>/<number>"
 TRIAL_NUMBER = "trial.number"
 TRAINABLE = "trial.trainable"
@@ -49,7 +50,9 @@ REASON = "trial.reason"  # why a trial failed or was stopped
 FRONTIER = "trial.frontier"  # "yes" or "no" on finished trials, as of the study's last end or synchronisation
 ATTEMPTS = "trial.attempts"
 INSTEAD_OF = "trial.instead_of"  # number of the trial that ran out of memory, whose batch this one cuts smaller
-ORIGIN = "trial.origin"  # "by hand", or the recipe that the study began with; absent where the sampler drew it
+ORIGIN = (
+    "trial.origin"  # "by hand", the recipe that it is, or the trial that it measures; absent where the sampler drew it
+)
 HEAD = "evaluation.head"
 SPLIT = "evaluation.split"
 EPSILON = "evaluation.epsilon"

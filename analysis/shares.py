@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from analysis import labels
-from analysis.confirmed import confirms
+from analysis.measured import searches
 from analysis.pareto import frontier
 from analysis.runs import Study
 from analysis.schema import TrialStatus
@@ -31,10 +31,9 @@ _SHARES = (
 
 
 def shares_table(study: Study) -> Table | None:
-    """A row a trainable of ``shares``; ``None`` for a study of one trainable, and for a confirmation, on whose frontier
-    stand means and no trials."""
+    """A row a trainable of ``shares``; ``None`` for a study of one trainable, and for one that searches nothing."""
     found = shares(study)
-    if confirms(study) or len(found) < 2:
+    if not searches(study) or len(found) < 2:
         return None
     caption = f"Trainables of {study.name}: what each got, and its points on the frontier"
     if (least := equal_minutes(study)) > 0:

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from analysis import labels
 from analysis.confirmed import confirmed, confirms
 from analysis.history import HYPERVOLUME, history
+from analysis.measured import searches
 from analysis.pareto import REFERENCE, hypervolume, non_dominated
 from analysis.resampling import DRAWS, Candidate, candidates, resample
 from analysis.runs import Study
@@ -159,7 +160,7 @@ def _side(study: Study, accuracies: tuple[str, ...]) -> Side:
         forward_equivalents=float(costs[FORWARD_EQUIVALENTS].sum()),
         points=_points(study, accuracies),
         candidates=candidates(study, accuracies),
-        path=history(study)[:0] if confirms(study) else history(study),
+        path=history(study) if searches(study) else history(study)[:0],
     )
 
 

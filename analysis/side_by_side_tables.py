@@ -12,6 +12,7 @@ from analysis.comparability import TOLD, distinct
 from analysis.confirmed import confirms
 from analysis.dimensions import TRAINABLE, parameters, stated_range
 from analysis.history import HYPERVOLUME
+from analysis.measured import searches
 from analysis.pareto import REFERENCE
 from analysis.resampling import DRAWS
 from analysis.runs import CONFIG, Study
@@ -136,15 +137,16 @@ def _columns(first: str, names: Sequence[str]) -> tuple[Column, ...]:
 
 
 def _ranges(studies: Sequence[Study]) -> dict[str, list[str]]:
-    """By what some study searches. A confirmation draws the trials that it confirms, and seeds: those are no search."""
-    searches = [study for study in studies if not confirms(study)]
-    names = dict.fromkeys(name for study in searches for name in parameters(study) if name != TRAINABLE)
+    """By what some study searches. Chosen trials and seeds, which a study may draw, too, are no search."""
+    names = dict.fromkeys(
+        name for study in filter(searches, studies) for name in parameters(study) if name != TRAINABLE
+    )
     return {name: [_range(study, name) for study in studies] for name in names}
 
 
 def _range(study: Study, name: str) -> str:
     """The range, or the value where a setting that others search is held."""
-    stated = {} if confirms(study) else stated_range(study, name)
+    stated = stated_range(study, name) if searches(study) else {}
     held = not stated and CONFIG + name in study.trials
     return _setting(study, name) if held else range_words(name, stated)
 
@@ -167,9 +169,9 @@ def _unlike(found: Mapping[str, list[str]]) -> list[tuple[str, ...]]:
 
 
 def _setting(study: Study, path: str) -> str:
-    """Its value, those of the trainables or of a confirmation's configurations, or that it is searched."""
+    """Its value, those of the trainables or of chosen trials, or that it is searched."""
     values = distinct(study, path)
-    if len(values) > 1 and not confirms(study) and _varies(study, path):
+    if len(values) > 1 and searches(study) and _varies(study, path):
         return _SEARCHED
     return ", ".join(sorted(_short(path, value) for value in values)) or labels.ABSENT  # in whatever order drawn
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from analysis.layout import StudyPaths, TrialPaths, parse_object, study_paths
+from analysis.layout import StudyPaths, TrialPaths, parse_object, read_json, study_paths
 from trainables.config import TrialConfig, UserError, from_dict
+from trainables.metrics import Pretrained
+
+PRETRAINED = "pretrained"
+"""Key of a trial's ``config.json``: the network that it measures and does not train."""
 
 
 def written(path: Path) -> dict[str, Any]:
@@ -37,3 +41,9 @@ def config_of(trial: TrialPaths) -> TrialConfig:
     if not isinstance(found, dict) or not found:
         raise UserError(f"{trial.config} holds no configuration; put back what the study wrote there")
     return from_dict(found)
+
+
+def pretrained_of(trial: TrialPaths) -> Pretrained | None:
+    """The network that the trial measures; ``None`` where it trains its own, or has no configuration yet."""
+    found = read_json(trial.config).get(PRETRAINED)
+    return None if found is None else Pretrained(**found)

@@ -1,4 +1,4 @@
-"""A space that is a list: given configurations, each to be run under every one of some seeds."""
+"""A space that is a list: given configurations, each to be run under every one of some seeds, or under its own."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from trainables.config import TrialConfig, override
 CONFIGURATION = "configuration"
 """The parameter that says which configuration runs, by its number."""
 SEED = "seed"
-LARGEST_SEED = 2**31 - 1
-"""The parameter's range does not depend on the seeds listed, so that more can be added to a search that has begun."""
+LARGEST = 2**31 - 1
+"""The range of what a list may grow by does not depend on what is listed: a search that has begun can be added to."""
 
 
 @dataclass(frozen=True)
 class ListedSpace(SearchSpace):
-    """``parts`` are whole configurations, their seeds aside; ``numbers`` are their names, in the same order."""
+    """``parts`` are whole configurations; ``numbers`` are their names, in the same order."""
 
     numbers: tuple[int, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...] = ()
+    """In the place of their own, one after the other; empty: each configuration runs once, with its own."""
 
     @property
     def trainables(self) -> tuple[str, ...]:
@@ -34,14 +35,18 @@ class ListedSpace(SearchSpace):
 
     @property
     def distributions(self) -> dict[str, Distribution]:
+        if not self.seeds:
+            return {CONFIGURATION: IntDistribution(0, LARGEST)}
         return {
             CONFIGURATION: IntDistribution(min(self.numbers), max(self.numbers)),
-            SEED: IntDistribution(0, LARGEST_SEED),
+            SEED: IntDistribution(0, LARGEST),
         }
 
     @property
     def points(self) -> tuple[dict[str, Any], ...]:
         """Every configuration under the first seed, then under the next: what an interruption leaves is balanced."""
+        if not self.seeds:
+            return tuple({CONFIGURATION: number} for number in self.numbers)
         return tuple({CONFIGURATION: number, SEED: seed} for seed in self.seeds for number in self.numbers)
 
     def suggest(self, trial: Suggests) -> TrialConfig:
@@ -61,7 +66,7 @@ class ListedSpace(SearchSpace):
         if dict(params) not in self.points:
             raise SpaceError([Fault((CONFIGURATION,), f"{dict(params)} is not among the listed configurations")])
         base = self.parts[self.numbers.index(params[CONFIGURATION])].base
-        return override(base, {SEED: params[SEED]})
+        return override(base, {SEED: params[SEED]}) if self.seeds else base
 
     def check(self, params: Mapping[str, Any]) -> None:
         self.config(params)
@@ -83,7 +88,7 @@ class ListedSpace(SearchSpace):
 
     def describe(self) -> list[Row]:
         numbers, seeds = (", ".join(map(str, values)) for values in (self.numbers, self.seeds))
-        return [
-            Row(CONFIGURATION, self.trainables, CONFIGURATION, numbers, "a trial of the study that is confirmed"),
-            Row(SEED, self.trainables, SEED, seeds, "of weights, batches, views and attacks"),
-        ]
+        told = [Row(CONFIGURATION, self.trainables, CONFIGURATION, numbers, "a trial of the study that they are from")]
+        if self.seeds:
+            told.append(Row(SEED, self.trainables, SEED, seeds, "of weights, batches, views and attacks"))
+        return told

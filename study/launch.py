@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -17,7 +18,7 @@ from analysis.written import written
 from search_spaces.space import SearchSpace
 from search_spaces.work import Total, total_on
 from study.config import Budget, StudyConfig
-from study.config.confirmation import Confirmation
+from study.config.listed import Listed
 from study.config.warm_start_source import public
 from study.early_stopping.scheduler import Scheduler
 from study.execution.executor import Backend, Executor, executor
@@ -28,7 +29,7 @@ from study.files import stop
 from study.files.disk import full_disk
 from study.files.lock import sole_driver
 from study.files.storage import Storage
-from study.manifest import confirmation, describe
+from study.manifest import describe, described
 from study.preflight import (
     allot,
     check_bounds,
@@ -42,7 +43,7 @@ from study.preflight import (
 from study.report import write_report
 from study.resources.allotment import Allotment
 from study.resources.probe import on_auto, shares
-from study.search import extension, warm_start
+from study.search import extension, networks, warm_start
 from study.search.foreknown import known_before
 from study.search.searcher import Search
 from study.supervise import INTERRUPTED
@@ -92,6 +93,7 @@ def launch(
         write_json(paths.manifest, describe(paths, config, space, allotment, data) | _replayed(replay))
         if config.warm_start:
             warm_start.record(paths, learned)
+        networks.gather(paths, config)
         _write_study_file(paths, config)  # last: with it there is a study that can be resumed
         _drive(paths, config, space, allotment, running.run, console, total)
     return paths
@@ -103,7 +105,7 @@ def resume(
     trials: int | None = None,
     wall_minutes: float | None = None,
     gpu_hours: float | None = None,
-    confirms: Confirmation | None = None,
+    listed: Listed[Any] | None = None,
     tracking_uri: str | None = None,
     backend: Backend = "ray",
     address: str | None = None,
@@ -114,7 +116,7 @@ def resume(
     """Go on with a study: first the trials that have not ended, then new ones. Finished trials are left alone.
 
     ``trials``, ``wall_minutes`` and ``gpu_hours`` replace the study's whole budget of that kind, what is spent
-    included; ``confirms`` replaces what a confirmation confirms, by the same with more seeds.
+    included; ``listed`` replaces the list of a study that has one, by the same with more seeds or trials.
     ``tracking_uri`` replaces the address of MLflow for this run; the study's own is kept without
     credentials, which belong in the environment or here. An MLflow that does not answer is waited for beside the
     study. ``restarted``: after a driver that died, so that a request to stop made of that one is heeded, and a
@@ -131,13 +133,14 @@ def resume(
             stop.forget(paths)  # at once: what is asked from here on is asked of this driver
         if paths.extension.exists():
             extension.complete(paths)
-        if confirms is None:
+        if listed is None:
             _check_total(paths, trials)
         stored = StudyConfig.load(paths.study_file, elsewhere)
         config = _with_budget(stored, {key: value for key, value in asked.items() if value})
         if config.budget != stored.budget:
             console.print(f"budget: {_words(config.budget)}, before: {_words(stored.budget)}", highlight=False)
-        config = config.model_copy(update={"confirms": confirms or config.confirms})
+        if listed is not None:
+            config = config.model_copy(update={config.kind: listed})
         _go_on(paths, config, backend, address, curves, console, restarted=restarted)
     return paths
 
@@ -161,6 +164,7 @@ def _go_on(
         _check_data(space, console)
     with executor(backend, address, replay, patient=restarted) as running:
         allotment = _allot(paths, config, space, running, console)
+        networks.gather(paths, config)
         _drive(paths, config, space, allotment, running.run, console, total_where_asked(config, space, replay))
 
 
@@ -282,7 +286,7 @@ def _run(session: Session, run: Run) -> None:
             session.progress.began(session.search)
             run(session)
         else:
-            more = "a larger budget" if session.config.confirms is None else "more seeds to `study confirm`"
+            more = "a larger budget" if session.config.listed is None else session.config.listed.more
             session.say(f"nothing to do: {reason}; give {more} to go on")
     except KeyboardInterrupt:
         session.interrupt()
@@ -343,12 +347,12 @@ def _words(budget: Budget) -> str:
 
 
 def _record(paths: StudyPaths, config: StudyConfig, allotment: Allotment) -> None:
-    """What may have changed since the launch: the budget, the seeds of a confirmation, what this machine offers.
+    """What may have changed since the launch: the budget, the list of one that has a list, what this machine offers.
 
     MLflow's address stays the study's own, whichever this run uses.
     """
     manifest = written(paths.manifest)
-    asked = manifest | {"budget": config.budget.model_dump()} | confirmation(config)
+    asked = manifest | {"budget": config.budget.model_dump()} | described(config)
     if asked != manifest:
         own = StudyConfig.load(paths.study_file).tracking
         _write_study_file(paths, config.model_copy(update={"tracking": own}))

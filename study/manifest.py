@@ -26,7 +26,7 @@ def describe(
 ) -> dict[str, Any]:
     """The manifest of a study that begins now; ``data`` describes its images."""
     evaluation = space.parts[0].base.evaluation
-    search = confirmation(config) or config.strategy | {"seed": config.seed}
+    search = described(config) or config.strategy | {"seed": config.seed}
     return {
         "schema": SCHEMA,
         "name": config.name,
@@ -44,17 +44,16 @@ def describe(
     }
 
 
-def confirmation(config: StudyConfig) -> dict[str, Any]:
-    """What a confirmation confirms, in a reader's words; nothing of any other study."""
-    if config.confirms is None:
+def described(config: StudyConfig) -> dict[str, Any]:
+    """What a study confirms or measures, in a reader's words; nothing of a search."""
+    if config.listed is None:
         return {}
-    confirms = config.confirms
     configurations = [
         {"trial": chosen.trial, "trainable": base.trainable, "params": chosen.params}
-        for chosen, base in zip(confirms.configurations, confirms.configs(), strict=True)
+        for chosen, base in zip(config.listed.configurations, config.listed.configs(), strict=True)
     ]
-    facts = confirms.model_dump(include={"study", "seeds"})
-    return {"confirms": facts | {"configurations": configurations}}
+    facts = config.listed.model_dump(include={"study", "seeds"})
+    return {config.kind: facts | {"configurations": configurations}}
 
 
 def environment() -> dict[str, str | None]:

@@ -10,9 +10,9 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from analysis import labels
-from analysis.confirmed import confirms
 from analysis.figures.style import INK, QUALITATIVE, Choice, inked, menu, style
 from analysis.history import GPU_HOURS, HYPERVOLUME, WALL_HOURS, history, words
+from analysis.measured import searches
 from analysis.runs import Study
 
 _AXES = {
@@ -35,7 +35,7 @@ class Line(NamedTuple):
 def hypervolume_figure(study: Study) -> go.Figure | None:
     """Steps of all trials together and of each trainable alone, the x axis by menu.
 
-    ``None`` before a trial has ended, for a study of costs alone, and for a confirmation, which searches nothing.
+    ``None`` before a trial has ended, for a study of costs alone, and for one that searches nothing, as a confirmation.
     """
     lines = compute(study)
     return _draw(lines, words(study)) if lines else None
@@ -44,7 +44,7 @@ def hypervolume_figure(study: Study) -> go.Figure | None:
 def compute(study: Study) -> tuple[Line, ...]:
     """All together, then each trainable where there are several."""
     whole = history(study)
-    if whole.empty or confirms(study):
+    if whole.empty or not searches(study):
         return ()
     names = sorted(set(whole["trainable"])) if whole["trainable"].nunique() > 1 else []
     colours = [QUALITATIVE[index % len(QUALITATIVE)] for index in range(len(names))]

@@ -13,7 +13,7 @@ from study.versions import FOUNDATIONS, PRODUCT, installed
 Command = TypeVar("Command", bound=Callable[..., None])
 
 PANELS = {
-    "Start and go on": ("demo", "launch", "resume", "extend", "confirm"),
+    "Start and go on": ("demo", "launch", "resume", "extend", "measure", "confirm"),
     "While it runs": ("status", "add", "stop", "ui"),
     "Read the results": ("front", "trials", "report", "compare"),
     "Take away": ("tables", "figures", "export", "sync", "clean"),

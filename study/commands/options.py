@@ -29,6 +29,13 @@ Set = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Replace one key by its dotted path; may be repeated."),
 ]
+Trials = Annotated[
+    str | None, typer.Option(metavar="3,7", help="Only these finished trials; the frontier if not given.")
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Only so many of the frontier: its extremes, then spread between them.")
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Leave MLflow for a later `study sync`.")]
 Backend = Annotated[
     Literal["ray", "inline"], typer.Option(help="ray: trials side by side; inline: one by one in this process.")
 ]

@@ -70,6 +70,7 @@ def front(
 ) -> None:
     """The trials that no other trial beats; of a confirmation, its configurations on test images."""
     from analysis.confirmed import confirmations_of
+    from analysis.measured import measurements_of
 
     check_formats(json, csv)
     study = read(name, tracking_uri)
@@ -80,6 +81,8 @@ def front(
         print_headline(study, table)
         for child in confirmations_of(paths_of(name)):
             typer.echo(f"Confirmed on test images: study front {child}")
+        for child in measurements_of(paths_of(name)):
+            typer.echo(f"Measured again: study front {child}")
 
 
 @command("Example: study trials demo --csv > trials.csv   (or --epochs --csv > epochs.csv)")

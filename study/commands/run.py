@@ -1,4 +1,4 @@
-"""Commands that run studies: demo, launch, resume, confirm, extend."""
+"""Commands that run studies: demo, launch, resume, measure, confirm, extend."""
 
 from __future__ import annotations
 
@@ -12,7 +12,20 @@ import typer
 from analysis.layout import studies_folder, study_paths
 from study import supervise as supervision
 from study.commands.app import command
-from study.commands.options import Address, AnyBackend, Backend, Curves, Name, Set, Studies, Supervise, TrackingUri
+from study.commands.options import (
+    Address,
+    AnyBackend,
+    Backend,
+    Curves,
+    Limit,
+    Name,
+    Offline,
+    Set,
+    Studies,
+    Supervise,
+    TrackingUri,
+    Trials,
+)
 from study.commands.show import paths_of, print_front, print_outcome, print_report, print_rich, unread
 from trainables.config import UserError
 
@@ -62,7 +75,7 @@ def launch(
     backend: AnyBackend = "ray",
     address: Address = None,
     curves: Curves = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Leave MLflow for a later `study sync`.")] = False,
+    offline: Offline = False,
     tracking_uri: TrackingUri = None,
     warm_start: Annotated[
         list[str],
@@ -127,6 +140,55 @@ def resume(
     print_outcome(paths)
 
 
+@command(
+    "Example: study measure demo --attack autoattack --set evaluation.attack_epsilons=[4/255,8/255,16/255] --dry-run"
+)
+def measure(
+    name: Name,
+    attack: Annotated[
+        Literal["autoattack", "pgd"] | None,
+        typer.Option(help="The strongest attack; as the study has it if not given."),
+    ] = None,
+    trials: Trials = None,
+    limit: Limit = None,
+    assignments: Set = [],  # noqa: B006
+    child: Annotated[
+        str | None,
+        typer.Option("--name", metavar="CHILD", help="Name of the study of what is measured; NAME-measured."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show networks and cost; write nothing.")] = False,
+    backend: Backend = "ray",
+    address: Address = None,
+    offline: Offline = False,
+    tracking_uri: TrackingUri = None,
+    supervise: Supervise = True,  # noqa: ARG001
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Measure again what a study has trained, with other attacks, radii, heads or images; more trials are added."""
+    from study.config.file import parse_overrides
+    from study.measuring.measure import measure as run
+    from study.measuring.measure import prepare
+    from study.measuring.request import Request
+
+    request = Request(
+        study=paths_of(name).name,
+        attack=attack,
+        trials=_numbers(trials),
+        limit=limit,
+        settings=parse_overrides(assignments),
+        name=child,
+        tracking_uri=tracking_uri,
+        offline=offline,
+    )
+    if dry_run:
+        from study.measuring.plan import plan
+
+        print_rich(plan(prepare(request)))
+        return
+    _drive(request.child, *_where(backend, address, None if offline else tracking_uri))
+    print_outcome(run(request, backend=backend, address=address))
+
+
 @command("Example: study confirm demo --seeds 3 --limit 3 --dry-run")
 def confirm(
     name: Name,
@@ -134,12 +196,8 @@ def confirm(
     attack: Annotated[Literal["autoattack", "pgd"], typer.Option(help="The strongest attack on the test images.")] = (
         "autoattack"
     ),
-    trials: Annotated[
-        str | None, typer.Option(metavar="3,7", help="Only these finished trials; the frontier if not given.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many of the frontier: its extremes, then spread between them.")
-    ] = None,
+    trials: Trials = None,
+    limit: Limit = None,
     assignments: Set = [],  # noqa: B006
     child: Annotated[
         str | None, typer.Option("--name", metavar="CHILD", help="The confirmation's name; NAME-confirmed.")
@@ -147,7 +205,7 @@ def confirm(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show trainings and cost; write nothing.")] = False,
     backend: Backend = "ray",
     address: Address = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Leave MLflow for a later `study sync`.")] = False,
+    offline: Offline = False,
     tracking_uri: TrackingUri = None,
     supervise: Supervise = True,  # noqa: ARG001
     studies: Studies = None,  # noqa: ARG001

@@ -17,6 +17,8 @@ from search_spaces.space import SearchSpace
 from study.config.bounds import bound_faults, in_short
 from study.config.confirmation import Confirmation
 from study.config.file import StudyFileError, fault_of, lines, read_study_file
+from study.config.listed import Listed
+from study.config.measurement import Measurement
 from study.config.names import Objectives, Recipes, Sources, Trainables, folder_name, storage_uri
 from study.config.sections import Budget, EarlyStopping, Resources, Section, Tracking, by_name
 from study.config.settings import Settings, flatten_settings
@@ -68,6 +70,8 @@ class StudyConfig(Section):
     """Where trials' files go too, for nodes that share no disk: ``s3://BUCKET/FOLDER`` say; ``None``: nowhere."""
     confirms: Confirmation | None = None
     """Instead of a search: chosen configurations of another study, as ``study confirm`` writes them."""
+    measures: Measurement | None = None
+    """Instead of a search: trained networks of another study, as ``study measure`` writes them."""
 
     @classmethod
     def load(cls, path: Path | str, overrides: Mapping[str, Any] | None = None) -> Self:
@@ -107,6 +111,16 @@ class StudyConfig(Section):
             "scheduler": self.scheduler.model_dump(),
         }
 
+    @property
+    def kind(self) -> str:
+        """The key of what is run instead of a search; "" for a search."""
+        return "confirms" if self.confirms is not None else "measures" if self.measures is not None else ""
+
+    @property
+    def listed(self) -> Listed[Any] | None:
+        """What is run instead of a search."""
+        return self.confirms or self.measures
+
     def base_configs(self) -> dict[str, TrialConfig]:
         """Each trainable's config with the study's settings and none of its search; ``SpaceError`` with every fault."""
         configs, faults = self._held.configs()
@@ -118,8 +132,8 @@ class StudyConfig(Section):
         """The space that the study searches; ``SpaceError`` with every fault."""
         from search_spaces.build import build
 
-        if self.confirms is not None:
-            return self.confirms.space()
+        if self.listed is not None:
+            return self.listed.space()
         return build(self.base_configs().values(), self.space, self._held.settled())
 
     def faults(self) -> list[Fault]:
@@ -142,8 +156,8 @@ class StudyConfig(Section):
     def _faults(self) -> Iterator[Fault]:
         from search_spaces.build import build
 
-        if self.confirms is not None:
-            yield from self._confirmation_faults(self.confirms)
+        if self.listed is not None:
+            yield from self._listed_faults(self.listed)
             return
         yield from self._share_faults()
         if self.scheduler.name == "halving" and not set(self.objectives) & set(ACCURACIES):
@@ -181,11 +195,13 @@ class StudyConfig(Section):
                     message = f"{key} names {name!r}, which is not among the study's trainables; "
                     yield Fault(("resources", key, name), message + nearest(name, self.trainables))
 
-    def _confirmation_faults(self, confirms: Confirmation) -> Iterator[Fault]:
-        yield from (fault.under("confirms") for fault in confirms.faults())
+    def _listed_faults(self, listed: Listed[Any]) -> Iterator[Fault]:
+        yield from (fault.under(self.kind) for fault in listed.faults())
         for key in ("settings", "space", "start_from"):
             if getattr(self, key):
-                yield Fault((key,), f"{key} means nothing beside confirms, whose configurations are whole; drop it")
+                yield Fault((key,), f"{key} means nothing beside {self.kind}, whose configurations are whole; drop it")
+        if None not in (self.confirms, self.measures):
+            yield Fault(("measures",), "a study confirms or measures, and not both; drop one")
 
     def _start_faults(self, space: SearchSpace) -> Iterator[Fault]:
         from study.config.start import start_params

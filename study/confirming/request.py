@@ -2,62 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import ClassVar
 
+from study.choosing import attacks
+from study.choosing.attacks import ATTACKS, Attack
+from study.choosing.request import ChoiceError
+from study.choosing.request import Request as ChoiceRequest
 from study.config import StudyConfig
-from trainables.config import AttackName, TrialConfig, UserError, override
-from trainables.metrics import AUTO_ATTACK_ACCURACY, PGD_ACCURACY
+from trainables.config import TrialConfig, override
 
-Attack = Literal["autoattack", "pgd"]
-
-_ATTACKS: dict[Attack, tuple[AttackName, ...]] = {"autoattack": ("pgd", "auto_attack"), "pgd": ("pgd",)}
-_ROBUST = {"autoattack": AUTO_ATTACK_ACCURACY, "pgd": PGD_ACCURACY}
 _ALL = ("data.train_images", "evaluation.images", "evaluation.head_images", "evaluation.auto_attack_images")
 """Numbers of images that ``None`` lifts."""
 _SETTABLE = ("evaluation.", "data.train_images")
 """What may be set anew: how it is measured, and what training may cost where all images are too many."""
 
 
-class ConfirmError(UserError):
-    """What is asked for cannot be confirmed."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """Which of a study's configurations to confirm, and how. Raises ``ConfirmError``."""
+class Request(ChoiceRequest):
+    """Which of a study's configurations to confirm, and how. Raises ``ChoiceError``.
 
-    study: str
+    ``settings`` replace the full protocol's: leaves of ``evaluation``, and ``data.train_images``.
+    """
+
     seeds: int = 3
     """How many."""
     attack: Attack = "autoattack"
-    trials: tuple[int, ...] = ()
-    """Numbers of finished trials; empty: the frontier."""
-    limit: int | None = None
-    """Only so many of the frontier, by the rule ``analysis.choice.SPREAD``."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """Leaves of ``evaluation``, and ``data.train_images``, that replace the full protocol's."""
-    name: str | None = None
-    tracking_uri: str | None = None
-    offline: bool = False
+
+    VERB: ClassVar[str] = "confirm"
+    DONE: ClassVar[str] = "confirmed"
 
     def __post_init__(self) -> None:
-        if self.trials and self.limit is not None:
-            raise ConfirmError("--trials and --limit exclude each other; choose one")
+        super().__post_init__()
         for path in self.settings:
             if not path.startswith(_SETTABLE):
-                raise ConfirmError(
+                raise ChoiceError(
                     f"--set {path}: a confirmation keeps what was chosen; set only evaluation. settings "
                     "and data.train_images"
                 )
             if path in ("evaluation.split", "evaluation.attacks"):
-                raise ConfirmError(f"--set {path}: a confirmation attacks test images, by what --attack names")
-
-    @property
-    def child(self) -> str:
-        """Name of the study that confirms."""
-        return self.name or f"{self.study}-confirmed"
+                raise ChoiceError(f"--set {path}: a confirmation attacks test images, by what --attack names")
 
     def fully_evaluated(self, config: TrialConfig) -> TrialConfig:
         """``config`` trained on all training images and measured on all test images, but for ``settings``."""
@@ -65,11 +49,10 @@ class Request:
             **dict.fromkeys(_ALL),
             "data.validation_fraction": 0.0,
             "evaluation.split": "test",
-            "evaluation.attacks": _ATTACKS[self.attack],
+            "evaluation.attacks": ATTACKS[self.attack],
         }
         return override(config, protocol | dict(self.settings))
 
     def objectives(self, searched: StudyConfig) -> list[str]:
         """Those of the study, with accuracy under the attack in place of that under another."""
-        robust = (PGD_ACCURACY, AUTO_ATTACK_ACCURACY)
-        return list(dict.fromkeys(_ROBUST[self.attack] if name in robust else name for name in searched.objectives))
+        return attacks.objectives(searched, ATTACKS[self.attack])

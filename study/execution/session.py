@@ -51,7 +51,7 @@ class Session:
             return None
         assignment = self.search.ask()
         if isinstance(assignment, Assignment):
-            self._publish(assignment.number, "config.json")
+            self._hand_out(assignment.number)
             self._show(assignment.number)
         return assignment
 
@@ -179,6 +179,12 @@ class Session:
         """What a trial on another machine has written, where no disk is shared."""
         if self.storage is not None:
             self.storage.fetch(self.paths.trial(number), whole=False)
+
+    def _hand_out(self, number: int) -> None:
+        """All that the driver has put into a trial's folder, until an attempt has written there, too."""
+        if self.storage is not None:
+            trial = self.paths.trial(number)
+            self.storage.push(trial, [trial.config.name] if trial.events.exists() else None)
 
     def _publish(self, number: int, name: str) -> None:
         """What the driver has written into a trial's folder, for the machine that runs it."""

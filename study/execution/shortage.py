@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import torch
 
 from analysis.layout import EPOCH, OUT_OF_MEMORY, TrialPaths, append_event, read_events
+from analysis.written import pretrained_of
 from study.resources.needs import is_out_of_memory, limit_gib, peak_gib
 from trainables.config import ConfigError, TrialConfig, override
 from trainables.metrics import PEAK_MEMORY_GIB
@@ -65,7 +66,9 @@ def _to_try(config: TrialConfig, paths: TrialPaths, recompute: bool) -> list[Tri
 
 def _note(paths: TrialPaths, attempt: int, tried: TrialConfig, error: str) -> ShortageError:
     peak, limit = peak_gib(tried.device), limit_gib(tried.device)
-    trained = any(event["kind"] == EPOCH and event["epoch"] == tried.optimiser.epochs for event in read_events(paths))
+    trained = pretrained_of(paths) is not None or any(
+        event["kind"] == EPOCH and event["epoch"] == tried.optimiser.epochs for event in read_events(paths)
+    )
     measured = {} if peak is None else {PEAK_MEMORY_GIB: peak}
     reason = " ".join(error.split())
     append_event(

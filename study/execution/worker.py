@@ -36,7 +36,7 @@ from analysis.layout import (
     write_json,
 )
 from analysis.schema import BY_HAND, TrialFault, TrialStatus
-from analysis.written import config_of
+from analysis.written import config_of, pretrained_of
 from study.execution.shortage import ShortageError, sparing
 from study.execution.watchdog import Watchdog
 from study.files.disk import full_disk
@@ -148,7 +148,7 @@ def run_assignment(
             return ended
         confine(terms.threads, terms.gpu_share)
         attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
-        spared = sparing(train or trial.run, paths, attempt, recompute=terms.recompute)
+        spared = sparing(_work(paths, train or trial.run), paths, attempt, recompute=terms.recompute)
         with Watchdog(paths.hang, terms.silence_s) as watchdog:
             progress = _Progress(paths, watchdog, storage)
             ended = _attempt(paths, attempt, terms, _mirrored(on_report, paths, storage), spared, progress)
@@ -157,6 +157,17 @@ def run_assignment(
         if storage:
             storage.push(paths)
         return ended
+
+
+def _work(paths: TrialPaths, train: Train) -> Train:
+    """``train``, or the evaluation alone of a trial whose network is trained already."""
+
+    def work(config: TrialConfig, *, report: Report, **rest: Any) -> Result:
+        if (pretrained := pretrained_of(paths)) is not None:
+            return trial.measure(config, pretrained, **rest)
+        return train(config, report=report, **rest)
+
+    return work
 
 
 def _end(paths: TrialPaths, attempt: int, ended: Ended) -> Ended:
@@ -288,7 +299,6 @@ def _shed(paths: TrialPaths) -> None:
 
 
 def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, terms: Terms) -> None:
-    resumed = checkpoint.load(paths.checkpoint, config)["report"]["epoch"] if paths.checkpoint.exists() else 0
     append_event(
         paths,
         ATTEMPT,
@@ -299,8 +309,15 @@ def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, terms: Terms
         pid=os.getpid(),
         device=device_in_words(config.device),
         gpu_share=terms.gpu_share,
-        resumed_epoch=resumed,
+        resumed_epoch=_trained_before(paths, config),
     )
+
+
+def _trained_before(paths: TrialPaths, config: TrialConfig) -> int:
+    """Epochs that an attempt finds done."""
+    if pretrained_of(paths) is not None:
+        return config.optimiser.epochs
+    return int(checkpoint.load(paths.checkpoint, config)["report"]["epoch"]) if paths.checkpoint.exists() else 0
 
 
 class _Progress:

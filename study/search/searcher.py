@@ -48,6 +48,7 @@ from study.search.folders import ran_short_trained, record_end, share_of, traina
 from study.search.foreknown import Foreknown
 from study.search.losses import judge
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
+from study.search.networks import chosen, hand_over, marks
 from study.search.observed import generation, join_generation, observed
 from study.search.storage import SearchError, open_storage, open_study, release
 from study.search.warm_start import accepted
@@ -450,8 +451,12 @@ class Search:
     def _write_config(self, trial: Trial, config: TrialConfig | None) -> None:
         trainable = config.trainable if config else trial.params.get("trainable", self._space.trainables[0])
         params = trial.params | mark(trial.user_attrs, MICRO_BATCHES)
-        marks = mark(trial.user_attrs, INSTEAD_OF) | origin(trial.user_attrs)
-        write_config(self._paths, trial.number, trainable, params, config, marks)
+        told = mark(trial.user_attrs, INSTEAD_OF) | origin(trial.user_attrs)
+        if (measures := self._config.measures) is not None and config is not None:
+            network = chosen(measures, trial.params)
+            hand_over(self._paths, network, trial.number)
+            params, told = network.params | params, told | marks(measures, network)
+        write_config(self._paths, trial.number, trainable, params, config, told)
         self._name(trial.number, trainable)
 
     def _name(self, number: int, trainable: str) -> None:

@@ -40,7 +40,7 @@ def open_study(config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> 
     if config.name not in optuna.get_all_study_names(storage):
         optuna.create_study(storage=storage, study_name=config.name, directions=directions)
     study = optuna.load_study(study_name=config.name, storage=storage)
-    _compare(study, _question(config, space) | {"directions": directions})
+    _compare(study, _question(config, space) | {"directions": directions}, grows=config.measures is not None)
     study.sampler = make_sampler(config.sampler, config.seed, len(study.get_trials(deepcopy=False)), space)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -69,22 +69,38 @@ def _question(config: StudyConfig, space: SearchSpace) -> dict[str, Any]:
         "objectives": list(config.objectives),
         SPACE: space.to_json(),
         **config.strategy,
-        "settings": [_settings(part.base) for part in space.parts],
+        "settings": _settings(config, space),
     }
 
 
-def _settings(config: TrialConfig) -> dict[str, Any]:
+def _settings(config: StudyConfig, space: SearchSpace) -> list[dict[str, Any]] | dict[str, dict[str, Any]]:
+    """Of each trainable, or of networks that are measured by their numbers: more of them may follow."""
+    settings = [_fixed(part.base) for part in space.parts]
+    if config.measures is None:
+        return settings
+    return dict(zip(map(str, config.measures.trials), settings, strict=True))
+
+
+def _fixed(config: TrialConfig) -> dict[str, Any]:
     return {path: value for path, value in flatten(config).items() if path not in FREE_TO_CHANGE}
 
 
-def _compare(study: optuna.Study, question: dict[str, Any]) -> None:
-    """Write down what is asked, or compare it with what was."""
+def _compare(study: optuna.Study, question: dict[str, Any], *, grows: bool) -> None:
+    """Write down what is asked, or compare it with what was; where it ``grows``, there may be more of it."""
     for name, value in question.items():
         plain = json.loads(json.dumps(finite(value)))
-        if study.user_attrs.setdefault(name, plain) != plain:
+        known = study.user_attrs.setdefault(name, plain)
+        if known != plain and not (grows and _holds(plain, known)):
             extending = f"put it back and change it with `study extend {study.study_name} --set`, or "
             raise SearchError(
                 f"study {study.study_name} was launched with other {name}; {extending if name in PARTS else ''}"
                 "give the changed study another name"
             )
         study.set_user_attr(name, plain)
+
+
+def _holds(larger: Any, known: Any) -> bool:
+    """Whether all that is ``known`` stands in ``larger`` too."""
+    if isinstance(larger, dict) and isinstance(known, dict):
+        return all(key in larger and _holds(larger[key], value) for key, value in known.items())
+    return bool(larger == known)

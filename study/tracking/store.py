@@ -21,7 +21,7 @@ from analysis.manifest import read_manifest
 from analysis.pages import redact
 from study.tracking.ledger import Ledger
 from study.tracking.uri import TrackingError, is_server
-from study.tracking.view import Point, RunView, confirmed_study, experiment_tags
+from study.tracking.view import Point, RunView, experiment_tags, other_study
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
@@ -211,9 +211,9 @@ class Store:
     def _label_experiment(self) -> None:
         params = set().union(*(known.params for known in self._known.values()))
         manifest = read_manifest(self._paths)
-        confirmed = self._experiment_of(confirmed_study(manifest))
+        other = self._experiment_of(other_study(manifest))
         parent = self._known[(schema.ROLE, "study")].run_id
-        wanted = experiment_tags(self._paths.name, manifest, params, self._experiment_id, confirmed, parent)
+        wanted = experiment_tags(self._paths.name, manifest, params, self._experiment_id, other, parent)
         for key, value in wanted.items():
             if self._experiment_tags.get(key) != value:
                 self._client.set_experiment_tag(self._experiment_id, key, value)

@@ -105,7 +105,7 @@ def study_view(
             schema.ROLE: "study",
             schema.STUDY: paths.name,
             NOTE: found.note if found else description(paths.name, manifest),
-            **_confirms(manifest),
+            **_of_another(manifest),
             **_commit(manifest),
         },
         files=[path for path in files if path.exists()],
@@ -123,16 +123,17 @@ def _study_span(manifest: Mapping[str, Any], trials: Sequence[Span], live: bool)
     return Span(started, None if open_ended else max(ends))
 
 
-def description(name: str, manifest: Mapping[str, Any], link: str = "", confirmed_id: str | None = None) -> str:
+def description(name: str, manifest: Mapping[str, Any], link: str = "", other_id: str | None = None) -> str:
     """Short Markdown for somebody who opens the study in MLflow for the first time; folded, its first line shows.
 
-    ``confirmed_id``: of the experiment that a confirmation confirms, where the store has it.
+    ``other_id``: of the experiment whose trials are confirmed or measured, where the store has it.
     """
     facts = {
         "Trainables": ", ".join(map(str, manifest.get("trainables", []))),
         "Objectives": ", ".join(f"{direction} `{name}`" for name, direction in objectives(manifest).items()),
         "Budget": labels.budget(manifest.get("budget")),
-        "Confirms": _confirmed(manifest, confirmed_id),
+        "Confirms": _chosen(manifest.get("confirms"), other_id),
+        "Measures": _chosen(manifest.get("measures"), other_id),
         "Bounds": constraints.words(constraints.readable(manifest.get("constraints"))),
         "Search": f"{manifest['sampler']}, seed {manifest.get('seed')}" if "sampler" in manifest else "",
         "Changed": changes.told(manifest),
@@ -140,24 +141,30 @@ def description(name: str, manifest: Mapping[str, Any], link: str = "", confirme
         "Evaluation": _evaluation(manifest.get("evaluation", {})),
     }
     lines = [f"- {title}: {value}" for title, value in facts.items() if value]
-    kind = "a hyperparameter study" if confirmed_study(manifest) is None else "a confirmation on test images"
-    title = f"**{name}**: {kind} of robust self-supervised learning. {link}".rstrip()
+    title = f"**{name}**: {_kind(manifest)} of robust self-supervised learning. {link}".rstrip()
     return "\n".join([title, "", *lines, "", READING])
 
 
-def confirmed_study(manifest: Mapping[str, Any]) -> str | None:
-    """The study that a confirmation confirms; ``None`` for a search."""
-    study: str | None = manifest.get("confirms", {}).get("study")
+def other_study(manifest: Mapping[str, Any]) -> str | None:
+    """The study whose trials are confirmed or measured; ``None`` for a search."""
+    listed = manifest.get("confirms") or manifest.get("measures") or {}
+    study: str | None = listed.get("study")
     return study
 
 
-def _confirmed(manifest: Mapping[str, Any], experiment_id: str | None) -> str:
-    if (study := confirmed_study(manifest)) is None:
+def _kind(manifest: Mapping[str, Any]) -> str:
+    if other_study(manifest) is None:
+        return "a hyperparameter study"
+    return "a confirmation on test images" if "confirms" in manifest else "networks measured again, a study"
+
+
+def _chosen(listed: Mapping[str, Any] | None, experiment_id: str | None) -> str:
+    if not listed or listed.get("study") is None:
         return ""
-    confirms = manifest["confirms"]
-    trials = ", ".join(str(configuration["trial"]) for configuration in confirms["configurations"])
-    link = f"[{study}]({trials_page(experiment_id)})" if experiment_id else study
-    return f"{link}, trials {trials}, with seeds {', '.join(map(str, confirms['seeds']))}"
+    trials = ", ".join(str(configuration["trial"]) for configuration in listed["configurations"])
+    link = f"[{listed['study']}]({trials_page(experiment_id)})" if experiment_id else str(listed["study"])
+    seeds = f", with seeds {', '.join(map(str, listed['seeds']))}" if listed.get("seeds") else ""
+    return f"{link}, trials {trials}{seeds}"
 
 
 def _evaluation(evaluation: Mapping[str, Any]) -> str:
@@ -180,7 +187,7 @@ def experiment_tags(
     manifest: Mapping[str, Any],
     params: Iterable[str],
     experiment_id: str | None = None,
-    confirmed_id: str | None = None,
+    other_id: str | None = None,
     parent_id: str | None = None,
 ) -> dict[str, str]:
     """Tags that make MLflow's page of the experiment useful at once: kind, headline metric, table of trials."""
@@ -197,7 +204,7 @@ def experiment_tags(
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": headline,
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater),
-        NOTE: description(name, manifest, link, confirmed_id),
+        NOTE: description(name, manifest, link, other_id),
         "mlflow.sharedViewState.trials": _view("Trials", created, best_first | columns),
         "mlflow.sharedViewState.study": _view("Study", created, nested | columns),
         **({schema.CREATED: str(created)} if created else {}),
@@ -263,7 +270,7 @@ def _trial_tags(
         schema.VERDICT: result.get("verdict"),
     }
     named = {key: str(value) for key, value in tags.items() if value is not None}
-    return named | _confirms(manifest, stored.get("params", {}).get("configuration")) | _commit(manifest)
+    return named | _of_another(manifest, stored.get("params", {}).get("configuration")) | _commit(manifest)
 
 
 def _on_frontier(number: int, status: TrialStatus, best: Set[int] | None) -> dict[str, str]:
@@ -272,11 +279,12 @@ def _on_frontier(number: int, status: TrialStatus, best: Set[int] | None) -> dic
     return {schema.FRONTIER: "yes" if number in best else "no"}
 
 
-def _confirms(manifest: Mapping[str, Any], number: object = None) -> dict[str, str]:
-    """Of a confirmation: the study it confirms, or of one of its trials the trial it repeats."""
-    if (study := confirmed_study(manifest)) is None:
+def _of_another(manifest: Mapping[str, Any], number: object = None) -> dict[str, str]:
+    """The study that a study confirms or measures, or of one of its trials the trial that it repeats or measures."""
+    if (study := other_study(manifest)) is None:
         return {}
-    return {schema.CONFIRMS: f"{study}/{labels.trial_number(number)}" if isinstance(number, int) else study}
+    tag = schema.CONFIRMS if "confirms" in manifest else schema.MEASURES
+    return {tag: f"{study}/{labels.trial_number(number)}" if isinstance(number, int) else study}
 
 
 def _commit(manifest: Mapping[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces import SpaceError
-from search_spaces.listed import CONFIGURATION, LARGEST_SEED, SEED, ListedSpace
+from search_spaces.listed import CONFIGURATION, LARGEST, SEED, ListedSpace
 from search_spaces.space import Part
 from trainables.catalogue import default_config
 from trainables.config import TrialConfig, override
@@ -36,7 +36,7 @@ def test_points_are_the_grid_with_every_configuration_under_each_seed_in_turn() 
 @settings(max_examples=20, deadline=None)
 @given(
     numbers=st.lists(st.integers(0, 500), min_size=3, max_size=3, unique=True).map(tuple),
-    seeds=st.lists(st.integers(0, LARGEST_SEED), min_size=1, max_size=4, unique=True).map(tuple),
+    seeds=st.lists(st.integers(0, LARGEST), min_size=1, max_size=4, unique=True).map(tuple),
 )
 def test_points_and_configurations_are_two_names_of_one_thing(numbers: tuple[int, ...], seeds: tuple[int, ...]) -> None:
     listed = space(numbers, seeds)

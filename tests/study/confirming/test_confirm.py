@@ -19,11 +19,12 @@ from analysis.choice import configurations
 from analysis.confirmed import confirmed
 from analysis.layout import ATTEMPT, ENDED, StudyPaths, default_tracking_uri, read_events, study_paths, write_json
 from analysis.runs import read_mlflow, read_study
+from study.choosing.request import ChoiceError
 from study.config import StudyConfig
 from study.config.file import StudyFileError
 from study.confirming.confirm import confirm, prepare
 from study.confirming.plan import plan, training
-from study.confirming.request import ConfirmError, Request
+from study.confirming.request import Request
 from study.execution.session import Session
 from study.launch import launch, resume
 from study.tracking.tracker import sync
@@ -273,9 +274,9 @@ def test_fewer_training_images_may_be_asked_for(parent: StudyPaths) -> None:
 def test_flagged_and_absent_frontiers_are_refused(parent: StudyPaths) -> None:
     for number in range(3):
         flag(parent, number)
-    with pytest.raises(ConfirmError, match="trial 0 of tiny is flagged: noise breaks it; name others"):
+    with pytest.raises(ChoiceError, match="trial 0 of tiny is flagged: noise breaks it; name others"):
         prepare(request())
-    with pytest.raises(ConfirmError, match="tiny has nothing to confirm"):
+    with pytest.raises(ChoiceError, match="tiny has nothing to confirm"):
         prepare(request(trials=()))
 
 
@@ -287,7 +288,7 @@ def test_another_question_needs_another_name(child: StudyPaths) -> None:
         "tiny-confirmed is a confirmation itself; .* tiny$": request(study="tiny-confirmed"),
     }
     for words, asked in refused.items():
-        with pytest.raises(ConfirmError, match=words):
+        with pytest.raises(ChoiceError, match=words):
             prepare(asked)
     assert prepare(request(trials=(2,), name="again")).config.confirms.trials == [2]
 
@@ -304,7 +305,7 @@ def test_what_was_begun_goes_on_with_its_own_configurations_whatever_the_frontie
 def test_no_seed_is_taken_away(child: StudyPaths) -> None:
     run_nothing = prepare(request(seeds=2)).config
     child.study_file.write_text(run_nothing.to_yaml())
-    with pytest.raises(ConfirmError, match="has 2 seeds; ask for as many, or for more"):
+    with pytest.raises(ChoiceError, match="has 2 seeds; ask for as many, or for more"):
         prepare(request())
 
 

@@ -1,0 +1,1 @@
+"""Trials of a study that are chosen become a study of their own: what confirming and measuring have in common."""

@@ -1,0 +1,21 @@
+"""Attacks by the word that a user says, and what a study's objectives are under them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Literal
+
+from study.config import StudyConfig
+from trainables.config import AttackName
+from trainables.metrics import AUTO_ATTACK_ACCURACY, PGD_ACCURACY
+
+Attack = Literal["autoattack", "pgd"]
+
+ATTACKS: Mapping[Attack, tuple[AttackName, ...]] = {"autoattack": ("pgd", "auto_attack"), "pgd": ("pgd",)}
+
+
+def objectives(searched: StudyConfig, attacks: Collection[str]) -> list[str]:
+    """Those of the study, with accuracy under the strongest of ``attacks`` in place of that under another."""
+    robust = AUTO_ATTACK_ACCURACY if "auto_attack" in attacks else PGD_ACCURACY
+    other = (PGD_ACCURACY, AUTO_ATTACK_ACCURACY)
+    return list(dict.fromkeys(robust if name in other else name for name in searched.objectives))

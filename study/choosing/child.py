@@ -1,0 +1,119 @@
+"""The study that comes of chosen trials: begun, or gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from analysis.layout import StudyPaths, study_paths
+from analysis.runs import Study
+from study.choosing.request import ChoiceError, Request
+from study.config import Budget, Resources, StudyConfig
+from study.config.file import fault_of
+from study.config.listed import Listed
+from study.execution.executor import Backend
+from study.launch import launch, resume
+from trainables.config import TrialConfig, flatten
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study of chosen trials that could begin, or go on where it has ``begun``."""
+
+    config: StudyConfig
+    parent: Study
+    begun: bool
+    remarks: tuple[str, ...]
+    """What was decided for the user, a line each."""
+
+
+def new_study(
+    request: Request,
+    searched: StudyConfig,
+    listed: Listed[Any],
+    *,
+    kind: str,
+    objectives: list[str],
+    resources: Resources | None = None,
+) -> StudyConfig:
+    """The study of ``request``, whose key ``kind`` holds what is ``listed``; all else is as the search had it."""
+    tracking = searched.tracking
+    if request.tracking_uri is not None:
+        tracking = tracking.model_copy(update={"uri": request.tracking_uri, "offline": False})
+    if request.offline:
+        tracking = tracking.model_copy(update={"offline": True})
+    try:
+        return StudyConfig(
+            name=request.child,
+            trainables=listed.trainables,
+            objectives=objectives,
+            budget=Budget(trials=listed.runs),
+            resources=resources or searched.resources,
+            tracking=tracking,
+            storage=searched.storage,
+            **{kind: listed},  # type: ignore[arg-type]
+        )
+    except ValidationError as error:
+        raise ChoiceError("; ".join(fault_of(item, StudyConfig).message for item in error.errors())) from error
+
+
+def stored(request: Request) -> StudyConfig | None:
+    """The study as it has begun; ``None`` if it has not. Raises ``ChoiceError`` for one that cannot be gone on with."""
+    paths = study_paths(request.child)
+    if not paths.study_file.exists():
+        return None
+    config = StudyConfig.load(paths.study_file)
+    if request.offline and not config.tracking.offline:
+        raise ChoiceError(f"{request.child} was begun with MLflow; leave --offline out, or begin another with --name")
+    return config
+
+
+def longer(begun: StudyConfig, listed: Listed[Any]) -> StudyConfig:
+    """The study with all that is ``listed`` now."""
+    budget = begun.budget.model_copy(update={"trials": listed.runs})
+    return begun.model_copy(update={begun.kind: listed, "budget": budget})
+
+
+def check_alike(request: Request, begun: Sequence[TrialConfig], asked: Sequence[TrialConfig]) -> None:
+    """``ChoiceError`` where a configuration is asked for otherwise than it was begun."""
+    if differing := list(dict.fromkeys(_differing(begun, asked))):
+        raise ChoiceError(
+            f"{request.child} was begun with other settings ({', '.join(differing)}); choose another name with --name"
+        )
+
+
+def run(
+    prepared: Prepared,
+    words: str,
+    *,
+    tracking_uri: str | None,
+    backend: Backend,
+    address: str | None,
+    console: Console | None,
+) -> StudyPaths:
+    """Say ``words`` of what is done, do what is not yet done of it, and return its paths."""
+    console = console or Console(stderr=True)
+    config = prepared.config
+    for line in (*prepared.remarks, words):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if not prepared.begun:
+        return launch(config, backend=backend, address=address, console=console)
+    return resume(
+        config.name,
+        trials=config.budget.trials,
+        listed=config.listed,
+        tracking_uri=tracking_uri,
+        backend=backend,
+        address=address,
+        console=console,
+    )
+
+
+def _differing(begun: Sequence[TrialConfig], asked: Sequence[TrialConfig]) -> Iterable[str]:
+    """The leaves that differ, as ``begun`` has them."""
+    pairs = zip(map(flatten, begun), map(flatten, asked), strict=True)
+    return (f"{path} is {ours[path]}" for ours, theirs in pairs for path in ours if ours[path] != theirs[path])

@@ -1,0 +1,62 @@
+"""The trials that a request means: those it names, else the best of the study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from analysis.choice import SPREAD, flagged_on_frontier, spread
+from analysis.labels import counted, trial_number
+from analysis.layout import TrialPaths
+from analysis.runs import Study
+from analysis.schema import TrialStatus
+from analysis.tables import why_no_frontier
+from analysis.written import config_of, written
+from search_spaces.space import TRAINABLE
+from study.choosing.request import ChoiceError, Request
+from trainables.config import TrialConfig
+
+
+def choose(parent: Study, best: pd.DataFrame, request: Request) -> tuple[list[int], list[str]]:
+    """Numbers of the trials, and a line for each thing that was decided for the user.
+
+    ``best``: of the trials of ``parent`` those that are taken where none are named. Raises ``ChoiceError``.
+    """
+    if request.trials:
+        return _named(parent, request.trials), []
+    if best.empty:
+        raise ChoiceError(f"{parent.name} has nothing to {request.VERB}. {why_no_frontier(parent)}")
+    objectives = parent.objectives
+    kept = spread(best, list(objectives), list(objectives.values()), request.limit or len(best))
+    return list(map(int, kept["number"])), [*_doubts(parent), *_left_out(best, kept, request)]
+
+
+def read_trial(trial: TrialPaths) -> tuple[dict[str, object], TrialConfig]:
+    """What was searched of a trial, as it was found, and its configuration."""
+    params = {name: value for name, value in written(trial.config)["params"].items() if name != TRAINABLE}
+    return params, config_of(trial)
+
+
+def _named(parent: Study, numbers: Sequence[int]) -> list[int]:
+    finished = set(parent.finished["number"])
+    for number in numbers:
+        if number not in finished:
+            raise ChoiceError(f"{parent.name} has no finished trial {number}; `study status {parent.name}` lists them")
+    return list(dict.fromkeys(numbers))
+
+
+def _doubts(parent: Study) -> list[str]:
+    running = int((parent.trials["status"] == TrialStatus.RUNNING).sum())
+    lines = [f"trial {trial_number(number)} is left out: {verdict}" for number, verdict in flagged_on_frontier(parent)]
+    if running:
+        have = "has" if running == 1 else "have"
+        lines.append(f"{counted(running, 'trial')} of {parent.name} {have} not ended: its frontier may still change")
+    return lines
+
+
+def _left_out(best: pd.DataFrame, kept: pd.DataFrame, request: Request) -> list[str]:
+    rest = [trial_number(number) for number in best["number"] if number not in set(kept["number"])]
+    are = "is" if len(kept) == 1 else "are"
+    done = f"{len(kept)} of the frontier's {len(best)} configurations {are} {request.DONE}: {SPREAD}"
+    return [f"{done}; not {', '.join(rest)}"] if rest else []

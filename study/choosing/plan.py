@@ -1,0 +1,63 @@
+"""What is known of a study of chosen trials before it is begun: its data, and how fast the other study was."""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+from analysis.layout import study_paths
+from analysis.runs import Study, number_or_nan, read_study
+from study.choosing.child import Prepared
+from study.preflight import check_data, check_evaluation, check_objectives
+from trainables.config import TrialConfig
+from trainables.data import draw
+from trainables.evaluation.work import planned_forward_equivalents
+from trainables.metrics import EVALUATION_FORWARD_EQUIVALENTS, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+from trainables.trial import evaluation_images, load_all
+
+NOTHING = "Nothing was written."
+
+
+class Evaluation(NamedTuple):
+    """A configuration's images, to train its network and to train a head, and the work of evaluating it."""
+
+    images: int
+    head_images: int
+    forward_equivalents: int
+    """AutoAttack included: images that withstood PGD in the other study withstand it here, the others cost it
+    nothing."""
+
+
+def checked(prepared: Prepared) -> tuple[str, list[str]]:
+    """The data in words, and what they lack, a line each; raises ``UserError`` for what a launch would refuse."""
+    space = prepared.config.search_space()
+    check_evaluation(space)
+    check_objectives(prepared.config, space)
+    lacking: list[str] = []
+    return check_data(space, progress=sys.stderr.isatty(), warn=lacking.append), lacking
+
+
+def evaluation(parent: Study, number: int, config: TrialConfig) -> Evaluation:
+    """Of ``config``, which is trial ``number`` of ``parent`` or comes of it."""
+    splits, measured_on = load_all(config)
+    heads = len(draw(measured_on.train, config.evaluation.head_images))
+    evaluated = len(evaluation_images(measured_on, config.evaluation))
+    withstood = _figure(parent, number, PGD_ACCURACY)
+    work = planned_forward_equivalents(config, heads, evaluated, len(measured_on.classes), withstood)
+    return Evaluation(len(splits.train), heads, work)
+
+
+def speed(parent: Study, number: int) -> float:
+    """Forward-equivalents a GPU-minute of a trial of ``parent``; NaN if that is not known."""
+    work = _figure(parent, number, FORWARD_EQUIVALENTS) + _figure(parent, number, EVALUATION_FORWARD_EQUIVALENTS)
+    return work / _figure(parent, number, GPU_MINUTES)
+
+
+def done(prepared: Prepared) -> int:
+    """Trials of the study that have finished."""
+    return len(read_study(study_paths(prepared.config.name)).finished) if prepared.begun else 0
+
+
+def _figure(parent: Study, number: int, name: str) -> float:
+    row = parent.trials[parent.trials["number"] == number].iloc[0]
+    return number_or_nan(row.get(name))

@@ -1,0 +1,1 @@
+"""Measures again, in other ways, what a study has trained."""

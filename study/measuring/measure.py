@@ -1,0 +1,127 @@
+"""From a study's trained networks to their figures under other attacks, radii, heads or images.
+
+The measurement is a study of its own, one trial a network. What it needs of the other study is copied into its study
+file and its folder before it begins, so that it is resumed, tracked and reported like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from analysis.confirmed import confirms
+from analysis.labels import counted, listed, trial_number
+from analysis.layout import StudyPaths, study_paths
+from analysis.pareto import frontier
+from analysis.runs import Study, read_study
+from study.choosing import child
+from study.choosing.child import Prepared
+from study.choosing.choice import choose, read_trial
+from study.choosing.request import ChoiceError
+from study.config import Resources, StudyConfig
+from study.config.measurement import Measurement
+from study.config.shares import AUTO
+from study.execution.executor import Backend
+from study.measuring.request import Request
+from study.search.networks import trained
+
+
+def measure(
+    request: Request, *, backend: Backend = "ray", address: str | None = None, console: Console | None = None
+) -> StudyPaths:
+    """Measure what is not yet measured, and return the paths of the study that holds the figures.
+
+    Raises as ``launch`` does, and ``ChoiceError`` where there is nothing to measure.
+    """
+    prepared = prepare(request)
+    assert prepared.config.measures is not None
+    words, uri = in_words(prepared.config.measures), request.tracking_uri
+    return child.run(prepared, words, tracking_uri=uri, backend=backend, address=address, console=console)
+
+
+def prepare(request: Request) -> Prepared:
+    """What would be measured: what has begun, and what is asked for now; writes nothing.
+
+    All that is asked for is read anew, also what has begun: its network must be what it was.
+    """
+    paths = study_paths(request.study)
+    parent = read_study(paths)
+    if "replayed" in parent.manifest:
+        raise ChoiceError(f"{request.study} replays recorded trials and has trained no network; name a study that has")
+    searched, begun = StudyConfig.load(paths.study_file), child.stored(request)
+    known = _begun(request, begun)
+    numbers, remarks = choose(parent, _best(parent), request)
+    asked = _read(paths, request, [*known, *(number for number in numbers if number not in known)], searched.storage)
+    if begun is None:
+        objectives, resources = request.objectives(searched), _one_process(searched.resources)
+        config = child.new_study(request, searched, asked, kind="measures", objectives=objectives, resources=resources)
+    else:
+        assert begun.measures is not None
+        _check_alike(request, begun.measures, asked)
+        config = child.longer(begun, asked)
+    return Prepared(config, parent, begun is not None, (*remarks, *_cautions(request)))
+
+
+def in_words(measurement: Measurement) -> str:
+    """``2 networks: trials 0003, 0007 of first``."""
+    which = listed("trial", list(map(trial_number, measurement.trials)))
+    return f"{counted(measurement.runs, 'network')}: {which} of {measurement.study}"
+
+
+def _best(parent: Study) -> pd.DataFrame:
+    """The frontier; of a confirmation, whose trials are single seeds, all that are trusted."""
+    return parent.credible if confirms(parent) else frontier(parent)
+
+
+def _begun(request: Request, begun: StudyConfig | None) -> list[int]:
+    if begun is None:
+        return []
+    if begun.measures is None or begun.measures.study != request.study:
+        raise ChoiceError(
+            f"{request.child} exists and measures nothing of {request.study}; choose another name with --name"
+        )
+    return begun.measures.trials
+
+
+def _read(paths: StudyPaths, request: Request, numbers: Sequence[int], storage: str | None) -> Measurement:
+    chosen = []
+    for number in numbers:
+        params, config = read_trial(paths.trial(number))
+        known = trained(paths.name, number, config, storage)
+        chosen.append((number, params, request.measured(config), known))
+    return Measurement.of(request.study, chosen)
+
+
+def _check_alike(request: Request, begun: Measurement, asked: Measurement) -> None:
+    """Raise ``ChoiceError`` unless ``asked`` begins with all that has ``begun``."""
+    child.check_alike(request, begun.configs(), asked.configs()[: begun.runs])
+    for before, now in zip(begun.configurations, asked.configurations, strict=False):
+        if before.known.weights != now.known.weights:
+            raise ChoiceError(
+                f"trial {now.trial} of {request.study} is another network than {request.child} began with; "
+                "choose another name with --name"
+            )
+
+
+def _one_process(asked: Resources) -> Resources:
+    """Of several processes only the first evaluates, on one GPU."""
+
+    def one(gpus: Any) -> Any:
+        return gpus if gpus == AUTO else min(gpus, 1.0)
+
+    gpus = asked.gpus_per_trial
+    held = {name: one(each) for name, each in gpus.items()} if isinstance(gpus, dict) else gpus and one(gpus)
+    return asked.model_copy(update={"gpus_per_trial": held, "processes_per_trial": None})
+
+
+def _cautions(request: Request) -> Iterator[str]:
+    if not request.changes:
+        yield (
+            f"measured as {request.study} was, whose figures must come again; "
+            "--attack autoattack or --set evaluation... measures otherwise"
+        )
+    if request.settings.get("evaluation.split") == "test":
+        yield "measured on test images: figures to report, and not to choose by"

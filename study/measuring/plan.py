@@ -1,0 +1,94 @@
+"""What measuring again would cost, without doing it: heads to train, attacks, minutes at the search's speed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from analysis import labels
+from analysis.layout import study_paths
+from analysis.runs import Study
+from analysis.written import config_of
+from study.choosing.child import Prepared
+from study.choosing.plan import NOTHING, checked, done, evaluation, speed
+from study.config.measurement import Measurement
+from study.measuring.measure import in_words
+from trainables.config import TrialConfig
+from trainables.evaluation.assess import heads_settings
+from trainables.evaluation.work import head_forward_equivalents
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measuring:
+    """One network's work, in forward-equivalents, and its minutes where the search tells."""
+
+    trial: int
+    trainable: str
+    trained: tuple[str, ...]
+    """Heads that are to be trained; the others are taken from the trial."""
+    evaluation: int
+    """Without the training of those that are taken."""
+    minutes: float
+    """At the speed of the measured trial, as the search counted them; NaN if it is not known."""
+
+
+def plan(prepared: Prepared) -> Group:
+    """The measurement in words and a table; raises ``UserError`` for what a launch would refuse."""
+    measurement = prepared.config.measures
+    assert measurement is not None
+    data, lacking = checked(prepared)
+    each = [measuring(prepared.parent, *pair) for pair in zip(measurement.trials, measurement.configs(), strict=True)]
+    return Group(
+        *map(Text, prepared.remarks),
+        _table(prepared.config.name, measurement, each),
+        f"Data: {data}; measured on {_splits(measurement)} images",
+        *map(Text, lacking),
+        _sum(prepared, measurement, each),
+        NOTHING,
+    )
+
+
+def measuring(parent: Study, number: int, config: TrialConfig) -> Measuring:
+    """What measuring the network of trial ``number`` of ``parent`` by ``config`` costs."""
+    measured = evaluation(parent, number, config)
+    before = config_of(study_paths(parent.name).trial(number))
+    holds = heads_settings(before) == heads_settings(config)
+    kept = [name for name in config.evaluation.heads if holds and name in before.evaluation.heads]
+    spared = sum(head_forward_equivalents(config.evaluation, name, measured.head_images) for name in kept)
+    work = measured.forward_equivalents - spared
+    return Measuring(
+        trial=number,
+        trainable=config.trainable,
+        trained=tuple(name for name in config.evaluation.heads if name not in kept),
+        evaluation=work,
+        minutes=work / speed(parent, number),
+    )
+
+
+def _splits(measurement: Measurement) -> str:
+    return " and ".join(dict.fromkeys(config.evaluation.split for config in measurement.configs()))
+
+
+def _table(name: str, measurement: Measurement, each: list[Measuring]) -> Table:
+    table = Table(title=f"{name}: {in_words(measurement)}", title_justify="left")
+    for heading in ("Trial", "Trainable", "Heads to train"):
+        table.add_column(heading)
+    for heading in ("Evaluation", "Minutes"):
+        table.add_column(heading, justify="right")
+    for one in each:
+        heads = ", ".join(one.trained) or "none"
+        figures = (labels.cost(one.evaluation), labels.cost(one.minutes))
+        table.add_row(labels.trial_number(one.trial), one.trainable, heads, *figures)
+    return table
+
+
+def _sum(prepared: Prepared, measurement: Measurement, each: list[Measuring]) -> str:
+    work, minutes = sum(one.evaluation for one in each), sum(one.minutes for one in each)
+    counted = f"{labels.counted(measurement.runs, 'network')}, {done(prepared)} of them measured"
+    spent = f"{labels.cost(work)} forward-equivalents, {labels.cost(minutes)} GPU-minutes at the search's speed"
+    return (
+        f"{counted}; altogether about {spent} (on a CPU, minutes of one trial at a time). Nothing is trained but heads."
+    )

@@ -1,0 +1,55 @@
+"""What a user asks to be measured again of what a study has trained, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from study.choosing import attacks
+from study.choosing.attacks import ATTACKS, Attack
+from study.choosing.request import ChoiceError
+from study.choosing.request import Request as ChoiceRequest
+from study.config import StudyConfig
+from trainables.checkpoint import FREE_TO_CHANGE
+from trainables.config import TrialConfig, override
+
+_ATTACKS = "evaluation.attacks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(ChoiceRequest):
+    """Which of a study's trained networks to measure, and how. Raises ``ChoiceError``.
+
+    ``settings``: leaves of ``evaluation``, and what changes no figure; all others stay as the networks were trained by.
+    """
+
+    attack: Attack | None = None
+    """``None``: the attacks that the study ran, or that ``settings`` name."""
+
+    VERB: ClassVar[str] = "measure"
+    DONE: ClassVar[str] = "measured"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for path in self.settings:
+            if not path.startswith("evaluation.") and path not in FREE_TO_CHANGE:
+                raise ChoiceError(
+                    f"--set {path}: a network that is trained stays what it is; set only evaluation. settings and "
+                    f"{', '.join(FREE_TO_CHANGE)}"
+                )
+        if self.attack is not None and _ATTACKS in self.settings:
+            raise ChoiceError(f"--attack and --set {_ATTACKS} exclude each other; choose one")
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The leaves that are set anew."""
+        return dict(self.settings) | ({} if self.attack is None else {_ATTACKS: ATTACKS[self.attack]})
+
+    def measured(self, config: TrialConfig) -> TrialConfig:
+        """``config`` with its network as it is, and measured as is asked for."""
+        return override(config, self.changes)
+
+    def objectives(self, searched: StudyConfig) -> list[str]:
+        """Those of the study; where other attacks are asked for, with accuracy under the strongest of them."""
+        asked = self.changes.get(_ATTACKS)
+        return searched.objectives if asked is None else attacks.objectives(searched, asked)
