@@ -148,9 +148,13 @@ class StudyPaths:
     def tracking(self) -> Path:
         return self.root / "tracking.json"
 
+    @property
+    def networks(self) -> Path:
+        return self.root / "networks"
+
     def network(self, number: int) -> TrialPaths:
         """What trial ``number`` of another study has left of its network, for this study to measure."""
-        return TrialPaths(self.root / "networks" / f"{number:04d}")
+        return TrialPaths(self.networks / f"{number:04d}")
 
     @property
     def probe(self) -> Path:

@@ -54,7 +54,8 @@ def check_free(paths: StudyPaths) -> None:
 def _leavings(paths: StudyPaths) -> set[Path]:
     """What a launch writes before the study file."""
     return {
-        *(paths.manifest, paths.probe, paths.warm_start, paths.lock, paths.supervisor_lock, paths.trials),
+        *(paths.manifest, paths.probe, paths.warm_start, paths.networks),
+        *(paths.lock, paths.supervisor_lock, paths.trials),
         *unfinished(paths.root),
     }
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from analysis import labels
 from analysis.layout import EPOCH, read_events, read_json
-from analysis.written import config_of, find_trial
+from analysis.written import config_of, find_trial, pretrained_of
 from study.one_trial import check_writable, configure
 from study.sheet import Block, Cell, Sheet, draw
 from trainables import adversaries, checkpoint
@@ -110,8 +110,9 @@ def _trial(name: str, changes: Mapping[str, Any]) -> Subject:
     if not paths.checkpoint.exists():
         return Subject(name=name, config=config)
     trained = [event["epoch"] for event in read_events(paths) if event["kind"] == EPOCH]
+    epoch = max(trained, default=1) if pretrained_of(paths) is None else config.optimiser.epochs
     weights = checkpoint.load_weights(paths.checkpoint, config)
-    return Subject(name=name, config=config, epoch=max(trained, default=1), weights=weights)
+    return Subject(name=name, config=config, epoch=epoch, weights=weights)
 
 
 def _views_in_words(subject: Subject, shown: int) -> str:

@@ -16,7 +16,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from analysis import pareto, schema
-from analysis.layout import ENDED, EPOCH, StudyPaths, default_tracking_uri, read_events
+from analysis.layout import ENDED, EPOCH, StudyPaths, default_tracking_uri, read_events, study_paths
 from analysis.runs import read_study
 from study.config import StudyConfig
 from study.search.storage import release
@@ -67,6 +67,23 @@ def tiny() -> Callable[..., StudyConfig]:
         return StudyConfig.model_validate(values | keys)
 
     return build
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], object]], StudyPaths]:
+    """The study of a name in this test's folder: made for the first test of a module that asks, copied for others."""
+    kept = tmp_path_factory.mktemp("kept")
+
+    def made(name: str, make: Callable[[], object]) -> StudyPaths:
+        paths = study_paths(name)
+        if (kept / name).exists():
+            shutil.copytree(kept / name, paths.root)
+        else:
+            make()
+            shutil.copytree(paths.root, kept / name)
+        return paths
+
+    return made
 
 
 @pytest.fixture

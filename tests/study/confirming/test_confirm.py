@@ -33,38 +33,22 @@ from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, FORWARD_EQU
 from trainables.pretrain import Pretraining
 
 Tiny = Callable[..., StudyConfig]
+Once = Callable[[str, Callable[[], object]], StudyPaths]
 SMALL = {"evaluation.images": 50, "evaluation.head_images": 100}
 """What of the full protocol these tests do without."""
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Studies that several tests begin with, once they were made."""
-    return tmp_path_factory.mktemp("kept")
-
-
-def once(kept: Path, name: str, make: Callable[[], object]) -> StudyPaths:
-    """The study called ``name``, copied if it was made before."""
-    paths = study_paths(name)
-    if (kept / name).exists():
-        shutil.copytree(kept / name, paths.root)
-    else:
-        make()
-        shutil.copytree(paths.root, kept / name)
-    return paths
-
-
 @pytest.fixture
-def parent(kept: Path, studies: Path, tiny: Tiny) -> StudyPaths:
+def parent(once: Once, studies: Path, tiny: Tiny) -> StudyPaths:
     """A finished search of three trials, all with seed 4."""
     config = tiny({"seed": 4, "optimiser.batch_size": 128})
-    return once(kept, "tiny", lambda: launch(config, backend="inline", console=quiet()))
+    return once("tiny", lambda: launch(config, backend="inline", console=quiet()))
 
 
 @pytest.fixture
-def child(kept: Path, parent: StudyPaths) -> StudyPaths:
+def child(once: Once, parent: StudyPaths) -> StudyPaths:
     """The confirmation of two of its trials with one seed, as ``request()`` asks for it."""
-    return once(kept, "tiny-confirmed", lambda: run(request()))
+    return once("tiny-confirmed", lambda: run(request()))
 
 
 def quiet() -> Console:
