@@ -63,6 +63,17 @@ def test_what_is_not_listed_is_no_configuration(params: dict[str, int]) -> None:
         space().params(override(bases()[0], {"seed": 9}))
 
 
+def test_without_seeds_each_configuration_runs_once_with_its_own() -> None:
+    listed = space(seeds=())
+    assert listed.points == ({CONFIGURATION: 3}, {CONFIGURATION: 7}, {CONFIGURATION: 12})
+    assert [listed.config(point) for point in listed.points] == bases()
+    assert [listed.params(base) for base in bases()] == list(listed.points)
+    assert listed.distributions == space((1, 2, 5000), ()).distributions, "the list may grow"
+    assert [row.range for row in listed.describe()] == ["3, 7, 12"]
+    with pytest.raises(SpaceError, match="not among the listed"):
+        listed.config({CONFIGURATION: 3, SEED: 1})
+
+
 def test_more_seeds_leave_the_question_as_it_was() -> None:
     assert space(seeds=(1,)).to_json() == space(seeds=(1, 2, 3)).to_json()
     assert space(numbers=(3, 7, 13)).to_json() != space().to_json()

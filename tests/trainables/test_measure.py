@@ -81,7 +81,14 @@ def heads_trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize(("method", "head"), [("acl", "robust"), ("supervised_pgd", "own"), ("cf_amc_ssl", "aff")])
+@pytest.mark.parametrize(
+    ("method", "head"),
+    [
+        ("supervised_pgd", "own"),
+        pytest.param("acl", "robust", marks=pytest.mark.slow),
+        pytest.param("cf_amc_ssl", "aff", marks=pytest.mark.slow),
+    ],
+)
 def test_the_same_settings_give_the_same_figures_and_no_head_is_trained_twice(
     tiny_config: Any, tmp_path: Path, heads_trained: list[str], method: str, head: str
 ) -> None:
@@ -111,6 +118,7 @@ def test_a_head_that_is_to_be_trained_otherwise_is(ended: Ended, heads_trained: 
     assert timeless(found) == timeless(run(longer))
 
 
+@pytest.mark.slow
 def test_a_killed_measurement_goes_on(ended: Ended, heads_trained: list[str]) -> None:
     three = override(ended.config, {"evaluation.heads": ["clean", "slf", "robust"]})
 

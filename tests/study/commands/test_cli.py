@@ -26,8 +26,22 @@ from study.files.lock import sole_driver
 from study.files.stop import Request, asked
 
 COMMANDS = [
-    *("demo", "launch", "resume", "extend", "add", "stop", "confirm", "train", "reproduce", "record", "simulate"),
-    *("status", "front", "trials", "compare", "report", "tables", "figures", "sync", "export", "clean", "ui", "views"),
+    *("demo", "launch", "resume", "extend", "add", "stop", "measure", "confirm", "train", "reproduce", "record"),
+    *(
+        "simulate",
+        "status",
+        "front",
+        "trials",
+        "compare",
+        "report",
+        "tables",
+        "figures",
+        "sync",
+        "export",
+        "clean",
+        "ui",
+        "views",
+    ),
 ]
 
 CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
@@ -299,6 +313,11 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["confirm", "none", "--trials", "²"], "'²' is no trial's number"),
         (["confirm", "none", "--trials", "3", "--limit", "2"], "exclude each other"),
         (["confirm", "none", "--set", "data.source=digits"], "set only evaluation. settings"),
+        (["measure", "none"], "'none'"),
+        (["measure", "none", "--trials", "3,x"], "'x' is no trial's number"),
+        (["measure", "none", "--trials", "3", "--limit", "2"], "exclude each other"),
+        (["measure", "none", "--set", "data.source=digits"], "set only evaluation. settings"),
+        (["measure", "none", "--attack", "pgd", "--set", "evaluation.attacks=[pgd]"], "exclude each other"),
         (["sync", "none"], "none"),
         (["stop", "none/3"], "no study named 'none'"),
         (["stop", "../3"], "'..' is no name of a study"),
@@ -325,7 +344,18 @@ def test_a_users_mistake_is_one_line_and_exit_2(study, arguments, words):
     [
         *(
             [command, "none"]
-            for command in ("status", "front", "trials", "report", "resume", "confirm", "stop", "sync", "clean")
+            for command in (
+                "status",
+                "front",
+                "trials",
+                "report",
+                "resume",
+                "measure",
+                "confirm",
+                "stop",
+                "sync",
+                "clean",
+            )
         ),
         *(["compare", "none", "tiny"], ["extend", "none", "--trials", "1"], ["record", "none", "-o", "none.jsonl"]),
         *(["tables", "none"], ["figures", "none"], ["ui", "none"], ["add", "none", "--set", "m=3"]),
@@ -538,6 +568,14 @@ def test_the_demo_ends_with_a_confirmation_on_test_images(study, studies):
     assert "3 trainings (1 configuration x 3 seeds)" in out
     assert "Nothing was written" in out
     assert not (studies / "again").exists()
+    both = ("--trials", "0", "--set", "evaluation.heads=[robust,clean]")
+    code, out, _ = study("measure", "demo", *both, "--dry-run")
+    assert code == 0
+    assert "1 network, 0 of them measured" in out
+    code, out, _ = study("measure", "demo", *both, "--backend", "inline")
+    assert code == 0
+    assert "Pareto frontier of demo-measured" in out
+    assert "Measured again: study front demo-measured" in study("front", "demo")[1]
 
 
 def test_the_pages_are_for_this_machine_and_no_secret_is_an_argument(monkeypatch, tmp_path):

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from analysis import schema
 from analysis.comparability import comparability
-from analysis.layout import ATTEMPT, StudyPaths, default_tracking_uri, read_events, read_json, study_paths, write_json
+from analysis.layout import ATTEMPT, StudyPaths, default_tracking_uri, read_events, study_paths, write_json
 from analysis.pareto import frontier
 from analysis.runs import read_mlflow, read_study
 from study.choosing.request import ChoiceError
@@ -29,6 +29,7 @@ from study.launch import launch, resume
 from study.measuring.measure import measure, prepare
 from study.measuring.plan import measuring, plan
 from study.measuring.request import Request
+from study.preflight import check_free
 from study.search import networks, searcher
 from study.search.storage import SearchError
 from study.tracking.tracker import sync
@@ -56,9 +57,12 @@ def parent(once: Once, studies: Path, tiny: Tiny) -> StudyPaths:
 
 
 @pytest.fixture
-def child(once: Once, parent: StudyPaths) -> StudyPaths:
-    """Two of its trials, measured as they were."""
-    return once("tiny-measured", lambda: run(request()))
+def child(once: Once, parent: StudyPaths, monkeypatch: pytest.MonkeyPatch) -> StudyPaths:
+    """Two of its trials, measured as they were; nothing is trained for it."""
+    with monkeypatch.context() as patch:
+        for place, name in ((assess, "train_head"), (trials, "Pretraining")):
+            patch.setattr(place, name, lambda *_: pytest.fail("it is trained again"))
+        return once("tiny-measured", lambda: run(request()))
 
 
 def quiet() -> Console:
@@ -106,11 +110,8 @@ def interrupt_after_a_trial(patch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_same_settings_give_the_searchs_own_figures_and_nothing_is_trained(
-    parent: StudyPaths, monkeypatch: pytest.MonkeyPatch
+    parent: StudyPaths, child: StudyPaths
 ) -> None:
-    for place, name in ((assess, "train_head"), (trials, "Pretraining")):
-        monkeypatch.setattr(place, name, lambda *_: pytest.fail("it is trained again"))
-    child = run(request())
     assert child.name == "tiny-measured"
     assert (measured(child), statuses(child)) == ([0, 2], ["finished"] * 2)
     before, after = read_study(parent).trials, read_study(child).trials
@@ -127,6 +128,7 @@ def test_the_same_settings_give_the_searchs_own_figures_and_nothing_is_trained(
     assert read_study(child).curves.empty
 
 
+@pytest.mark.slow
 def test_other_settings_measure_what_a_trial_with_them_would_have(parent: StudyPaths) -> None:
     heads = {"evaluation.heads": ["robust", "clean"], "evaluation.head": "clean", "evaluation.images": 30}
     child = run(request(trials=(2,), settings=OTHERWISE | heads))
@@ -192,7 +194,7 @@ def test_the_objective_is_the_accuracy_under_the_strongest_attack_that_is_asked_
     assert asked.objectives(searched) == [as_it_was, CLEAN_ACCURACY, FORWARD_EQUIVALENTS]
 
 
-def test_an_interrupted_measurement_needs_the_search_no_more(
+def test_an_interrupted_measurement_needs_the_search_no_more_but_what_it_has_brought(
     parent: StudyPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = [result(parent, number) for number in (0, 2)]
@@ -203,6 +205,11 @@ def test_an_interrupted_measurement_needs_the_search_no_more(
     paths = study_paths("tiny-measured")
     assert measured(paths) == [0]
     shutil.rmtree(parent.root)
+    brought = paths.network(2).checkpoint
+    away = brought.rename(paths.root / "away.pt")
+    with pytest.raises(UserError, match=r"tiny/trials/0002/checkpoint.pt is missing"):
+        resume("tiny-measured", backend="inline", console=quiet())
+    away.rename(brought)
     resume("tiny-measured", backend="inline", console=quiet())
     assert [result(paths, number) for number in (0, 1)] == wanted
     assert sum(event["kind"] == ATTEMPT for event in read_events(paths.trial(0))) == 1
@@ -235,7 +242,7 @@ def test_a_kill_while_networks_are_brought_leaves_nothing_in_the_way(
     parent: StudyPaths, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     """Also on a disk that has no links."""
-    real, brought = networks._link, list[str]()
+    real, brought, paths, config = networks._link, list[str](), study_paths("tiny-measured"), prepare(request()).config
 
     def no_links(*_: Any) -> None:
         raise OSError
@@ -250,17 +257,16 @@ def test_a_kill_while_networks_are_brought_leaves_nothing_in_the_way(
         monkeypatch.setattr("study.search.networks.os.link", no_links)
     with monkeypatch.context() as patch:
         patch.setattr(networks, "_link", killed)
-        patch.setattr("study.launch.shutil.rmtree", lambda *_, **__: None)
         with pytest.raises(KilledError):
-            run(request())
+            networks.gather(paths, config)
     assert brought == ["robust.pt", "checkpoint.pt"] * 2
-    paths = study_paths("tiny-measured")
-    assert paths.root.exists()
-    assert not paths.study_file.exists()
-    run(request())
-    assert statuses(paths) == ["finished"] * 2
-    same = paths.trial(0).checkpoint.samefile(parent.trial(0).checkpoint)
-    assert same is links
+    check_free(paths)
+    networks.gather(paths, config)
+    for number in (0, 2):
+        here, there = paths.network(number), parent.trial(number)
+        assert here.checkpoint.read_bytes() == there.checkpoint.read_bytes()
+        assert here.checkpoint.samefile(there.checkpoint) is links
+        assert [path.name for path in trials.evaluation_folder(here.checkpoint).iterdir()] == ["robust.pt"]
 
 
 def spoil(checkpoint: Path) -> None:
@@ -280,6 +286,7 @@ def test_another_network_in_the_place_of_one_is_refused(child: StudyPaths, paren
     assert prepare(request(trials=(2,), name="again")).begun is False
 
 
+@pytest.mark.slow
 def test_a_network_that_is_replaced_before_it_is_measured_is_not_measured(
     parent: StudyPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,24 +300,6 @@ def test_a_network_that_is_replaced_before_it_is_measured_is_not_measured(
     ended = read_events(paths.trial(1))[-1]
     assert ended["status"] == "failed"
     assert "holds other weights than those that were to be measured" in ended["reason"]
-
-
-def test_a_network_that_is_lost_is_told_before_anything_runs(
-    parent: StudyPaths, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        interrupt_after_a_trial(patch)
-        with pytest.raises(SystemExit):
-            run(request())
-    paths = study_paths("tiny-measured")
-    paths.network(2).checkpoint.unlink()
-    away = parent.root.rename(parent.root.with_name("away"))
-    with pytest.raises(UserError, match=r"tiny/trials/0002/checkpoint.pt is missing"):
-        resume(paths.name, backend="inline", console=quiet())
-    assert measured(paths) == [0]
-    away.rename(parent.root)
-    resume(paths.name, backend="inline", console=quiet())
-    assert statuses(paths) == ["finished"] * 2
 
 
 @pytest.mark.parametrize(
@@ -450,6 +439,7 @@ def test_a_worker_elsewhere_is_handed_the_network_before_it_is_asked(
     assert found[0] == {"config.json", "checkpoint.pt", "robust.pt"}
 
 
+@pytest.mark.slow
 def test_an_evaluation_short_of_memory_cuts_no_batch_of_a_training_that_is_over(
     parent: StudyPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -508,13 +498,25 @@ def test_the_runs_of_a_measurement_name_what_they_measure(parent: StudyPaths) ->
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("reports")
-def test_autoattack_measures_on_ray_and_is_reported(parent: StudyPaths) -> None:
-    few = {"evaluation.auto_attack_images": 8, "evaluation.check_images": 8}
-    paths = measure(request(attack="autoattack", settings=few), console=quiet())
+def test_networks_are_measured_side_by_side_on_ray_and_reported(parent: StudyPaths) -> None:
+    paths = measure(request(settings=OTHERWISE), console=quiet())
     assert sorted(measured(paths)) == [0, 2]
-    for trial in paths.each_trial():
-        assert read_events(trial)[-1]["metrics"]["auto_attack_images"] == 8
-    assert list(read_study(paths).objectives) == [CLEAN_ACCURACY, AUTO_ATTACK_ACCURACY]
+    assert statuses(paths) == ["finished"] * 2
+    assert read_study(paths).trials["origin"].tolist() == [f"tiny/{origin:04d}" for origin in measured(paths)]
     page = paths.report.read_text()
     assert "trials 0000, 0002 of tiny, whose pre-training is in the costs" in page
-    assert read_json(paths.manifest)["evaluation"]["split"] == "validation"
+    assert "Too early to tell whether more budget would pay" not in page
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+@pytest.mark.usefixtures("reports")
+def test_autoattack_measures_what_a_search_attacked_with_pgd(parent: StudyPaths) -> None:
+    few = {"evaluation.auto_attack_images": 8, "evaluation.check_images": 8}
+    paths = run(request(attack="autoattack", settings=few))
+    for trial in paths.each_trial():
+        assert read_events(trial)[-1]["metrics"]["auto_attack_images"] == 8
+        (found,) = json.loads(trial.result.read_text())["heads"][0]["auto_attack"]
+        assert found["version"] == "standard"
+    assert list(read_study(paths).objectives) == [CLEAN_ACCURACY, AUTO_ATTACK_ACCURACY]
+    assert "AutoAttack accuracy at 8/255, n = 8 images" in paths.report.read_text()

@@ -478,7 +478,7 @@ def test_trials_arrive_where_their_frontier_cannot_be_known(paths: StudyPaths, m
 @pytest.mark.parametrize("odd", [3, "x", [1], {"a": 1}, None])
 def test_an_odd_manifest_is_described_as_far_as_it_goes(paths: StudyPaths, odd: object) -> None:
     whole_trial(paths, 0)
-    for key in ("objectives", "evaluation", "environment", "trainables", "created", "tracking", "confirms"):
+    for key in ("objectives", "evaluation", "environment", "trainables", "created", "tracking", "confirms", "measures"):
         write_manifest(paths, **{key: odd})
         manifest = read_manifest(paths)
         assert trial_view(paths, paths.trial(0), manifest) is not None

@@ -1,0 +1,78 @@
+"""Studies that measure again: their trials stand for themselves, and nothing of them is taken for a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from analysis.comparability import comparability
+from analysis.confirmed import confirmations_of, confirms
+from analysis.dimensions import dimensions
+from analysis.figures.hypervolume import hypervolume_figure
+from analysis.history import gains_table
+from analysis.layout import StudyPaths, read_json, write_json
+from analysis.measured import measurements_of, measures, searches
+from analysis.plateau import plateau_sentence
+from analysis.report import render
+from analysis.rows import trial_rows
+from analysis.runs import Study, read_study
+from analysis.same_search import check_runs
+from analysis.shares import shares_table
+from analysis.side_by_side import gather
+from analysis.tables import headline_table
+from trainables.config import UserError
+
+NewStudy = Callable[..., Any]
+MEASURES = {
+    "study": "tiny",
+    "configurations": [{"trial": number, "trainable": "cf_amc_ssl", "params": {}} for number in (3, 12, 7)],
+}
+
+
+@pytest.fixture
+def child(new_study: NewStudy) -> Study:
+    """Three networks of two trainables, measured again; the second is best."""
+    folder = new_study("tiny-measured", measures=MEASURES)
+    for number, (origin, pgd) in enumerate(((3, 0.4), (12, 0.6), (7, 0.5))):
+        trainable = "pgd_emp_ssl" if number else "cf_amc_ssl"
+        params = {"m": 3, "epsilon": 8 / 255, "configuration": origin}
+        trial = folder.finished(number, 0.8, pgd, params=params, trainable=trainable)
+        write_json(trial.config, read_json(trial.config) | {"origin": f"tiny/{origin:04d}"})
+    return read_study(folder.paths)
+
+
+def test_it_is_told_from_searches_and_confirmations(new_study: NewStudy, child: Study) -> None:
+    paths = new_study().paths
+    search = read_study(paths)
+    assert (searches(search), measures(search)) == (True, {})
+    assert (searches(child), confirms(child), measures(child)["study"]) == (False, {}, "tiny")
+    assert (measurements_of(paths), confirmations_of(paths)) == (["tiny-measured"], [])
+    assert measurements_of(StudyPaths(paths.root.parent / "tiny-measured")) == []
+
+
+def test_its_frontier_is_of_trials_and_nothing_is_said_of_a_search(child: Study) -> None:
+    assert [row[0] for row in headline_table(child).rows] == ["0001"]
+    assert trial_rows(child).values["origin"].tolist() == ["tiny/0003", "tiny/0012", "tiny/0007"]
+    assert dimensions(child).empty
+    assert plateau_sentence(child) == ""
+    assert (gains_table(child), shares_table(child), hypervolume_figure(child)) == (None, None, None)
+    page = render(child)
+    assert "trials 0003, 0012, 0007 of tiny, whose pre-training is in the costs" in page
+    assert "Confirmed on test images" not in page
+    assert "importances" not in page.partition("<main>")[2].partition("<script")[0].lower()
+
+
+def test_it_stands_beside_its_search_and_joins_none(new_study: NewStudy, child: Study) -> None:
+    folder = new_study()
+    folder.finished(3, 0.8, 0.45)
+    search = read_study(folder.paths)
+    told = comparability([search, child])
+    assert "Kind: a search's trials in tiny; networks that are measured again in tiny-measured." in told.studied
+    side = gather([search, child], told.accuracies)[1]
+    assert (side.finished, len(side.path)) == (3, 0)
+    with pytest.raises(UserError, match="a comma joins searches, or confirmations, or what is measured again"):
+        check_runs([search, child])
+    with pytest.raises(UserError, match="two of them measure the same study, tiny"):
+        check_runs([child, child])
