@@ -13,9 +13,13 @@ from analysis.runs import Study
 from analysis.schema import TrialStatus
 from analysis.tables import why_no_frontier
 from analysis.written import config_of, written
+from search_spaces.listed import CONFIGURATION, SEED
 from search_spaces.space import TRAINABLE
 from study.choosing.request import ChoiceError, Request
 from trainables.config import TrialConfig
+
+_CHOICES = (TRAINABLE, CONFIGURATION, SEED)
+"""Parameters that choose among configurations, of which they are no part."""
 
 
 def choose(parent: Study, best: pd.DataFrame, request: Request) -> tuple[list[int], list[str]]:
@@ -34,7 +38,7 @@ def choose(parent: Study, best: pd.DataFrame, request: Request) -> tuple[list[in
 
 def read_trial(trial: TrialPaths) -> tuple[dict[str, object], TrialConfig]:
     """What was searched of a trial, as it was found, and its configuration."""
-    params = {name: value for name, value in written(trial.config)["params"].items() if name != TRAINABLE}
+    params = {name: value for name, value in written(trial.config)["params"].items() if name not in _CHOICES}
     return params, config_of(trial)
 
 

@@ -19,10 +19,11 @@ NOTHING = "Nothing was written."
 
 
 class Evaluation(NamedTuple):
-    """A configuration's images, to train its network and to train a head, and the work of evaluating it."""
+    """What evaluating a configuration takes."""
 
-    images: int
+    pretraining_images: int
     head_images: int
+    """That train a head."""
     forward_equivalents: int
     """AutoAttack included: images that withstood PGD in the other study withstand it here, the others cost it
     nothing."""

@@ -55,7 +55,7 @@ def _trained_on(confirmation: Confirmation) -> str:
 def training(parent: Study, number: int, config: TrialConfig) -> Training:
     """What training and measuring ``config``, trial ``number`` of ``parent``, costs once."""
     measured = evaluation(parent, number, config)
-    pretraining = pretrain_forward_equivalents(config, measured.images)
+    pretraining = pretrain_forward_equivalents(config, measured.pretraining_images)
     return Training(
         trial=number,
         trainable=config.trainable,

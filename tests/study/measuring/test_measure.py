@@ -213,6 +213,10 @@ def test_an_interrupted_measurement_needs_the_search_no_more_but_what_it_has_bro
     resume("tiny-measured", backend="inline", console=quiet())
     assert [result(paths, number) for number in (0, 1)] == wanted
     assert sum(event["kind"] == ATTEMPT for event in read_events(paths.trial(0))) == 1
+    shutil.rmtree(paths.networks)
+    console = quiet()
+    resume("tiny-measured", backend="inline", console=console)
+    assert "all 2 listed trials were begun; give more trials to `study measure`" in console.file.getvalue()
 
 
 class KilledError(BaseException):
@@ -401,6 +405,8 @@ def test_a_plan_counts_what_is_done_and_writes_nothing(parent: StudyPaths) -> No
     headless = read_events(parent.trial(0))[-1]["metrics"][EVALUATION_FORWARD_EQUIVALENTS] - 200 * (2 * 2 + 1)
     assert same.evaluation == headless
     assert more.minutes > same.minutes > 0
+    longer = override(config(parent, 0), {"evaluation.head_epochs": 2})
+    assert measuring(read_study(parent), 0, longer).trained == ("robust",)
 
 
 def test_nodes_that_share_no_disk_get_the_networks_from_storage(parent: StudyPaths, tmp_path: Path) -> None:
@@ -469,7 +475,7 @@ def test_networks_that_were_measured_can_be_measured_again(child: StudyPaths) ->
     once_more = prepare(Request(study="tiny-measured", trials=(1,))).config.measures
     (first,) = [one for one in StudyConfig.load(child.study_file).measures.configurations if one.trial == 2]
     (again,) = once_more.configurations
-    assert again.known == first.known
+    assert (again.known, again.params) == (first.known, first.params)
     cost = json.loads(child.trial(1).result.read_text())
     write_json(child.trial(1).result, cost | {"cost": cost["cost"] | {"pretrain_gpu_share": 0.25, "gpu_share": 1.0}})
     (shared,) = prepare(Request(study="tiny-measured", trials=(1,))).config.measures.configurations
