@@ -77,12 +77,18 @@ def plan(config: StudyConfig, *, here: bool = True) -> Group:
         f"Data: {data}",
         *map(Text, lacking),
         *map(Text, bounded),
-        estimate(samples).words(config.budget),
+        _pretraining(config, samples),
         *map(Text, learned.lines()),
         *on_this_machine(config, space, samples),
         *map(Text, refused),
         _NOTHING,
     )
+
+
+def _pretraining(config: StudyConfig, samples: list[TrialConfig]) -> str:
+    if config.measures is not None:
+        return "Pre-training: none, for the networks are trained; `study measure` tells what evaluating them costs."
+    return estimate(samples).words(config.budget)
 
 
 def kept(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig]) -> tuple[list[TrialConfig], list[str]]:

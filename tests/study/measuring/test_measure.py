@@ -20,6 +20,7 @@ from analysis.comparability import comparability
 from analysis.layout import ATTEMPT, StudyPaths, default_tracking_uri, read_events, study_paths, write_json
 from analysis.pareto import frontier
 from analysis.runs import read_mlflow, read_study
+from study import dry_run
 from study.choosing.request import ChoiceError
 from study.config import Resources, StudyConfig
 from study.config.file import StudyFileError
@@ -399,6 +400,8 @@ def test_a_plan_counts_what_is_done_and_writes_nothing(parent: StudyPaths) -> No
     assert "2 networks, 0 of them measured" in told
     assert "measured on validation images" in told
     assert sorted(parent.root.parent.rglob("*")) == before
+    console.print(dry_run.plan(prepare(asked).config))
+    assert "Pre-training: none, for the networks are trained" in console.file.getvalue()
     both = config(parent, 0), prepare(asked).config.measures.configs()[0]
     same, more = (measuring(read_study(parent), 0, one) for one in both)
     assert (same.trained, more.trained) == ((), ("clean",))
