@@ -66,6 +66,7 @@ def extend(
         if tracking_uri is not None:  # an address that is none extends nothing
             StudyConfig.load(paths.study_file, {"tracking.uri": tracking_uri})
         check_kind(paths, replays=False)
+        _check_search(stored, trials, changes or {})
         config, space = _extended(paths, stored, changes or {})
         check_data(space, progress=console.is_terminal)
         check_bounds(config, space, total_where_asked(config, space, None))
@@ -94,13 +95,14 @@ def _check_asked(more: Mapping[str, float | None], changes: Mapping[str, Any]) -
             )
 
 
+def _check_search(stored: StudyConfig, trials: int | None, changes: Mapping[str, Any]) -> None:
+    """Where the trials are listed there is nothing to search, and no more than the list to run."""
+    if stored.listed is not None and (trials or changes):
+        raise ExtensionError(f"the trials of {stored.name} are given, not searched; give {stored.listed.more} instead")
+
+
 def _extended(paths: StudyPaths, stored: StudyConfig, changes: Mapping[str, Any]) -> tuple[StudyConfig, SearchSpace]:
     """The study with ``changes``; of its recipes those that lie within its ranges."""
-    if stored.confirms is not None and changes:
-        raise ExtensionError(
-            f"{stored.name} is a confirmation, whose trainings are given; "
-            f"for more seeds: study confirm {stored.confirms.study} --seeds N"
-        )
     config = StudyConfig.load(paths.study_file, {**changes, "start_from": []})
     space = config.search_space()
     recipes = [name for name in stored.start_from if _holds(space, name)]

@@ -23,7 +23,7 @@ from study import supervise
 from study.commands.main import app
 from study.config import Budget, StudyConfig
 from study.config.confirmation import Confirmation
-from study.extend import ExtensionError, _extended, extend
+from study.extend import ExtensionError, _check_search, _extended, extend
 from study.files.added import leave
 from study.launch import launch, resume
 from study.samplers.trials import OUTSIDE, WITHDRAWN, is_own
@@ -332,12 +332,14 @@ def test_what_the_command_line_sets_is_said_and_holds(
     assert (config.sampler, config.scheduler.name, config.resources.max_failures) == ("tpe", "halving", 1)
 
 
-def test_a_confirmation_is_not_changed(tiny: Tiny) -> None:
+def test_where_trials_are_listed_nothing_is_changed_and_none_is_added(tiny: Tiny) -> None:
     confirms = Confirmation.of("first", [1], [(3, {}, tiny().base_configs()["cf_amc_ssl"])])
     child = StudyConfig(name="child", trainables=confirms.trainables, budget=Budget(trials=1), confirms=confirms)
-    for change in ({"sampler": "gp"}, {"resources.cpus_per_trial": 2}):
-        with pytest.raises(ExtensionError, match=r"child is a confirmation, .*: study confirm first --seeds N"):
-            _extended(study_paths("child"), child, change)
+    for trials, changes in ((None, {"sampler": "gp"}), (None, {"resources.cpus_per_trial": 2}), (3, {})):
+        with pytest.raises(ExtensionError, match="trials of child are given, not searched; give more seeds to `study"):
+            _check_search(child, trials, changes)
+    _check_search(child, None, {})
+    _check_search(tiny(), 3, {"sampler": "gp"})
 
 
 def test_recipes_that_wait_come_in_the_new_ranges_or_are_withdrawn(tiny: Tiny, studied: Any) -> None:
