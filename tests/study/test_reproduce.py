@@ -18,7 +18,7 @@ from study import reproduce_table
 from study.commands import main as cli
 from study.reproduce import Reproduced, Reproduction, choose, reproduce
 from trainables.catalogue import pretrain_forward_equivalents
-from trainables.config import TrialConfig, UserError
+from trainables.config import TrialConfig, UserError, override
 from trainables.metrics import Accuracy, AttackResult, AutoAttackResult, Cost, HeadResult, TrialResult, Verdict
 from trainables.recipes import RECIPES, TABLES, tiny
 from trainables.trial import run
@@ -383,10 +383,11 @@ OTHERS = sorted(TABLES.keys() - {"table1", "rcs"})
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("table", OTHERS)
 def test_every_row_of_the_other_tables_learns_at_tiny_scale(table):
-    """Every head's clean accuracy is above chance, its whole interval. Rows that tiny scale makes one run once."""
+    """Every head's clean accuracy is above chance, its whole interval, for which the 100 images of tiny scale are few:
+    of one head 15 of them were right, and 72 of 300. Rows that tiny scale makes one run once."""
     chosen = choose(table, scale="tiny", device="cpu")
     for row in chosen.rows:
-        config = chosen.config(row, seed=0)
+        config = override(chosen.config(row, seed=0), {"evaluation.images": 300})
         result = once(config)
         assert [head.name for head in result.heads] == list(config.evaluation.heads)
         for head in result.heads:
