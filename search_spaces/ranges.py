@@ -54,6 +54,12 @@ def snap(distribution: Distribution, value: Any) -> Value:
     return point
 
 
+def same_point(params: Mapping[str, Value], others: Mapping[str, Value]) -> bool:
+    """Whether both are the same parameters, rounding error apart: a sampler's steps reach 0.30000000000000004 where
+    somebody writes 0.3."""
+    return params.keys() == others.keys() and all(_equal(value, others[name]) for name, value in params.items())
+
+
 def members(distribution: Distribution) -> tuple[Value, ...]:
     """All that can be drawn, where they are few; else the ends."""
     number = count(distribution)
@@ -111,6 +117,13 @@ def words(dimension: Dimension, distribution: Distribution) -> str:
     if distribution.log:
         return f"{span} (log)"
     return f"{span} in steps of {dimension.words(distribution.step)}" if distribution.step not in (None, 1) else span
+
+
+def _equal(one: Value, other: Value) -> bool:
+    """Near 0, too, where ``_close`` tells no two rates of a logarithmic range apart."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=_CLOSE)
+    return one == other
 
 
 def _close(one: float, other: float) -> bool:

@@ -127,8 +127,8 @@ class _Removal:
 
     def _drawn(self, trial: FrozenTrial) -> dict[str, Any] | None:
         """The parameters of a draw that was not trained, which a grid or a sequence need not draw again; but a grid
-        whose bounds are others."""
-        if self._config.sampler == "grid" and self._is_other["constraints"]:
+        that begins now, or has other bounds: what was refused before may lie within them."""
+        if self._config.sampler == "grid" and (self._is_other["constraints"] or self._is_other["sampler"]):
             return None
         try:
             return given(self._space, trial.params)

@@ -21,6 +21,7 @@ from analysis import constraints
 from analysis.layout import StudyPaths, ending, finite
 from analysis.schema import TrialFault, TrialStatus
 from analysis.written import config_of
+from search_spaces.ranges import same_point
 from search_spaces.space import SearchSpace
 from search_spaces.work import Total
 from study.config import StudyConfig
@@ -470,7 +471,7 @@ class Search:
             (
                 other
                 for other in self.trials()
-                if other.params == trial.params
+                if same_point(other.params, trial.params)
                 and mark(other.user_attrs, MICRO_BATCHES) == cut
                 and self._tells_enough(other)
             ),
@@ -486,7 +487,8 @@ class Search:
 
     def _earlier(self, trial: Trial) -> int:
         """How many trials before this one had its parameters: each needs a seed of its own."""
-        return sum(other.params == trial.params for other in begun(self.trials()) if other.number < trial.number)
+        before = (other for other in begun(self.trials()) if other.number < trial.number)
+        return sum(same_point(other.params, trial.params) for other in before)
 
     def _cut_batch(self, number: int) -> None:
         """Enqueue a trial with the parameters of one that ran out of memory in training, its batch cut smaller."""

@@ -87,8 +87,10 @@ def reopened(paths: StudyPaths) -> Search:
     return Search.open(paths, config, config.search_space())
 
 
-def extended(paths: StudyPaths, changes: dict[str, Any]) -> list[Any]:
+def extended(paths: StudyPaths, changes: dict[str, Any], trials: int | None = None) -> list[Any]:
     config, space = _extended(paths, StudyConfig.load(paths.study_file), changes)
+    if trials is not None:
+        config = config.model_copy(update={"budget": Budget(trials=trials)})
     return extend_folder(paths, config, space)
 
 
@@ -266,7 +268,8 @@ def test_other_bounds_hold_for_all_trials(studied: Callable[..., StudyPaths]) ->
     search.close()
 
 
-def test_a_grid_draws_again_what_another_bound_had_refused(tiny: Tiny) -> None:
+@pytest.mark.parametrize("before", ["grid", "qmc"])
+def test_a_grid_draws_again_what_another_bound_had_refused(tiny: Tiny, before: str) -> None:
     def work(config: Any) -> float:
         return float(config.optimiser.learning_rate)
 
@@ -284,10 +287,10 @@ def test_a_grid_draws_again_what_another_bound_had_refused(tiny: Tiny) -> None:
         return sorted(rates)
 
     config = tiny(
-        sampler="grid",
+        sampler=before,
         constraints={"forward_equivalents": 0.15},
         space={"unlisted": "fixed", "learning_rate": RATES},
-        budget={"trials": 9},
+        budget={"trials": 2},
     )
     paths = study_paths("tiny")
     paths.root.mkdir()
@@ -295,9 +298,34 @@ def test_a_grid_draws_again_what_another_bound_had_refused(tiny: Tiny) -> None:
     write_json(paths.manifest, {"space": config.search_space().to_json(), "budget": config.budget.model_dump()})
     assert trained(search_of(paths)) == [0.05, 0.1]
     extended(paths, {"constraints.forward_equivalents": 0.5})
+    search_of(paths).close()
+    extended(paths, {"sampler": "grid"}, trials=9)
     assert trained(search_of(paths)) == [0.2, 0.4]
-    extended(paths, {"sampler": "grid", "constraints": {}})
+    extended(paths, {"constraints": {}})
     assert trained(search_of(paths)) == [0.8]
+
+
+def test_what_a_step_reaches_but_for_rounding_was_tried(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that was changed has its trials at 0.3, a sampler steps to 0.30000000000000004."""
+    monkeypatch.setattr("study.search.searcher.REPEATS_IN_A_ROW", 30)
+    steps = {"low": 0.1, "high": 0.4, "step": 0.1}
+    config = tiny(sampler="random", space={"unlisted": "fixed", "learning_rate": steps}, budget={"trials": 4})
+    paths = study_paths("tiny")
+    paths.root.mkdir()
+    write_atomically(paths.study_file, config.to_yaml())
+    write_json(paths.manifest, {"space": config.search_space().to_json(), "budget": config.budget.model_dump()})
+    search = reopened(paths)
+    while (assignment := search.ask()) is not None:
+        on_disk(paths, assignment.number, "finished", metrics(0.5))
+        search.settle(assignment.number)
+    assert 0.3 not in [trial.params["learning_rate"] for trial in search.trials()]
+    search.close()
+    extended(paths, {"sampler": "tpe"}, trials=5)
+    search = reopened(paths)
+    assert 0.3 in [trial.params["learning_rate"] for trial in search.trials()]
+    assert search.ask() is None
+    assert "30 draws in a row were of configurations that have been tried" in str(search.hopeless())
+    search.close()
 
 
 def test_resources_change_without_another_search(studied: Callable[..., StudyPaths]) -> None:
