@@ -14,10 +14,11 @@ PAIRED = "95 %: the wider of Bonett and Price's over the images and Welch's over
 def difference(study: Study, one: str, other: str, accuracy: str) -> Interval | None:
     """How much more of ``accuracy`` the candidate ``one`` has than ``other``, a share, and its 95 % interval.
 
-    ``accuracy``: one of ``ACCURACIES`` or a head's figure, ``robust_head/pgd_4_worst``. Candidates by their ids: of a
-    search a trial's, of a confirmation that of the trial that is confirmed. Image by image, so that what both get right
-    or wrong adds nothing to the interval (``uncertainty.over_images``); of several seeds each, it is Welch's over the
-    seeds where that reaches farther. ``None`` where the two did not both record their outcomes, on the same images.
+    ``accuracy``: one of ``ACCURACIES`` or a head's figure, ``robust_head/pgd_4_worst``. Candidates by their ids: a
+    trial's, or of a confirmation that of the trial that is confirmed, for all its seeds. Image by image, so that what
+    both get right or wrong adds nothing to the interval (``uncertainty.over_images``); of several seeds each, it is
+    Welch's over the seeds where that reaches farther. ``None`` where the two did not both record their outcomes, on the
+    same images.
     """
     return between((study, one), (study, other), accuracy)
 
@@ -35,7 +36,9 @@ def between(one: tuple[Study, str], other: tuple[Study, str], accuracy: str) -> 
 
 def _seen(study: Study, name: str, accuracy: str) -> Seen | None:
     finished = study.finished
-    own = finished["number"].isin(seeds_of(study, name)) if confirms(study) else finished["id"] == name
+    own = finished["id"] == name
+    if confirms(study) and not own.any():
+        own = finished["number"].isin(seeds_of(study, name))
     return seen(study, finished[own], [accuracy])
 
 

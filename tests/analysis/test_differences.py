@@ -83,6 +83,8 @@ def test_over_seeds_it_is_the_wider_of_two_intervals(new_confirmation: Callable[
             params = {"configuration": configuration, "seed": seed}
             child.judged(configuration * 2 + seed, right > ORDER, ORDER < 10, params=params)
     study = read_study(child.paths)
+    seeds = difference(study, "tiny-confirmed/0010", "tiny-confirmed/0011", "clean_accuracy")
+    assert seeds == over_images(((ORDER >= 140) & (ORDER < 180)).astype(float)), "one seed of a configuration"
     steady = difference(study, "tiny/0003", "tiny/0004", "clean_accuracy")
     assert steady == over_images(((ORDER >= 180) & (ORDER < 200)).astype(float))
     spread = difference(study, "tiny/0003", "tiny/0005", "clean_accuracy")
