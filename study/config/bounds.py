@@ -12,6 +12,7 @@ from trainables.config import TrialConfig
 from trainables.metrics import BOUNDED, TRUSTED, is_share
 
 AT_MOST = "at_most"
+SIDES = (AT_LEAST, AT_MOST)
 
 
 def in_short(constraints: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +12,7 @@ from search_spaces.faults import Fault, nearest
 from search_spaces.leaves import SEARCHABLE
 from search_spaces.ranges import KEYS
 from study.config import yaml_tree
+from study.config.bounds import SIDES
 from study.config.settings import flatten_settings
 from study.config.yaml_tree import Tree, with_fractions
 from trainables.config import UserError
@@ -146,7 +147,8 @@ def _prepare(tree: Tree, overrides: Mapping[str, Any]) -> None:
             flat = flatten_settings({rest: value})
             _put(tree, f"--set {key}", [(("settings", name), item) for name, item in flat.items()])
         else:
-            path = ("space", *_in_space(rest.split("."))) if head == "space" and rest else tuple(key.split("."))
+            keys = _KEYS_OF.get(head, tuple)
+            path = (head, *keys(rest.split("."))) if rest else tuple(key.split("."))
             _put(tree, f"--set {key}", [(path, value)])
 
 
@@ -159,6 +161,16 @@ def _in_space(words: list[str]) -> tuple[str, ...]:
     known = next((end for end in range(1, len(words)) if ".".join(words[:end]) in SEARCHABLE), None)
     end = known or len(words) - (len(words) > 1 and words[-1] in KEYS)
     return ".".join(words[:end]), *words[end:]
+
+
+def _in_constraints(words: list[str]) -> tuple[str, ...]:
+    """The keys of ``robust_head/pgd_2.55_zero.at_least``, where a metric's name has a radius in it."""
+    end = len(words) - (words[-1] in SIDES)
+    return tuple(filter(None, (".".join(words[:end]), *words[end:])))
+
+
+_KEYS_OF: dict[str, Callable[[list[str]], tuple[str, ...]]] = {"space": _in_space, "constraints": _in_constraints}
+"""Sections whose keys may have dots in them."""
 
 
 def _flat_in_place(tree: Tree, settings: dict[str, Any]) -> dict[str, Any]:

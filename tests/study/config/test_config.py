@@ -277,6 +277,15 @@ def test_a_bound_on_a_cost_has_a_long_form_and_is_kept_in_short(write):
     assert StudyConfig.load(write(short.to_yaml())) == short
 
 
+def test_a_bound_is_set_by_its_metrics_name_that_has_a_radius_in_it(write):
+    radii = {"settings.evaluation.attack_epsilons": [0.01], "settings.evaluation.epsilon": 0.01}
+    for key, value in (("robust_head/pgd_2.55_zero.at_least", 0.2), ("robust_head/pgd_2.55_zero", {"at_least": 0.2})):
+        config = StudyConfig.load(write(MINIMAL), {**radii, f"constraints.{key}": value, "constraints.gpu_minutes": 5})
+        assert config.constraints == {"robust_head/pgd_2.55_zero": {"at_least": 0.2}, "gpu_minutes": 5}
+    (fault,) = faults(write(MINIMAL), {"constraints.at_least": 0.3})
+    assert "unknown constraint 'at_least'" in fault
+
+
 def test_what_can_be_bounded_follows_from_how_trials_are_evaluated(write):
     bound = "constraints: {clean_head/clean: {at_least: 0.1}, auto_attack_accuracy: {at_least: 0.05}}\n"
     measured = "settings: {evaluation: {heads: [clean, robust], attacks: [pgd, auto_attack]}}\n"
