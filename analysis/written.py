@@ -27,7 +27,7 @@ def written(path: Path) -> dict[str, Any]:
 def find_trial(trial: str) -> tuple[StudyPaths, TrialPaths]:
     """The folders of ``STUDY/NUMBER``; ``UserError`` where that names no trial that was begun."""
     study, _, number = trial.rpartition("/")
-    if not study or "/" in study or not number.isdigit():
+    if not study or "/" in study or not number.isdecimal():
         raise UserError(f"{trial!r} is no trial; name it STUDY/NUMBER, demo/3 say")
     paths = study_paths(study)
     if not paths.trial(int(number)).config.exists():

@@ -48,7 +48,7 @@ def find(name: str, changes: Mapping[str, Any]) -> Subject:
     """
     if "/" not in name:
         return Subject(name=name, config=configure(name, changes))
-    if name.rpartition("/")[2].isdigit():
+    if name.rpartition("/")[2].isdecimal():
         return _trial(name, changes)
     if name not in RECIPES:
         raise UserError(

@@ -92,7 +92,7 @@ def _compare_trials(
 
 def _trial(name: str) -> tuple[str, int]:
     study, slash, number = name.rpartition("/")
-    if not slash or not number.isdigit():
+    if not slash or not number.isdecimal():
         raise UserError(f"{name!r} is no trial; compare trials with trials, STUDY/N each, or studies with studies")
     return study, int(number)
 

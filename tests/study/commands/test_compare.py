@@ -193,6 +193,7 @@ def test_trials_side_by_side(study: Study, searched: Callable[..., None], tmp_pa
     ("names", "told"),
     [
         (("one/0", "one"), "'one' is no trial; compare trials with trials, STUDY/N each, or studies with studies"),
+        (("one/0", "one/²"), "'one/²' is no trial; compare trials with trials"),
         (("one/0", "one/00"), "name two or more to compare, each once"),
         (("one/0", "one/7"), "there is no trial one/7; `study status one` lists them"),
         (("one/0", "one/1", "-o", "figure.html"), "there is no figure of trials side by side"),
