@@ -51,6 +51,8 @@ TRUSTED = "trusted"
 
 STANDARD: Final = "standard"
 """The version of AutoAttack whose figure is ``auto_attack_accuracy``."""
+_AUTO_ATTACKS = ("auto_attack_", "torchattacks_10_steps_")
+"""How the figures of its versions begin, after their head's name."""
 
 EPOCH = "epoch"
 """The x-axis of every curve: passes over the training images that are finished, from 1."""
@@ -332,6 +334,11 @@ def auto_attack_metric(head: str, version: str, epsilon: float, kind: Literal["a
     """
     name = "auto_attack" if version == STANDARD else version
     return f"{head}_head/{name}_{epsilon * 255:g}{'_worst' if kind == 'worst' else ''}"
+
+
+def is_of_auto_attack(name: str) -> bool:
+    """Whether the accuracy ``name`` is of the images that AutoAttack was run on."""
+    return name == AUTO_ATTACK_ACCURACY or name.partition("_head/")[2].startswith(_AUTO_ATTACKS)
 
 
 def of_head(accuracy: str, head: str, epsilon: float) -> str:

@@ -52,6 +52,7 @@ def test_two_trials_of_a_search(new_study: Callable[..., Any]) -> None:
     assert gain == over_images((ORDER < 10).astype(float) - (ORDER == 110))
     assert gain.low > 0
     assert difference(study, "tiny/0000", "tiny/0001", "robust_head/pgd_8_zero") == gain
+    assert difference(study, "tiny/0000", "tiny/0001", "robust_head/pgd_8_worst") == gain, "which has no metric"
     assert difference(study, "tiny/0000", "tiny/0001", "clean_accuracy").mean == pytest.approx(0.05)  # type: ignore[union-attr]
 
 
@@ -63,6 +64,7 @@ def test_auto_attack_is_compared_on_the_images_that_it_was_run_on(new_study: Cal
     study = read_study(folder.paths)
     gains = ((ORDER >= 20) & (ORDER < 30))[:50].astype(float)
     assert difference(study, "tiny/0000", "tiny/0001", "auto_attack_accuracy") == over_images(gains)
+    assert difference(study, "tiny/0000", "tiny/0001", "robust_head/auto_attack_8_worst") == over_images(gains)
     assert difference(study, "tiny/0000", "tiny/0002", "auto_attack_accuracy") is None
 
 
