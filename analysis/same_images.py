@@ -128,9 +128,7 @@ def _recorded(study: Study, trial: Mapping[Hashable, Any], accuracies: Sequence[
     counted = _rows([_counted(outcomes, accuracy) for accuracy in accuracies])
     shares = np.bitwise_count(right).sum(axis=1) / np.maximum(np.bitwise_count(counted).sum(axis=1), 1)
     measured = np.array([number_or_nan(trial.get(accuracy)) for accuracy in accuracies])
-    told = np.isfinite(measured) | [
-        name in ACCURACIES for name in accuracies
-    ]  # a head's worst PGD has no figure beside
+    told = np.isfinite(measured) | [name in ACCURACIES for name in accuracies]  # a head's worst PGD has no metric
     if (right & ~counted).any() or not np.allclose(shares[told], measured[told], rtol=0, atol=_ROUNDING):
         return None
     return Seen(outcomes.identity, outcomes.images, right[None], counted)
