@@ -126,7 +126,11 @@ def _go_on(continuation: Continuation, death: Death, began: float, signals: Sign
             os.close(lock)  # this copy of it; the parent's holds
             return continuation.arguments
         death = _wait(driver, signals)
-    if _is_news(paths, death, began) and (problem := notice.send(paths, death.exit_code)):
+    try:
+        problem = notice.send(paths, death.exit_code) if _is_news(paths, death, began) else None
+    except OSError as error:
+        problem = f"nobody was told: {error}"
+    if problem:
         _say(problem)
     raise SystemExit(death.exit_code)
 

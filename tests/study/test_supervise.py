@@ -168,6 +168,16 @@ def test_word_that_cannot_be_sent_is_told_here_and_changes_nothing(
     ]
 
 
+def test_trials_that_cannot_be_read_change_no_exit_code(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    StudyPaths(tmp_path / "tiny").trial(0).events.mkdir(parents=True)
+    monkeypatch.setenv(notice.NOTIFY, "cat")
+    process = start("sys.exit(0)")
+    _, errors = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, errors.startswith("nobody was told: "), len(errors.splitlines())) == (0, True, 1)
+
+
 def test_a_driver_that_dies_before_its_study_began_is_left_alone(start: Start, tmp_path: Path) -> None:
     process = start("die()", told="nothing")
     process.communicate(timeout=PATIENCE_S)
