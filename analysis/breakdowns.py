@@ -39,8 +39,9 @@ LASTING = 3
 DIVERGED = "DivergedError: "
 """How the reason of a trial begins whose loss was no number."""
 RULES = (
-    f"{OVERFITTING.capitalize()}: the probe's accuracy under PGD falls to half its best or less while the clean one "
-    "keeps nine tenths, or PGD comes to raise the loss three times as much as FGSM, or does so in all epochs up to the "
+    f"{OVERFITTING.capitalize()}: the probe's accuracy under PGD, once at {SOUND:.0%} or more, falls to half its best "
+    "or less while the clean one keeps nine tenths, or PGD comes to raise the loss three times as much as FGSM where "
+    f"it had not raised it {LEVEL_WITH:g} times as much, or does so in all epochs up to the "
     f"last, three or more, with at most {NOTHING:.0%} accuracy under PGD and {HIGH:.0%} or more without; trainings "
     f"without an adversary are left out. {COLLAPSE.capitalize()}: the clean accuracy falls to half its best or less, "
     "or is no better than chance in all epochs up to the last, three or more (by its 95 % interval, where the number "

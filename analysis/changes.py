@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from analysis import constraints, labels
+from analysis.dimensions import range_words
 from analysis.manifest import records
 
 EXTENSIONS, FROM = "extensions", "from_trial"
@@ -51,9 +52,19 @@ def in_words(change: Change) -> Iterator[str]:
     """``sampler gp, before tpe``, for each part."""
     for part, (old, new) in change.parts.items():
         if part == "space":
-            yield "other ranges"
+            yield from _ranges(old, new)
         else:
             yield f"{part} {_written(part, new, old)}, before {_written(part, old, new)}"
+
+
+def _ranges(old: Any, new: Any) -> Iterator[str]:
+    """``crops 4 to 40, before 4 to 24``, of each range that is another; that there are such where none is known."""
+    before, after = (space.get("parameters", {}) if isinstance(space, Mapping) else {} for space in (old, new))
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    for name in names:
+        yield f"{name} {range_words(name, after.get(name, {}))}, before {range_words(name, before.get(name, {}))}"
+    if not names:
+        yield "other ranges"
 
 
 def over_time(manifest: Mapping[str, Any], part: str) -> str:

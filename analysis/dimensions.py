@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from analysis import labels
 from analysis.measured import searches
 from analysis.runs import PARAM, Study
 
@@ -73,3 +75,16 @@ def _dimension(study: Study, parameter: str) -> str:
     """``crops`` of ``cf_amc_ssl.crops``, which it is called where trainables search different ranges."""
     trainable, _, rest = parameter.partition(".")
     return rest if rest and trainable in set(study.trials["trainable"]) else parameter
+
+
+def range_words(name: str, stated: Mapping[str, Any]) -> str:
+    """``0.05 to 1 (log)``, ``1, 2`` of Optuna's JSON, parsed; a dash where a study does not search it."""
+    attributes = stated.get("attributes")
+    if not isinstance(attributes, dict):
+        return labels.ABSENT
+    if isinstance(choices := attributes.get("choices"), list):
+        return ", ".join(labels.param(name, choice) for choice in choices)
+    span = " to ".join(labels.param(name, attributes.get(end)) for end in ("low", "high"))
+    step = attributes.get("step")
+    steps = f" in steps of {labels.param(name, step)}" if step not in (None, 1) else ""
+    return span + steps + (" (log)" if attributes.get("log") else "")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from analysis import labels
 from analysis.beside import Beside, metric
 from analysis.confirmed import confirms
-from analysis.differences import PAIRED, difference
+from analysis.differences import PAIRED, between
 from analysis.marking import Mark, marked
 from analysis.paper_rows import CLEAN, WORST, Figure, Row
 from analysis.tables import why_no_frontier
@@ -72,7 +72,7 @@ def accuracy_marks(found: Beside, name: str) -> list[Mark]:
         if max(places) >= len(found.ours):
             return False
         one, other = (found.ours[place].source for place in places)
-        gain = difference(found.study, one, other, metric(found.study, name))
+        gain = between((found.study, one), (found.study, other), metric(found.study, name))
         return gain is not None and gain.low <= 0 <= gain.high
 
     absent = Figure(math.nan)

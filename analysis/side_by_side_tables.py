@@ -10,7 +10,7 @@ import pandas as pd
 from analysis import labels
 from analysis.comparability import TOLD, distinct
 from analysis.confirmed import confirms
-from analysis.dimensions import TRAINABLE, parameters, stated_range
+from analysis.dimensions import TRAINABLE, parameters, range_words, stated_range
 from analysis.history import HYPERVOLUME
 from analysis.measured import searches
 from analysis.pareto import REFERENCE
@@ -186,16 +186,3 @@ def _short(path: str, value: object) -> str:
     return (
         ", ".join(labels.param(path, one) for one in value) if isinstance(value, tuple) else labels.param(path, value)
     )
-
-
-def range_words(name: str, stated: Mapping[str, Any]) -> str:
-    """``0.05 to 1 (log)``, ``1, 2`` of Optuna's JSON, parsed; a dash where a study does not search it."""
-    attributes = stated.get("attributes")
-    if not isinstance(attributes, dict):
-        return labels.ABSENT
-    if isinstance(choices := attributes.get("choices"), list):
-        return ", ".join(labels.param(name, choice) for choice in choices)
-    span = " to ".join(labels.param(name, attributes.get(end)) for end in ("low", "high"))
-    step = attributes.get("step")
-    steps = f" in steps of {labels.param(name, step)}" if step not in (None, 1) else ""
-    return span + steps + (" (log)" if attributes.get("log") else "")

@@ -15,6 +15,7 @@ from rich.text import Text
 from analysis import labels
 from analysis.confirmed import confirmed, confirms
 from analysis.dimensions import is_numeric
+from analysis.measured import measures
 from analysis.pareto import frontier
 from analysis.runs import CONFIG, PARAM, Study, number_or_nan
 from analysis.titles import assumption, metric_title, protocol
@@ -88,7 +89,7 @@ def frontier_table(study: Study) -> Table:
     """The Pareto frontier: accuracies in percent with their 95 % intervals, costs, the searched settings."""
     best = frontier(study)
     columns = (
-        *(_TRIAL, _TRAINABLE),
+        *(_TRIAL, _TRAINABLE, *((_ORIGIN,) if measures(study) else ())),
         *_figures(study),
         *_params(study, best),
     )
@@ -181,11 +182,13 @@ def _figures(study: Study) -> tuple[Column, ...]:
 
 
 def _params(study: Study, trials: pd.DataFrame) -> tuple[Column, ...]:
-    """The searched settings that any of ``trials`` has; the trainable stands in a column of its own."""
+    """The searched settings that any of ``trials`` has; the trainable, and whose network is measured, stand in columns
+    of their own."""
+    elsewhere = {"trainable", *(("configuration",) if measures(study) else ())}
     return tuple(
         Column(name, is_numeric(trials[PARAM + name]), (PARAM + name,))
         for name in study.params
-        if name != "trainable" and trials[PARAM + name].notna().any()
+        if name not in elsewhere and trials[PARAM + name].notna().any()
     )
 
 

@@ -16,6 +16,7 @@ from analysis.written import find_trial, written
 from search_spaces.faults import Fault, SpaceError
 from search_spaces.given import dimensions, given
 from search_spaces.space import TRAINABLE, SearchSpace
+from search_spaces.work import total_on
 from study.config import Budget, StudyConfig
 from study.config.file import lines, read_configurations
 from study.config.study import Repeats
@@ -24,6 +25,7 @@ from study.files import added, stop
 from study.files.containment import check_contained
 from study.files.lock import is_running
 from study.search.budget import Spent, no_more_trials
+from study.search.foreknown import Foreknown, known_before
 from trainables.config import ConfigError, UserError
 from trainables.metrics import GPU_MINUTES
 
@@ -53,9 +55,20 @@ def add(name: str, values: Values, *, like: int | None = None, file: Path | None
     waits = [dict(each.values) for each in added.waiting(paths)]
     tried = [_tried(paths, config.repeats, params, waits + asked[:place]) for place, params in enumerate(asked)]
     new = [params for params, known in zip(asked, tried, strict=True) if known is None]
-    if new:
-        added.leave(paths, new)
-    return [*filter(None, tried), *(_outlook(paths, config.budget, len(new)) if new else ())]
+    if not new:
+        return list(filter(None, tried))
+    beyond = _beyond(config, space, new)
+    added.leave(paths, new)
+    return [*filter(None, tried), *_outlook(paths, config.budget, len(new)), *beyond]
+
+
+def _beyond(config: StudyConfig, space: SearchSpace, new: Sequence[Values]) -> list[str]:
+    """Which of ``new`` are known to stand on no frontier: somebody asked for them, so they are trained all the same."""
+    if not known_before(config.constraints):
+        return []
+    foreknown = Foreknown(known_before(config.constraints), total_on(space))
+    found = [(params, foreknown.violation(space.config(params))) for params in new]
+    return [f"will stand on no frontier, for {why}: {_words(params)}" for params, why in found if why]
 
 
 def _values_of(name: str, like: int) -> dict[str, Any]:

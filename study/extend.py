@@ -139,9 +139,9 @@ def _added(budget: Budget, more: Mapping[str, float | None], spent: Spent, minut
 
 
 def _replaced(stored: StudyConfig, config: StudyConfig) -> Iterator[str]:
-    """``sampler gp, before tpe``, for what is not told by the trials that it leaves out."""
-    ends = {part: (old, config.strategy[part]) for part, old in stored.strategy.items() if old != config.strategy[part]}
-    yield from in_words(Change(None, ends))
+    """``sampler gp, before tpe``, for each thing that is searched otherwise."""
+    before, after = ({"space": one.search_space().to_json(), **one.strategy} for one in (stored, config))
+    yield from in_words(Change(None, {part: (old, after[part]) for part, old in before.items() if old != after[part]}))
     if config.resources != stored.resources:
         yield "resources changed: each trial is given them from its next start on"
 

@@ -39,6 +39,8 @@ def words(paths: StudyPaths, code: int) -> str:
     ends = [ending(trial) for trial in paths.each_trial()]
     counts = Counter("not ended" if end is None else str(end["status"]) for end in ends)
     trials = ", ".join([f"{len(ends)} trial{'s' * (len(ends) != 1)}", *(f"{n} {how}" for how, n in counts.items())])
+    if code == 0 and paths.stop.exists():
+        return f"{paths.name} was stopped: {trials}.\nstudy resume {paths.name}\n"
     if code == 0:
         return f"{paths.name} has ended: {trials}.\nstudy front {paths.name}\n"
     return (

@@ -66,7 +66,15 @@ def prepare(request: Request) -> Prepared:
         config = child.new_study(request, searched, asked, kind="confirms", objectives=request.objectives(searched))
     else:
         config = extended(request, begun, asked)
-    return Prepared(config, parent, begun is not None, (*said, *remarks))
+    return Prepared(config, parent, begun is not None, (*said, *remarks, *_few_seeds(config)))
+
+
+def _few_seeds(config: StudyConfig) -> list[str]:
+    assert config.confirms is not None
+    few = len(config.confirms.seeds) == 2
+    return (
+        ["two seeds give intervals too wide to tell anything apart; three or more do, and can be added"] if few else []
+    )
 
 
 def _in_words(confirmation: Confirmation) -> str:

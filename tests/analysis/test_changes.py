@@ -49,6 +49,20 @@ def test_a_study_that_was_never_changed_is_what_it_is() -> None:
     assert [over_time({}, part) for part in ("sampler", "scheduler", "constraints")] == ["", "", "none"]
 
 
+def test_ranges_are_told_as_they_are_and_were() -> None:
+    def crops(high: int) -> dict[str, Any]:
+        return {"name": "IntDistribution", "attributes": {"low": 4, "high": high, "log": False, "step": 1}}
+
+    manifest = {
+        "space": {"parameters": {"crops": crops(40), "m": crops(9)}},
+        EXTENSIONS: [{FROM: 2, before("space"): {"parameters": {"crops": crops(24), "crops_scale": crops(8)}}}],
+    }
+    assert told(manifest) == (
+        "from trial 0002: crops 4 to 40, before 4 to 24; crops_scale \N{EN DASH}, before 4 to 8; "
+        "m 4 to 9, before \N{EN DASH}"
+    )
+
+
 @pytest.mark.parametrize("damage", [3, {}, [3, None], [{FROM: "x", before("sampler"): "random"}]])
 def test_a_damaged_record_costs_itself_alone(damage: Any) -> None:
     assert [change.trial for change in changes(MANIFEST | {EXTENSIONS: damage})] in ([], [None])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from analysis.differences import difference
 from analysis.runs import read_study
 from analysis.uncertainty import Interval, over_images, welch
+from trainables.config import UserError
 
 ORDER = np.arange(400)
 
@@ -74,8 +75,24 @@ def test_without_outcomes_on_the_same_images_there_is_no_difference(new_study: C
     folder.finished(1, 0.7, 0.2, images=400)
     folder.judged(2, ORDER < 300, ORDER < 100, identity="other images")
     study = read_study(folder.paths)
-    for other in ("tiny/0001", "tiny/0002", "tiny/0007"):
+    for other in ("tiny/0001", "tiny/0002"):
         assert difference(study, "tiny/0000", other, "clean_accuracy") is None
+
+
+def test_what_is_no_trial_or_no_accuracy_is_told(new_study: Callable[..., Any]) -> None:
+    folder = new_study()
+    folder.judged(0, ORDER < 300, ORDER < 100)
+    folder.judged(1, ORDER < 300, ORDER < 101)
+    folder.failed(2)
+    study = read_study(folder.paths)
+    assert difference(study, "tiny/0", "tiny/1", "pgd_accuracy") == difference(
+        study, "tiny/0000", "tiny/0001", "pgd_accuracy"
+    )
+    for other in ("tiny/2", "tiny/0007", "0", "other/1"):
+        with pytest.raises(UserError, match=f"tiny has no finished trial {other}; name it STUDY/NUMBER"):
+            difference(study, "tiny/0", other, "pgd_accuracy")
+    with pytest.raises(UserError, match="accuracy is 'pgd_acc'; give clean_accuracy, "):
+        difference(study, "tiny/0", "tiny/1", "pgd_acc")
 
 
 def test_over_seeds_it_is_the_wider_of_two_intervals(new_confirmation: Callable[..., Any]) -> None:

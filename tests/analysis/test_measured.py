@@ -53,7 +53,9 @@ def test_it_is_told_from_searches_and_confirmations(new_study: NewStudy, child: 
 
 
 def test_its_frontier_is_of_trials_and_nothing_is_said_of_a_search(child: Study) -> None:
-    assert [row[0] for row in headline_table(child).rows] == ["0001"]
+    table = headline_table(child)
+    assert [row[:3] for row in table.rows] == [("0001", "pgd_emp_ssl", "tiny/0012")]
+    assert [column.title for column in table.columns if column.title in ("Origin", "configuration")] == ["Origin"]
     assert trial_rows(child).values["origin"].tolist() == ["tiny/0003", "tiny/0012", "tiny/0007"]
     assert dimensions(child).empty
     assert plateau_sentence(child) == ""

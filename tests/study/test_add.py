@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from analysis.layout import ENDED, StudyPaths, append_event, study_paths, write_atomically, write_json
+from search_spaces.work import total_on
 from study.add import add
 from study.commands.show import waiting_line
 from study.config import StudyConfig
 from study.files.added import waiting
 from study.files.lock import sole_driver
-from trainables.config import UserError
+from trainables.config import UserError, override
 
 Tiny = Callable[..., StudyConfig]
 TRIED = {"learning_rate": 0.5, "m": 1}
@@ -164,3 +165,15 @@ def test_a_study_of_listed_configurations_takes_no_others(paths: StudyPaths, mon
     with pytest.raises(UserError, match="tiny runs the configurations that it lists, and no others"):
         add("tiny", {"learning_rate": 0.25}, like=0)
     assert added(paths) == []
+
+
+def test_what_is_known_to_stand_on_no_frontier_is_told_and_added(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny()
+    base = config.base_configs()["cf_amc_ssl"]
+    once = float(total_on(config.search_space())(override(base, {"adversary.replays": 1})))
+    write_atomically(paths.study_file, tiny(constraints={"forward_equivalents": 1.5 * once}).to_yaml())
+    assert len(add("tiny", {"learning_rate": 0.25, "m": 1})) == 1
+    told = add("tiny", {"learning_rate": 0.25, "m": 2})
+    assert told[-1].startswith("will stand on no frontier, for forward_equivalents is ")
+    assert told[-1].endswith(": m 2, learning_rate 0.25")
+    assert added(paths) == [{"learning_rate": 0.25, "m": 1}, {"learning_rate": 0.25, "m": 2}]

@@ -133,12 +133,20 @@ def test_a_driver_that_ends_by_itself_is_left_alone(start: Start, tmp_path: Path
     ("does", "heard"),
     [
         ("die() if number < 3 else sys.exit(0)", "tiny has ended: 2 trials, 1 finished, 1 not ended."),
+        ("paths.stop.touch(); sys.exit(0)", "tiny was stopped: 2 trials, 1 finished, 1 not ended."),
         (f"{WROTE}; sys.exit(2)", "tiny does not go on (exit code 2): 2 trials, 1 finished, 1 not ended."),
         (f"{WROTE}; die()", "tiny does not go on (exit code 137): 2 trials, 1 finished, 1 not ended."),
         ("sys.exit(2)", None),
         (f"{WROTE}; sys.exit(130)", None),
     ],
-    ids=["ended, the third time", "the user's turn", "left", "refused at once", "interrupted by somebody, who knows"],
+    ids=[
+        "ended, the third time",
+        "stopped as asked",
+        "the user's turn",
+        "left",
+        "refused at once",
+        "interrupted by somebody, who knows",
+    ],
 )
 def test_the_end_is_told_once_to_whom_it_was_asked(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, heard: str | None

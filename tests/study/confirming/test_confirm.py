@@ -315,6 +315,8 @@ def test_a_plan_counts_what_the_trials_then_report(child: StudyPaths) -> None:
     console, prepared = quiet(), prepare(request(seeds=2))
     console.print(plan(prepared))
     assert "4 trainings (2 configurations x 2 seeds), 2 of them done" in console.file.getvalue()
+    assert "two seeds give intervals too wide" in console.file.getvalue()
+    assert not any("two seeds" in remark for remark in prepare(request(seeds=3)).remarks)
     assert sorted(child.root.parent.rglob("*")) == before
     for trial, number, config in zip(child.each_trial(), (0, 2), prepared.config.confirms.configs(), strict=True):
         known, metrics = training(prepared.parent, number, config), read_events(trial)[-1]["metrics"]
