@@ -22,7 +22,7 @@ SECTION = README.partition("### In Python\n")[2].partition("\n### ")[0]
 def told(studies: Path, tiny: Callable[..., StudyConfig], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the snippet leaves, run beside a ``first.yaml`` of tiny trials."""
     monkeypatch.chdir(studies)
-    Path("first.yaml").write_text(tiny(name="first", budget={"trials": 1}).to_yaml())
+    Path("first.yaml").write_text(tiny(name="first", budget={"trials": 2}).to_yaml())
     (snippet,) = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
     left: dict[str, Any] = {}
     exec(compile(snippet, "README.md", "exec"), left)
@@ -31,7 +31,8 @@ def told(studies: Path, tiny: Callable[..., StudyConfig], monkeypatch: pytest.Mo
 
 @pytest.mark.slow
 def test_the_snippet_of_the_readme_runs(told: dict[str, Any], studies: Path) -> None:
-    assert (len(told["study"].trials), len(told["study"].finished), len(told["best"])) == (1, 1, 1)
+    assert (len(told["study"].trials), len(told["study"].finished)) == (2, 2)
+    assert 1 <= len(told["best"]) <= 2
     assert 0 < told["volume"] < 1
     assert "plotly" in (studies / "frontier.html").read_text()
 
