@@ -46,8 +46,8 @@ def between(one: tuple[Study, str], other: tuple[Study, str], accuracy: str) -> 
 
 def _known(study: Study, name: str) -> str:
     """The id that is meant: ``first/3`` is ``first/0003``."""
-    owner, _, number = name.rpartition("/")
-    found = f"{owner}/{labels.trial_number(int(number))}" if number.isdecimal() else name
+    named = labels.parse_trial(name)
+    found = f"{named[0]}/{labels.trial_number(named[1])}" if named else name
     if not _trials(study, found).any():
         raise UserError(f"{study.name} has no finished trial {name}; name it STUDY/NUMBER, as `study trials` does")
     return found

@@ -122,6 +122,12 @@ def trial_number(number: int) -> str:
     return f"{number:04d}"
 
 
+def parse_trial(name: str) -> tuple[str, int] | None:
+    """Study and number that ``first/3``, or ``first/0003``, names; ``None`` for what names no trial."""
+    study, _, number = name.rpartition("/")
+    return (study, int(number)) if study and "/" not in study and number.isdecimal() else None
+
+
 def href(url: str) -> str:
     """``url`` where it is a web address, else "": what is not one could be a script."""
     return url if re.match(r"https?://", url) else ""

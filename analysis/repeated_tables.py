@@ -15,7 +15,7 @@ from analysis.pareto import REFERENCE
 from analysis.repeated import Difference, Repeated, Repeats
 from analysis.tables import Column, Table
 from analysis.uncertainty import Interval
-from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES
+from trainables.metrics import ENDS, FORWARD_EQUIVALENTS, GPU_MINUTES
 
 AT_EQUAL = f"{HYPERVOLUME}_at_equal_{FORWARD_EQUIVALENTS}"
 _MEANS = ("finished", GPU_MINUTES, FORWARD_EQUIVALENTS)
@@ -106,7 +106,7 @@ def _record(found: Repeats, one: Repeated, *, ranked: bool) -> dict[str, Any]:
 
 def _ends(name: str, value: Interval | None) -> dict[str, float]:
     ends = value or (math.nan,) * 3
-    return {f"{name}{end}": one for end, one in zip(("", "_low", "_high"), ends, strict=True)}
+    return {f"{name}{end}": one for end, one in zip(ENDS, ends, strict=True)}
 
 
 def _mean(one: Repeated, name: str) -> float:

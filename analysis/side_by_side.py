@@ -37,7 +37,7 @@ from analysis.pareto import REFERENCE, hypervolume, non_dominated
 from analysis.resampling import DRAWS, Candidate, candidates, resample
 from analysis.runs import Study
 from analysis.shares import with_costs
-from trainables.metrics import ACCURACIES, FORWARD_EQUIVALENTS, GPU_MINUTES, Direction
+from trainables.metrics import ACCURACIES, ENDS, FORWARD_EQUIVALENTS, GPU_MINUTES, Direction
 
 _SLACK = 1e-9
 _ENDS = (0.025, 0.975)
@@ -168,7 +168,7 @@ def _points(study: Study, accuracies: tuple[str, ...]) -> pd.DataFrame:
     rows = confirmed(study).rename(columns={"configuration": "id"}) if confirms(study) else study.finished
     kept = rows[np.isfinite(rows[list(accuracies)].to_numpy(dtype=float)).all(axis=1)]
     within = kept["number"].isin(study.feasible["number"]) if "number" in kept else True
-    figures = [f"{name}{end}" for name in ACCURACIES for end in ("", "_low", "_high")]
+    figures = [f"{name}{end}" for name in ACCURACIES for end in ENDS]
     found: pd.DataFrame = kept.reindex(columns=["id", "trainable", *figures, "verdict"])
     found["counts"] = ~kept["verdict"].map(labels.is_flagged).astype(bool) & within
     return found
@@ -213,5 +213,5 @@ def _best(points: pd.DataFrame, name: str) -> tuple[float, float, float]:
     if counted.empty:
         return (math.nan,) * 3
     best = counted.nlargest(1, name)
-    value, low, high = (float(best[f"{name}{end}"].iloc[0]) for end in ("", "_low", "_high"))
+    value, low, high = (float(best[f"{name}{end}"].iloc[0]) for end in ENDS)
     return value, low, high

@@ -18,12 +18,11 @@ from analysis.resampling import DRAWS
 from analysis.runs import CONFIG, Study
 from analysis.side_by_side import Standing
 from analysis.tables import Column, Table
-from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES
+from trainables.metrics import ENDS, FORWARD_EQUIVALENTS, GPU_MINUTES
 
 CHANCE = "greatest_chance_on_other_images"
 _NO_MATTER = ("trainable", "seed", "device", "data.root", "data.download", "data.placement", "compute.compile")
 """Settings that are told of elsewhere, or that change nothing that is measured."""
-_ENDS = ("", "_low", "_high")
 _SEARCHED = "searched"
 _OWN: dict[str, Callable[[Standing], str]] = {
     "Trials finished": lambda one: str(one.finished),
@@ -90,7 +89,7 @@ def _record(one: Standing, *, ranked: bool) -> dict[str, Any]:
         "joint_frontier": one.joint,
         "joint_frontier_share": one.share,
     }
-    best = {f"{name}{end}": value for name, found in one.best.items() for end, value in zip(_ENDS, found, strict=True)}
+    best = {f"{name}{end}": value for name, found in one.best.items() for end, value in zip(ENDS, found, strict=True)}
     return {
         "study": one.name,
         "finished": one.finished,

@@ -20,7 +20,7 @@ from analysis.schema import TrialStatus
 from analysis.tables import Column, Table
 from analysis.uncertainty import Interval
 from trainables.config import UserError
-from trainables.metrics import ACCURACIES, FORWARD_EQUIVALENTS, GPU_MINUTES
+from trainables.metrics import ACCURACIES, ENDS, FORWARD_EQUIVALENTS, GPU_MINUTES
 
 _TOLD = {"Trainable": "trainable", "Seed": "seed"}
 MORE = "more"
@@ -75,7 +75,7 @@ def _unpaired(gains: Mapping[str, Sequence[Interval | None]]) -> str:
 
 
 def _with_interval(trial: Study, name: str) -> str:
-    return labels.percent_interval(*(_figure(trial, f"{name}{end}") for end in ("", "_low", "_high")))
+    return labels.percent_interval(*(_figure(trial, f"{name}{end}") for end in ENDS))
 
 
 def _figure(trial: Study, name: str) -> float:
@@ -91,13 +91,12 @@ def _cell(trial: Study, name: str) -> Any:
 def _record(
     trial: Study, measured: Sequence[str], gains: Mapping[str, Sequence[Interval | None]], place: int
 ) -> dict[str, Any]:
-    ends = ("", "_low", "_high")
-    unknown = (None,) * len(ends)
+    unknown = (None,) * len(ENDS)
     more = {
         f"{name}_{MORE}{end}": value
         for name, found in gains.items()
-        for end, value in zip(ends, (found[place - 1] if place else None) or unknown, strict=True)
+        for end, value in zip(ENDS, (found[place - 1] if place else None) or unknown, strict=True)
     }
     told = {name: _cell(trial, name) for name in ("id", *_TOLD.values(), "verdict")}
-    accuracies = {f"{name}{end}": _figure(trial, f"{name}{end}") for name in measured for end in ends}
+    accuracies = {f"{name}{end}": _figure(trial, f"{name}{end}") for name in measured for end in ENDS}
     return told | accuracies | more | {name: _figure(trial, name) for name in (GPU_MINUTES, FORWARD_EQUIVALENTS)}

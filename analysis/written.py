@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from analysis import labels
 from analysis.layout import StudyPaths, TrialPaths, parse_object, read_json, study_paths
 from trainables.config import TrialConfig, UserError, from_dict
 from trainables.metrics import Pretrained
@@ -26,13 +27,13 @@ def written(path: Path) -> dict[str, Any]:
 
 def find_trial(trial: str) -> tuple[StudyPaths, TrialPaths]:
     """The folders of ``STUDY/NUMBER``; ``UserError`` where that names no trial that was begun."""
-    study, _, number = trial.rpartition("/")
-    if not study or "/" in study or not number.isdecimal():
+    if (named := labels.parse_trial(trial)) is None:
         raise UserError(f"{trial!r} is no trial; name it STUDY/NUMBER, demo/3 say")
+    study, number = named
     paths = study_paths(study)
-    if not paths.trial(int(number)).config.exists():
+    if not paths.trial(number).config.exists():
         raise UserError(f"there is no trial {trial} in {paths.root.parent}; `study status {study}` lists them")
-    return paths, paths.trial(int(number))
+    return paths, paths.trial(number)
 
 
 def config_of(trial: TrialPaths) -> TrialConfig:

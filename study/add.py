@@ -64,9 +64,9 @@ def add(name: str, values: Values, *, like: int | None = None, file: Path | None
 
 def _beyond(config: StudyConfig, space: SearchSpace, new: Sequence[Values]) -> list[str]:
     """Which of ``new`` are known to stand on no frontier: somebody asked for them, so they are trained all the same."""
-    if not known_before(config.constraints):
+    if not (bounds := known_before(config.constraints)):
         return []
-    foreknown = Foreknown(known_before(config.constraints), total_on(space))
+    foreknown = Foreknown(bounds, total_on(space))
     found = [(params, foreknown.violation(space.config(params))) for params in new]
     return [f"will stand on no frontier, for {why}: {_words(params)}" for params, why in found if why]
 

@@ -111,9 +111,9 @@ def stand_by(arguments: Sequence[str]) -> list[str]:
 
 
 def _go_on(continuation: Continuation, death: Death, began: float, signals: Signals, mask: Signals) -> list[str]:
-    paths, in_vain, reached, lock = StudyPaths(continuation.root), 0, -1, None
-    while not death.final:
-        lock = lock or _hold(paths)
+    paths, in_vain, reached = StudyPaths(continuation.root), 0, -1
+    lock = None if death.final else _hold(paths)
+    while lock is not None and not death.final:
         done = _progress(paths)
         in_vain, reached = (in_vain + 1, reached) if done <= reached else (0, done)
         if in_vain == len(PAUSES_S):

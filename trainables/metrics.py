@@ -30,6 +30,9 @@ EVALUATION_FORWARD_EQUIVALENTS = "evaluation_forward_equivalents"
 PEAK_MEMORY_GIB = "peak_memory_gib"
 ACCURACIES = (CLEAN_ACCURACY, PGD_ACCURACY, AUTO_ATTACK_ACCURACY)
 
+ENDS = ("", "_low", "_high")
+"""After an accuracy's name: its value, and the ends of its 95 % interval."""
+
 OBJECTIVES: dict[str, Direction] = {
     CLEAN_ACCURACY: "maximize",
     PGD_ACCURACY: "maximize",

@@ -12,7 +12,7 @@ from analysis import labels
 from analysis.figures.style import GREY, spans_a_decade
 from analysis.runs import Study
 from analysis.titles import metric_title
-from trainables.metrics import OBJECTIVES, Direction
+from trainables.metrics import ENDS, OBJECTIVES, Direction
 
 
 class Axis(NamedTuple):
@@ -50,7 +50,7 @@ def positions(found: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:
     ``y_minus``, ``y_plus`` to the ends of their intervals, NaN where these are not known."""
     columns: dict[str, pd.Series[float]] = {}
     for name, axis in (("x", x), ("y", y)):
-        middle, low, high = (_column(found, f"{axis.metric}{end}") * axis.factor for end in ("", "_low", "_high"))
+        middle, low, high = (_column(found, f"{axis.metric}{end}") * axis.factor for end in ENDS)
         columns |= {name: middle, f"{name}_minus": middle - low, f"{name}_plus": high - middle}
     return pd.DataFrame(columns)
 

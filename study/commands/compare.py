@@ -91,10 +91,11 @@ def _compare_trials(
 
 
 def _trial(name: str) -> tuple[str, int]:
-    study, slash, number = name.rpartition("/")
-    if not slash or not number.isdecimal():
+    from analysis.labels import parse_trial
+
+    if (named := parse_trial(name)) is None:
         raise UserError(f"{name!r} is no trial; compare trials with trials, STUDY/N each, or studies with studies")
-    return study, int(number)
+    return named
 
 
 def _check(names: list[str], json: bool, csv: bool) -> None:

@@ -29,9 +29,10 @@ _PIPED_WIDTH = 400
 
 def paths_of(name: str) -> StudyPaths:
     """The folder of a study; a name that could lead elsewhere is refused."""
-    study, slash, number = name.partition("/")
-    if study and slash and number.isdecimal():
-        raise UserError(f"{name} is a trial; name its study, {study}")
+    from analysis.labels import parse_trial
+
+    if named := parse_trial(name):
+        raise UserError(f"{name} is a trial; name its study, {named[0]}")
     if name in ("", ".", "..") or "/" in name or "\\" in name:
         raise UserError(f"{name!r} is no name of a study; `study status` lists them")
     if name in RESERVED:

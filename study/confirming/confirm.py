@@ -71,10 +71,9 @@ def prepare(request: Request) -> Prepared:
 
 def _few_seeds(config: StudyConfig) -> list[str]:
     assert config.confirms is not None
-    few = len(config.confirms.seeds) == 2
-    return (
-        ["two seeds give intervals too wide to tell anything apart; three or more do, and can be added"] if few else []
-    )
+    if len(config.confirms.seeds) != 2:
+        return []
+    return ["two seeds give intervals too wide to tell anything apart; three or more do, and can be added"]
 
 
 def _in_words(confirmation: Confirmation) -> str:

@@ -19,11 +19,10 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, BruteForceSampler, GPSampler, QMCSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from analysis.schema import TrialStatus
 from search_spaces import ranges
 from search_spaces.dimension import Distribution
 from search_spaces.space import TRAINABLE, SearchSpace
-from study.samplers.trials import OBSERVED, begun, is_own, minutes_of, status_of, usual_minutes
+from study.samplers.trials import OBSERVED, begun, is_own, minutes_of, ran_well, usual_minutes
 from trainables.config import ConfigError
 
 Params = dict[str, Any]
@@ -180,13 +179,9 @@ def least_spent(trainables: Sequence[str], trials: Iterable[FrozenTrial]) -> str
         of_it = [trial for trial in own if _chosen(trial, trainables) == trainable]
         usual = usual_minutes(own, trainable)
         least = 1.0 if usual is None else usual
-        return sum(minutes_of(one) if _ran_well(one) else max(minutes_of(one), least) for one in of_it), len(of_it)
+        return sum(minutes_of(one) if ran_well(one) else max(minutes_of(one), least) for one in of_it), len(of_it)
 
     return min(trainables, key=spent)
-
-
-def _ran_well(trial: FrozenTrial) -> bool:
-    return status_of(trial) in (TrialStatus.FINISHED, TrialStatus.STOPPED)
 
 
 def _chosen(trial: FrozenTrial, trainables: Sequence[str]) -> Any:

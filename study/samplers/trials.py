@@ -47,10 +47,15 @@ def minutes_of(trial: FrozenTrial) -> float:
     return metrics.get(GPU_MINUTES, metrics.get(TRAIN_SECONDS, 0.0) / 60 * gpu_share_of(trial))
 
 
+def ran_well(trial: FrozenTrial) -> bool:
+    """Whether what it cost says what others will: it finished, or was stopped."""
+    return status_of(trial) in (TrialStatus.FINISHED, TrialStatus.STOPPED)
+
+
 def usual_minutes(trials: Iterable[FrozenTrial], trainable: str | None) -> float | None:
     """Mean GPU-minutes of those among ``trials`` that finished or were stopped: the trainable's, or of all where it
     has none; ``None`` before any has."""
-    ended = [trial for trial in trials if status_of(trial) in (TrialStatus.FINISHED, TrialStatus.STOPPED)]
+    ended = [trial for trial in trials if ran_well(trial)]
     own = [trial for trial in ended if trial.user_attrs.get("trainable") == trainable]
     return fmean(map(minutes_of, own or ended)) if ended else None
 
