@@ -53,7 +53,7 @@ def trainings(trials: Sequence[object], study: str, seeds: Sequence[object]) -> 
 
 def is_length(name: str) -> bool:
     """Whether a searched dimension is a distance between images."""
-    return name.rpartition(".")[2] in ("epsilon", "step_size")
+    return name.rpartition(".")[2].endswith(("epsilon", "epsilons", "step_size"))
 
 
 def is_accuracy(name: str) -> bool:

@@ -80,13 +80,18 @@ def _leaf(path: str, kind: type) -> Dimension:
     )
 
 
-def _why_not(path: str) -> str | None:
+def deciding(path: str) -> Dimension | None:
+    """What a study searches the leaf ``path`` by; ``None`` where none does."""
+    return DIMENSIONS[_NAMES[path]] if path in _NAMES else LEAVES.get(path)
+
+
+def why_not(path: str) -> str | None:
     """Why no study searches the leaf or section ``path``; ``None`` if one may, or if there is none."""
     return _NOT_SEARCHED.get(path) or _NOT_SEARCHED.get(path.partition(".")[0])
 
 
 LEAVES: dict[str, Dimension] = {
-    path: _leaf(path, kind) for path, kind in leaf_types().items() if path not in _NAMES and _why_not(path) is None
+    path: _leaf(path, kind) for path, kind in leaf_types().items() if path not in _NAMES and why_not(path) is None
 }
 """By path, in the order of ``TrialConfig``."""
 SIZES = tuple(
@@ -105,7 +110,7 @@ def unsearchable(name: str, others: Iterable[str]) -> str:
     """What is wrong with ``name``, which is no dimension, and the remedy; ``others``: what else is valid there."""
     if name in _NAMES:
         return f"{name} is searched as {_NAMES[name]}: {DIMENSIONS[_NAMES[name]].summary}"
-    if reason := _why_not(name):
+    if reason := why_not(name):
         return f"{name} is not searched: {reason}"
     if section := [path for path in LEAVES if path.startswith(f"{name}.")]:
         return f"{name} is a section of settings; name what varies by its path, {section[0]} say"

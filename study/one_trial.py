@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,19 +12,12 @@ from rich.table import Table
 from analysis import labels
 from analysis.layout import write_json
 from study.resources.needs import device_in_words
-from trainables.catalogue import default_config, pretrain_forward_equivalents
-from trainables.config import ConfigError, TrialConfig, UserError, override
+from trainables.catalogue import pretrain_forward_equivalents
+from trainables.config import TrialConfig, UserError
 from trainables.data import Splits
 from trainables.metrics import STANDARD, Accuracy, EpochReport, TrialResult
 from trainables.pretrain import DivergedError
 from trainables.trial import run
-
-
-def configure(trainable: str, changes: Mapping[str, Any]) -> TrialConfig:
-    """The trainable's defaults, the paper's or those of ``faithful_to``, with ``changes`` by dotted path."""
-    if "trainable" in changes:
-        raise ConfigError("trainable cannot be set; name it as the command's argument")
-    return override(default_config(trainable, changes.get("faithful_to", "paper")), changes)
 
 
 def train(config: TrialConfig, checkpoint: Path | None, json: Path | None, console: Console) -> TrialResult:

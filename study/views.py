@@ -10,16 +10,16 @@ from typing import Any
 from torch import Tensor
 
 from analysis import labels
-from analysis.layout import EPOCH, read_events, read_json
-from analysis.written import config_of, find_trial, pretrained_of
-from study.one_trial import check_writable, configure
+from analysis.layout import EPOCH, read_events
+from analysis.written import find_trial, pretrained_of
+from study.named import is_trial, named
+from study.one_trial import check_writable
 from study.sheet import Block, Cell, Sheet, draw
 from trainables import adversaries, checkpoint
 from trainables.atomic import replacing
-from trainables.config import ConfigError, TrialConfig, UserError, override
+from trainables.config import TrialConfig, UserError
 from trainables.data import strength
 from trainables.preview import Preview, preview
-from trainables.recipes import RECIPES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,23 +42,9 @@ class Subject:
 
 
 def find(name: str, changes: Mapping[str, Any]) -> Subject:
-    """The trainable, the trial ``STUDY/NUMBER`` or the recipe ``TABLE/ROW`` of that name, with ``changes`` by path.
-
-    Raises ``UserError``; also for changes to a trial that would make another of it.
-    """
-    if "/" not in name:
-        return Subject(name=name, config=configure(name, changes))
-    if name.rpartition("/")[2].isdecimal():
-        return _trial(name, changes)
-    if name not in RECIPES:
-        raise UserError(
-            f"there is no {name!r}; name a trainable, a trial as STUDY/NUMBER, or a row of the papers as TABLE/ROW, "
-            "table1/cf_amc_ssl say: `study reproduce --list` names them all"
-        )
-    if "trainable" in changes:
-        raise ConfigError("trainable cannot be set; it is the row's")
-    row = RECIPES[name].config(faithful_to=changes.get("faithful_to", "paper"))
-    return Subject(name=name, config=override(row, changes))
+    """The configuration that ``named`` finds; a trial's with its trained network. Raises ``UserError`` as that does."""
+    config = named(name, changes)
+    return _trial(name, config) if is_trial(name) else Subject(name=name, config=config)
 
 
 def write_sheet(subject: Subject, path: Path, *, images: int, columns: int) -> None:
@@ -96,17 +82,8 @@ def magnification(epsilon: float) -> int:
     return max(1, round(0.5 / epsilon))
 
 
-def _trial(name: str, changes: Mapping[str, Any]) -> Subject:
+def _trial(name: str, config: TrialConfig) -> Subject:
     _, paths = find_trial(name)
-    for path in changes:
-        if path not in checkpoint.FREE_TO_CHANGE:
-            raise UserError(
-                f"{path} cannot be set, {name} being what it is; set {', '.join(checkpoint.FREE_TO_CHANGE)}, "
-                "or name a trainable in its place"
-            )
-    if not read_json(paths.config).get("config"):
-        raise UserError(f"{name} was no valid draw and has no configuration; name another trial")
-    config = override(config_of(paths), changes)
     if not paths.checkpoint.exists():
         return Subject(name=name, config=config)
     trained = [event["epoch"] for event in read_events(paths) if event["kind"] == EPOCH]

@@ -17,7 +17,7 @@ PANELS = {
     "While it runs": ("status", "add", "stop", "ui"),
     "Read the results": ("front", "trials", "report", "compare"),
     "Take away": ("tables", "figures", "export", "sync", "clean"),
-    "Methods and papers": ("views", "train", "reproduce", "record", "simulate"),
+    "Methods and papers": ("settings", "views", "train", "reproduce", "record", "simulate"),
 }
 """Every command under what it is for, in the order in which a newcomer comes to need it."""
 _PANEL = {name: panel for panel, names in PANELS.items() for name in names}

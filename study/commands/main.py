@@ -7,12 +7,24 @@ import sys
 
 from study import supervise as supervision
 from study.command_line import hide_secrets
-from study.commands import compare, hand, keep, paper, read, run, simulate, train, ui, views
+from study.commands import (  # noqa: F401  each joins its commands to the application
+    compare,
+    hand,
+    keep,
+    paper,
+    read,
+    run,
+    settings,
+    simulate,
+    train,
+    ui,
+    views,
+)
 from study.commands.app import app
 from study.files.disk import full_disk
 from trainables.config import UserError
 
-__all__ = ["app", "compare", "hand", "keep", "main", "paper", "read", "run", "simulate", "train", "ui", "views"]
+__all__ = ["app", "main"]
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ def train(
     from rich.console import Console
 
     from study.config.file import parse_overrides
-    from study.one_trial import configure
+    from study.named import configure
     from study.one_trial import train as run
 
     run(configure(trainable, parse_overrides(assignments)), checkpoint, json, Console())

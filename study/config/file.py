@@ -117,15 +117,15 @@ _MISSING = {
 def _keys(path: tuple[str | int, ...], model: type[BaseModel]) -> list[str]:
     for key in path[:-1]:
         field = model.model_fields.get(str(key))  # an item of a list has none
-        model = (_section(field.annotation) if field else None) or model
+        model = (section_of(field.annotation) if field else None) or model
     return list(model.model_fields)
 
 
-def _section(annotation: Any) -> type[BaseModel] | None:
+def section_of(annotation: Any) -> type[BaseModel] | None:
     """The section that an annotation holds, also as an item or where it may be absent."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next(filter(None, map(_section, get_args(annotation))), None)
+    return next(filter(None, map(section_of, get_args(annotation))), None)
 
 
 def _text(path: Path) -> str:

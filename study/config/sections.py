@@ -26,8 +26,11 @@ class Budget(Section):
     """How much a study may spend; whichever ends first ends it."""
 
     trials: int | None = Field(default=None, gt=0)
+    """How many trials begin."""
     wall_minutes: Positive | None = None
+    """Since the launch; what runs then is stopped."""
     gpu_hours: Positive | None = None
+    """Of all trials together; each counts by the share of a GPU that it holds."""
 
     @model_validator(mode="after")
     def _some(self) -> Self:
@@ -46,6 +49,7 @@ class Resources(Section):
     processes_per_trial: int | None = Field(default=None, gt=0)
     """Across which a trial's batches are divided, with the same result; ``None``: one a GPU, on the CPU one."""
     max_concurrent: int | None = Field(default=None, gt=0)
+    """Trials that run side by side; ``None``: as many as there is room for."""
     max_failures: int = Field(default=3, ge=0)
     """How often a trial is tried again after its worker was lost; a node that went away does not count."""
     silence_minutes: Positive = 240.0
@@ -63,6 +67,7 @@ class Tracking(Section):
     uri: Annotated[str, AfterValidator(tracking_uri)] | None = None
     """``None``: a database beside the studies."""
     offline: bool = False
+    """Leave MLflow for a later ``study sync``."""
 
 
 def by_name(value: Any) -> Any:
@@ -73,6 +78,7 @@ class EarlyStopping(Section):
     """Which trials end before their schedule does; ``study.early_stopping.halving`` says what the numbers mean."""
 
     name: SchedulerName = "halving"
+    """``halving``: end those early that have no chance of the frontier; ``none``: nobody."""
     eta: float = Field(default=Rule.eta, gt=1, le=100)
     rungs: int = Field(default=Rule.rungs, gt=0, le=20)
     spread: float = Field(default=Rule.spread, gt=1, le=100)

@@ -44,27 +44,35 @@ class StudyConfig(Section):
     """One study, as its file says."""
 
     name: Annotated[str, AfterValidator(folder_name)]
+    """Of its folder, and of its experiment in MLflow."""
     trainables: Trainables
+    """The methods to search."""
     faithful_to: FaithfulTo = "paper"
+    """Whom to follow where a source's text and its code differ."""
     settings: Annotated[dict[str, Any], BeforeValidator(flatten_settings)] = {}
-    """Leaves of ``TrialConfig`` by dotted path, held for every trainable that has them; after ``NAME.``, for one."""
+    """Settings of trials by dotted path, held for every trainable that has them; after ``NAME.``, for that one."""
     space: Annotated[dict[str, Any], BeforeValidator(with_fractions)] = {}
-    """What ``search_spaces.build`` takes: dimension -> range, choices or value; trainable -> the same for it alone."""
+    """Settings by dotted path, or dimensions by name: each with its range, its choices or one value; under a
+    trainable's name, for it alone; ``unlisted: fixed`` holds all dimensions that are not listed."""
     objectives: Objectives = [CLEAN_ACCURACY, PGD_ACCURACY]
+    """What is optimised: accuracies up, costs down."""
     constraints: Annotated[dict[str, Any], BeforeValidator(in_short)] = {}
     """By metric the most that a trial may use or, as ``{at_least: 0.7}``, what it must reach, and ``trusted: true``:
     what misses one is on no frontier."""
     sampler: SamplerName = "tpe"
+    """What proposes configurations; ``grid`` wants values or steps."""
     scheduler: Annotated[EarlyStopping, BeforeValidator(by_name)] = EarlyStopping(name="none")
     """Early stopping; its name alone stands for it with its defaults."""
     repeats: Repeats = "redraw"
     """A draw that is measured already: ``redraw`` another, or run it again with a ``new_seed``."""
     seed: int = Field(default=0, ge=0)
+    """Of the sampler; that of the trials is ``settings.seed``."""
     budget: Budget
     resources: Resources = Resources()
     start_from: Recipes = []
+    """Rows of the papers' tables to begin with, ``table1/cf_amc_ssl`` say."""
     warm_start: Sources = []
-    """Studies whose finished trials the sampler learns from; ``warm_start_source`` says how they are named."""
+    """Studies whose finished trials the sampler learns from: names, folders, or ``mlflow:URI#EXPERIMENT``."""
     tracking: Tracking = Tracking()
     storage: Annotated[str, AfterValidator(storage_uri)] | None = None
     """Where trials' files go too, for nodes that share no disk: ``s3://BUCKET/FOLDER`` say; ``None``: nowhere."""

@@ -22,17 +22,16 @@ def check_source(name: str, source: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """Which images, and which of them train, validate and test.
-
-    ``source`` is ``digits``, ``cifar10``, ``cifar100`` or ``folder:PATH``.
-    ``image_size`` is the edge in pixels that images are resized to; ``None`` keeps the source's own.
-    """
+    """Which images, and which of them train, validate and test."""
 
     source: str = "cifar10"
+    """``digits``, ``cifar10``, ``cifar100`` or ``folder:PATH``."""
     image_size: int | None = None
+    """Edge in pixels that images are resized to; ``None``: the source's own."""
     root: str | None = None
     """Folder of downloads and decoded caches; ``None``: ``$ROBUST_SSL_DATA``, else ``~/.cache/robust-ssl-study``."""
     download: bool = False
+    """Whether a trial may fetch CIFAR where it is not at hand."""
     validation_fraction: float = 0.1
     """Share of the training images kept out of pre-training and heads, stratified by class, the same for every seed."""
     train_images: int | None = None
@@ -63,16 +62,20 @@ class ViewsConfig:
     """How many views an image gives, how they are cut, and how they are coloured."""
 
     number: int = 16
+    """Views that an image gives."""
     kind: ViewKind = "crops"
     """``crops``: scale (0.08, 1), ratio (3/4, 4/3); ``patches``: scale and ratio fixed, (0.25, 0.25) and (1, 1) [C];
     ``padded``: the image in its own scale, moved by up to an eighth of its edge over black (4 of 32 pixels)."""
     scale_min: float | None = None
+    """Smallest share of the image's area that a view shows; ``None``: the kind's."""
     scale_max: float | None = None
-    """Smallest and largest share of the image's area that a view shows; ``None``: the kind's."""
+    """Largest share of the image's area that a view shows; ``None``: the kind's."""
     ratio_min: float | None = None
+    """Smallest width / height of a view before it is resized; ``None``: the kind's."""
     ratio_max: float | None = None
-    """Smallest and largest width / height of a view before it is resized; ``None``: the kind's."""
+    """Largest width / height of a view before it is resized; ``None``: the kind's."""
     augmentation: AugmentationName = "emp_ssl"
+    """Flips and colour: EMP-SSL's, SimCLR's, or the views as they are cut."""
     strength_period: int | None = None
     """Augmentation weakens by steps every so many epochs, towards the plain image at the schedule's end (DynACL,
     arXiv 2303.01289); ``None``: full strength throughout."""

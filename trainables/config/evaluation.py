@@ -31,17 +31,23 @@ class EvaluationConfig:
     source: str | None = None
     """Train and measure the heads on another data set than pre-training's; ``None``: on the same."""
     heads: tuple[str, ...] = ("robust",)
+    """Which are trained and attacked."""
     head: str = "robust"
     """The head whose accuracies are the study's objectives; one of ``heads``."""
     split: SplitName = "validation"
+    """Searches measure on ``validation`` images, confirmations on ``test`` images."""
     images: int | None = None
     """Evaluate on so many images of the split; ``None``: all."""
     head_epochs: int = 20
     """Of ``clean``, ``robust`` and ``robust_n_crops`` heads."""
     head_batch_size: int = 256
+    """Of the same heads."""
     head_learning_rate: float = 3e-4
+    """Adam's, of the same heads."""
     head_epsilon: float = 8 / 255
+    """Radius of the PGD that a ``robust`` head is trained on."""
     head_attack_steps: int = 5
+    """Steps of that PGD."""
     head_images: int | None = None
     """Train the heads on so many training images; ``None``: all."""
     crops_epochs: int = 100
@@ -51,19 +57,24 @@ class EvaluationConfig:
     attacks: tuple[AttackName, ...] = ("pgd",)
     """What is run against every head; ``pgd`` always is."""
     attack_epsilons: tuple[float, ...] = (4 / 255, 8 / 255, 16 / 255)
+    """Radii of PGD, FGSM and margin PGD."""
     epsilon: float = 8 / 255
     """The radius of ``pgd_accuracy`` and of AutoAttack; one of ``attack_epsilons``. Never a searched dimension."""
     attack_steps: int = 20
+    """Of PGD."""
     attack_step_size: float = 1e-2
+    """Of PGD."""
     attack_restarts: int = 1
     """Random starts of PGD beside the zero start."""
     attack_precision: Precision = "float32"
     """What PGD and FGSM ascend in, those on the batches of a ``robust`` or ``robust_n_crops`` head among them; what is
     right after them is judged in float32 in any case."""
     attack_batch_size: int = 500
+    """Images that PGD attacks at once."""
     auto_attack_images: int | None = None
     """AutoAttack runs on so many of the evaluated images; ``None``: all."""
     auto_attack_batch_size: int = 250
+    """Images that AutoAttack attacks at once."""
     auto_attack_precision: AttackPrecision = "float32"
     """What AutoAttack looks for examples in; float32 judges them in any case. ``bfloat16``: a first pass whose broken
     images float32 confirms; the others are attacked again."""

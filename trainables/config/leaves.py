@@ -36,6 +36,24 @@ def leaf_types() -> Mapping[str, type]:
     return _leaf_types(TrialConfig, "")
 
 
+@cache
+def leaf_choices() -> Mapping[str, tuple[str, ...]]:
+    """By dotted path the words that a leaf takes, of those that take no others."""
+    found = {"": TrialConfig, **sections()}
+    hints = {(name, leaf): hint for name, kind in found.items() for leaf, hint in _hints(kind).items()}
+    return {f"{name}.{leaf}".lstrip("."): words for (name, leaf), hint in hints.items() if (words := _words(hint))}
+
+
+@cache
+def sections() -> Mapping[str, type]:
+    """By name the sections of a ``TrialConfig``, in declaration order."""
+    return {
+        name: hint
+        for name, hint in _hints(TrialConfig).items()
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint)
+    }
+
+
 def override(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
     """``config`` with leaves replaced by dotted path, ``{"adversary.replays": 5}``.
 
@@ -126,6 +144,13 @@ def _held(hint: Any) -> type:
         return _held(next(option for option in get_args(hint) if option is not type(None)))
     found: type = {Literal: str, tuple: tuple}.get(get_origin(hint), hint)
     return found
+
+
+def _words(hint: Any) -> tuple[str, ...]:
+    """What a ``Literal`` allows, also where it is in a list."""
+    if get_origin(hint) is tuple:
+        return _words(get_args(hint)[0])
+    return get_args(hint) if get_origin(hint) is Literal else ()
 
 
 def _build(kind: Any, values: Mapping[str, Any], prefix: str) -> Any:

@@ -23,10 +23,15 @@ class ObjectiveConfig:
     """The loss and its weights. ``cross_entropy`` and ``sup_con`` read labels, the others none."""
 
     name: ObjectiveName = "emp_ssl"
+    """The trainable's own, or one that its source offers beside."""
     invariance_weight: float = 200.0
+    """``emp_ssl``: of the invariance term."""
     tcr_weight: float = 1.0
+    """``emp_ssl``: of the total coding rate."""
     tcr_eps: float = 0.2
+    """``emp_ssl``: distortion in the total coding rate."""
     temperature: float = 0.07
+    """Of ``nt_xent``, ``sup_con`` and ``acl``."""
     reweighting: float = 0.0
     """``acl``: how far the adversarial half outweighs the clean one as augmentation weakens; 2/3 in DynACL [R]."""
 
@@ -44,7 +49,9 @@ class AdversaryConfig:
     """L-infinity perturbation of the training views; lengths are in pixel units of [0, 1]."""
 
     name: AdversaryName = "free"
+    """The trainable's own, or ``none`` for its clean twin."""
     epsilon: float = 8 / 255
+    """Radius of the perturbation."""
     step_size: float | None = None
     """``None``: epsilon for ``free`` (paper, Algorithm 1), 1e-2 for ``pgd`` and for ``free`` in the released code."""
     steps: int = 5
@@ -70,17 +77,23 @@ class OptimiserConfig:
     warmup_epochs: int = 0
     """The rate climbs from 0 over so many epochs before the cosine begins."""
     batch_size: int = 100
+    """Images in a batch, each with all its views."""
     micro_batches: int = 1
     """Groups of images that a batch is cut into, to need less memory: each has a loss, an adversary and a backward pass
     to itself, and one update follows their mean. Another method than the batch as a whole wherever images of a batch
     meet: in BatchNorm's statistics, in TCR, among the negatives of NT-Xent and SupCon."""
     learning_rate: float = 0.3
+    """At the peak, where the cosine begins."""
     momentum: float = 0.9
+    """Of SGD."""
     nesterov: bool = True
+    """Whether momentum is Nesterov's."""
     weight_decay: float = 1e-4
+    """L2, added to the gradient."""
     lars: LarsForm = "clipped"
     """``clipped``: at most the plain rate, one-dimensional parameters exempt [C]; ``scaled``: all parameters [R]."""
     lars_eta: float = 0.005
+    """LARS's trust coefficient."""
 
     def __post_init__(self) -> None:
         one_of("optimiser.lars", self.lars, LarsForm)
@@ -102,16 +115,18 @@ class OptimiserConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class CoresetConfig:
-    """Which share of the training images an epoch sees (arXiv 2302.03857); constants [R]."""
+    """Which share of the training images an epoch sees, after arXiv 2302.03857 [R]."""
 
     name: CoresetName = "none"
     """``rcs``: the minibatches that most reduce the representational divergence; ``random``: as many, drawn blindly."""
     fraction: float = 0.2
+    """Share of the minibatches that train after the warm-up."""
     warmup_epochs: int = 100
     """Epochs on all images before the first selection."""
     interval: int = 20
     """Epochs from one selection to the next."""
     divergence: DivergenceName = "kl"
+    """``rcs``: between representations of an image and of its adversary."""
     validation_fraction: float = 0.01
     """Share of the training images that selection alone sees; ``random`` does without the same ones."""
     validation_steps: int = 3

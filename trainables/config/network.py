@@ -41,9 +41,11 @@ class NetworkConfig:
     pre_feature: int | None = 4096
     """Size of the layer that heads read; ``None``: no such layer, heads read the backbone's output."""
     projector_hidden: int = 4096
+    """Size of the projector's layers but the last."""
     projector_layers: int = 2
     """Linear layers of the projector, BatchNorm and ReLU between them."""
     embedding: int = 1024
+    """Size of the projector's output, which the objective reads."""
     recompute: bool = False
     """Residual and transformer blocks keep their inputs alone and run again in a backward pass: less memory, about a
     third more time. Never changes what is computed, nor the cost in forward-equivalents."""

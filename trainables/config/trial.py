@@ -20,7 +20,9 @@ class TrialConfig:
     """Everything that one trial computes is a function of this value."""
 
     trainable: str
+    """The method, by its name in ``trainables.catalogue``."""
     seed: int = 0
+    """Of all that is drawn: weights, the order of images, views, random starts, heads and attacks."""
     faithful_to: FaithfulTo = "paper"
     """``paper``: what the text says; ``released_code``: what the authors' scripts do, deviations included."""
     device: str = "auto"

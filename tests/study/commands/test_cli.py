@@ -28,6 +28,7 @@ from study.files.stop import Request, asked
 COMMANDS = [
     *("demo", "launch", "resume", "extend", "add", "stop", "measure", "confirm", "train", "reproduce", "record"),
     *(
+        "settings",
         "simulate",
         "status",
         "front",
