@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event
 from torch import Tensor
 
@@ -34,6 +36,20 @@ def _leave_it_to_the_kernel(connection: Any, _record: object) -> None:
     with suppress(sqlite3.DatabaseError):  # of what is no database those hear who read it
         if isinstance(connection, sqlite3.Connection):
             connection.execute("PRAGMA synchronous = OFF")
+
+
+_read_scripts, _scripts = ScriptDirectory.from_config, {}
+
+
+def _scripts_of(config: Config) -> ScriptDirectory:
+    """Alembic's, for Optuna and for MLflow: read once, and not at each opening of a database."""
+    folder = config.get_main_option("script_location")
+    if folder not in _scripts:
+        _scripts[folder] = _read_scripts(config)
+    return _scripts[folder]
+
+
+ScriptDirectory.from_config = _scripts_of
 
 
 @pytest.fixture(scope="session")
