@@ -11,9 +11,10 @@ demo: $(READY)  ## Run a small study on real images, end to end, on the CPU
 test: $(READY)  ## The default tests
 	$(BIN)/pytest -m "not slow and not exhaustive" -n auto --dist worksteal
 
-# Those of a file in one process: what they share, Ray or a browser or two ranks that train, is started but once.
+# Those of a file in one process: what they share, Ray or a browser or two ranks that train, is started but once. In the
+# order of the files: xdist would begin with those of many tests, and end with the few that take longest.
 test-slow: $(READY)  ## The tests that take longer
-	$(BIN)/pytest -m "slow and not exhaustive" -n auto --dist loadfile --durations=15
+	$(BIN)/pytest -m "slow and not exhaustive" -n auto --dist loadfile --no-loadscope-reorder --durations=15
 
 test-exhaustive: $(READY)  ## Every row of every table, and more of the same
 	$(BIN)/pytest -m exhaustive -n auto
