@@ -23,7 +23,9 @@ from trainables.config import UserError
 (a minute or two on a CPU; without these settings, the paper's network)"""
 )
 def train(
-    trainable: Annotated[str, typer.Argument(metavar="TRAINABLE", help="cf_amc_ssl, acl, ...: the README lists them.")],
+    trainable: Annotated[
+        str, typer.Argument(metavar="TRAINABLE", help="cf_amc_ssl, acl, ...: `study settings` lists them.")
+    ],
     assignments: Set = [],  # noqa: B006
     checkpoint: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Continue from this file if it exists, and keep it up to date.")

@@ -1,4 +1,4 @@
-"""What the README shows in Python runs as it stands there, and the columns that it names are there."""
+"""What the guide shows in Python runs as it stands there, and the columns that it names are there."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from analysis.rows import trial_rows
 from analysis.runs import read_study
 from study.config import StudyConfig
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-SECTION = README.partition("### In Python\n")[2].partition("\n### ")[0]
+GUIDE = (Path(__file__).parents[2] / "docs" / "results.md").read_text("utf-8")
+SECTION = GUIDE.partition("## In Python\n")[2].partition("\n## ")[0]
 
 
 @pytest.fixture
@@ -25,19 +25,19 @@ def told(studies: Path, tiny: Callable[..., StudyConfig], monkeypatch: pytest.Mo
     Path("first.yaml").write_text(tiny(name="first", budget={"trials": 2}).to_yaml())
     (snippet,) = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
     left: dict[str, Any] = {}
-    exec(compile(snippet, "README.md", "exec"), left)
+    exec(compile(snippet, "results.md", "exec"), left)
     return left
 
 
 @pytest.mark.slow
-def test_the_snippet_of_the_readme_runs(told: dict[str, Any], studies: Path) -> None:
+def test_the_snippet_of_the_guide_runs(told: dict[str, Any], studies: Path) -> None:
     assert (len(told["study"].trials), len(told["study"].finished)) == (2, 2)
     assert 1 <= len(told["best"]) <= 2
     assert 0 < told["volume"] < 1
     assert "plotly" in (studies / "frontier.html").read_text()
 
 
-def test_the_readme_names_the_columns_that_every_study_has(studies: Path) -> None:
+def test_the_guide_names_the_columns_that_every_study_has(studies: Path) -> None:
     (studies / "empty").mkdir()
     always = list(trial_rows(read_study(study_paths("empty"))).values)
     assert [name for name in always if f"`{name}`" not in SECTION] == []

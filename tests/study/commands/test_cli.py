@@ -101,12 +101,12 @@ def test_the_first_example_needs_what_a_newcomer_has(command, example):
     assert f"Example: study {example}" in lines
 
 
-def test_the_help_trains_what_the_readme_does():
+def test_the_help_trains_what_the_guide_does():
     def settings(text):
         return re.findall(r"--set (\S+=\S+)", text[text.index("study train cf_amc_ssl") :].split("\n\n")[0])
 
     shown = CliRunner().invoke(cli.app, ["train", "--help"]).output
-    assert settings(shown) == settings((Path(__file__).parents[3] / "README.md").read_text())
+    assert settings(shown) == settings((Path(__file__).parents[3] / "docs" / "methods.md").read_text())
 
 
 @pytest.mark.slow
