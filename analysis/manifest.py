@@ -17,8 +17,9 @@ def read_manifest(paths: StudyPaths) -> dict[str, Any]:
 
     Where they are there at all, ``evaluation``, ``environment`` and ``tracking`` are mappings, a radius is a number and
     an address text, ``trainables`` is a list, ``created`` a time, and ``confirms`` and ``measures`` have a ``study``,
-    ``seeds`` and ``configurations``, each with its number ``trial`` and its ``params``. ``objectives`` are for the
-    function of that name. All else is as it stands.
+    ``seeds`` and ``configurations``, each with its number ``trial`` and its ``params``, and ``best_cases``, each with
+    its ``trial`` and its ``values``, where all of them have. ``objectives`` are for the function of that name. All else
+    is as it stands.
     """
     found = read_json(paths.manifest)
     formed = {
@@ -66,7 +67,16 @@ def _listed(found: object) -> dict[str, Any] | None:
             for one in configurations
             if isinstance(one.get("trial"), int)
         ],
+        "best_cases": _best_cases(told.get("best_cases")),
     }
+
+
+def _best_cases(found: object) -> list[dict[str, Any]]:
+    """None where one is damaged: it could be the one that matters."""
+    told = _list(found) or []
+    sound = records(told)
+    formed = [isinstance(one.get("trial"), int) and isinstance(one.get("values"), dict) for one in sound]
+    return sound if all(formed) and len(sound) == len(told) else []
 
 
 def _is_number(value: object) -> bool:

@@ -14,6 +14,7 @@ from analysis.measured import measures
 from analysis.pareto import frontier, measured, study_hypervolume
 from analysis.runs import Study
 from analysis.schema import UI_ADDRESS, TrialStatus
+from analysis.settled import settled_sentence
 from analysis.shares import with_costs
 from analysis.titles import assumption, metric_title, protocol
 from trainables.metrics import GPU_MINUTES, Direction
@@ -35,6 +36,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Changed": changes.told(manifest),
         "Confirms": _confirmation(study),
         "Measures": _measurement(study),
+        "Frontier": settled_sentence(study),
         "Budget": labels.budget(manifest.get("budget")),
         "Used": _used(study),
         "Hypervolume": _hypervolume(study),

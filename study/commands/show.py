@@ -155,11 +155,12 @@ def headline(study: Study) -> Table:
 
 
 def print_headline(study: Study, found: Table) -> None:
+    from analysis.settled import settled_sentence
     from analysis.tables import why_nothing_found
 
     print_rich(found.rich())
-    if nothing := why_nothing_found(study, found):
-        typer.echo(nothing)
+    for told in filter(None, (why_nothing_found(study, found), settled_sentence(study))):
+        typer.echo(told)
 
 
 def check_formats(json: bool, csv: bool) -> None:

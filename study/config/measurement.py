@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
@@ -35,18 +35,34 @@ class Network(Configuration):
     """What tells it from others, and what its training cost."""
 
 
+class BestCase(Section):
+    """The most that the figures of trial ``trial`` can come to."""
+
+    trial: int = Field(ge=0)
+    values: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
+    """By objective."""
+
+
 class Measurement(Listed[Network]):
     """Networks of the measured study, each with the configuration that it was trained by and is measured by now."""
 
+    best_cases: list[BestCase] = []
+    """Where the frontier is to be that of all its trusted trials, of each of them: ``analysis.settled``."""
+
     @classmethod
-    def of(cls, study: str, chosen: Sequence[tuple[int, Any, TrialConfig, Pretrained]]) -> Self:
+    def of(
+        cls,
+        study: str,
+        chosen: Sequence[tuple[int, Any, TrialConfig, Pretrained]],
+        best_cases: Sequence[BestCase] = (),
+    ) -> Self:
         """Of ``chosen`` trials: number, searched parameters, the configuration to measure by, what was trained."""
         shared, own = divided([config for _, _, config, _ in chosen])
         networks = [
             Network(trial=number, params=dict(params), settings=settings, known=Known(**asdict(pretrained)))
             for (number, params, _, pretrained), settings in zip(chosen, own, strict=True)
         ]
-        return cls(study=study, settings=shared, configurations=networks)
+        return cls(study=study, settings=shared, configurations=networks, best_cases=list(best_cases))
 
     @property
     def runs(self) -> int:
