@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -29,6 +29,8 @@ class Prepared:
     begun: bool
     remarks: tuple[str, ...]
     """What was decided for the user, a line each."""
+    following: Mapping[int, TrialConfig] = field(default_factory=dict)
+    """What may be added as figures come, by number of the chosen trial."""
 
 
 def new_study(
@@ -94,8 +96,12 @@ def run(
     backend: Backend,
     address: str | None,
     console: Console | None,
+    restarted: bool = False,
 ) -> StudyPaths:
-    """Say ``words`` of what is done, do what is not yet done of it, and return its paths."""
+    """Say ``words`` of what is done, do what is not yet done of it, and return its paths.
+
+    ``restarted``: as ``resume`` has it.
+    """
     console = console or Console(stderr=True)
     config = prepared.config
     for line in (*prepared.remarks, words):
@@ -109,6 +115,7 @@ def run(
         tracking_uri=tracking_uri,
         backend=backend,
         address=address,
+        restarted=restarted,
         console=console,
     )
 

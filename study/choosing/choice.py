@@ -33,7 +33,7 @@ def choose(parent: Study, best: pd.DataFrame, request: Request) -> tuple[list[in
         raise ChoiceError(f"{parent.name} has nothing to {request.VERB}. {why_no_frontier(parent)}")
     objectives = parent.objectives
     kept = spread(best, list(objectives), list(objectives.values()), request.limit or len(best))
-    return list(map(int, kept["number"])), [*_doubts(parent), *_left_out(best, kept, request)]
+    return list(map(int, kept["number"])), [*doubts(parent), *_left_out(best, kept, request)]
 
 
 def read_trial(trial: TrialPaths) -> tuple[dict[str, object], TrialConfig]:
@@ -42,21 +42,22 @@ def read_trial(trial: TrialPaths) -> tuple[dict[str, object], TrialConfig]:
     return params, config_of(trial)
 
 
-def _named(parent: Study, numbers: Sequence[int]) -> list[int]:
-    finished = set(parent.finished["number"])
-    for number in numbers:
-        if number not in finished:
-            raise ChoiceError(f"{parent.name} has no finished trial {number}; `study status {parent.name}` lists them")
-    return list(dict.fromkeys(numbers))
-
-
-def _doubts(parent: Study) -> list[str]:
+def doubts(parent: Study) -> list[str]:
+    """What may change the frontier of ``parent``, a line each."""
     running = int((parent.trials["status"] == TrialStatus.RUNNING).sum())
     lines = [f"trial {trial_number(number)} is left out: {verdict}" for number, verdict in flagged_on_frontier(parent)]
     if running:
         have = "has" if running == 1 else "have"
         lines.append(f"{counted(running, 'trial')} of {parent.name} {have} not ended: its frontier may still change")
     return lines
+
+
+def _named(parent: Study, numbers: Sequence[int]) -> list[int]:
+    finished = set(parent.finished["number"])
+    for number in numbers:
+        if number not in finished:
+            raise ChoiceError(f"{parent.name} has no finished trial {number}; `study status {parent.name}` lists them")
+    return list(dict.fromkeys(numbers))
 
 
 def _left_out(best: pd.DataFrame, kept: pd.DataFrame, request: Request) -> list[str]:

@@ -18,15 +18,14 @@ from trainables.trial import evaluation_images, load_all
 NOTHING = "Nothing was written."
 
 
-class Evaluation(NamedTuple):
-    """What evaluating a configuration takes."""
+class Images(NamedTuple):
+    """How many there are."""
 
-    pretraining_images: int
-    head_images: int
+    pretraining: int
+    heads: int
     """That train a head."""
-    forward_equivalents: int
-    """AutoAttack included: images that withstood PGD in the other study withstand it here, the others cost it
-    nothing."""
+    evaluated: int
+    classes: int
 
 
 def checked(prepared: Prepared) -> tuple[str, list[str]]:
@@ -38,14 +37,21 @@ def checked(prepared: Prepared) -> tuple[str, list[str]]:
     return check_data(space, progress=sys.stderr.isatty(), warn=lacking.append), lacking
 
 
-def evaluation(parent: Study, number: int, config: TrialConfig) -> Evaluation:
-    """Of ``config``, which is trial ``number`` of ``parent`` or comes of it."""
+def images(config: TrialConfig) -> Images:
+    """Those of ``config``."""
     splits, measured_on = load_all(config)
     heads = len(draw(measured_on.train, config.evaluation.head_images))
     evaluated = len(evaluation_images(measured_on, config.evaluation))
+    return Images(len(splits.train), heads, evaluated, len(measured_on.classes))
+
+
+def evaluation(parent: Study, number: int, config: TrialConfig, counted: Images) -> int:
+    """Forward-equivalents of evaluating ``config``, which is trial ``number`` of ``parent`` or comes of it.
+
+    AutoAttack included: images that withstood PGD in the other study withstand it here, the others cost it nothing.
+    """
     withstood = _figure(parent, number, PGD_ACCURACY)
-    work = planned_forward_equivalents(config, heads, evaluated, len(measured_on.classes), withstood)
-    return Evaluation(len(splits.train), heads, work)
+    return planned_forward_equivalents(config, counted.heads, counted.evaluated, counted.classes, withstood)
 
 
 def speed(parent: Study, number: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -162,9 +163,13 @@ def measure(
     offline: Offline = False,
     tracking_uri: TrackingUri = None,
     supervise: Supervise = True,  # noqa: ARG001
+    restarted: Annotated[bool, typer.Option("--restarted", hidden=True)] = False,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
-    """Measure again what a study has trained, with other attacks, radii, heads or images; more trials are added."""
+    """Measure again what a study has trained, with other attacks, radii, heads or images; more trials are added.
+
+    Under AutoAttack all that may stand on the frontier are measured, round by round, if no trials are chosen.
+    """
     from study.config.file import parse_overrides
     from study.measuring.measure import measure as run
     from study.measuring.measure import prepare
@@ -185,8 +190,11 @@ def measure(
 
         print_rich(plan(prepare(request)))
         return
-    _drive(request.child, *_where(backend, address, None if offline else tracking_uri))
-    print_outcome(run(request, backend=backend, address=address))
+    asked = [word for assignment in assignments for word in ("--set", assignment)]
+    again = ["measure", request.study, *_option("--attack", attack), *asked, "--name", request.child]
+    where = _where(backend, address, None if offline else tracking_uri)
+    _drive(request.child, *where, go_on=again if request.settles else ())  # the rounds are no part of the study
+    print_outcome(run(request, backend=backend, address=address, restarted=restarted))
 
 
 @command("Example: study confirm demo --seeds 3 --limit 3 --dry-run")
@@ -268,9 +276,13 @@ def extend(
     print_outcome(paths)
 
 
-def _drive(name: str, *options: str) -> None:
-    """From here this process runs the study: who stands by knows how to go on, and SIGTERM is as orderly as Ctrl-C."""
-    arguments = ["resume", name, *options, "--studies", str(studies_folder()), "--restarted", supervision.OPT_OUT]
+def _drive(name: str, *options: str, go_on: Sequence[str] = ()) -> None:
+    """From here this process runs the study: who stands by knows how to go on, and SIGTERM is as orderly as Ctrl-C.
+
+    ``go_on``: the command that does, if it is not ``study resume``.
+    """
+    always = ["--studies", str(studies_folder()), "--restarted", supervision.OPT_OUT]
+    arguments = [*(go_on or ("resume", name)), *options, *always]
     supervision.Continuation(study_paths(name).root, arguments).announce()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 

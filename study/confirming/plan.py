@@ -11,7 +11,7 @@ from rich.text import Text
 from analysis import labels
 from analysis.runs import Study
 from study.choosing.child import Prepared
-from study.choosing.plan import NOTHING, checked, done, evaluation, speed
+from study.choosing.plan import NOTHING, checked, done, evaluation, images, speed
 from study.config.confirmation import Confirmation
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig
@@ -54,14 +54,15 @@ def _trained_on(confirmation: Confirmation) -> str:
 
 def training(parent: Study, number: int, config: TrialConfig) -> Training:
     """What training and measuring ``config``, trial ``number`` of ``parent``, costs once."""
-    measured = evaluation(parent, number, config)
-    pretraining = pretrain_forward_equivalents(config, measured.pretraining_images)
+    counted = images(config)
+    pretraining = pretrain_forward_equivalents(config, counted.pretraining)
+    measured = evaluation(parent, number, config, counted)
     return Training(
         trial=number,
         trainable=config.trainable,
         pretraining=pretraining,
-        evaluation=measured.forward_equivalents,
-        minutes=(pretraining + measured.forward_equivalents) / speed(parent, number),
+        evaluation=measured,
+        minutes=(pretraining + measured) / speed(parent, number),
     )
 
 

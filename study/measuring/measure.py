@@ -1,45 +1,63 @@
 """From a study's trained networks to their figures under other attacks, radii, heads or images.
 
 The measurement is a study of its own, one trial a network. What it needs of the other study is copied into its study
-file and its folder before it begins, so that it is resumed, tracked and reported like any other.
+file and its folder before it begins, so that it is resumed, tracked and reported like any other. Where a frontier is to
+be settled it grows by rounds; each is decided from the files alone, so that a driver that dies between two loses none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import count
 from typing import Any
 
-import pandas as pd
 from rich.console import Console
 
-from analysis.confirmed import confirms
 from analysis.labels import counted, listed, trial_number
 from analysis.layout import StudyPaths, study_paths
-from analysis.pareto import frontier
-from analysis.runs import Study, read_study
+from analysis.runs import read_study
+from analysis.settled import found
 from study.choosing import child
 from study.choosing.child import Prepared
-from study.choosing.choice import choose, read_trial
+from study.choosing.choice import read_trial
 from study.choosing.request import ChoiceError
 from study.config import Resources, StudyConfig
 from study.config.measurement import Measurement
 from study.config.shares import AUTO
 from study.execution.executor import Backend
+from study.files import stop
 from study.measuring.request import Request
+from study.measuring.rounds import next_round
 from study.search.networks import trained
+from trainables.config import TrialConfig
+from trainables.metrics import Pretrained
 
 
 def measure(
-    request: Request, *, backend: Backend = "ray", address: str | None = None, console: Console | None = None
+    request: Request,
+    *,
+    backend: Backend = "ray",
+    address: str | None = None,
+    restarted: bool = False,
+    console: Console | None = None,
 ) -> StudyPaths:
     """Measure what is not yet measured, and return the paths of the study that holds the figures.
 
-    Raises as ``launch`` does, and ``ChoiceError`` where there is nothing to measure.
+    ``restarted``: after a driver that died, as ``resume`` has it. Raises as ``launch`` does, and ``ChoiceError`` where
+    there is nothing to measure.
     """
+    run = partial(child.run, tracking_uri=request.tracking_uri, backend=backend, address=address, console=console)
     prepared = prepare(request)
-    assert prepared.config.measures is not None
-    words, uri = in_words(prepared.config.measures), request.tracking_uri
-    return child.run(prepared, words, tracking_uri=uri, backend=backend, address=address, console=console)
+    words = in_words(_measurement(prepared))
+    for number in count(2):
+        paths = run(prepared, words, restarted=restarted)
+        if (more := _next(request, prepared, paths)) is None:
+            break
+        added = listed("trial", list(map(trial_number, _measurement(more).trials[_measurement(prepared).runs :])))
+        prepared, words = more, f"round {number}: {added} may still stand on the frontier under AutoAttack"
+    return paths
 
 
 def prepare(request: Request) -> Prepared:
@@ -53,8 +71,10 @@ def prepare(request: Request) -> Prepared:
         raise ChoiceError(f"{request.study} replays recorded trials and has trained no network; name a study that has")
     searched, begun = StudyConfig.load(paths.study_file), child.stored(request)
     known = _begun(request, begun)
-    numbers, remarks = choose(parent, _best(parent), request)
-    asked = _read(paths, request, [*known, *(number for number in numbers if number not in known)], searched.storage)
+    now = next_round(parent, searched, request, begun)
+    numbers = [*known, *(number for number in now.numbers if number not in known)]
+    best_cases = now.best_cases or (begun.measures.best_cases if begun and begun.measures else ())
+    asked = Measurement.of(request.study, _read(paths, request, numbers, searched.storage), best_cases)
     if begun is None:
         objectives, resources = request.objectives(searched), _one_process(searched.resources)
         config = child.new_study(request, searched, asked, kind="measures", objectives=objectives, resources=resources)
@@ -62,7 +82,8 @@ def prepare(request: Request) -> Prepared:
         assert begun.measures is not None
         _check_alike(request, begun.measures, asked)
         config = child.longer(begun, asked)
-    return Prepared(config, parent, begun is not None, (*remarks, *_cautions(request)))
+    following = {number: how for number, how in now.following.items() if number not in numbers}
+    return Prepared(config, parent, begun is not None, (*now.remarks, *_cautions(request)), following)
 
 
 def in_words(measurement: Measurement) -> str:
@@ -71,9 +92,19 @@ def in_words(measurement: Measurement) -> str:
     return f"{counted(measurement.runs, 'network')}: {which} of {measurement.study}"
 
 
-def _best(parent: Study) -> pd.DataFrame:
-    """The frontier; of a confirmation, whose trials are single seeds, all that are trusted."""
-    return parent.credible if confirms(parent) else frontier(parent)
+def _measurement(prepared: Prepared) -> Measurement:
+    assert prepared.config.measures is not None
+    return prepared.config.measures
+
+
+def _next(request: Request, prepared: Prepared, paths: StudyPaths) -> Prepared | None:
+    """The next round, after one that nobody stopped; ``None`` where there is none."""
+    measurement = _measurement(prepared)
+    stopped = stop.asked(paths) is not None or not set(measurement.trials) <= found(read_study(paths)).keys()
+    if stopped or not (request.settles and measurement.best_cases):
+        return None
+    more = prepare(request)
+    return replace(more, remarks=()) if _measurement(more).runs > measurement.runs else None
 
 
 def _begun(request: Request, begun: StudyConfig | None) -> list[int]:
@@ -86,13 +117,15 @@ def _begun(request: Request, begun: StudyConfig | None) -> list[int]:
     return begun.measures.trials
 
 
-def _read(paths: StudyPaths, request: Request, numbers: Sequence[int], storage: str | None) -> Measurement:
+def _read(
+    paths: StudyPaths, request: Request, numbers: Sequence[int], storage: str | None
+) -> list[tuple[int, Any, TrialConfig, Pretrained]]:
     chosen = []
     for number in numbers:
         params, config = read_trial(paths.trial(number))
         known = trained(paths.name, number, config, storage)
         chosen.append((number, params, request.measured(config), known))
-    return Measurement.of(request.study, chosen)
+    return chosen
 
 
 def _check_alike(request: Request, begun: Measurement, asked: Measurement) -> None:

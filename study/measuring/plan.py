@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rich.console import Group
@@ -13,7 +14,7 @@ from analysis.layout import study_paths
 from analysis.runs import Study
 from analysis.written import config_of
 from study.choosing.child import Prepared
-from study.choosing.plan import NOTHING, checked, done, evaluation, speed
+from study.choosing.plan import NOTHING, Images, checked, done, evaluation, images, speed
 from study.config.measurement import Measurement
 from study.measuring.measure import in_words
 from trainables.config import TrialConfig
@@ -40,25 +41,25 @@ def plan(prepared: Prepared) -> Group:
     measurement = prepared.config.measures
     assert measurement is not None
     data, lacking = checked(prepared)
-    each = [measuring(prepared.parent, *pair) for pair in zip(measurement.trials, measurement.configs(), strict=True)]
+    each = _each(prepared.parent, zip(measurement.trials, measurement.configs(), strict=True))
     return Group(
         *map(Text, prepared.remarks),
         _table(prepared.config.name, measurement, each),
         f"Data: {data}; measured on {_splits(measurement)} images",
         *map(Text, lacking),
         _sum(prepared, measurement, each),
+        *_following(_each(prepared.parent, prepared.following.items())),
         NOTHING,
     )
 
 
-def measuring(parent: Study, number: int, config: TrialConfig) -> Measuring:
-    """What measuring the network of trial ``number`` of ``parent`` by ``config`` costs."""
-    measured = evaluation(parent, number, config)
+def measuring(parent: Study, number: int, config: TrialConfig, counted: Images) -> Measuring:
+    """What measuring the network of trial ``number`` of ``parent`` by ``config`` on its ``counted`` images costs."""
     before = config_of(study_paths(parent.name).trial(number))
     holds = heads_settings(before) == heads_settings(config)
     kept = [name for name in config.evaluation.heads if holds and name in before.evaluation.heads]
-    spared = sum(head_forward_equivalents(config.evaluation, name, measured.head_images) for name in kept)
-    work = measured.forward_equivalents - spared
+    spared = sum(head_forward_equivalents(config.evaluation, name, counted.heads) for name in kept)
+    work = evaluation(parent, number, config, counted) - spared
     return Measuring(
         trial=number,
         trainable=config.trainable,
@@ -66,6 +67,14 @@ def measuring(parent: Study, number: int, config: TrialConfig) -> Measuring:
         evaluation=work,
         minutes=work / speed(parent, number),
     )
+
+
+def _each(parent: Study, networks: Iterable[tuple[int, TrialConfig]]) -> list[Measuring]:
+    """Images that several are measured on are loaded once."""
+    pairs = list(networks)
+    configs = {(config.data, config.evaluation): config for _, config in pairs}
+    counted = {settings: images(config) for settings, config in configs.items()}
+    return [measuring(parent, number, config, counted[config.data, config.evaluation]) for number, config in pairs]
 
 
 def _splits(measurement: Measurement) -> str:
@@ -86,9 +95,19 @@ def _table(name: str, measurement: Measurement, each: list[Measuring]) -> Table:
 
 
 def _sum(prepared: Prepared, measurement: Measurement, each: list[Measuring]) -> str:
-    work, minutes = sum(one.evaluation for one in each), sum(one.minutes for one in each)
     counted = f"{labels.counted(measurement.runs, 'network')}, {done(prepared)} of them measured"
-    spent = f"{labels.cost(work)} forward-equivalents, {labels.cost(minutes)} GPU-minutes at the search's speed"
     return (
-        f"{counted}; altogether about {spent} (on a CPU, minutes of one trial at a time). Nothing is trained but heads."
+        f"{counted}; altogether about {_spent(each)} at the search's speed (on a CPU, minutes of one trial at a time). "
+        "Nothing is trained but heads."
     )
+
+
+def _following(each: list[Measuring]) -> Iterator[str]:
+    if each:
+        at_most = f"at most {labels.counted(len(each), 'network')} more"
+        yield f"What AutoAttack takes off these decides which others follow: {at_most}, up to {_spent(each)}."
+
+
+def _spent(each: list[Measuring]) -> str:
+    work, minutes = sum(one.evaluation for one in each), sum(one.minutes for one in each)
+    return f"{labels.cost(work)} forward-equivalents, {labels.cost(minutes)} GPU-minutes"

@@ -45,6 +45,12 @@ class Request(ChoiceRequest):
         """The leaves that are set anew."""
         return dict(self.settings) | ({} if self.attack is None else {_ATTACKS: ATTACKS[self.attack]})
 
+    @property
+    def settles(self) -> bool:
+        """Whether the whole frontier under AutoAttack is asked for."""
+        chosen = bool(self.trials) or self.limit is not None
+        return not chosen and "auto_attack" in self.changes.get(_ATTACKS, ())
+
     def measured(self, config: TrialConfig) -> TrialConfig:
         """``config`` with its network as it is, and measured as is asked for."""
         return override(config, self.changes)

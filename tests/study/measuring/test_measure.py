@@ -21,6 +21,7 @@ from analysis.layout import ATTEMPT, StudyPaths, default_tracking_uri, read_even
 from analysis.pareto import frontier
 from analysis.runs import read_mlflow, read_study
 from study import dry_run
+from study.choosing.plan import images
 from study.choosing.request import ChoiceError
 from study.config import Resources, StudyConfig
 from study.config.file import StudyFileError
@@ -403,13 +404,14 @@ def test_a_plan_counts_what_is_done_and_writes_nothing(parent: StudyPaths) -> No
     console.print(dry_run.plan(prepare(asked).config))
     assert "Pre-training: none, for the networks are trained" in console.file.getvalue()
     both = config(parent, 0), prepare(asked).config.measures.configs()[0]
-    same, more = (measuring(read_study(parent), 0, one) for one in both)
+    counted = images(both[0])
+    same, more = (measuring(read_study(parent), 0, one, counted) for one in both)
     assert (same.trained, more.trained) == ((), ("clean",))
     headless = read_events(parent.trial(0))[-1]["metrics"][EVALUATION_FORWARD_EQUIVALENTS] - 200 * (2 * 2 + 1)
     assert same.evaluation == headless
     assert more.minutes > same.minutes > 0
     longer = override(config(parent, 0), {"evaluation.head_epochs": 2})
-    assert measuring(read_study(parent), 0, longer).trained == ("robust",)
+    assert measuring(read_study(parent), 0, longer, counted).trained == ("robust",)
 
 
 def test_nodes_that_share_no_disk_get_the_networks_from_storage(parent: StudyPaths, tmp_path: Path) -> None:
