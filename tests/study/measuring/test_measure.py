@@ -401,7 +401,9 @@ def test_a_plan_counts_what_is_done_and_writes_nothing(parent: StudyPaths) -> No
     assert "measured on validation images" in told
     assert sorted(parent.root.parent.rglob("*")) == before
     console.print(dry_run.plan(prepare(asked).config))
-    assert "Pre-training: none, for the networks are trained" in console.file.getvalue()
+    alone = console.file.getvalue().removeprefix(told)
+    assert "Pre-training: none, for the networks are trained" in alone
+    assert [alone.count(f" {number} ") for number in ("0000", "0002")] == [1, 1]
     both = config(parent, 0), prepare(asked).config.measures.configs()[0]
     same, more = (measuring(read_study(parent), 0, one) for one in both)
     assert (same.trained, more.trained) == ((), ("clean",))
