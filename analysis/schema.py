@@ -31,6 +31,9 @@ class TrialFault(StrEnum):
 BY_HAND = "by hand"
 """The reason of a trial that somebody stopped, and the origin of one that somebody added."""
 
+TIME_LIMIT = "the time limit of"
+"""How the reason of a trial begins that the study's wall minutes stopped."""
+
 MLFLOW_STATUS = {
     TrialStatus.RUNNING: "RUNNING",
     TrialStatus.FINISHED: "FINISHED",

@@ -40,6 +40,7 @@ def status(
         return
     from analysis.confirmed import confirms
     from analysis.elapsed import elapsed
+    from analysis.endings import ending_lines
     from analysis.running import running_lines
     from analysis.shares import shares_table
     from analysis.tables import confirmed_table, trials_table
@@ -51,6 +52,8 @@ def status(
     if (shares := shares_table(study)) is not None:
         print_rich(shares.rich())
     typer.echo(counts(study))
+    for line in ending_lines(study):
+        typer.echo(line)
     if told := elapsed(study, time.time()):
         typer.echo(f"Took: {told}")
     for line in running_lines(study, paths_of(name), time.time()):
