@@ -608,6 +608,10 @@ def test_an_extension_that_failed_is_not_gone_on_with(
     [
         ({}, "there is nothing to extend by; give --trials"),
         ({"changes": {"objectives": ["pgd_accuracy"]}}, "--set objectives: only space, sampler, scheduler, constr"),
+        (
+            {"changes": {"scheduler.loss": 0.1}},
+            "--set scheduler.loss: tiny ends no trial early; add --set scheduler.name=",
+        ),
         ({"changes": {"seed": 3}}, "--set seed: only space, sampler,"),
         ({"changes": {"sampler": "best"}}, "--set sampler: sampler is 'best'; choose one of"),
         ({"changes": {"constraints.clean_accuracy": 0.7}}, "write clean_accuracy: {at_least: 0.7}"),
@@ -626,6 +630,13 @@ def test_what_may_not_change_is_refused(
     with pytest.raises(UserError, match=complaint):
         extend("tiny", backend="inline", console=Console(file=io.StringIO()), **asked)
     assert (paths.study_file.read_text(), paths.manifest.read_text()) == (stored, manifest)
+
+
+def test_the_schedulers_numbers_may_change_with_it(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(trials=1)
+    stored = StudyConfig.load(paths.study_file)
+    config, _ = _extended(paths, stored, {"scheduler.name": "halving", "scheduler.loss": 0.1})
+    assert (config.scheduler.name, config.scheduler.loss) == ("halving", 0.1)
 
 
 def test_a_study_that_replays_is_not_extended(studied: Callable[..., StudyPaths]) -> None:
