@@ -52,11 +52,14 @@ class Estimate:
     draws: int
     total: int
 
-    def words(self, budget: Budget) -> str:
+    def words(self, budget: Budget, begun: int) -> str:
+        """``begun``: so many of the budget's trials are paid for."""
         line = self._each(f"{self.draws} random draws")
         if budget.trials is None:
             return f"{line}; the number of trials is what the time allows."
-        return f"{line}; about {labels.cost(self.median * budget.trials)} for {budget.trials} trials."
+        if (left := budget.trials - begun) <= 0:
+            return f"{line}; all {labels.counted(budget.trials, 'trial')} of the budget were begun."
+        return f"{line}; about {labels.cost(self.median * left)} for {labels.counted(left, 'trial')}."
 
     def words_of_all(self) -> str:
         return f"{self._each('its trials')}; {labels.cost(self.total)} for all {self.draws}."
@@ -66,11 +69,11 @@ class Estimate:
         return f"Pre-training a trial: {each} forward-equivalents (least / median / most of {of})"
 
 
-def plan(config: StudyConfig, *, here: bool = True) -> Group:
+def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
     """The study in words and tables. Reads its data, and downloads none: what rests on them is then left out.
 
-    ``here``: it would run on this machine, so what that lacks is told. Raises ``UserError`` for what a launch would
-    refuse anywhere.
+    ``here``: it would run on this machine, so what that lacks is told. ``begun``: trials that it has already. Raises
+    ``UserError`` for what a launch would refuse anywhere.
     """
     space = config.search_space()
     check_search(config, space)
@@ -89,7 +92,7 @@ def plan(config: StudyConfig, *, here: bool = True) -> Group:
         f"Data: {data}",
         *map(Text, lacking),
         *map(Text, bounded),
-        _pretraining(config, samples),
+        _pretraining(config, samples, begun),
         *map(Text, learned.lines()),
         *on_this_machine(config, space, samples),
         *map(Text, refused),
@@ -97,11 +100,11 @@ def plan(config: StudyConfig, *, here: bool = True) -> Group:
     )
 
 
-def _pretraining(config: StudyConfig, samples: list[TrialConfig]) -> str:
+def _pretraining(config: StudyConfig, samples: list[TrialConfig], begun: int) -> str:
     if config.measures is not None:
         return "Pre-training: none, for the networks are trained; `study measure` tells what evaluating them costs."
     found = estimate(samples)
-    return found.words(config.budget) if config.listed is None else found.words_of_all()
+    return found.words(config.budget, begun) if config.listed is None else found.words_of_all()
 
 
 def _listed(space: SearchSpace) -> list[TrialConfig]:
