@@ -53,7 +53,8 @@ def trainings(trials: Sequence[object], study: str, seeds: Sequence[object]) -> 
 
 def is_length(name: str) -> bool:
     """Whether a setting is a distance between images, or several."""
-    return name.rpartition(".")[2].endswith(("epsilon", "epsilons", "step_size"))
+    last = name.rpartition(".")[2]
+    return last == "step_size" or last.endswith(("epsilon", "epsilons"))
 
 
 def is_accuracy(name: str) -> bool:

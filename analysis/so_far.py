@@ -18,11 +18,11 @@ from trainables.metrics import (
 PROBES = (PROBE_ACCURACY, PROBE_PGD_ACCURACY)
 
 
-def with_probes(study: Study) -> pd.DataFrame:
-    """The trials, of those alone that have not finished the probe's newest accuracies: what the others reached, heads
-    and attacks tell better."""
+def probes(study: Study) -> pd.DataFrame:
+    """``PROBES`` of each trial as last reported; NaN of those that have finished, of which heads and attacks tell
+    better."""
     open_ended = study.trials["status"] != TrialStatus.FINISHED
-    return study.trials.assign(**{name: newest(study, name).where(open_ended) for name in PROBES})
+    return pd.DataFrame({name: newest(study, name).where(open_ended) for name in PROBES})
 
 
 def with_costs(study: Study) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pandas as pd
@@ -18,7 +18,7 @@ from analysis.dimensions import is_numeric
 from analysis.measured import measures
 from analysis.pareto import frontier
 from analysis.runs import CONFIG, PARAM, Study, number_or_nan
-from analysis.so_far import PROBES, with_costs, with_probes
+from analysis.so_far import PROBES, probes, with_costs
 from analysis.titles import assumption, metric_title, protocol
 from analysis.uncertainty import SEEDS_INTERVAL
 from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
@@ -176,13 +176,13 @@ def unfinished_table(study: Study) -> Table:
 
 
 def _so_far(study: Study) -> pd.DataFrame:
-    return with_probes(replace(study, trials=with_costs(study)))
+    others = with_costs(study).drop(columns=list(PROBES), errors="ignore")
+    return pd.concat([others, probes(study)], axis=1)
 
 
 def _probe(study: Study, trials: pd.DataFrame) -> tuple[Column, ...]:
     """Where any of ``trials`` has not finished and was probed."""
-    known = with_probes(study).loc[trials.index, list(PROBES)]
-    return (_PROBE,) if known.notna().any(axis=None) else ()
+    return (_PROBE,) if probes(study).loc[trials.index].notna().any(axis=None) else ()
 
 
 def _figures(study: Study) -> tuple[Column, ...]:
