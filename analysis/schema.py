@@ -60,6 +60,8 @@ EPSILON = "evaluation.epsilon"
 DATA = "evaluation.data"
 VERDICT = "evaluation.verdict"  # "trusted" or "flagged: why"; absent where no sanity checks ran
 
+NOTE = "mlflow.note.content"  # what a page says at its top, in Markdown: of the study, or what was noted of a trial
+
 CONFIG_ARTIFACT = "config.json"
 ENVIRONMENT_ARTIFACT = "environment.json"
 CURVES_ARTIFACT = "events.jsonl"

@@ -44,6 +44,7 @@ _STATUS = Column("Status", False, ("status",))
 _EPOCHS = Column("Epochs done", True, ("epochs",))
 _VERDICT = Column("Verdict", False, ("verdict",))
 _VIOLATION = Column("Beyond its bounds", False, ("violation",))
+_NOTE = Column("Note", False, ("note",))
 _REASON = Column("Reason", False, ("reason",))
 _PROBE = Column("Probe of unfinished: clean, PGD, %", True, PROBES)
 
@@ -161,6 +162,7 @@ def trials_table(study: Study) -> Table:
         *_figures(study),
         *_probe(study, study.trials),
         *((_VIOLATION,) if study.trials["violation"].ne("").any() else ()),
+        *((_NOTE,) if study.trials["note"].ne("").any() else ()),
         *_params(study, study.trials),
     )
     return _table(f"All trials of {study.name}; {_conditions(study)}", columns, _so_far(study))

@@ -185,6 +185,8 @@ def _hover(trial: dict[Any, Any], titles: Mapping[str, str], params: Sequence[st
         lines.append(html.escape(trial["verdict"]))
     if trial["violation"]:
         lines.append(f"not on the frontier: {html.escape(trial['violation'])}")
+    if trial["note"]:
+        lines.append(f"note: {html.escape(trial['note'])}")
     lines += [f"{titles[name]}: {labels.cost(trial[name])}" for name in (FORWARD_EQUIVALENTS, GPU_MINUTES)]
     for name in params:
         text = labels.param(name, trial[PARAM + name])

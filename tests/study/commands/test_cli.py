@@ -26,7 +26,20 @@ from study.files.lock import sole_driver
 from study.files.stop import Request, asked
 
 COMMANDS = [
-    *("demo", "launch", "resume", "extend", "add", "stop", "measure", "confirm", "train", "reproduce", "record"),
+    *(
+        "demo",
+        "launch",
+        "resume",
+        "extend",
+        "add",
+        "note",
+        "stop",
+        "measure",
+        "confirm",
+        "train",
+        "reproduce",
+        "record",
+    ),
     *(
         "simulate",
         "status",
@@ -501,6 +514,21 @@ def test_a_trials_page_says_what_can_be_done_with_it(study, studies):
         *_, heard, end = study("status", "tiny/0")[1].splitlines()
     assert heard.startswith("0000: before its first epoch's end")
     assert end == "End it: study stop tiny/0"
+
+
+def test_a_note_is_made_changed_and_taken_back(study, studies):
+    paths = study_paths("tiny")
+    write_json(paths.trial(3).config, {"trainable": "cf_amc_ssl", "config": {}})
+    append_event(paths.trial(3), ATTEMPT, 1)
+    assert study("note", "tiny/3", "for\n the paper")[:2] == (
+        0,
+        "tiny/0003: for the paper; MLflow has it with: study sync tiny\n",
+    )
+    assert "for the paper" in study("status", "tiny/3")[1]
+    assert study("note", "tiny/3", "")[1].startswith("tiny/0003: no note;")
+    assert "for the paper" not in study("trials", "tiny", "--csv")[1]
+    code, _, err = study("note", "tiny/4", "lost")
+    assert (code, err.startswith("there is no trial tiny/4 in")) == (2, True)
 
 
 def test_a_report_links_to_the_pages_it_is_told_of(study, studies, tmp_path):
