@@ -15,7 +15,7 @@ from analysis.confirmed import confirms
 from analysis.measured import searches
 from analysis.pareto import measured
 from analysis.runs import CONFIG, Study
-from analysis.shares import with_costs
+from analysis.so_far import with_costs
 from analysis.titles import images_of, metric_title
 from trainables.config import UserError
 from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, FORWARD_EQUIVALENTS

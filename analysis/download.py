@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from analysis import schema
-from analysis.layout import ENDED, StudyPaths, TrialPaths, append_event, studies_in, write_json
+from analysis.layout import ENDED, StudyPaths, TrialPaths, append_event, append_note, studies_in, write_json
 from analysis.pages import redact, run_page
 from trainables.config import UserError
 
@@ -157,6 +157,8 @@ def _download_trial(tracking_uri: str, run: Run, trial: TrialPaths) -> None:
     _download(tracking_uri, run, _TRIAL_FILES, trial.root)
     if (verdict := run.data.tags.get(schema.VERDICT)) is not None:  # all of the result that is not in the events
         write_json(trial.result, {"verdict": verdict})
+    if note := run.data.tags.get(schema.NOTE):
+        append_note(trial, note)
     if not trial.config.exists():
         params = {name: _parsed(value) for name, value in run.data.params.items()}
         seed = params.pop("seed", None)

@@ -13,7 +13,7 @@ from analysis.measured import searches
 from analysis.pareto import REFERENCE, hypervolume, measured, non_dominated
 from analysis.runs import Study
 from analysis.schema import TrialStatus
-from analysis.shares import with_costs
+from analysis.so_far import with_costs
 from analysis.tables import Column, Table
 from analysis.titles import metric_title
 from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES, Direction

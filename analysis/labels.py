@@ -52,8 +52,9 @@ def trainings(trials: Sequence[object], study: str, seeds: Sequence[object]) -> 
 
 
 def is_length(name: str) -> bool:
-    """Whether a searched dimension is a distance between images."""
-    return name.rpartition(".")[2].endswith(("epsilon", "epsilons", "step_size"))
+    """Whether a setting is a distance between images, or several."""
+    last = name.rpartition(".")[2]
+    return last == "step_size" or last.endswith(("epsilon", "epsilons"))
 
 
 def is_accuracy(name: str) -> bool:
@@ -103,7 +104,9 @@ def metric(name: str, value: float) -> str:
 
 
 def param(name: str, value: object) -> str:
-    """A searched value, short: radii in pixel levels, other numbers with three digits, ``true`` and ``false``."""
+    """A setting's value, short: radii in pixel levels, other numbers with three digits, ``true`` and ``false``."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(param(name, item) for item in value)}]"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ABSENT if value is None else plain_text(value)
     if not math.isfinite(value):

@@ -26,6 +26,7 @@
           result.json             the TrialResult, written once
           rungs.json              what early stopping made of the trial, rung by rung
           stop.json               {"reason": ...}: early stopping has the trial end at its newest report
+          notes.jsonl             {"time": ..., "text": ...} a line, appended: what somebody noted; the newest counts
           stop-by-hand.json       somebody has the trial end as soon as it can
           progress.json           what its evaluation does just now, in words; gone when the trial ends
           hang.txt                where every thread was when the trial was ended because it had hung
@@ -70,6 +71,10 @@ class TrialPaths:
     @property
     def config(self) -> Path:
         return self.root / "config.json"
+
+    @property
+    def notes(self) -> Path:
+        return self.root / "notes.jsonl"
 
     @property
     def events(self) -> Path:
@@ -247,7 +252,7 @@ _SYNC = getattr(os, "fdatasync", os.fsync)
 
 def append_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -> None:
     """Append one event and flush it to disk; a line torn by an earlier crash is closed first."""
-    with _appended(trial, kind, attempt, values) as file:
+    with _appended(trial.events, _event(kind, attempt, values)) as file:
         _SYNC(file)
 
 
@@ -257,18 +262,37 @@ def appending_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -
 
     For a block that waits for somebody else: the disk takes as long as a message to the driver and its answer.
     """
-    with _appended(trial, kind, attempt, values) as file, ThreadPoolExecutor(1) as beside:
+    with _appended(trial.events, _event(kind, attempt, values)) as file, ThreadPoolExecutor(1) as beside:
         flushed = beside.submit(_SYNC, file)
         yield
         flushed.result()
 
 
+def append_note(trial: TrialPaths, text: str) -> None:
+    """Note ``text`` of a trial in the place of what was noted before; "" notes nothing."""
+    with _appended(trial.notes, {"time": time.time(), "text": text}) as file:
+        _SYNC(file)
+
+
+def note_of(trial: TrialPaths) -> str:
+    """What was noted of the trial last; "" if nothing was, or it cannot be read."""
+    try:
+        lines = trial.notes.read_bytes().splitlines()
+    except OSError:
+        return ""
+    return next((str(noted["text"]) for line in reversed(lines) if "text" in (noted := parse_object(line))), "")
+
+
+def _event(kind: str, attempt: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"kind": kind, "time": time.time(), "attempt": attempt, **values}
+
+
 @contextmanager
-def _appended(trial: TrialPaths, kind: str, attempt: int, values: Mapping[str, Any]) -> Iterator[int]:
-    """The events' file, open, with one more that need not be on the disk yet."""
-    trial.root.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(finite({"kind": kind, "time": time.time(), "attempt": attempt, **values})) + "\n"
-    with open(trial.events, "ab+") as file:
+def _appended(path: Path, values: Mapping[str, Any]) -> Iterator[int]:
+    """The file, open, with one line more that need not be on the disk yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(finite(values)) + "\n"
+    with open(path, "ab+") as file:
         if file.tell() > 0:
             file.seek(-1, os.SEEK_END)
             line = line if file.read(1) == b"\n" else "\n" + line

@@ -15,7 +15,7 @@ from analysis.pareto import frontier, measured, study_hypervolume
 from analysis.runs import Study
 from analysis.schema import UI_ADDRESS, TrialStatus
 from analysis.settled import settled_sentence
-from analysis.shares import with_costs
+from analysis.so_far import with_costs
 from analysis.titles import assumption, metric_title, protocol
 from trainables.metrics import GPU_MINUTES, Direction
 

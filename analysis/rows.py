@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from analysis import labels
 from analysis.runs import Study
-from analysis.shares import with_costs
+from analysis.so_far import with_costs
 from analysis.tables import Column, Table, trials_table, whole_settings
 from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from analysis import constraints, labels
 from analysis.download import RunLink, StudyNotFoundError, download_study, run_link
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, read_events, read_json
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, note_of, read_events, read_json
 from analysis.manifest import objectives, read_manifest
 from analysis.schema import TrialStatus
 from trainables.metrics import OBJECTIVES, TRUSTED, Direction, is_possible
@@ -28,7 +28,7 @@ CONFIG = "config."
 _BASE: dict[str, str] = {
     **dict.fromkeys(("number", "attempts", "epochs"), "int64"),
     **dict.fromkeys(("id", "trainable", "origin", "status", "reason", "verdict"), "str"),
-    **dict.fromkeys(("violation", "device", "mlflow_run_id", "mlflow_url"), "str"),
+    **dict.fromkeys(("violation", "note", "device", "mlflow_run_id", "mlflow_url"), "str"),
     **dict.fromkeys(("seed", "started", "ended", "gpu_share"), "float64"),
 }
 _ALWAYS = (*_BASE, *OBJECTIVES)
@@ -41,7 +41,7 @@ class Study:
     ``trials``: one row a trial, by number. ``number``, ``id``, ``trainable``, ``origin`` ("by hand", the recipe that it
     is, or the trial whose network it measures; "" if the sampler drew it), ``status`` (``TrialStatus`` values),
     ``reason``, ``verdict`` (of the sanity checks, "" if none ran), ``violation`` (the study's bounds that a finished
-    trial exceeds, "" if none),
+    trial exceeds, "" if none), ``note`` (that somebody made, "" if none),
     ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN), ``gpu_share`` and
     ``device`` (that the last attempt held, NaN and "" if unknown),
     ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>``, the trial's
@@ -152,6 +152,7 @@ def _trial_row(
         "reason": str(ending.get("reason") or ""),
         "verdict": str(result.get("verdict") or _verdict(metrics)),
         "violation": constraints.violation(bounds, metrics) if status == TrialStatus.FINISHED else "",
+        "note": note_of(trial),
         "attempts": max((event["attempt"] for event in events if isinstance(event.get("attempt"), int)), default=0),
         "epochs": max(map(_epoch, events), default=0),
         "seed": number_or_nan(settings.get("seed")),

@@ -31,6 +31,9 @@ class TrialFault(StrEnum):
 BY_HAND = "by hand"
 """The reason of a trial that somebody stopped, and the origin of one that somebody added."""
 
+TIME_LIMIT = "the time limit of"
+"""How the reason of a trial begins that the study's wall minutes stopped."""
+
 MLFLOW_STATUS = {
     TrialStatus.RUNNING: "RUNNING",
     TrialStatus.FINISHED: "FINISHED",
@@ -56,6 +59,8 @@ SPLIT = "evaluation.split"
 EPSILON = "evaluation.epsilon"
 DATA = "evaluation.data"
 VERDICT = "evaluation.verdict"  # "trusted" or "flagged: why"; absent where no sanity checks ran
+
+NOTE = "mlflow.note.content"  # what a page says at its top, in Markdown: of the study, or what was noted of a trial
 
 CONFIG_ARTIFACT = "config.json"
 ENVIRONMENT_ARTIFACT = "environment.json"

@@ -11,8 +11,9 @@ from analysis.measured import searches
 from analysis.pareto import frontier
 from analysis.runs import Study
 from analysis.schema import TrialStatus
+from analysis.so_far import with_costs
 from analysis.tables import Column, Table
-from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES, TRAIN_FORWARD_EQUIVALENTS, TRAIN_SECONDS
+from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES
 
 FRONTIER, EQUAL = "frontier", "frontier_at_equal_minutes"
 _SLACK = 1e-9
@@ -82,29 +83,6 @@ def _statuses(study: Study) -> list[str]:
 def _trainables(study: Study) -> list[str]:
     stated = map(str, study.manifest.get("trainables", []))
     return list(dict.fromkeys([*stated, *study.trials["trainable"]]))
-
-
-def with_costs(study: Study) -> pd.DataFrame:
-    """The trials with what they cost, also where they did not finish: their training on the share of a GPU they held.
-
-    A share that no event tells counts as a whole GPU. What a failed trial spent after its last epoch is not known.
-    """
-    trials = study.trials.copy()
-    minutes_a_second = trials["gpu_share"].fillna(1.0) / 60.0
-    while_training = (
-        (GPU_MINUTES, TRAIN_SECONDS, minutes_a_second),
-        (FORWARD_EQUIVALENTS, TRAIN_FORWARD_EQUIVALENTS, 1),
-    )
-    for cost, trained, factor in while_training:
-        trials[cost] = trials[cost].fillna(_newest(study, trained) * factor)
-    return trials.fillna({GPU_MINUTES: 0.0, FORWARD_EQUIVALENTS: 0.0})
-
-
-def _newest(study: Study, metric: str) -> pd.Series[float]:
-    """Of each trial, as it ended with it or last reported it; NaN where it did neither."""
-    reported = study.curves.reindex(columns=["trial", metric]).groupby("trial")[metric].last()
-    ended = study.trials.reindex(columns=[metric])[metric]
-    return ended.fillna(study.trials["number"].map(reported)).astype(float)
 
 
 def _cut(trials: pd.DataFrame, minutes: float) -> pd.DataFrame:

@@ -36,7 +36,7 @@ from analysis.measured import searches
 from analysis.pareto import REFERENCE, hypervolume, non_dominated
 from analysis.resampling import DRAWS, Candidate, candidates, resample
 from analysis.runs import Study
-from analysis.shares import with_costs
+from analysis.so_far import with_costs
 from trainables.metrics import ACCURACIES, ENDS, FORWARD_EQUIVALENTS, GPU_MINUTES, Direction
 
 _SLACK = 1e-9

@@ -18,6 +18,7 @@ from analysis.dimensions import is_numeric
 from analysis.measured import measures
 from analysis.pareto import frontier
 from analysis.runs import CONFIG, PARAM, Study, number_or_nan
+from analysis.so_far import PROBES, probes, with_costs
 from analysis.titles import assumption, metric_title, protocol
 from analysis.uncertainty import SEEDS_INTERVAL
 from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
@@ -43,7 +44,9 @@ _STATUS = Column("Status", False, ("status",))
 _EPOCHS = Column("Epochs done", True, ("epochs",))
 _VERDICT = Column("Verdict", False, ("verdict",))
 _VIOLATION = Column("Beyond its bounds", False, ("violation",))
+_NOTE = Column("Note", False, ("note",))
 _REASON = Column("Reason", False, ("reason",))
+_PROBE = Column("Probe of unfinished: clean, PGD, %", True, PROBES)
 
 
 @dataclass(frozen=True)
@@ -150,23 +153,38 @@ def _first_violation(study: Study) -> str:
 
 
 def trials_table(study: Study) -> Table:
-    """Every trial with how it stands, what it found and what was searched."""
+    """Every trial with how it stands, what it found and what was searched; of those that have not finished what they
+    have cost, and their newest probe."""
     columns = (
         *(_TRIAL, _TRAINABLE),
         *((_ORIGIN,) if study.trials["origin"].ne("").any() else ()),
         *(_STATUS, _EPOCHS),
         *_figures(study),
+        *_probe(study, study.trials),
         *((_VIOLATION,) if study.trials["violation"].ne("").any() else ()),
+        *((_NOTE,) if study.trials["note"].ne("").any() else ()),
         *_params(study, study.trials),
     )
-    return _table(f"All trials of {study.name}; {_conditions(study)}", columns, study.trials)
+    return _table(f"All trials of {study.name}; {_conditions(study)}", columns, _so_far(study))
 
 
 def unfinished_table(study: Study) -> Table:
     """Trials that failed or were stopped, with the reason."""
-    gone = study.trials[study.trials["status"].isin(["failed", "stopped"])]
-    columns = (_TRIAL, _TRAINABLE, _STATUS, _EPOCHS, Column("Attempts", True, ("attempts",)), _REASON)
+    trials = _so_far(study)
+    gone = trials[trials["status"].isin(["failed", "stopped"])]
+    attempts = Column("Attempts", True, ("attempts",))
+    columns = (_TRIAL, _TRAINABLE, _STATUS, _EPOCHS, *_probe(study, gone), attempts, _REASON)
     return _table(f"Trials of {study.name} that failed or were stopped", columns, gone)
+
+
+def _so_far(study: Study) -> pd.DataFrame:
+    others = with_costs(study).drop(columns=list(PROBES), errors="ignore")
+    return pd.concat([others, probes(study)], axis=1)
+
+
+def _probe(study: Study, trials: pd.DataFrame) -> tuple[Column, ...]:
+    """Where any of ``trials`` has not finished and was probed."""
+    return (_PROBE,) if probes(study).loc[trials.index].notna().any(axis=None) else ()
 
 
 def _figures(study: Study) -> tuple[Column, ...]:
@@ -230,6 +248,9 @@ def _cell(column: Column, record: dict[Hashable, Any]) -> str:
         return labels.percent_interval(*(number_or_nan(record.get(source)) for source in column.sources))
     if name in COSTS:
         return labels.cost(number_or_nan(value))
+    if column.sources == PROBES:
+        known = [number_or_nan(record.get(source)) for source in PROBES]
+        return ", ".join(map(labels.percent, known)) if any(map(math.isfinite, known)) else labels.ABSENT
     if name == "number":
         return labels.trial_number(int(cast(int, value)))
     return labels.param(name.removeprefix(PARAM), value)

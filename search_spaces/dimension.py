@@ -56,6 +56,11 @@ class Dimension:
             return json.dumps(value)
         return f"{value * 255:.3g}/255" if self.pixel_levels else f"{value:.4g}"
 
+    def exactly(self, value: Any) -> str:
+        """``value``, which somebody gave, with the digits that tell it from the ends of a range."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return f"{value * 255:.6g}/255" if self.pixel_levels and is_number else repr(value)
+
     def write(self, leaves: dict[str, Any], value: Value) -> None:
         """Put ``value`` into ``leaves``, those without a ``leaf`` of their own first."""
         leaves[self.path] = value if self.leaf is None else self.leaf(leaves, value)

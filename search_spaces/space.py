@@ -229,8 +229,9 @@ def _outside(part: Part, values: Mapping[str, Any]) -> Iterator[Fault]:
         try:
             ranges.snap(distribution, values[name])
         except (ValueError, TypeError):
-            words = ranges.words(SEARCHABLE[name], distribution)
-            yield Fault((name,), f"{name} is {values[name]!r}, outside {words} of {part.trainable}")
+            dimension = SEARCHABLE[name]
+            told = f"{name} is {dimension.exactly(values[name])}, outside {ranges.words(dimension, distribution)}"
+            yield Fault((name,), f"{told} of {part.trainable}")
 
 
 def _suggest(trial: Suggests, name: str, distribution: Distribution) -> Value:

@@ -11,7 +11,7 @@ from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, ending, read_json, study_paths
 from analysis.runs import read_study
 from analysis.schema import TrialStatus
-from analysis.shares import with_costs
+from analysis.so_far import with_costs
 from analysis.written import find_trial, written
 from search_spaces.faults import Fault, SpaceError
 from search_spaces.given import dimensions, given
@@ -125,7 +125,7 @@ def _tried(paths: StudyPaths, repeats: Repeats, params: Values, waits: Sequence[
 
 
 def _words(params: Values) -> str:
-    return ", ".join(f"{name} {value}" for name, value in params.items())
+    return ", ".join(f"{name} {labels.param(name, value)}" for name, value in params.items())
 
 
 def _outlook(paths: StudyPaths, budget: Budget, new: int) -> Iterator[str]:

@@ -12,6 +12,9 @@ from filelock import FileLock, Timeout
 from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, TrialPaths, ending
 from analysis.written import config_of
+from study.config import StudyConfig
+from study.config.measurement import Measurement
+from study.search.networks import spare
 from trainables.atomic import unfinished
 from trainables.config import UserError
 from trainables.leftovers import remove_unfinished, shed, size
@@ -30,23 +33,30 @@ class Cleaned:
 
 
 def clean(paths: StudyPaths) -> Cleaned:
-    """Reduce every trial that has ended to what export needs; remove what killed processes left half-written.
+    """Reduce every trial that has ended to what export needs; remove what killed processes left half-written, and the
+    networks that were brought for trials that have measured them and hold them.
 
     Nothing that a trial needs to run or to be resumed is touched, so the study may be running. Raises
     ``StudyNotFoundError``.
     """
     if not paths.manifest.exists():
         raise StudyNotFoundError.beside(paths)
-    freed, left = _abandoned(paths.root), []
+    freed, left, measures = _abandoned(paths.root), [], _measures(paths)
     for trial in paths.each_trial():
         try:
             with FileLock(trial.root / ".lock", blocking=False):
                 freed += _clean(trial)
+                freed += spare(paths, measures, trial) if measures else 0
         except Timeout:
             left.append(f"trial {trial.number:04d} is being run")
         except (OSError, ValueError, UserError) as error:
             left.append(f"trial {trial.number:04d}: {error}")
     return Cleaned(bytes_freed=freed, left=tuple(left))
+
+
+def _measures(paths: StudyPaths) -> Measurement | None:
+    """Whose networks have been brought, if any have."""
+    return StudyConfig.load(paths.study_file).measures if paths.networks.exists() else None
 
 
 def _clean(trial: TrialPaths) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from rich.console import Group
@@ -20,6 +22,7 @@ from analysis.layout import study_paths
 from search_spaces.space import TRAINABLE, Part, SearchSpace
 from search_spaces.work import total_on
 from study.config import Budget, StudyConfig
+from study.config.listed import Listed
 from study.preflight import allot, check_data, check_evaluation, check_objectives, check_search
 from study.resources.needs import machine
 from study.resources.packing import most_in_memory
@@ -34,37 +37,49 @@ from trainables.trial import downloads
 
 SAMPLES = 200
 SHOWN = 5
+RARE = 0.05
+"""A trainable of whose draws fewer keep the bounds is as good as excluded."""
 _NOTHING = "Nothing was written."
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Pre-training work of a trial over random configurations, in forward-equivalents."""
+    """Pre-training work of a trial, in forward-equivalents: over random configurations, or over all that are listed."""
 
     lowest: int
     median: int
     highest: int
     draws: int
+    total: int
 
-    def words(self, budget: Budget) -> str:
-        each = f"{labels.cost(self.lowest)} / {labels.cost(self.median)} / {labels.cost(self.highest)}"
-        line = f"Pre-training a trial: {each} forward-equivalents (least / median / most of {self.draws} random draws)"
+    def words(self, budget: Budget, begun: int) -> str:
+        """``begun``: so many of the budget's trials are paid for."""
+        line = self._each(f"{self.draws} random draws")
         if budget.trials is None:
             return f"{line}; the number of trials is what the time allows."
-        return f"{line}; about {labels.cost(self.median * budget.trials)} for {budget.trials} trials."
+        if (left := budget.trials - begun) <= 0:
+            return f"{line}; all {labels.counted(budget.trials, 'trial')} of the budget were begun."
+        return f"{line}; about {labels.cost(self.median * left)} for {labels.counted(left, 'trial')}."
+
+    def words_of_all(self) -> str:
+        return f"{self._each('its trials')}; {labels.cost(self.total)} for all {self.draws}."
+
+    def _each(self, of: str) -> str:
+        each = f"{labels.cost(self.lowest)} / {labels.cost(self.median)} / {labels.cost(self.highest)}"
+        return f"Pre-training a trial: {each} forward-equivalents (least / median / most of {of})"
 
 
-def plan(config: StudyConfig, *, here: bool = True) -> Group:
+def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
     """The study in words and tables. Reads its data, and downloads none: what rests on them is then left out.
 
-    ``here``: it would run on this machine, so what that lacks is told. Raises ``UserError`` for what a launch would
-    refuse anywhere.
+    ``here``: it would run on this machine, so what that lacks is told. ``begun``: trials that it has already. Raises
+    ``UserError`` for what a launch would refuse anywhere.
     """
     space = config.search_space()
     check_search(config, space)
     check_evaluation(space)
     check_objectives(config, space)
-    samples = [space.sample(config.seed + index) for index in range(SAMPLES)]
+    samples = _listed(space) or [space.sample(config.seed + index) for index in range(SAMPLES)]
     refused = refused_here(config, space) if here else []
     if folders := [folder for part in space.parts for folder in downloads(part.base)]:
         return Group(*_tables(config, space, samples), *map(Text, (*_to_download(folders), *refused)), _NOTHING)
@@ -77,7 +92,7 @@ def plan(config: StudyConfig, *, here: bool = True) -> Group:
         f"Data: {data}",
         *map(Text, lacking),
         *map(Text, bounded),
-        _pretraining(config, samples),
+        _pretraining(config, samples, begun),
         *map(Text, learned.lines()),
         *on_this_machine(config, space, samples),
         *map(Text, refused),
@@ -85,10 +100,16 @@ def plan(config: StudyConfig, *, here: bool = True) -> Group:
     )
 
 
-def _pretraining(config: StudyConfig, samples: list[TrialConfig]) -> str:
+def _pretraining(config: StudyConfig, samples: list[TrialConfig], begun: int) -> str:
     if config.measures is not None:
         return "Pre-training: none, for the networks are trained; `study measure` tells what evaluating them costs."
-    return estimate(samples).words(config.budget)
+    found = estimate(samples)
+    return found.words(config.budget, begun) if config.listed is None else found.words_of_all()
+
+
+def _listed(space: SearchSpace) -> list[TrialConfig]:
+    """Every configuration, where the space lists them."""
+    return [space.config(point) for point in space.points]
 
 
 def kept(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig]) -> tuple[list[TrialConfig], list[str]]:
@@ -100,10 +121,22 @@ def kept(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig]) ->
     one = space.config(foreknown.within(space, config.seed))
     within = [sample for sample in samples if not foreknown.violation(sample)]
     share = f"{len(within)} of {len(samples)} random draws keep {words(bounds)}; no other is trained."
-    return within or [one], [f"Bounds: {share}"]
+    return within or [one], [f"Bounds: {share}", *_hardly_drawn(foreknown, space, samples)]
 
 
-def _tables(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig]) -> tuple[Table, Table]:
+def _hardly_drawn(foreknown: Foreknown, space: SearchSpace, samples: list[TrialConfig]) -> Iterator[str]:
+    """The trainables of which the bounds leave next to nothing."""
+    for trainable in space.trainables:
+        drawn = [sample for sample in samples if sample.trainable == trainable]
+        count = sum(not foreknown.violation(sample) for sample in drawn)
+        if drawn and count < RARE * len(drawn):
+            share = f"{count or 'none'} of its {len(drawn)} draws {'keep' if count > 1 else 'keeps'}"
+            yield f"warning: {trainable}: {share} {words(foreknown.bounds)}; {foreknown.cheapest(drawn)}"
+
+
+def _tables(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig]) -> tuple[Table, ...]:
+    if config.listed is not None:
+        return (listed_table(config.name, config.listed),)
     return space_table(config.name, space), sample_table(space, samples[:SHOWN])
 
 
@@ -174,8 +207,23 @@ def sample_table(space: SearchSpace, samples: list[TrialConfig]) -> Table:
     return table
 
 
+def listed_table(name: str, listed: Listed[Any]) -> Table:
+    """The chosen trials, a row each, with what was searched of them."""
+    seeds = listed.space().seeds
+    each = f", each with {labels.listed('seed', seeds)}" if seeds else ""
+    names = list(dict.fromkeys(name for chosen in listed.configurations for name in chosen.params))
+    title = f"{name}: {labels.counted(len(listed.configurations), 'trial')} of {listed.study}{each}"
+    table = Table(title=title, title_justify="left")
+    for heading in ("trial", TRAINABLE, *names):
+        table.add_column(heading)
+    for chosen, config in zip(listed.configurations, listed.configs(), strict=True):
+        cells = [labels.param(name, chosen.params.get(name)) for name in names]
+        table.add_row(labels.trial_number(chosen.trial), config.trainable, *cells)
+    return table
+
+
 def estimate(samples: list[TrialConfig]) -> Estimate:
     images = {data: len(load(data).train) for data in {config.data for config in samples}}
     able = [config for config in samples if config.optimiser.batch_size <= images[config.data]]
     work = [pretrain_forward_equivalents(config, images[config.data]) for config in able or samples]
-    return Estimate(min(work), round(median(work)), max(work), len(work))
+    return Estimate(min(work), round(median(work)), max(work), len(work), sum(work))

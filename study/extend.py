@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -27,10 +30,20 @@ from trainables.config import ConfigError, UserError
 CHANGEABLE = ("space", "sampler", "scheduler", "constraints", "resources")
 """Keys of a study file that may say something else once its study has begun."""
 SHOWN = 10
+_LARGE = ("*.pt", "*.lock", ".lock", "networks", "figures", "report.html")
+"""Of a study's folder what an extension does not read."""
 
 
 class ExtensionError(UserError):
     """A study that cannot be extended as asked."""
+
+
+class Rehearsed(NamedTuple):
+    """A study as an extension would leave it; how many trials it has; and what the extension would say."""
+
+    config: StudyConfig
+    begun: int
+    lines: list[str]
 
 
 def extend(
@@ -57,23 +70,12 @@ def extend(
     """
     console = console or Console(stderr=True)
     paths, more = study_paths(name), {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
-    _check_asked(more, changes or {})
-    if not paths.study_file.exists():
-        raise StudyNotFoundError.beside(paths)
+    _check_asked(paths, more, changes or {})
     with sole_driver(paths):
         complete(paths)
-        stored = StudyConfig.load(paths.study_file)
         if tracking_uri is not None:  # an address that is none extends nothing
             StudyConfig.load(paths.study_file, {"tracking.uri": tracking_uri})
-        check_kind(paths, replays=False)
-        _check_search(stored, trials, changes or {})
-        config, space = _extended(paths, stored, changes or {})
-        check_data(space, progress=console.is_terminal)
-        check_bounds(config, space, total_where_asked(config, space, None))
-        spent, minutes = _settle(paths, stored)
-        config = config.model_copy(update={"budget": _added(stored.budget, more, spent, minutes)})
-        outside = extend_folder(paths, config, space)
-        for line in (*_replaced(stored, config), *_lines(outside, spent.trials)):
+        for line in _extend(paths, more, changes or {}, progress=console.is_terminal):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     extended()
     try:
@@ -84,7 +86,48 @@ def extend(
         raise
 
 
-def _check_asked(more: Mapping[str, float | None], changes: Mapping[str, Any]) -> None:
+def rehearse(
+    name: str,
+    *,
+    trials: int | None = None,
+    wall_minutes: float | None = None,
+    gpu_hours: float | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Rehearsed:
+    """What ``extend`` would make of a study, done to a copy of it. Raises as ``extend`` does."""
+    paths, more = study_paths(name), {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
+    _check_asked(paths, more, changes or {})
+    with sole_driver(paths), tempfile.TemporaryDirectory(prefix="extend-") as folder:
+        copy = StudyPaths(Path(folder) / paths.name)
+        shutil.copytree(paths.root, copy.root, ignore=shutil.ignore_patterns(*_LARGE))
+        complete(copy)
+        before = StudyConfig.load(copy.study_file).budget
+        lines = _extend(copy, more, changes or {}, progress=False)
+        config = StudyConfig.load(copy.study_file)
+        begun = sum(1 for _ in copy.each_trial())
+    if config.budget != before:
+        now, then = (labels.budget(budget.model_dump()) for budget in (config.budget, before))
+        lines.insert(0, f"budget {now}, before {then}")
+    return Rehearsed(config, begun, lines)
+
+
+def _extend(
+    paths: StudyPaths, more: Mapping[str, float | None], changes: Mapping[str, Any], *, progress: bool
+) -> list[str]:
+    """Make the study in ``paths`` what is asked, and say what became of it."""
+    stored = StudyConfig.load(paths.study_file)
+    check_kind(paths, replays=False)
+    _check_search(stored, more["trials"], changes)
+    config, space = _extended(paths, stored, changes)
+    check_data(space, progress=progress)
+    check_bounds(config, space, total_where_asked(config, space, None))
+    spent, minutes = _settle(paths, stored)
+    config = config.model_copy(update={"budget": _added(stored.budget, more, spent, minutes)})
+    outside = extend_folder(paths, config, space)
+    return [*_replaced(stored, config), *_lines(outside, spent.trials)]
+
+
+def _check_asked(paths: StudyPaths, more: Mapping[str, float | None], changes: Mapping[str, Any]) -> None:
     if not changes and not any(more.values()):
         raise ExtensionError("there is nothing to extend by; give --trials, --wall-minutes, --gpu-hours or --set")
     for key in changes:
@@ -93,9 +136,11 @@ def _check_asked(more: Mapping[str, float | None], changes: Mapping[str, Any]) -
                 f"--set {key}: only {', '.join(CHANGEABLE)} may change, sampler or space.crops.high say; "
                 "launch another study, with --warm-start to learn from this one"
             )
+    if not paths.study_file.exists():
+        raise StudyNotFoundError.beside(paths)
 
 
-def _check_search(stored: StudyConfig, trials: int | None, changes: Mapping[str, Any]) -> None:
+def _check_search(stored: StudyConfig, trials: float | None, changes: Mapping[str, Any]) -> None:
     """Where the trials are listed there is nothing to search, and no more than the list to run."""
     if stored.listed is not None and (trials or changes):
         raise ExtensionError(f"the trials of {stored.name} are given, not searched; give {stored.listed.more} instead")
@@ -104,11 +149,21 @@ def _check_search(stored: StudyConfig, trials: int | None, changes: Mapping[str,
 def _extended(paths: StudyPaths, stored: StudyConfig, changes: Mapping[str, Any]) -> tuple[StudyConfig, SearchSpace]:
     """The study with ``changes``; of its recipes those that lie within its ranges."""
     config = StudyConfig.load(paths.study_file, {**changes, "start_from": []})
+    _check_heeded(config, changes)
     space = config.search_space()
     recipes = [name for name in stored.start_from if _holds(space, name)]
     config = config.model_copy(update={"start_from": recipes})
     check_search(config, space)
     return config, space
+
+
+def _check_heeded(config: StudyConfig, changes: Mapping[str, Any]) -> None:
+    """A scheduler that stops nobody heeds none of its numbers."""
+    numbers = [key for key in changes if key.startswith("scheduler.") and key != "scheduler.name"]
+    if config.scheduler.name == "none" and numbers:
+        raise ExtensionError(
+            f"--set {numbers[0]}: {config.name} ends no trial early; add --set scheduler.name=halving, or leave it out"
+        )
 
 
 def _holds(space: SearchSpace, name: str) -> bool:

@@ -20,6 +20,7 @@ from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY
 
 _GAP = "fgsm_pgd_gap"
 _LOSSES = ("train/loss_clean", "train/loss_fgsm", "train/loss_pgd")
+_FITTED = ("train/loss", *_LOSSES)
 _PANELS = {
     "train/loss": "Training loss",
     **dict(zip(_LOSSES, ("Loss on a fixed batch, clean", "… under FGSM", "… under PGD"), strict=True)),
@@ -39,6 +40,16 @@ _POINTS = 10_000
 _FEWEST = 12
 
 
+class Panel(NamedTuple):
+    """A metric against epochs; of one ``trainable`` alone where its scale is its objective's own, else ""."""
+
+    metric: str
+    trainable: str = ""
+
+    def shows(self, line: Line) -> bool:
+        return self.trainable in ("", line.trainable)
+
+
 class Line(NamedTuple):
     """Curves of one look: a trial of the frontier, or several trials of a trainable with gaps between them."""
 
@@ -52,7 +63,7 @@ class Line(NamedTuple):
 
 
 class Breakdown(NamedTuple):
-    """Where trials broke down. ``rows``: as ``Line``'s, one a trial."""
+    """Where trials broke down. ``rows``: as ``Line``'s, one a trial, with its ``trainable``."""
 
     kind: str
     rows: pd.DataFrame
@@ -60,21 +71,20 @@ class Breakdown(NamedTuple):
 
 def curves_figure(study: Study) -> go.Figure | None:
     """Losses, probe accuracies and learning rate against epochs, one line a trial; panels that no trial has are left
-    out."""
+    out. Each of several trainables has panels of its own for its losses."""
     lines = compute(study)
     return _draw(lines, broken_down(study)) if lines else None
 
 
 def curves_by_trainable(study: Study) -> dict[str, go.Figure]:
-    """``curves_figure`` of each trainable by itself, for print: on paper nobody can hide a loss of another scale. Empty
-    for a study of one trainable."""
+    """``curves_figure`` of each trainable by itself, for print: on paper nobody can hide the others. Empty for a study
+    of one trainable."""
     lines, broken = compute(study), broken_down(study)
-    owners = study.trials.set_index("number")["trainable"]
     names = dict.fromkeys(line.trainable for line in lines)
     return {
         name: _draw(
             tuple(line for line in lines if line.trainable == name),
-            tuple(Breakdown(kind, rows[rows["trial"].map(owners) == name]) for kind, rows in broken),
+            tuple(Breakdown(kind, rows[rows["trainable"] == name]) for kind, rows in broken),
         )
         for name in names
         if len(names) > 1
@@ -111,7 +121,9 @@ def _own(number: int, trainable: str, look: tuple[str, str], rows: pd.DataFrame)
 
 def broken_down(study: Study) -> tuple[Breakdown, ...]:
     """By kind, with what the panels show at that epoch."""
+    owners = study.trials.set_index("number")["trainable"]
     found = breakdowns(study).merge(_with_gap(study.curves), on=["trial", "epoch"])
+    found = found.assign(trainable=found["trial"].map(owners))
     return tuple(Breakdown(str(kind), rows) for kind, rows in found.groupby("kind"))
 
 
@@ -137,38 +149,63 @@ def _with_gap(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw(lines: tuple[Line, ...], broken: tuple[Breakdown, ...]) -> go.Figure:
-    shown = [name for name in _PANELS if any(np.isfinite(line.rows[name]).any() for line in lines)] or [PROBE_ACCURACY]
-    places = {name: divmod(place, _COLUMNS) for place, name in enumerate(shown)}
+    shown = _panels(lines)
+    places = {panel: divmod(place, _COLUMNS) for place, panel in enumerate(shown)}
     bands = -(-len(shown) // _COLUMNS)
-    titles = [_PANELS[name] for name in shown]
     figure = make_subplots(
-        rows=bands, cols=min(_COLUMNS, len(shown)), subplot_titles=titles, vertical_spacing=0.2, horizontal_spacing=0.06
+        rows=bands,
+        cols=min(_COLUMNS, len(shown)),
+        subplot_titles=[_title(panel) for panel in shown],
+        vertical_spacing=0.4 / max(2, bands),
+        horizontal_spacing=0.06,
     )
     marked = max(line.rows["epoch"].max() for line in lines) <= _MARKED_UP_TO
     for index, line in enumerate(lines):
         named = line.title not in {other.title for other in lines[:index]}
-        for name, (row, column) in places.items():
-            first = named and name == shown[0]
-            figure.add_trace(_trace(line, name, marked=marked, named=first), row=row + 1, col=column + 1)
+        for number, panel in enumerate(panel for panel in shown if panel.shows(line)):
+            row, column = places[panel]
+            trace = _trace(line, panel.metric, marked=marked, named=named and number == 0)
+            figure.add_trace(trace, row=row + 1, col=column + 1)
     for breakdown in (one for one in broken if len(one.rows)):
         for number, mark in enumerate(_marks(breakdown, places)):
             mark[0].showlegend = number == 0
             figure.add_trace(mark[0], row=mark[1] + 1, col=mark[2] + 1)
     _scale(figure, places)
     legend = {"orientation": "h", "x": 0, "y": -0.28 / bands, "yanchor": "top"}
-    return style(figure, 320 * bands + 90, legend=legend, margin={"l": 55, "r": 20, "t": 50, "b": 100})
+    margin = {"l": 55, "r": 20, "t": 50 + 20 * any(panel.trainable for panel in shown), "b": 100}
+    return style(figure, 320 * bands + 90, legend=legend, margin=margin)
 
 
-def _scale(figure: go.Figure, places: dict[str, tuple[int, int]]) -> None:
-    """The fixed batch's losses share their scale."""
+def _panels(lines: tuple[Line, ...]) -> list[Panel]:
+    """Those that have something to show: losses of each trainable where there are several, then what they share."""
+    names = list(dict.fromkeys(line.trainable for line in lines))
+    owners = names if len(names) > 1 else [""]
+    own = [Panel(metric, name) for metrics in (_FITTED, (_GAP,)) for name in owners for metric in metrics]
+    found = [*own, *(Panel(metric) for metric in _PANELS if metric not in (*_FITTED, _GAP))]
+    return [panel for panel in found if any(_has(line, panel) for line in lines)] or [Panel(PROBE_ACCURACY)]
+
+
+def _has(line: Line, panel: Panel) -> bool:
+    return panel.shows(line) and bool(np.isfinite(line.rows[panel.metric]).any())
+
+
+def _title(panel: Panel) -> str:
+    title = _PANELS[panel.metric]
+    return f"{html.escape(panel.trainable)}<br>{title}" if panel.trainable else title
+
+
+def _scale(figure: go.Figure, places: dict[Panel, tuple[int, int]]) -> None:
+    """The fixed batch's losses share their scale, of each trainable by itself."""
     figure.update_annotations(font_size=14)
+    figure.update_xaxes(title_text="Epoch")
     figure.update_yaxes(tickformat="~g")
-    columns = max(column for _, column in places.values()) + 1
-    losses = [f"y{row * columns + column + 1}" for name, (row, column) in places.items() if name in _LOSSES]
-    for name, (row, column) in places.items():
-        figure.update_xaxes(title_text="Epoch", row=row + 1, col=column + 1)
-        if name in _LOSSES[1:]:
-            figure.update_yaxes(matches=losses[0].removesuffix("1"), row=row + 1, col=column + 1)
+    first: dict[str, str] = {}
+    for panel, (row, column) in places.items():
+        if panel.metric in _LOSSES:
+            axis = figure.get_subplot(row + 1, column + 1).yaxis
+            name = axis.plotly_name.replace("axis", "")
+            if (other := first.setdefault(panel.trainable, name)) != name:
+                axis.matches = other
 
 
 def _trace(line: Line, column: str, *, marked: bool, named: bool) -> go.Scatter:
@@ -190,21 +227,24 @@ def _trace(line: Line, column: str, *, marked: bool, named: bool) -> go.Scatter:
     )
 
 
-def _marks(breakdown: Breakdown, places: dict[str, tuple[int, int]]) -> Iterator[tuple[go.Scatter, int, int]]:
+def _marks(breakdown: Breakdown, places: dict[Panel, tuple[int, int]]) -> Iterator[tuple[go.Scatter, int, int]]:
     """A trace a panel, and where that is."""
-    symbol, colour, panels = _MARKS[breakdown.kind]
-    numbers = breakdown.rows["trial"].map(labels.trial_number)
-    for name in panels:
-        if name in places:
+    symbol, colour, metrics = _MARKS[breakdown.kind]
+    for panel, place in places.items():
+        rows = breakdown.rows
+        if panel.trainable:
+            rows = rows[rows["trainable"] == panel.trainable]
+        if panel.metric in metrics and len(rows):
+            numbers = rows["trial"].map(labels.trial_number)
             mark = go.Scatter(
                 name=breakdown.kind,
                 legendgroup=breakdown.kind,
                 mode="markers",
-                x=breakdown.rows["epoch"],
-                y=breakdown.rows[name],
+                x=rows["epoch"],
+                y=rows[panel.metric],
                 ids=numbers,
                 marker={"symbol": symbol, "size": 10, "color": colour},
                 hovertext="Trial " + numbers + f"<br>{breakdown.kind}",
                 hoverinfo="text",
             )
-            yield mark, *places[name]
+            yield mark, *place

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,14 +37,21 @@ _LABELLED = 12
 _HOVER_PARAMS = 12
 _TITLE = 40
 """Letters of an axis's title that fit on a line."""
+_NEAR = 1.0
+"""A bound's line is drawn so far beyond the points, in their range's lengths: they keep half of the axis."""
+_ARROWS = {("x", -1): "← {}", ("x", 1): "{} →", ("y", -1): "{} ↓", ("y", 1): "{} ↑"}
 
 
 class BoundLine(NamedTuple):
-    """Where a bound of the study crosses an axis, ``x`` or ``y``, in that axis's unit; and what stands at it."""
+    """Where a bound of the study crosses an axis, ``x`` or ``y``, in that axis's unit; and what stands at it.
+
+    ``side``: -1 or 1 where it lies so far beyond the points' low or high end that its line would press them together.
+    """
 
     axis: str
     place: float
     text: str
+    side: int = 0
 
 
 class ParetoPlot(NamedTuple):
@@ -87,17 +95,29 @@ def compute(study: Study, axes: tuple[Axis, Axis] | None = None) -> ParetoPlot:
         edge=edge.loc[edge["step"], ["x", "y"]],
         colour=colour,
         references=_references(study, x, y),
-        bounds=_bounds(study, x, y),
+        bounds=tuple(_bounds(study, x, y, points)),
     )
 
 
-def _bounds(study: Study, x: Axis, y: Axis) -> tuple[BoundLine, ...]:
+def _bounds(study: Study, x: Axis, y: Axis, points: pd.DataFrame) -> Iterator[BoundLine]:
     stated = readable(study.manifest.get("constraints"))
-    return tuple(
-        BoundLine(name, limit(bound) * axis.factor, bound_words(axis.metric, bound))
-        for name, axis in (("x", x), ("y", y))
-        if (bound := stated.get(axis.metric)) is not None
-    )
+    for name, axis in (("x", x), ("y", y)):
+        if (bound := stated.get(axis.metric)) is not None:
+            place = limit(bound) * axis.factor
+            yield BoundLine(name, place, bound_words(axis.metric, bound), _beyond(place, points[name], axis))
+
+
+def _beyond(place: float, values: pd.Series[float], axis: Axis) -> int:
+    """On which side of ``values`` it is far off; 0 where it is not, or they have no range to lose."""
+    if values.empty:
+        return 0
+    found, at = values.to_numpy(dtype=float), place
+    if axis.is_log(values):
+        found, at = np.log10(found), math.log10(place)
+    reach = _NEAR * float(np.ptp(found))
+    if not reach or found.min() - reach <= at <= found.max() + reach:
+        return 0
+    return 1 if at > found.max() else -1
 
 
 def _references(study: Study, x: Axis, y: Axis) -> References:
@@ -165,6 +185,8 @@ def _hover(trial: dict[Any, Any], titles: Mapping[str, str], params: Sequence[st
         lines.append(html.escape(trial["verdict"]))
     if trial["violation"]:
         lines.append(f"not on the frontier: {html.escape(trial['violation'])}")
+    if trial["note"]:
+        lines.append(f"note: {html.escape(trial['note'])}")
     lines += [f"{titles[name]}: {labels.cost(trial[name])}" for name in (FORWARD_EQUIVALENTS, GPU_MINUTES)]
     for name in params:
         text = labels.param(name, trial[PARAM + name])
@@ -222,13 +244,29 @@ def _coloured(colours: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _draw_bounds(figure: go.Figure, bounds: Sequence[BoundLine]) -> None:
-    """A thin line across the plot, named at its end inside of it."""
+    """A thin line across the plot, named at its end inside of it; of one that is far off the name alone, at the edge
+    beyond which it lies."""
     for bound in bounds:
+        if bound.side:
+            _point_to(figure, bound)
+            continue
         upright = bound.axis == "x"
         add, corner = (figure.add_vline, ("left", "top")) if upright else (figure.add_hline, ("right", "bottom"))
         place = {"textposition": "end", "textangle": 0, **dict(zip(("xanchor", "yanchor"), corner, strict=True))}
         label = {"text": bound.text, "font": {"size": 12, "color": GREY}, **place}
         add(bound.place, line={"color": GREY, "width": 1.5, "dash": "dash"}, layer="below", label=label)
+
+
+def _point_to(figure: go.Figure, bound: BoundLine) -> None:
+    along, across = (bound.axis, "y" if bound.axis == "x" else "x")
+    near, far = ("left", "right") if bound.axis == "x" else ("bottom", "top")
+    figure.add_annotation(
+        text=_ARROWS[bound.axis, bound.side].format(bound.text),
+        showarrow=False,
+        font={"size": 12, "color": GREY},
+        **{along: max(0, bound.side), f"{along}anchor": far if bound.side > 0 else near, across: 0.5},
+        **{f"{name}ref": f"{name} domain" for name in "xy"},
+    )
 
 
 def _draw_references(figure: go.Figure, references: References) -> None:

@@ -1,4 +1,4 @@
-"""Commands for a hand in a study that is there: add, stop."""
+"""Commands for a hand in a study that is there: add, stop, note."""
 
 from __future__ import annotations
 
@@ -70,6 +70,24 @@ def stop(
     typer.echo(f"{name} ends {'now' if now else 'with its running trials'}; continue with: study resume {name}")
     if wait:
         stopping.wait_for_end(paths)
+
+
+@command('Example: study note demo/3 "for the paper"')
+def note(
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="STUDY/NUMBER, demo/3 say.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to note, over an earlier note; empty: none.")],
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Mark a trial with words, which status, trials, report and MLflow show."""
+    from analysis.layout import append_note
+    from analysis.written import find_trial
+
+    paths_of(trial.partition("/")[0])
+    paths, found = find_trial(trial)
+    said = " ".join(text.split())
+    with writing(found.root, "nothing was noted"):
+        append_note(found, said)
+    typer.echo(f"{paths.trial_id(found.number)}: {said or 'no note'}; MLflow has it with: study sync {paths.name}")
 
 
 def _stop_trial(name: str, *, now: bool, wait: bool) -> None:

@@ -28,18 +28,36 @@ from study.commands.show import (
 from trainables.config import UserError
 
 
-@command("Example: study status demo")
+@command("Example: study status demo\nEverything about one trial: study status demo/3")
 def status(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The study's name; all studies without.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME[/N]", help="The study's name, or NAME/N, demo/3 say; all studies without."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Of a trial: as JSON, unrounded.")] = False,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
-    """How a study's trials stand, or which studies there are."""
+    """How a study's trials stand, or which studies there are; of one trial everything that is known of it.
+
+    A trial's page has its figures with intervals, its verdict, the settings that are not its trainable's defaults,
+    its newest epoch, its attempts and how each ended, where its files are, and what can be done with it.
+    """
+    if name is not None and "/" in name:
+        from study.commands.trial import show_trial
+
+        show_trial(name, json=json)
+        return
+    if json:
+        raise UserError(
+            f"--json is of a trial, {name or 'demo'}/3 say; a study's are in: study trials {name or 'demo'} --json"
+        )
     if name is None:
         for paths in all_studies():
             typer.echo(f"{paths.name}  {counts(standing(paths.name))}")
         return
     from analysis.confirmed import confirms
     from analysis.elapsed import elapsed
+    from analysis.endings import ending_lines
     from analysis.running import running_lines
     from analysis.shares import shares_table
     from analysis.tables import confirmed_table, trials_table
@@ -51,6 +69,8 @@ def status(
     if (shares := shares_table(study)) is not None:
         print_rich(shares.rich())
     typer.echo(counts(study))
+    for line in ending_lines(study):
+        typer.echo(line)
     if told := elapsed(study, time.time()):
         typer.echo(f"Took: {told}")
     for line in running_lines(study, paths_of(name), time.time()):

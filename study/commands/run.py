@@ -251,6 +251,10 @@ def extend(
     wall_minutes: Annotated[float | None, typer.Option(min=0.01, max=MOST, help="So many more minutes.")] = None,
     gpu_hours: Annotated[float | None, typer.Option(min=0.01, max=MOST, help="So many more GPU-hours.")] = None,
     assignments: Set = [],  # noqa: B006
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show what would change, which trials it leaves out, the cost; write nothing."),
+    ] = False,
     backend: Backend = "ray",
     address: Address = None,
     tracking_uri: TrackingUri = None,
@@ -260,14 +264,22 @@ def extend(
     """Give a study more budget, or change its space, sampler, scheduler, constraints or resources; its trials stay."""
     from study.config.file import parse_overrides
     from study.extend import extend as run
+    from study.extend import rehearse
 
-    name = paths_of(name).name
+    name, changes = paths_of(name).name, parse_overrides(assignments)
+    more: dict[str, Any] = {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
+    if dry_run:
+        from study.dry_run import plan
+
+        rehearsed = rehearse(name, **more, changes=changes)
+        for line in rehearsed.lines:
+            typer.echo(line)
+        print_rich(plan(rehearsed.config, here=address is None, begun=rehearsed.begun))
+        return
     paths = run(
         name,
-        trials=trials,
-        wall_minutes=wall_minutes,
-        gpu_hours=gpu_hours,
-        changes=parse_overrides(assignments),
+        **more,
+        changes=changes,
         tracking_uri=tracking_uri,
         backend=backend,
         address=address,

@@ -32,7 +32,7 @@ def paths_of(name: str) -> StudyPaths:
     from analysis.labels import parse_trial
 
     if named := parse_trial(name):
-        raise UserError(f"{name} is a trial; name its study, {named[0]}")
+        raise UserError(f"{name} is a trial; name its study, {named[0]}, or look at it with: study status {name}")
     if name in ("", ".", "..") or "/" in name or "\\" in name:
         raise UserError(f"{name!r} is no name of a study; `study status` lists them")
     if name in RESERVED:

@@ -23,7 +23,7 @@ from study.config.names import Objectives, Recipes, Sources, Trainables, folder_
 from study.config.sections import Budget, EarlyStopping, Resources, Section, Tracking, by_name
 from study.config.settings import Settings, flatten_settings
 from study.config.warm_start_source import check_source
-from study.config.yaml_tree import with_fractions
+from study.config.yaml_tree import with_fractions, with_levels
 from study.samplers.by_name import SamplerName, not_a_grid
 from trainables.config import ConfigError, FaithfulTo, TrialConfig
 from trainables.metrics import (
@@ -149,12 +149,12 @@ class StudyConfig(Section):
         return list(self._faults())
 
     def to_yaml(self) -> str:
-        """A study file that loads to an equal config, with every default written out."""
+        """A study file that loads to an equal config, with every default written out, and radii as 8/255."""
         text = io.StringIO()
         yaml = YAML(typ="safe", pure=True)
         yaml.default_flow_style = False
         yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        yaml.dump(self.model_dump(exclude_none=True), text)
+        yaml.dump(with_levels(self.model_dump(exclude_none=True)), text)
         return text.getvalue()
 
     @cached_property

@@ -19,6 +19,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 Path = tuple[str | int, ...]
 
 _FRACTION = re.compile(r"([+-]?\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)")
+_LEVELS = 255
+"""Of a pixel, in which radii and steps are spoken of."""
 _PREFIX = "tag:yaml.org,2002:"
 _SCALARS = {"null", "bool", "int", "float", "str", "timestamp"}
 _DEEPEST = 50
@@ -86,6 +88,22 @@ def fraction(text: str) -> float | str:
     """``8/255`` as a number; any other text as it is."""
     match = _FRACTION.fullmatch(text)
     return float(match[1]) / float(match[2]) if match and float(match[2]) else text
+
+
+def with_levels(value: Any) -> Any:
+    """The inverse of ``with_fractions`` for radii: every number, at any depth, that is 8/255 but looks like none, so
+    written; what is read again is the same to the bit."""
+    if isinstance(value, Mapping):
+        return {key: with_levels(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_levels(item) for item in value]
+    return _level(value) if isinstance(value, float) else value
+
+
+def _level(value: float) -> float | str:
+    """Whose shortest decimals have no end: 0.2 stays, though it is 51/255."""
+    levels = f"{value * _LEVELS:g}/{_LEVELS}"
+    return levels if len(repr(value)) > len("0.123456789") and fraction(levels) == value else value
 
 
 class _Reader:

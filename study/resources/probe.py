@@ -48,9 +48,17 @@ class Probed:
 
 
 def on_auto(config: StudyConfig, space: SearchSpace) -> list[Part]:
-    """The trainables whose share is to be measured."""
+    """The trainables whose share is to be measured; of those that have several configurations the most demanding."""
     asked = config.resources.gpus_per_trial
-    return [part for part in space.parts if of_trainable(asked, part.trainable, None) == AUTO]
+    parts = [part for part in space.parts if of_trainable(asked, part.trainable, None) == AUTO]
+    names = dict.fromkeys(part.trainable for part in parts)
+    return [_most_demanding([part for part in parts if part.trainable == name]) for name in names]
+
+
+def _most_demanding(parts: list[Part]) -> Part:
+    if len(parts) == 1:
+        return parts[0]
+    return max(parts, key=lambda part: _kept(part, {}, load_all(part.base)[0].train.size[0]))
 
 
 def heaviest(part: Part) -> TrialConfig:

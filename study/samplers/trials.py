@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from analysis.constraints import Bounds, violation
 from analysis.pareto import non_dominated
-from analysis.schema import BY_HAND, TrialFault, TrialStatus
+from analysis.schema import BY_HAND, TIME_LIMIT, TrialFault, TrialStatus
 from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS, TRUSTED, Direction
 
 REPEATS, REFUSED, OBSERVED, WITHDRAWN, OUTSIDE = "repeats", "refused", "observed", "withdrawn", "outside"
@@ -69,9 +69,10 @@ def state_of(status: TrialStatus, fault: str | None, reason: str | None) -> Tria
     """What Optuna is told of a trial that lies within the space.
 
     Of one that ran out of memory: pruned, so that its sampler learns from the constraint that it violates. Of one that
-    was stopped by hand: failed, of which it learns nothing, where a pruned one would be worse than all that finished.
+    was stopped by hand, or by the time limit: failed, of which it learns nothing, where a pruned one would be worse
+    than all that finished.
     """
-    if status is TrialStatus.STOPPED and reason == BY_HAND:
+    if status is TrialStatus.STOPPED and (reason or "").startswith((BY_HAND, TIME_LIMIT)):
         return TrialState.FAIL
     return TrialState.PRUNED if fault == TrialFault.OUT_OF_MEMORY else _STATES[status]
 

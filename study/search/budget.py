@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from analysis.schema import TIME_LIMIT
 from study.config import Budget
 
 
@@ -40,7 +41,7 @@ def keeps_the_rest(budget: Budget, spent: Spent) -> bool:
 def out_of_time(budget: Budget, wall_minutes: float) -> str | None:
     """Why even the running trials must stop; ``None`` if they need not."""
     if budget.wall_minutes is not None and wall_minutes >= budget.wall_minutes:
-        return f"the time limit of {budget.wall_minutes:g} minutes is reached"
+        return f"{TIME_LIMIT} {budget.wall_minutes:g} minutes is reached"
     return None
 
 

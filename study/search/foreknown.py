@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from analysis import labels
 from analysis.constraints import Bound, Bounds, violation, words
 from search_spaces.space import SearchSpace
 from search_spaces.work import Total
@@ -36,20 +39,31 @@ class Foreknown:
     def violation(self, config: TrialConfig) -> str:
         """``forward_equivalents is 346 k, above 100 k``; "" where the bounds are kept, or ``config`` cannot run at all:
         that has an error of its own."""
-        try:
-            return violation(self.bounds, {FORWARD_EQUIVALENTS: float(self.total(config))})
-        except ConfigError:
-            return ""
+        return violation(self.bounds, {FORWARD_EQUIVALENTS: self._work(config)})
+
+    def cheapest(self, configs: Iterable[TrialConfig]) -> str:
+        """``the cheapest takes 923 k``; "" where none of ``configs`` can run."""
+        least = min((work for work in map(self._work, configs) if math.isfinite(work)), default=math.nan)
+        return f"the cheapest takes {labels.cost(least)}" if math.isfinite(least) else ""
 
     def within(self, space: SearchSpace, seed: int) -> dict[str, Any]:
         """Parameters within the bounds, drawn uniformly: the first such of ``TRIES`` draws; equal seeds, equal ones.
 
         Raises ``ConfigError`` where there is none.
         """
+        drawn = []
         for index in range(TRIES):
-            if not self.violation(config := space.sample(seed * TRIES + index)):
-                return space.params(config)
+            drawn.append(space.sample(seed * TRIES + index))
+            if not self.violation(drawn[-1]):
+                return space.params(drawn[-1])
         raise ConfigError(
-            f"none of {TRIES} random draws of the space keeps {words(self.bounds)}; raise the bound, or narrow the "
-            "ranges that cost most"
+            f"none of {TRIES} random draws of the space keeps {words(self.bounds)}, {self.cheapest(drawn)}; raise the "
+            "bound, or narrow the ranges that cost most"
         )
+
+    def _work(self, config: TrialConfig) -> float:
+        """NaN of what cannot run."""
+        try:
+            return float(self.total(config))
+        except ConfigError:
+            return math.nan

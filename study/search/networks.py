@@ -15,8 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from analysis.layout import StudyPaths, TrialPaths, read_json, study_paths
-from analysis.written import PRETRAINED, written
+from analysis.layout import StudyPaths, TrialPaths, ending, read_json, study_paths
+from analysis.schema import TrialStatus
+from analysis.written import PRETRAINED, config_of, written
 from search_spaces.listed import CONFIGURATION
 from study.config import StudyConfig
 from study.config.measurement import Measurement, Network
@@ -72,6 +73,24 @@ def hand_over(paths: StudyPaths, network: Network, number: int) -> None:
     source, trial = paths.network(network.trial), paths.trial(number)
     for path in source.root.rglob("*.pt"):
         _link(path, trial.root / path.relative_to(source.root))
+
+
+def spare(paths: StudyPaths, measures: Measurement, trial: TrialPaths) -> int:
+    """Remove what was brought for ``trial`` where that has finished and holds it; the bytes freed, of links none.
+
+    Raises ``UserError`` for a trial that holds it no more, and then it stays.
+    """
+    if (ending(trial) or {}).get("status") != TrialStatus.FINISHED:
+        return 0
+    network = chosen(measures, written(trial.config)["params"])
+    here = paths.network(network.trial)
+    if not here.root.exists():
+        return 0
+    load_pretrained(trial.checkpoint, config_of(trial), network.known.pretrained)
+    files = {path: path.stat() for path in here.root.rglob("*.pt")}
+    here.checkpoint.unlink(missing_ok=True)  # first: where it is, all is
+    shutil.rmtree(here.root)
+    return sum(found.st_size for found in files.values() if found.st_nlink == 1)
 
 
 def _begun(paths: StudyPaths) -> Iterator[object]:

@@ -32,7 +32,8 @@ from trainables.config import ConfigError, TrialConfig, from_dict
 
 
 class Outside(NamedTuple):
-    """A trial that the new ranges leave out: its number, its id in another study, or where it comes from; and why."""
+    """A trial that the new ranges leave out: its number, its id in another study, or of one that was not begun where it
+    comes from; and why."""
 
     trial: str
     reason: str
@@ -77,8 +78,9 @@ class _Removal:
         for trial in self._trials:
             reason = self._queued(trial, study) if trial.state is TrialState.WAITING else self._moved(trial, study)
             if reason is not None and REPEATS not in trial.user_attrs:
-                name = trial.user_attrs.get(OBSERVED) or origin(trial.user_attrs).get(ORIGIN) or f"{trial.number:04d}"
-                outside.append(Outside(name, reason, trial.state is TrialState.WAITING))
+                waits = trial.state is TrialState.WAITING
+                named = trial.user_attrs.get(OBSERVED) or (waits and origin(trial.user_attrs).get(ORIGIN))
+                outside.append(Outside(named or f"{trial.number:04d}", reason, waits))
         return outside
 
     def _queued(self, trial: FrozenTrial, study: optuna.Study) -> str | None:

@@ -20,8 +20,6 @@ from trainables.metrics import GPU_MINUTES, PGD_ACCURACY
 FINAL_STEP = 0
 """MLflow draws a metric that never passes step 0 as bars that compare runs; epochs, from 1, become lines."""
 REASON_LENGTH = 1000
-NOTE = "mlflow.note.content"
-"""MLflow's tag for what a page says at its top, in Markdown."""
 
 
 class Span(NamedTuple):
@@ -104,7 +102,7 @@ def study_view(
         tags={
             schema.ROLE: "study",
             schema.STUDY: paths.name,
-            NOTE: found.note if found else description(paths.name, manifest),
+            schema.NOTE: found.note if found else description(paths.name, manifest),
             **_of_another(manifest),
             **_commit(manifest),
         },
@@ -204,7 +202,7 @@ def experiment_tags(
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": headline,
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater),
-        NOTE: description(name, manifest, link, other_id),
+        schema.NOTE: description(name, manifest, link, other_id),
         "mlflow.sharedViewState.trials": _view("Trials", created, best_first | columns),
         "mlflow.sharedViewState.study": _view("Study", created, nested | columns),
         **({schema.CREATED: str(created)} if created else {}),
@@ -268,6 +266,7 @@ def _trial_tags(
         schema.EPSILON: evaluation.get("epsilon"),
         schema.DATA: result.get("data", manifest.get("data")),
         schema.VERDICT: result.get("verdict"),
+        schema.NOTE: layout.note_of(trial) if trial.notes.exists() else None,
     }
     named = {key: str(value) for key, value in tags.items() if value is not None}
     return named | _of_another(manifest, stored.get("params", {}).get("configuration")) | _commit(manifest)

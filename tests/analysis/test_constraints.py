@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.constraints import excess, least, readable, violation, words
+from analysis.figures.axis import Axis
 from analysis.figures.pareto import compute, pareto_figure
 from analysis.pareto import frontier, study_hypervolume
 from analysis.report import render
-from analysis.runs import read_study
+from analysis.runs import Study, read_study
 from analysis.schema import TrialFault
 from analysis.static import TYPE_PX, paper
 from analysis.tables import frontier_table, trials_table
@@ -147,10 +148,50 @@ def test_what_does_not_reach_a_bound_is_on_no_frontier(new_study: Callable) -> N
     assert "<dt>Bounds</dt><dd>pgd_accuracy at least 50 %, robust_head/clean at least 65 %</dd>" in page
     plot = compute(study)
     assert plot.points["best"].tolist() == [False, True, False]
-    assert plot.bounds == (("y", 50.0, "at least 50 %"),)
+    assert plot.bounds == (("y", 50.0, "at least 50 %", 0),)
     (line,) = pareto_figure(study).layout.shapes
     assert (line.y0, line.y1, line.xref, line.label.text) == (50.0, 50.0, "x domain", "at least 50 %")
     assert paper(pareto_figure(study), 300).layout.shapes[0].label.font.size == TYPE_PX
+
+
+@pytest.mark.parametrize(
+    ("most", "side", "text"), [(25, -1, "← at most 25"), (45, 0, None), (220, 0, None), (280, 1, "at most 280 →")]
+)
+def test_a_bound_far_off_is_told_at_the_edge_and_stretches_no_axis(
+    new_study: Callable, most: float, side: int, text: str | None
+) -> None:
+    """Costs from 100 to 160: a line within one such length of them leaves them at least half of the axis."""
+    folder = new_study(constraints={"forward_equivalents": most})
+    for number, work in enumerate((100, 130, 160)):
+        folder.finished(number, 0.5 + 0.1 * number, 0.4, work)
+    study = read_study(folder.paths)
+    assert compute(study, axes(study)).bounds == (("x", float(most), f"at most {most}", side),)
+    figure = pareto_figure(study, ("forward_equivalents", "clean_accuracy"))
+    edge = (0, "left") if side < 0 else (1, "right")
+    notes = [(note.text, note.x, note.xanchor) for note in figure.layout.annotations]
+    assert notes == ([(text, *edge)] if text else [])
+    assert [shape.x0 for shape in figure.layout.shapes] == ([] if text else [most])
+
+
+@pytest.mark.parametrize(("most", "side"), [(2e8, 0), (2e9, 1), (2.0, 0), (0.5, -1)])
+def test_on_a_logarithmic_axis_a_bound_is_far_off_by_its_logarithm(new_study: Callable, most: float, side: int) -> None:
+    folder = new_study(constraints={"forward_equivalents": most})
+    for number, work in enumerate((1e3, 1e4, 1e6)):
+        folder.finished(number, 0.5 + 0.1 * number, 0.4, int(work))
+    study = read_study(folder.paths)
+    (bound,) = compute(study, axes(study)).bounds
+    assert bound.side == side
+
+
+def axes(study: Study) -> tuple[Axis, Axis]:
+    return Axis.of(study, "forward_equivalents"), Axis.of(study, "clean_accuracy")
+
+
+def test_a_single_point_has_its_bounds_line(new_study: Callable) -> None:
+    folder = new_study(constraints={"forward_equivalents": 1e9})
+    folder.finished(0, 0.9, 0.8, 100)
+    study = read_study(folder.paths)
+    assert [bound.side for bound in compute(study, axes(study)).bounds] == [0]
 
 
 def test_without_bounds_nothing_is_shown(new_study: Callable) -> None:

@@ -428,6 +428,29 @@ def test_each_trainable_has_its_curves_by_itself(study: Any) -> None:
     assert seen == set(read.curves["trial"])
 
 
+def test_each_of_several_trainables_has_its_own_scale_of_losses(new_study: NewStudy) -> None:
+    """A small loss beside a large one is no flat line; one trainable's losses on the fixed batch can be compared."""
+    study = new_study()
+    for number, (trainable, factor) in enumerate({"cf_amc_ssl": 1.0, "robust_simclr": 100.0}.items()):
+        trial = study.begin(number, {}, trainable)
+        for epoch in (1, 2, 3):
+            losses = {name: factor * (epoch + shift) for shift, name in enumerate(curves._LOSSES)}
+            losses |= {"train/loss": factor, "train/probe_accuracy": 0.3, "train/probe_pgd_accuracy": 0.6 / epoch**3}
+            append_event(trial, EPOCH, 1, epoch=epoch, metrics=losses)
+    figure = curves_figure(read_study(study.paths))
+    scales: dict[str, set[int]] = {}
+    for trace in (trace for trace in figure.data if trace.meta):
+        axis = figure.layout[trace.yaxis.replace("y", "yaxis")]
+        scales.setdefault(axis.matches or trace.yaxis, set()).update(trace.customdata)
+    loss, fixed_batch, gap, probe = ([0], [1]), ([0], [1]), ([0], [1]), [0, 1]
+    assert sorted(map(sorted, scales.values())) == sorted([*loss, *fixed_batch, *gap, probe, probe])
+    assert "robust_simclr<br>… under PGD" in [note.text for note in figure.layout.annotations]
+    named = [trace.name for trace in figure.data if trace.meta and trace.showlegend]
+    assert sorted(named) == ["0000 cf_amc_ssl", "0001 robust_simclr"]
+    marks = [([*trace.ids], [*trace.y]) for trace in figure.data if trace.name == "catastrophic overfitting"]
+    assert marks == [(["0000"], [1.0]), (["0001"], [100.0]), (["0000", "0001"], [pytest.approx(7.5)] * 2)]
+
+
 def test_a_breakdown_is_marked_with_its_trainable(new_study: NewStudy) -> None:
     study = new_study()
     for number, trainable in enumerate(("cf_amc_ssl", "simclr_free")):

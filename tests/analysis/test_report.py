@@ -313,4 +313,4 @@ def test_losses_of_several_scales_are_to_be_seen_alone(new_study: NewStudy, othe
     for number, trainable in enumerate(others):
         study.epochs(study.begin(number, {}, trainable), 2)
     text = " ".join(Page(render(read_study(study.paths))).text.split())
-    assert ("different scales: show one alone to see its own." in text) == (len(others) > 1)
+    assert ("each trainable has a scale of its own" in text) == (len(others) > 1)

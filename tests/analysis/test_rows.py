@@ -14,7 +14,7 @@ import pytest
 
 from analysis.rows import epoch_rows, trial_rows
 from analysis.runs import Study, read_study
-from analysis.shares import with_costs
+from analysis.so_far import with_costs
 
 
 @pytest.fixture

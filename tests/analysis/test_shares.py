@@ -10,7 +10,8 @@ import pytest
 from analysis.layout import ATTEMPT, ENDED, append_event
 from analysis.report import render
 from analysis.runs import read_study
-from analysis.shares import equal_minutes, shares, shares_table, with_costs
+from analysis.shares import equal_minutes, shares, shares_table
+from analysis.so_far import with_costs
 
 OTHER = "pgd_emp_ssl"
 

@@ -76,6 +76,29 @@ def test_all_trials_with_gaps_as_dashes(new_study: NewStudy) -> None:
     assert rows[2][-2] == "5"
 
 
+def test_what_has_not_finished_shows_its_cost_and_newest_probe(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.5)
+    study.failed(1, reason="by hand", status="stopped")
+    study.begin(2, {"m": 3})
+    curves = read_study(study.paths).curves
+    probe = curves.loc[curves["trial"] == 1, ["train/probe_accuracy", "train/probe_pgd_accuracy"]].iloc[-1]
+    table = trials_table(read_study(study.paths))
+    titles = [column.title for column in table.columns]
+    shown = dict(zip(titles, zip(*table.rows, strict=True), strict=True))
+    told = ", ".join(f"{value * 100:.1f}" for value in probe)
+    assert shown["Probe of unfinished: clean, PGD, %"] == (labels.ABSENT, told, labels.ABSENT)
+    work = curves.loc[curves["trial"] == 1, "train/forward_equivalents"].iloc[-1]
+    assert shown["Cost (forward-equivalents)"][1:] == (labels.cost(work), "0")
+    assert told in unfinished_table(read_study(study.paths)).rows[0]
+
+
+def test_where_all_have_finished_no_probe_is_shown(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.5)
+    assert not any("Probe" in column.title for column in trials_table(read_study(study.paths)).columns)
+
+
 def test_tables_of_an_empty_study(new_study: NewStudy) -> None:
     study = read_study(new_study().paths)
     for table in (frontier_table(study), trials_table(study), unfinished_table(study)):

@@ -121,6 +121,17 @@ def test_what_has_been_tried_is_left_out_and_told(paths: StudyPaths, tiny: Tiny)
     assert add("tiny", {}, like=1)[0].startswith("not added"), "early stopping ended it, whatever its seed"
 
 
+def test_radii_are_told_in_pixel_levels(paths: StudyPaths, tiny: Tiny) -> None:
+    space = {"unlisted": "fixed", "epsilon": {"low": 4 / 255, "high": 12 / 255}, "m": [1, 2]}
+    write_atomically(paths.study_file, tiny(space=space).to_yaml())
+    add("tiny", {"epsilon": "8/255", "m": 1})
+    assert add("tiny", {"epsilon": "8/255", "m": 1})[0] == "not added, for it waits already: epsilon 8/255, m 1"
+    with pytest.raises(UserError, match=r"epsilon is 12\.01/255, outside 4/255 to 12/255 of cf_amc_ssl"):
+        add("tiny", {"epsilon": "12.01/255", "m": 1})
+    with pytest.raises(UserError, match="epsilon is 'large', outside"):
+        add("tiny", {"epsilon": "large", "m": 1})
+
+
 def test_what_waits_already_is_left_out_and_told(paths: StudyPaths, tmp_path: Path) -> None:
     file = tmp_path / "points.yaml"
     file.write_text("- {learning_rate: 0.25}\n- {learning_rate: 0.25}\n")

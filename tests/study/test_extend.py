@@ -23,8 +23,10 @@ from study import supervise
 from study.commands.main import app
 from study.config import Budget, StudyConfig
 from study.config.confirmation import Confirmation
-from study.extend import ExtensionError, _check_search, _extended, extend
+from study.dry_run import plan
+from study.extend import ExtensionError, _check_search, _extend, _extended, extend, rehearse
 from study.files.added import leave
+from study.files.lock import sole_driver
 from study.launch import launch, resume
 from study.samplers.trials import OUTSIDE, WITHDRAWN, is_own
 from study.search.extension import complete, extend_folder
@@ -400,6 +402,13 @@ def test_what_was_added_by_hand_comes_in_the_new_ranges_or_is_withdrawn(studied:
     search.close()
 
 
+def test_a_recipe_that_was_begun_is_left_out_under_its_number(studied: Callable[..., StudyPaths]) -> None:
+    space = {"unlisted": "fixed", "learning_rate": {"low": 0.05, "high": 1.0}, "m": {"low": 1, "high": 12}}
+    paths = studied(trials=2, space=space, start_from=["ablation-m/m_7"])
+    outside = extended(paths, {"space.m": {"low": 1, "high": 5}})
+    assert ("0000", False) in [(left.trial, left.withdrawn) for left in outside]
+
+
 def test_what_was_stopped_by_hand_teaches_nothing_in_the_new_ranges_either(
     studied: Callable[..., StudyPaths],
 ) -> None:
@@ -608,6 +617,10 @@ def test_an_extension_that_failed_is_not_gone_on_with(
     [
         ({}, "there is nothing to extend by; give --trials"),
         ({"changes": {"objectives": ["pgd_accuracy"]}}, "--set objectives: only space, sampler, scheduler, constr"),
+        (
+            {"changes": {"scheduler.loss": 0.1}},
+            "--set scheduler.loss: tiny ends no trial early; add --set scheduler.name=",
+        ),
         ({"changes": {"seed": 3}}, "--set seed: only space, sampler,"),
         ({"changes": {"sampler": "best"}}, "--set sampler: sampler is 'best'; choose one of"),
         ({"changes": {"constraints.clean_accuracy": 0.7}}, "write clean_accuracy: {at_least: 0.7}"),
@@ -626,6 +639,76 @@ def test_what_may_not_change_is_refused(
     with pytest.raises(UserError, match=complaint):
         extend("tiny", backend="inline", console=Console(file=io.StringIO()), **asked)
     assert (paths.study_file.read_text(), paths.manifest.read_text()) == (stored, manifest)
+
+
+def test_the_schedulers_numbers_may_change_with_it(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(trials=1)
+    stored = StudyConfig.load(paths.study_file)
+    config, _ = _extended(paths, stored, {"scheduler.name": "halving", "scheduler.loss": 0.1})
+    assert (config.scheduler.name, config.scheduler.loss) == ("halving", 0.1)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "trials"),
+    [(NARROWER, 4), ({}, 4), ({"constraints.gpu_minutes": 5.0, "sampler": "tpe"}, None)],
+)
+def test_a_rehearsal_says_what_the_extension_does_and_writes_nothing(
+    studied: Callable[..., StudyPaths], changes: dict[str, Any], trials: int | None
+) -> None:
+    paths = studied()
+    leave(paths, [{"learning_rate": RATES[0], "m": 2}])
+    paths.network(0).root.mkdir(parents=True)
+    (paths.trial(0).root / "checkpoint.pt").write_bytes(b"large")
+    before = contents(paths.root)
+    found = rehearse("tiny", trials=trials, changes=changes)
+    assert contents(paths.root) == before
+    lines = _extend(paths, {"trials": trials, "wall_minutes": None, "gpu_hours": None}, changes, progress=False)
+    assert found.lines == [*([f"budget {7 + trials} trials, before 7 trials"] if trials else []), *lines]
+    assert found.config == StudyConfig.load(paths.study_file)
+    assert found.begun == 7
+    console = Console(file=io.StringIO(), width=200)
+    console.print(plan(found.config, begun=found.begun))
+    told = console.file.getvalue()
+    assert (f" for {trials} trials." if trials else "all 7 trials of the budget were begun.") in told
+
+
+def test_a_rehearsal_completes_what_was_decided_in_its_copy_alone(
+    studied: Callable[..., StudyPaths], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = studied()
+    with monkeypatch.context() as patch:
+        patch.setattr("study.search.extension.complete", lambda paths: None)
+        extended(paths, NARROWER)
+    before = contents(paths.root)
+    assert str(paths.extension.relative_to(paths.root)) in before
+    found = rehearse("tiny", trials=1)
+    assert contents(paths.root) == before
+    assert found.config.space["learning_rate"] == NARROWER["space.learning_rate"]
+
+
+@pytest.mark.parametrize("asked", [{}, {"changes": {"seed": 3}}, {"changes": {"sampler": "best"}}])
+def test_a_rehearsal_refuses_what_an_extension_would(studied: Callable[..., StudyPaths], asked: dict[str, Any]) -> None:
+    studied(trials=1)
+    with pytest.raises(UserError) as rehearsed:
+        rehearse("tiny", **asked)
+    with pytest.raises(UserError) as tried:
+        extend("tiny", backend="inline", console=Console(file=io.StringIO()), **asked)
+    assert str(rehearsed.value).rpartition("/")[2] == str(tried.value).rpartition("/")[2]
+
+
+def test_a_study_that_runs_is_not_rehearsed(studied: Callable[..., StudyPaths]) -> None:
+    """Its search is being written."""
+    paths = studied(trials=1)
+    with sole_driver(paths), pytest.raises(UserError, match="is being run"):
+        rehearse("tiny", trials=1)
 
 
 def test_a_study_that_replays_is_not_extended(studied: Callable[..., StudyPaths]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis import labels
-from analysis.layout import ATTEMPT, append_event, study_paths, write_json
+from analysis.layout import ATTEMPT, ENDED, append_event, study_paths, write_json
 from study import ui
 from study.commands import main as cli
 from study.commands import read as reading
@@ -26,7 +26,20 @@ from study.files.lock import sole_driver
 from study.files.stop import Request, asked
 
 COMMANDS = [
-    *("demo", "launch", "resume", "extend", "add", "stop", "measure", "confirm", "train", "reproduce", "record"),
+    *(
+        "demo",
+        "launch",
+        "resume",
+        "extend",
+        "add",
+        "note",
+        "stop",
+        "measure",
+        "confirm",
+        "train",
+        "reproduce",
+        "record",
+    ),
     *(
         "settings",
         "simulate",
@@ -301,6 +314,10 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["train", "cf_amc_ssl", "--set", "adversary.epsilon=8/0"], "adversary.epsilon is '8/0'"),
         (["status", "none"], "'none'"),
         (["status"], "there are no studies in"),
+        (["status", "none/3"], "there is no trial none/3 in"),
+        (["status", "a/b/3"], "is no trial; name it STUDY/NUMBER"),
+        (["status", "../3"], "is no name of a study"),
+        (["status", "none", "--json"], "study trials none --json"),
         (["front", "../x"], "no name of a study"),
         (["front", "none", "--json", "--csv"], "exclude each other"),
         (["trials", "none", "--json", "--csv"], "exclude each other"),
@@ -410,6 +427,13 @@ def test_a_study_from_launch_to_report(study, studies, tiny_file, tmp_path):
     assert "0001" in out
     assert "finished" in out
 
+    code, out, _ = study("status", "tiny/1")
+    assert code == 0
+    assert "study export tiny/1 DIR" in out
+    assert "adversary.replays" in out
+    told = json.loads(study("status", "tiny/0001", "--json")[1])
+    assert (told["id"], told["differs"]["optimiser.epochs"]) == ("tiny/0001", {"value": 1, "default": 10})
+
     code, out, _ = study("front", "tiny", "--json")
     rows = json.loads(out)
     assert all(row["trainable"] == "cf_amc_ssl" and 0 <= row["pgd_accuracy"] <= 1 for row in rows)
@@ -474,6 +498,38 @@ def test_nothing_runs_without_a_driver(study, studies):
         assert study("status", "tiny")[1].endswith("Budget: unknown; it ends as asked: no other trial begins\n")
         assert study("stop", "tiny", "--now")[0] == 0
         assert asked(paths) is Request.NOW
+
+
+def test_a_trials_page_says_what_can_be_done_with_it(study, studies):
+    paths = study_paths("tiny")
+    for number in range(3):
+        write_json(paths.trial(number).config, {"trainable": "cf_amc_ssl", "config": {"trainable": "cf_amc_ssl"}})
+        append_event(paths.trial(number), ATTEMPT, 1)
+    append_event(paths.trial(1), ENDED, 1, status="stopped", reason="by hand", metrics={})
+    append_event(paths.trial(2), ENDED, 1, status="finished", metrics={"clean_accuracy": 0.5, "trusted": 0.0})
+    last = [study("status", f"tiny/{number}")[1].splitlines()[-1] for number in range(3)]
+    assert last[:2] == ["Go on with it: study resume tiny", last[1]]
+    assert last[1].endswith("study add tiny --like 1 --set DIM=VALUE")
+    assert last[2].endswith("study measure tiny --trials 2 --dry-run"), "what is flagged is not confirmed"
+    with sole_driver(paths):
+        *_, heard, end = study("status", "tiny/0")[1].splitlines()
+    assert heard.startswith("0000: before its first epoch's end")
+    assert end == "End it: study stop tiny/0"
+
+
+def test_a_note_is_made_changed_and_taken_back(study, studies):
+    paths = study_paths("tiny")
+    write_json(paths.trial(3).config, {"trainable": "cf_amc_ssl", "config": {}})
+    append_event(paths.trial(3), ATTEMPT, 1)
+    assert study("note", "tiny/3", "for\n the paper")[:2] == (
+        0,
+        "tiny/0003: for the paper; MLflow has it with: study sync tiny\n",
+    )
+    assert "for the paper" in study("status", "tiny/3")[1]
+    assert study("note", "tiny/3", "")[1].startswith("tiny/0003: no note;")
+    assert "for the paper" not in study("trials", "tiny", "--csv")[1]
+    code, _, err = study("note", "tiny/4", "lost")
+    assert (code, err.startswith("there is no trial tiny/4 in")) == (2, True)
 
 
 def test_a_report_links_to_the_pages_it_is_told_of(study, studies, tmp_path):

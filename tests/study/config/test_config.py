@@ -443,7 +443,12 @@ STUDIES = st.fixed_dictionaries(
             }
         ),
         "space": st.fixed_dictionaries(
-            {"epsilon": st.lists(st.floats(1e-9, 1), min_size=1, unique=True), "unlisted": st.just("fixed")}
+            {
+                "epsilon": st.lists(
+                    st.floats(1e-9, 1) | st.integers(1, 255).map(lambda level: level / 255), min_size=1, unique=True
+                ),
+                "unlisted": st.just("fixed"),
+            }
         ),
     }
 )
@@ -456,6 +461,19 @@ def test_what_is_written_loads_to_an_equal_config(tmp_path, values):
     path = tmp_path / "written.yaml"
     path.write_text(config.to_yaml())
     assert StudyConfig.load(path) == config
+
+
+def test_radii_are_written_in_pixel_levels_and_other_numbers_as_they_are(write):
+    settings = {"evaluation.epsilon": 8 / 255, "evaluation.attack_epsilons": [2 / 255, 8 / 255, 2.5 / 255, 0.1]}
+    space = {"epsilon": {"low": 4 / 255, "high": 12 / 255}, "learning_rate": [0.2, 0.1234567890123]}
+    config = StudyConfig.load(write(MINIMAL), {"settings": settings, "space": space})
+    written = config.to_yaml()
+    told = YAML(typ="safe").load(written)
+    assert told["settings"]["evaluation.epsilon"] == "8/255"
+    assert told["settings"]["evaluation.attack_epsilons"] == ["2/255", "8/255", "2.5/255", 0.1]
+    assert told["space"]["epsilon"] == {"low": "4/255", "high": "12/255"}
+    assert told["space"]["learning_rate"] == [0.2, 0.1234567890123]
+    assert StudyConfig.load(write(written)) == config
 
 
 NAMES = "cf_amc_ssl pgd_emp_ssl m crops epsilon low high log step network network.width adversary.epsilon views x"

@@ -14,11 +14,12 @@ import pytest
 import torch
 from rich.console import Console
 
-from analysis import schema
+from analysis import labels, schema
 from analysis.choice import configurations
 from analysis.confirmed import confirmed
 from analysis.layout import ATTEMPT, ENDED, StudyPaths, default_tracking_uri, read_events, study_paths, write_json
 from analysis.runs import read_mlflow, read_study
+from study import dry_run
 from study.choosing.request import ChoiceError
 from study.config import StudyConfig
 from study.config.file import StudyFileError
@@ -323,6 +324,16 @@ def test_a_plan_counts_what_the_trials_then_report(child: StudyPaths) -> None:
         assert known.pretraining == metrics[FORWARD_EQUIVALENTS]
         assert known.evaluation == metrics["evaluation_forward_equivalents"]
         assert known.minutes > 0
+
+
+def test_a_dry_run_of_its_study_file_names_each_configuration_once_and_counts_all(parent: StudyPaths) -> None:
+    console, prepared = quiet(), prepare(request(seeds=2))
+    console.print(dry_run.plan(prepared.config))
+    told = " ".join(console.file.getvalue().split())
+    assert "2 trials of tiny, each with seeds 5, 6" in told
+    assert [told.count(f" {number} ") for number in ("0000", "0002")] == [1, 1]
+    each = (training(prepared.parent, *one) for one in zip((0, 2), prepared.config.confirms.configs(), strict=True))
+    assert f"; {labels.cost(2 * sum(one.pretraining for one in each))} for all 4." in told
 
 
 @pytest.mark.slow

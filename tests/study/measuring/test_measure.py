@@ -17,12 +17,22 @@ from rich.console import Console
 
 from analysis import schema
 from analysis.comparability import comparability
-from analysis.layout import ATTEMPT, StudyPaths, default_tracking_uri, read_events, study_paths, write_json
+from analysis.layout import (
+    ATTEMPT,
+    ENDED,
+    StudyPaths,
+    append_event,
+    default_tracking_uri,
+    read_events,
+    study_paths,
+    write_json,
+)
 from analysis.pareto import frontier
 from analysis.runs import read_mlflow, read_study
 from study import dry_run
 from study.choosing.plan import images
 from study.choosing.request import ChoiceError
+from study.clean import Cleaned, clean
 from study.config import Resources, StudyConfig
 from study.config.file import StudyFileError
 from study.execution.session import Session
@@ -388,6 +398,45 @@ def test_test_figures_stand_in_a_study_of_their_own(parent: StudyPaths) -> None:
         comparability([read_study(parent), child])
 
 
+def test_cleaning_takes_the_networks_that_trials_hold_and_no_other(
+    parent: StudyPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupt_after_a_trial(patch)
+        with pytest.raises(SystemExit):
+            run(request())
+    child = study_paths("tiny-measured")
+    copied = child.network(0).checkpoint.read_bytes()  # as from another disk, which has no links
+    child.network(0).checkpoint.unlink()
+    child.network(0).checkpoint.write_bytes(copied)
+    shutil.rmtree(parent.root)
+    assert clean(child) == Cleaned(bytes_freed=len(copied), left=())
+    assert [folder.name for folder in child.networks.iterdir()] == ["0002"]
+    assert clean(child).bytes_freed == 0
+    resume("tiny-measured", backend="inline", console=quiet())
+    assert statuses(child) == ["finished"] * 2
+    assert clean(child).left == ()
+    assert list(child.networks.iterdir()) == []
+
+
+def test_a_network_that_its_trial_has_lost_stays(child: StudyPaths) -> None:
+    child.trial(0).checkpoint.unlink()
+    (reason,) = clean(child).left
+    assert reason.startswith(f"trial 0000: {child.trial(0).checkpoint} is missing")
+    assert [folder.name for folder in child.networks.iterdir()] == ["0000"], "the other's went all the same"
+    shutil.copyfile(child.trial(1).checkpoint, child.trial(0).checkpoint)
+    assert any(reason.startswith("trial 0000: ") for reason in clean(child).left), "another's network is none"
+    assert child.network(0).checkpoint.exists()
+
+
+def test_a_network_whose_trial_has_not_finished_stays(child: StudyPaths) -> None:
+    begun = [line for line in child.trial(0).events.read_text().splitlines() if '"ended"' not in line]
+    child.trial(0).events.write_text("\n".join(begun) + "\n")
+    append_event(child.trial(1), ENDED, 1, status="failed", reason="no room", metrics={})
+    assert clean(child).left == ()
+    assert {folder.name for folder in child.networks.iterdir()} == {"0000", "0002"}
+
+
 def test_what_is_asked_without_a_change_is_said_to_be_a_repetition(parent: StudyPaths) -> None:
     assert any("whose figures must come again" in line for line in prepare(request()).remarks)
     assert prepare(request(attack="pgd")).remarks == ()
@@ -402,7 +451,9 @@ def test_a_plan_counts_what_is_done_and_writes_nothing(parent: StudyPaths) -> No
     assert "measured on validation images" in told
     assert sorted(parent.root.parent.rglob("*")) == before
     console.print(dry_run.plan(prepare(asked).config))
-    assert "Pre-training: none, for the networks are trained" in console.file.getvalue()
+    alone = console.file.getvalue().removeprefix(told)
+    assert "Pre-training: none, for the networks are trained" in alone
+    assert [alone.count(f" {number} ") for number in ("0000", "0002")] == [1, 1]
     both = config(parent, 0), prepare(asked).config.measures.configs()[0]
     counted = images(both[0])
     same, more = (measuring(read_study(parent), 0, one, counted) for one in both)

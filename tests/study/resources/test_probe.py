@@ -10,12 +10,14 @@ import pytest
 
 from analysis.layout import StudyPaths
 from search_spaces.build import build
+from search_spaces.listed import ListedSpace
+from search_spaces.space import Part
 from study.config import StudyConfig
 from study.dry_run import on_this_machine
 from study.preflight import allot
 from study.resources.needs import is_out_of_memory, tensors_share
 from study.resources.probe import heaviest, on_auto, probe, shares
-from trainables.config import TrialConfig
+from trainables.config import TrialConfig, override
 from trainables.footprint import Footprint
 
 Tiny = Callable[..., StudyConfig]
@@ -154,6 +156,14 @@ def test_which_errors_mean_too_little_memory() -> None:
     assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"))
     assert not is_out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
     assert not is_out_of_memory(MemoryError())
+
+
+def test_of_listed_configurations_the_most_demanding_of_each_trainable_is_measured(tiny: Tiny) -> None:
+    configs = [tiny({"views.number": number}).base_configs()["cf_amc_ssl"] for number in (2, 8, 3)]
+    other = override(configs[0], {"trainable": "pgd_emp_ssl"})
+    space = ListedSpace(tuple(Part(config, (), ()) for config in (*configs, other)), (0, 4, 7, 9))
+    found = on_auto(tiny(resources={"gpus_per_trial": "auto"}), space)
+    assert [part.base for part in found] == [configs[1], other]
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import pytest
 from optuna.trial import TrialState
 from rich.console import Console
 
+from analysis import labels
 from analysis.layout import StudyPaths, read_events
 from analysis.schema import TrialStatus
 from search_spaces.work import total_on
@@ -107,7 +108,8 @@ def test_a_bound_that_nothing_keeps_ends_the_search_and_is_told_before_it(
 ) -> None:
     monkeypatch.setattr("study.search.foreknown.TRIES", 20)
     config = bounded(tiny, 0.01)
-    with pytest.raises(ConfigError, match=r"none of 20 random draws .* keeps forward_equivalents at most 0\.01; raise"):
+    told = r"none of 20 random draws .* keeps forward_equivalents at most 0\.01, the cheapest takes 0\.0\d+; raise"
+    with pytest.raises(ConfigError, match=told):
         check_bounds(config, config.search_space(), work)
     search = opened(paths, config)
     assert search.ask() is None
@@ -213,6 +215,33 @@ def test_a_dry_run_counts_the_draws_within_the_bound(tiny: Tiny) -> None:
     assert within == [sample for sample in samples if total(sample) <= 4000.0]
     assert 0 < len(within) < 40
     assert line.startswith(f"Bounds: {len(within)} of 40 random draws keep forward_equivalents at most 4 k;")
+
+
+def test_a_dry_run_names_the_trainables_that_the_bound_as_good_as_excludes(tiny: Tiny) -> None:
+    config = bounded(
+        tiny,
+        4000.0,
+        trainables=["cf_amc_ssl", "robust_simclr", "simclr"],
+        settings=tiny().settings | {"robust_simclr.optimiser.epochs": 50},
+        space={"unlisted": "fixed", "m": {"low": 1, "high": 4}},
+    )
+    space = config.search_space()
+    samples = [space.sample(index) for index in range(60)]
+    robust = [total_on(space)(sample) for sample in samples if sample.trainable == "robust_simclr"]
+    within, (_, line) = kept(config, space, samples)
+    assert {sample.trainable for sample in within} == {"cf_amc_ssl", "simclr"}
+    assert line == (
+        f"warning: robust_simclr: none of its {len(robust)} draws keeps forward_equivalents at most 4 k; "
+        f"the cheapest takes {labels.cost(min(robust))}"
+    )
+
+
+def test_a_rare_draw_within_the_bound_is_counted(tiny: Tiny) -> None:
+    config = bounded(tiny, 4000.0)
+    space = config.search_space()
+    cheap, dear = (space.config({"learning_rate": 0.5, "m": m}) for m in (1, 4))
+    assert "1 of its 30 draws keeps forward_equivalents" in kept(config, space, [cheap, *[dear] * 29])[1][1]
+    assert len(kept(config, space, [cheap, *[dear] * 18])[1]) == 1
 
 
 def test_a_search_that_knows_no_work_refuses_nothing(paths: StudyPaths, tiny: Tiny) -> None:

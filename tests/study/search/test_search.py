@@ -19,8 +19,9 @@ from optuna.trial import TrialState
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, read_events, write_json
 from analysis.schema import TrialFault, TrialStatus
 from search_spaces.space import SearchSpace
-from study.config import StudyConfig
+from study.config import Budget, StudyConfig
 from study.samplers.trials import status_of
+from study.search.budget import out_of_time
 from study.search.searcher import KEEP_TIME_S, LATER, Search
 from study.search.storage import SearchError, release
 from trainables.config import ConfigError, from_dict
@@ -461,8 +462,10 @@ def test_what_early_stopping_ended_is_not_run_again(
 def test_what_a_time_limit_ended_is_drawn_again(paths: StudyPaths, tiny: Tiny) -> None:
     with opened(paths, tiny(space={"unlisted": "fixed", "m": [1]}, budget={"trials": 2})) as search:
         for _ in range(2):
-            search.tell(ask(search), TrialStatus.STOPPED, {}, "the time limit of 30 minutes is reached")
+            search.tell(ask(search), TrialStatus.STOPPED, {}, out_of_time(Budget(wall_minutes=30), 31))
         assert search.spent().trials == 2
+        assert states(search) == [TrialState.FAIL] * 2, "the clock says nothing of a configuration"
+        assert {trial.user_attrs["reason"] for trial in search.trials()} == {"the time limit of 30 minutes is reached"}
 
 
 BOUNDS = {"peak_memory_gib": 24, "forward_equivalents": 5e6}

@@ -19,7 +19,6 @@ from study.tracking.mirror import Mirror
 from study.tracking.note import LONGEST, Place, counts, note
 from study.tracking.store import prepare_client
 from study.tracking.tracker import Tracker, sync
-from study.tracking.view import NOTE
 
 PLACE = Place("7", "parent", {0: "aaa", 1: "bbb", 2: "ccc"})
 MANIFEST: dict[str, Any] = {
@@ -154,7 +153,7 @@ def test_the_parent_run_holds_frontier_and_report_once_the_study_has_ended(paths
     assert Tracker.open(paths).close() == 0
     found = by_trial(paths)
     assert artifacts(paths) == {"study.json", "report.html", "frontier.csv"}
-    said = found[""].data.tags[NOTE]
+    said = found[""].data.tags[schema.NOTE]
     assert "2 finished of 5 trials" in said
     assert f"[0001](#/experiments/{found[''].info.experiment_id}/runs/{found['0001'].info.run_id}?" in said
     assert [found[name].data.tags[schema.FRONTIER] for name in ("0000", "0001")] == ["no", "yes"]
@@ -162,7 +161,7 @@ def test_the_parent_run_holds_frontier_and_report_once_the_study_has_ended(paths
     finish(paths, 2, 0.95)
     sync(paths)
     found = by_trial(paths)
-    assert "0002" in found[""].data.tags[NOTE]
+    assert "0002" in found[""].data.tags[schema.NOTE]
     assert [found[name].data.tags[schema.FRONTIER] for name in ("0001", "0002")] == ["no", "yes"]
     table = client(paths).download_artifacts(found[""].info.run_id, schema.FRONTIER_ARTIFACT, str(paths.root))
     assert list(pd.read_csv(table)["number"]) == [2]

@@ -30,6 +30,7 @@ from analysis.layout import (
     EPOCH,
     StudyPaths,
     append_event,
+    append_note,
     default_tracking_uri,
     read_events,
     write_json,
@@ -797,3 +798,22 @@ def test_no_password_is_printed_however_it_is_spelled(password: str, tmp_path: P
         with pytest.raises(TrackingError, match="%2F") as caught:
             resolve_uri(uri, StudyPaths(tmp_path / "a"))
         assert "cret" not in str(caught.value)
+
+
+def test_a_trials_note_goes_to_mlflow_and_is_read_from_it(paths: StudyPaths) -> None:
+    """The newest; one that was taken back leaves nothing there."""
+    for number in range(2):
+        append_event(paths.trial(number), ATTEMPT, 1)
+        append_event(paths.trial(number), ENDED, 1, status="finished", metrics=FINAL)
+    for text in ("first look", "for the <paper>"):
+        append_note(paths.trial(1), text)
+    uri = default_tracking_uri(paths.root.parent)
+    sync(paths)
+    assert (
+        [*read_mlflow(uri, paths.name).trials["note"]] == [*read_study(paths).trials["note"]] == ["", "for the <paper>"]
+    )
+    run = client(uri).get_run(Ledger(paths).run(1))
+    assert run.data.tags[schema.NOTE] == "for the <paper>"
+    append_note(paths.trial(1), "")
+    sync(paths)
+    assert [*read_mlflow(uri, paths.name).trials["note"]] == ["", ""]

@@ -1,0 +1,59 @@
+"""One trial on one page, and what can be done with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from study.commands.show import paths_of, print_rich, standing
+
+if TYPE_CHECKING:
+    from analysis.runs import Study
+
+
+def show_trial(name: str, *, json: bool) -> None:
+    """``STUDY/NUMBER``; ``UserError`` where that names no trial."""
+    from analysis.running import running_lines
+    from analysis.trial_page import trial_page
+    from analysis.written import find_trial
+
+    paths_of(name.partition("/")[0])
+    paths, folder = find_trial(name)
+    study = standing(paths.name)
+    page = trial_page(study, folder)
+    if json:
+        typer.echo(page.json())
+        return
+    for table in page.tables():
+        print_rich(table.rich())
+    alone = replace(study, trials=study.trials[study.trials["number"] == folder.number])
+    for line in running_lines(alone, paths, time.time()):
+        typer.echo(line)
+    for what, command in _next_steps(study, page.trial):
+        typer.echo(f"{what}: study {command}")
+
+
+def _next_steps(study: Study, known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What can be done with a trial of which that is ``known``, and the command for it."""
+    from analysis.labels import is_flagged
+    from analysis.measured import searches
+
+    number, status = known["number"], known["status"]
+    name, trial = study.name, f"{study.name}/{number}"
+    if status == "running":
+        yield "End it", f"stop {trial}"
+    elif status == "interrupted":
+        yield "Go on with it", f"resume {name}"
+    elif status != "finished" and searches(study):
+        yield "Run it again, or one like it", f"add {name} --like {number} --set DIM=VALUE"
+    elif status == "finished":
+        yield "Take it along", f"export {trial} DIR"
+        yield "See what attacks do to it", f"views {trial} -o views.png"
+        if searches(study):
+            yield "Measure it again", f"measure {name} --trials {number} --dry-run"
+        if searches(study) and not is_flagged(known.get("verdict", "")):
+            yield "Confirm it", f"confirm {name} --trials {number} --dry-run"

@@ -1,0 +1,45 @@
+"""What somebody notes of a trial: kept in its folder, shown where trials are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analysis.figures.pareto import compute
+from analysis.layout import TrialPaths, append_note, note_of, read_events
+from analysis.runs import read_study
+from analysis.tables import trials_table
+from analysis.trial_page import trial_page
+
+NewStudy = Callable[..., Any]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.text(), min_size=1, max_size=4), torn=st.binary(max_size=8))
+def test_the_newest_note_counts_whatever_was_torn(tmp_path_factory: Any, texts: list[str], torn: bytes) -> None:
+    trial = TrialPaths(tmp_path_factory.mktemp("trial") / "0003")
+    for text in texts:
+        append_note(trial, text)
+    with open(trial.notes, "ab") as file:
+        file.write(b'{"text": "half' + torn)
+    assert note_of(trial) == texts[-1].encode("utf-8", "replace").decode()
+    append_note(trial, "after")
+    assert note_of(trial) == "after"
+
+
+def test_a_note_is_shown_where_trials_are(new_study: NewStudy) -> None:
+    study = new_study()
+    study.finished(0, 0.9, 0.5)
+    plain = read_study(study.paths)
+    assert not any(column.title == "Note" for column in trials_table(plain).columns)
+    events = read_events(study.paths.trial(0))
+    append_note(study.paths.trial(0), "<b>unstable?</b>")
+    noted = read_study(study.paths)
+    assert noted.trials["note"].tolist() == ["<b>unstable?</b>"]
+    assert "<b>unstable?</b>" in trials_table(noted).rows[0]
+    assert "note: &lt;b&gt;unstable?&lt;/b&gt;" in compute(noted).points["text"].iloc[0]
+    assert ("Note", "<b>unstable?</b>") in trial_page(noted, study.paths.trial(0)).facts
+    assert read_events(study.paths.trial(0)) == events, "a trial's end is its last event"
