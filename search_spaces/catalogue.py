@@ -35,9 +35,9 @@ def _of_crops(distribution: Distribution) -> Callable[[TrialConfig], Distributio
     return lambda config: distribution if config.views.kind == "crops" else None
 
 
-def _of_emp_ssl(distribution: Distribution) -> Callable[[TrialConfig], Distribution | None]:
+def _without_labels(distribution: Distribution) -> Callable[[TrialConfig], Distribution | None]:
     """A supervised method sees as many views as a study asks for, one unless it does."""
-    return lambda config: distribution if methods.emp_ssl(config) else None
+    return lambda config: None if methods.objective(config).reads_labels else distribution
 
 
 def _step_size(leaves: Leaves, ratio: Number) -> Number:
@@ -73,7 +73,7 @@ _CATALOGUE = (
         summary="views that an image gives; NT-Xent has exactly two",
         path="views.number",
         kind=int,
-        default=_of_emp_ssl(IntDistribution(4, 64)),
+        default=_without_labels(IntDistribution(4, 64)),
         belongs=methods.many_views,
     ),
     Dimension(
@@ -136,7 +136,7 @@ _CATALOGUE = (
         path="objective.invariance_weight",
         kind=float,
         default=_all(FloatDistribution(20.0, 2000.0, log=True)),
-        belongs=methods.emp_ssl,
+        belongs=methods.reads("invariance_weight"),
     ),
     Dimension(
         name="tcr_weight",
@@ -144,7 +144,7 @@ _CATALOGUE = (
         path="objective.tcr_weight",
         kind=float,
         default=_all(FloatDistribution(0.1, 10.0, log=True)),
-        belongs=methods.emp_ssl,
+        belongs=methods.reads("tcr_weight"),
     ),
     Dimension(
         name="temperature",
@@ -152,7 +152,7 @@ _CATALOGUE = (
         path="objective.temperature",
         kind=float,
         default=_all(FloatDistribution(0.02, 0.5, log=True)),
-        belongs=methods.contrastive,
+        belongs=methods.reads("temperature"),
     ),
     Dimension(
         name="epochs",

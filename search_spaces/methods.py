@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from trainables.config import TrialConfig
+from trainables.objectives import Objective, find
 
 
-def emp_ssl(config: TrialConfig) -> bool:
-    return config.objective.name == "emp_ssl"
+def objective(config: TrialConfig) -> Objective:
+    return find(config.objective.name)
 
 
-def contrastive(config: TrialConfig) -> bool:
-    return config.objective.name in ("nt_xent", "sup_con", "acl")
-
-
-def dual(config: TrialConfig) -> bool:
-    """Clean and adversarial views have losses of their own."""
-    return config.objective.name == "acl"
+def reads(setting: str) -> Callable[[TrialConfig], bool]:
+    """Whether the objective does, of ``ObjectiveConfig``."""
+    return lambda config: setting in objective(config).settings
 
 
 def projects(config: TrialConfig) -> bool:
     """A classifier's logits stand in the projector's place."""
-    return config.objective.name != "cross_entropy"
+    return objective(config).embeddings != "logits"
 
 
 def many_views(config: TrialConfig) -> bool:
-    return config.objective.name in ("emp_ssl", "cross_entropy", "sup_con")
+    return objective(config).views is None
 
 
 def cuts(config: TrialConfig) -> bool:
@@ -53,6 +52,6 @@ def attacked(config: TrialConfig) -> bool:
 
 def branches(config: TrialConfig) -> bool:
     """Clean views may pass BatchNorms of their own."""
-    from trainables.catalogue import find  # torch: late, as most uses of a space do without
+    from trainables import catalogue  # late, as most uses of a space do without
 
-    return find(config.trainable).pairing(config.faithful_to).passes == "branches"
+    return catalogue.find(config.trainable).pairing(config.faithful_to).passes == "branches"

@@ -53,6 +53,5 @@ TRAINABLE = Trainable(
     adversary="pgd",
     defaults=defaults,
     pairing=lambda _: DUAL,
-    views=2,
     needs_adversary=True,
 )

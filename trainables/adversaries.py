@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainables.config import AdversaryConfig, FaithfulTo, ObjectiveName
+from trainables import objectives
+from trainables.config import AdversaryConfig, FaithfulTo
 from trainables.parallel import ALONE, World
 
 LossOfImages = Callable[[Tensor], Tensor]
@@ -30,19 +31,15 @@ class Attack:
     """Backward passes also accumulate into the weights' gradients, as in the released PGD scripts."""
 
 
-def resolve(config: AdversaryConfig, objective: ObjectiveName, faithful_to: FaithfulTo) -> Attack:
-    """``config`` with its open fields closed as paper or code have them.
-
-    NT-Xent's PGD starts at random under ``paper``: at a zero start, where a view still equals its adversary, the
-    attracting part of the gradient vanishes.
-    """
+def resolve(config: AdversaryConfig, objective: str, faithful_to: FaithfulTo) -> Attack:
+    """``config`` with its open fields closed as paper or code have them."""
     released = faithful_to == "released_code"
     step_size = config.step_size
     if step_size is None:
         step_size = config.epsilon if config.name == "free" and not released else 1e-2
     random_start = config.random_start
     if random_start is None:
-        random_start = config.name == "pgd" and objective == "nt_xent" and not released
+        random_start = config.name == "pgd" and objectives.find(objective).random_start and not released
     return Attack(
         epsilon=config.epsilon,
         step_size=step_size,
@@ -52,7 +49,7 @@ def resolve(config: AdversaryConfig, objective: ObjectiveName, faithful_to: Fait
     )
 
 
-def leaks_weight_gradients(config: AdversaryConfig, objective: ObjectiveName, faithful_to: FaithfulTo) -> bool:
+def leaks_weight_gradients(config: AdversaryConfig, objective: str, faithful_to: FaithfulTo) -> bool:
     """Whether PGD's backward passes enter the update: so in main_empssl_adv.py and main_simclr_adv.py (ff36114)."""
     return faithful_to == "released_code" and config.name == "pgd" and objective in ("emp_ssl", "nt_xent")
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainables import objectives
 from trainables.atomic import replacing
 from trainables.config import TrialConfig, UserError, flatten
 from trainables.metrics import Pretrained
@@ -61,9 +62,9 @@ def load_pretrained(path: Path, config: TrialConfig, pretrained: Pretrained) -> 
 
 
 def lasting(weights: Mapping[str, Tensor], config: TrialConfig) -> dict[str, Tensor]:
-    """Those that outlive pre-training: all but the projector's, which is the head of a supervised network alone."""
-    supervised = config.objective.name == "cross_entropy"
-    return {name: value for name, value in weights.items() if supervised or not name.startswith("projector.")}
+    """Those that outlive pre-training: all but the projector's, which is the head of a classifier alone."""
+    classifies = objectives.find(config.objective.name).embeddings == "logits"
+    return {name: value for name, value in weights.items() if classifies or not name.startswith("projector.")}
 
 
 def digest(weights: Mapping[str, Tensor], settings: Mapping[str, object] | None = None) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trainables.config import AdversaryName, ConfigError, FaithfulTo, ObjectiveName, TrialConfig
+from trainables import objectives
+from trainables.config import AdversaryName, ConfigError, FaithfulTo, TrialConfig
+from trainables.objectives import Objective
 from trainables.pairing import Pairing
 
 
@@ -16,14 +18,12 @@ class Trainable:
     name: str
     summary: str
     source: str
-    objectives: tuple[ObjectiveName, ...]
+    objectives: tuple[str, ...]
     """What it may descend; the first is its own, the others options of its source."""
     adversary: AdversaryName
     defaults: Callable[[FaithfulTo], TrialConfig]
     """The source's constants, as the text or as the released code has them."""
     pairing: Callable[[FaithfulTo], Pairing]
-    views: int | None = None
-    """The number of views if the objective fixes it."""
     needs_adversary: bool = False
     """Without its adversary it is nothing: it has no clean twin."""
 
@@ -36,22 +36,29 @@ class Trainable:
         allowed = (self.adversary,) if self.needs_adversary else tuple(dict.fromkeys((self.adversary, "none")))
         if config.adversary.name not in allowed:
             raise ConfigError(f"adversary.name is {config.adversary.name!r}; {self.name} takes {_listed(allowed)}")
-        if self.views is not None and config.views.number != self.views:
-            raise ConfigError(f"views.number is {config.views.number}; {self.name} pairs exactly {self.views} views")
-        if config.objective.name == "sup_con" and config.views.number < 2:
-            raise ConfigError(f"views.number is {config.views.number}; sup_con contrasts at least 2 views of an image")
+        objective = objectives.find(config.objective.name)
+        self._check_views(config.views.number, objective)
         branches = self.pairing(config.faithful_to).passes == "branches"
         if config.network.dual_batch_norm and not branches:
             raise ConfigError(f"network.dual_batch_norm is true; {self.name} has no clean branch, set it to false")
-        self._check_heads(config)
+        self._check_heads(config, objective)
         _check_schedule(config)
 
-    def _check_heads(self, config: TrialConfig) -> None:
+    def _check_views(self, number: int, objective: Objective) -> None:
+        if objective.views not in (None, number):
+            raise ConfigError(f"views.number is {number}; {self.name} pairs exactly {objective.views} views")
+        if number < objective.fewest_views:
+            least = objective.fewest_views
+            raise ConfigError(
+                f"views.number is {number}; {objective.name} contrasts at least {least} views of an image"
+            )
+
+    def _check_heads(self, config: TrialConfig, objective: Objective) -> None:
         if "own" not in config.evaluation.heads:
             return
-        if config.objective.name != "cross_entropy":
+        if objective.embeddings != "logits":
             raise ConfigError(
-                f"evaluation.heads holds 'own'; {self.name} under {config.objective.name} has no classifier of its own"
+                f"evaluation.heads holds 'own'; {self.name} under {objective.name} has no classifier of its own"
             )
         if config.evaluation.source is not None:
             raise ConfigError(

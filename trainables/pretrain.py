@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from trainables import cost, heap
+from trainables import cost, heap, objectives
 from trainables.config import TrialConfig
 from trainables.coresets import selects
 from trainables.data import (
@@ -57,9 +57,15 @@ class Glimpse(NamedTuple):
 
 
 def network(config: TrialConfig, image_size: int, classes: int) -> Encoder:
-    """What ``config`` trains, at its beginning, on the CPU; of a supervised objective a classifier of ``classes``."""
-    supervised = config.objective.name == "cross_entropy"
-    return build(config.network, config.seed, image_size=image_size, classes=classes if supervised else None)
+    """What ``config`` trains, at its beginning, on the CPU; of an objective that reads logits a classifier."""
+    embeddings = objectives.find(config.objective.name).embeddings
+    return build(
+        config.network,
+        config.seed,
+        image_size=image_size,
+        classes=classes if embeddings == "logits" else None,
+        normalised=embeddings == "normalised",
+    )
 
 
 class Pretraining:

@@ -29,5 +29,4 @@ TRAINABLE = Trainable(
     adversary="pgd",
     defaults=defaults,
     pairing=simclr.pairing,
-    views=2,
 )

@@ -44,5 +44,4 @@ TRAINABLE = Trainable(
     adversary="none",
     defaults=defaults,
     pairing=pairing,
-    views=2,
 )

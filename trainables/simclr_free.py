@@ -31,5 +31,4 @@ TRAINABLE = Trainable(
     adversary="free",
     defaults=defaults,
     pairing=lambda _: SECOND_VIEW,
-    views=2,
 )

@@ -21,7 +21,6 @@ from trainables.config.method import (
     DivergenceName,
     LarsForm,
     ObjectiveConfig,
-    ObjectiveName,
     OptimiserConfig,
 )
 from trainables.config.network import NetworkConfig, Stem
@@ -44,7 +43,6 @@ __all__ = [
     "LarsForm",
     "NetworkConfig",
     "ObjectiveConfig",
-    "ObjectiveName",
     "OptimiserConfig",
     "Placement",
     "Precision",

@@ -16,14 +16,18 @@ from trainables.models.recompute import recompute_blocks
 
 
 class Encoder(nn.Module):
-    """Images to ``features`` (what linear heads read) and on to L2-normalised embeddings (what the loss reads).
+    """Images to ``features`` (what linear heads read) and on to embeddings (what the loss reads).
 
-    Given ``classes``, one linear layer stands in the projector's place and the output is its logits.
+    Embeddings are L2-normalised unless ``normalised`` is false. Given ``classes``, one linear layer stands in the
+    projector's place and the output is its logits.
     """
 
-    def __init__(self, config: NetworkConfig, *, image_size: int = 32, classes: int | None = None) -> None:
+    def __init__(
+        self, config: NetworkConfig, *, image_size: int = 32, classes: int | None = None, normalised: bool = True
+    ) -> None:
         super().__init__()
         self.classes = classes
+        self._normalises = normalised and classes is None
         self.backbone, self.backbone_size = backbone(config, image_size)
         self.features_size = config.pre_feature or self.backbone_size
         self.pre_feature = _hidden(self.backbone_size, config.pre_feature) if config.pre_feature else nn.Identity()
@@ -59,9 +63,9 @@ class Encoder(nn.Module):
         return projected.to(torch.promote_types(projected.dtype, torch.float32))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(b, 3, h, w) in [0, 1] -> (b, embedding), rows of length 1; or (b, classes) logits."""
+        """(b, 3, h, w) in [0, 1] -> (b, embedding), rows of length 1 if ``normalised``; or (b, classes) logits."""
         projected = self.project(images)
-        return F.normalize(projected, dim=1) if self.classes is None else projected
+        return F.normalize(projected, dim=1) if self._normalises else projected
 
 
 def _projector(config: NetworkConfig, inputs: int) -> nn.Sequential:
@@ -76,15 +80,17 @@ def _hidden(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU())
 
 
-def build(config: NetworkConfig, seed: int, *, image_size: int = 32, classes: int | None = None) -> Encoder:
+def build(
+    config: NetworkConfig, seed: int, *, image_size: int = 32, classes: int | None = None, normalised: bool = True
+) -> Encoder:
     """A fresh encoder on the CPU whose weights depend on the arguments alone; the global random state stays untouched.
 
     Its weights lie channels last, in which convolutions and norms are fastest, and draw the images after them.
-    ``image_size`` in pixels; ``classes``: how many logits, for a supervised encoder. ``ConfigError`` for an unknown
-    architecture, or for one that cannot take such images.
+    ``image_size`` in pixels; ``classes``: how many logits, for a supervised encoder; ``normalised``: as ``Encoder``
+    has it. ``ConfigError`` for an unknown architecture, or for one that cannot take such images.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the GPUs too
-        encoder = Encoder(config, image_size=image_size, classes=classes)
+        encoder = Encoder(config, image_size=image_size, classes=classes, normalised=normalised)
         multiply_small_maps(encoder)
         return encoder.to(memory_format=torch.channels_last)

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainables.objectives.objective import Loss, Objective, Weights
+
 
 def invariance(embeddings: Tensor) -> Tensor:
     """Minus the mean cosine similarity of each view to its image's mean embedding; (v, b, d) -> scalar in [-1, 1]."""
@@ -28,3 +30,18 @@ def total_coding_rate(embeddings: Tensor, eps: float) -> Tensor:
     factor, _ = torch.linalg.cholesky_ex(identity + d / (b * eps) * gram)
     half_logdet: Tensor = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     return -half_logdet.mean()
+
+
+def _loss(embeddings: Tensor, _labels: Tensor, weights: Weights) -> Loss:
+    agreement, spread = invariance(embeddings), total_coding_rate(embeddings, weights["tcr_eps"])
+    total = weights["invariance_weight"] * agreement + weights["tcr_weight"] * spread
+    return Loss(total, {"invariance": agreement, "tcr": spread})
+
+
+OBJECTIVE = Objective(
+    name="emp_ssl",
+    summary="views agree with their image's mean embedding, images spread",
+    source="arXiv 2304.03977; softsys4ai/CF-AMC-SSL at ff36114, loss.py",
+    loss=_loss,
+    settings=("invariance_weight", "tcr_weight", "tcr_eps"),
+)

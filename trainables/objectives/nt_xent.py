@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from trainables.objectives.objective import Loss, Objective, Weights
+
 BASE_TEMPERATURE = 0.07
 """The released code scales its loss by temperature / 0.07 (softsys4ai/CF-AMC-SSL at ff36114, main_simclr.py)."""
 
@@ -34,3 +36,36 @@ def contrastive_per_anchor(embeddings: Tensor, temperature: float, labels: Tenso
     positive = (owner[:, None] == owner[None, :]) & ~itself
     mean_positive = log_probability.masked_fill(~positive, 0.0).sum(dim=1) / positive.sum(dim=1)
     return -mean_positive.view(v, b)
+
+
+def plain(embeddings: Tensor, _labels: Tensor, weights: Weights) -> Loss:
+    """Without the authors' scale of temperature / 0.07."""
+    return Loss(contrastive_per_anchor(embeddings, weights["temperature"]).mean(), {})
+
+
+def _unlabelled(embeddings: Tensor, _labels: Tensor, weights: Weights) -> Loss:
+    return Loss(contrastive(embeddings, weights["temperature"]), {})
+
+
+def _labelled(embeddings: Tensor, labels: Tensor, weights: Weights) -> Loss:
+    return Loss(contrastive(embeddings, weights["temperature"], labels), {})
+
+
+NT_XENT = Objective(
+    name="nt_xent",
+    summary="the two views of an image find each other among all others",
+    source="arXiv 2002.05709; softsys4ai/CF-AMC-SSL at ff36114, main_simclr.py",
+    loss=_unlabelled,
+    settings=("temperature",),
+    views=2,
+    random_start=True,
+)
+SUP_CON = Objective(
+    name="sup_con",
+    summary="the views of a class find each other among all others",
+    source="arXiv 2004.11362",
+    loss=_labelled,
+    settings=("temperature",),
+    fewest_views=2,
+    reads_labels=True,
+)
