@@ -12,9 +12,9 @@ from search_spaces.catalogue import DIMENSIONS
 from search_spaces.dimension import Dimension, Distribution, Value
 from search_spaces.ends import end_faults
 from search_spaces.faults import Fault, SpaceError
-from search_spaces.leaves import LEAVES, SEARCHABLE, unsearchable
+from search_spaces.leaves import dimensions, is_searchable, searchable, unsearchable, weights_in_words
 from search_spaces.space import Part, SearchSpace
-from trainables.config import TrialConfig
+from trainables.config import TrialConfig, weight
 
 Unlisted = Literal["searched", "fixed"]
 UNLISTED = "unlisted"
@@ -69,13 +69,14 @@ def _own_key_faults(own: list[TrialConfig], trainable: str, choice: Any) -> list
 
 
 def _dimension_fault(bases: Collection[TrialConfig], name: str, valid: Iterable[str]) -> list[Fault]:
-    if name not in SEARCHABLE:
+    if not is_searchable(name):
         return [Fault((), unsearchable(name, valid))]
-    if any(SEARCHABLE[name].belongs(base) for base in bases):
+    if any(searchable(name).belongs(base) for base in bases):
         return []
     lacking = ", ".join(base.trainable for base in bases)
-    if name in LEAVES:
-        return [Fault((), f"{name} means nothing to {lacking}; drop it")]
+    if name not in DIMENSIONS:
+        remedy = weights_in_words(bases) if weight(name) else "drop it"
+        return [Fault((), f"{name} means nothing to {lacking}; {remedy}")]
     have = [dimension.name for dimension in DIMENSIONS.values() if any(map(dimension.belongs, bases))]
     return [Fault((), f"{lacking} has no dimension {name!r}; choose from {', '.join(have)}")]
 
@@ -85,7 +86,7 @@ def _part(base: TrialConfig, choices: Mapping[str, Any], settled: frozenset[str]
     fixed: dict[str, Value] = {}
     paths: dict[str, tuple[str, ...]] = {}
     faults: list[Fault] = []
-    for dimension in filter(lambda one: one.belongs(base), SEARCHABLE.values()):
+    for dimension in dimensions(base):
         paths[dimension.name], asked, choice = _asked(dimension.name, base.trainable, choices)
         if dimension.path in settled:
             faults += _settled_faults(dimension, paths[dimension.name], asked)

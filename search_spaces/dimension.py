@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from trainables.config import TrialConfig
+from trainables.config import TrialConfig, value_of
 
 Number = int | float
 Value = Number | bool | str
@@ -69,6 +69,5 @@ class Dimension:
         """Where ``config`` lies on this dimension."""
         if self.read is not None:
             return self.read(config)
-        section, name = self.path.split(".")
-        found: Value = getattr(getattr(config, section), name)
+        found: Value = value_of(config, self.path)
         return found

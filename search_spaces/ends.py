@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Iterator, Mapping
 
 from search_spaces import ranges
+from search_spaces.catalogue import DIMENSIONS
 from search_spaces.dimension import Value
 from search_spaces.faults import Fault
-from search_spaces.leaves import LEAVES, SEARCHABLE
+from search_spaces.leaves import searchable
 from search_spaces.space import Part
 from trainables.catalogue import check
 from trainables.config import ConfigError, TrialConfig
@@ -33,7 +34,7 @@ def end_faults(part: Part) -> dict[str, Fault]:
 def differently_built(part: Part) -> list[TrialConfig]:
     """Configurations of ``part``, one a network and coreset: each leaf at each of its ends with every architecture, on
     which it depends what a network can be; all else at its lowest."""
-    leaves = [(name, value) for name, value in _values(part) if name in LEAVES and name in part.lowest]
+    leaves = [(name, value) for name, value in _values(part) if name not in DIMENSIONS and name in part.lowest]
     starts = [{**part.lowest, name: value} for name, value in leaves if name == _ARCHITECTURE] or [part.lowest]
     changes = [{}, *({name: value} for name, value in leaves if name != _ARCHITECTURE)]
     configs = [part.config({**start, **change}) for start in starts for change in changes]
@@ -43,9 +44,9 @@ def differently_built(part: Part) -> list[TrialConfig]:
 def _pair_faults(part: Part, trial: _Refusals) -> dict[str, Fault]:
     faults: dict[str, Fault] = {}
     ends = [(name, end) for name, distribution in part.searched for end in ranges.ends(distribution)] + [*part.fixed]
-    ends.sort(key=lambda one: one[0] in LEAVES)  # the fault is the leaf's
+    ends.sort(key=lambda one: one[0] not in DIMENSIONS)  # the fault is the leaf's
     for (other, beside), (name, value) in itertools.combinations(ends, 2):
-        if name == other or name not in LEAVES or name in faults:
+        if name == other or name in DIMENSIONS or name in faults:
             continue
         if reason := trial.of({other: beside, name: value}):
             where = f"where {other} is {_words(other, beside)}"
@@ -56,7 +57,7 @@ def _pair_faults(part: Part, trial: _Refusals) -> dict[str, Fault]:
 def _values(part: Part) -> Iterator[tuple[str, Value]]:
     """The ends of all ranges, and of whole numbers between them those of a leaf where they are few."""
     for name, distribution in part.searched:
-        found = ranges.members(distribution) if name in LEAVES else ranges.ends(distribution)
+        found = ranges.members(distribution) if name not in DIMENSIONS else ranges.ends(distribution)
         yield from ((name, value) for value in found)
     yield from part.fixed
 
@@ -81,4 +82,4 @@ class _Refusals:
 
 
 def _words(name: str, value: Value) -> str:
-    return SEARCHABLE[name].words(value)
+    return searchable(name).words(value)

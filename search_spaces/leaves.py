@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from search_spaces import methods
 from search_spaces.catalogue import DIMENSIONS
 from search_spaces.dimension import Dimension, always
 from search_spaces.faults import nearest
-from trainables.config import TrialConfig, leaf_types
+from trainables.config import WEIGHTS, TrialConfig, leaf_types, weight
 
 SAME_FOR_ALL: Mapping[str, str] = {
     "data": "it decides which images are learned and measured",
@@ -101,9 +103,34 @@ SIZES = tuple(
 )
 """On which depend what a network needs of memory, and the work of its forward pass, which costs are counted in."""
 SEARCHABLE: dict[str, Dimension] = {**DIMENSIONS, **LEAVES}
-"""All that a study may search, by name, in the order of tables and of drawing."""
-WRITING = sorted(SEARCHABLE.values(), key=lambda dimension: dimension.leaf is not None)
-"""In the order in which they decide a config: what depends on other leaves comes after these."""
+"""All that a study may search but for weights, by name, in the order of tables and of drawing."""
+
+
+def is_searchable(name: str) -> bool:
+    """Whether some trainable may have such a dimension; weights of its own are its objective's business."""
+    return name in SEARCHABLE or weight(name) is not None
+
+
+def searchable(name: str) -> Dimension:
+    """The dimension of that name; ``KeyError`` if there is none."""
+    return _weight(name) if weight(name) is not None else SEARCHABLE[name]
+
+
+def dimensions(base: TrialConfig) -> list[Dimension]:
+    """Of a trainable, given by its base config: its objective's own weights come last."""
+    own = (_weight(WEIGHTS + name) for name in base.objective.weights)
+    return [*(dimension for dimension in SEARCHABLE.values() if dimension.belongs(base)), *own]
+
+
+@cache
+def _weight(path: str) -> Dimension:
+    return replace(_leaf(path, float), belongs=lambda config: weight(path) in config.objective.weights)
+
+
+def weights_in_words(bases: Iterable[TrialConfig]) -> str:
+    """What to do about a weight that none of ``bases`` has."""
+    known = {base.objective.name: base.objective.weights for base in bases if base.objective.weights}
+    return "; ".join(f"weights of {name} are {', '.join(found)}" for name, found in known.items()) or "drop it"
 
 
 def unsearchable(name: str, others: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from search_spaces.faults import Fault, SpaceError
-from search_spaces.leaves import SEARCHABLE
+from search_spaces.leaves import dimensions
 from search_spaces.space import SearchSpace
 from trainables.config import TrialConfig, flatten
 
@@ -28,17 +28,17 @@ def place(space: SearchSpace, config: TrialConfig) -> dict[str, Any]:
 
 
 def _differences(theirs: TrialConfig, ours: TrialConfig) -> Iterator[Fault]:
-    dimensions = [dimension for dimension in SEARCHABLE.values() if dimension.belongs(ours)]
-    for dimension in dimensions:
+    compared = dimensions(ours)
+    for dimension in compared:
         there, here = dimension.value(theirs), dimension.value(ours)
         if not _equal(there, here):
             message = f"{dimension.name} is {dimension.words(there)}, held at {dimension.words(here)}"
             yield Fault((dimension.name,), message)
-    free = _uncompared() | {dimension.path for dimension in dimensions}
+    free = _uncompared() | {dimension.path for dimension in compared}
     there_all, here_all = flatten(theirs), flatten(ours)
     for path in sorted(there_all.keys() - free):
-        if not _equal(there_all[path], here_all[path]):
-            yield Fault((path,), f"{path} is {there_all[path]!r}, held at {here_all[path]!r}")
+        if not _equal(there_all[path], here_all.get(path)):
+            yield Fault((path,), f"{path} is {there_all[path]!r}, held at {here_all.get(path)!r}")
 
 
 def _uncompared() -> frozenset[str]:

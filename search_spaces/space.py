@@ -13,8 +13,8 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from search_spaces import ranges
 from search_spaces.dimension import Distribution, Value
 from search_spaces.faults import Fault, SpaceError, nearest
-from search_spaces.leaves import SEARCHABLE, WRITING
-from trainables.config import TrialConfig, flatten, override
+from search_spaces.leaves import SEARCHABLE, searchable
+from trainables.config import TrialConfig, flatten, override, weight
 
 TRAINABLE = "trainable"
 """The parameter that says which trainable runs; absent where a space has only one."""
@@ -32,7 +32,7 @@ class Suggests(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """One trainable's part of a space; pairs are in the order of ``SEARCHABLE``."""
+    """One trainable's part of a space; pairs are in the order of ``dimensions``."""
 
     base: TrialConfig
     searched: tuple[tuple[str, Distribution], ...]
@@ -51,8 +51,8 @@ class Part:
         """The base with every dimension, searched or fixed, at its value."""
         leaves = flatten(self.base)
         decided = {**dict(self.fixed), **values}
-        written = [dimension for dimension in WRITING if dimension.name in decided]
-        for dimension in written:
+        written = sorted(map(searchable, decided), key=lambda dimension: dimension.leaf is not None)
+        for dimension in written:  # what depends on other leaves comes after these
             dimension.write(leaves, decided[dimension.name])
         return override(self.base, {dimension.path: leaves[dimension.path] for dimension in written})
 
@@ -166,7 +166,7 @@ class SearchSpace:
         Raises ``SpaceError``, a ``ConfigError``, that names every dimension out of range.
         """
         part = self._part(config.trainable)
-        values = _within(part, {name: SEARCHABLE[name].value(config) for name, _ in part.searched})
+        values = _within(part, {name: searchable(name).value(config) for name, _ in part.searched})
         chosen = {TRAINABLE: part.trainable} if len(self.parts) > 1 else {}
         return chosen | {self.parameter(part.trainable, name): value for name, value in values.items()}
 
@@ -184,22 +184,25 @@ class SearchSpace:
         }
 
     def describe(self) -> list[Row]:
-        """A row a parameter or fixed value, in the order of ``SEARCHABLE``, for a table."""
+        """A row a parameter or fixed value, in the order of ``dimensions``, for a table."""
         rows: dict[tuple[str, str | None, str], Row] = {}
         for name, trainable, parameter, words in self._described():
             key = (name, parameter, words)
             trainables = (*rows[key].trainables, trainable) if key in rows else (trainable,)
-            rows[key] = Row(name, trainables, parameter, words, SEARCHABLE[name].summary)
+            rows[key] = Row(name, trainables, parameter, words, searchable(name).summary)
         return list(rows.values())
 
     def _described(self) -> Iterator[tuple[str, str, str | None, str]]:
-        for name in SEARCHABLE:
+        weights = dict.fromkeys(
+            name for part in self.parts for name, _ in (*part.searched, *part.fixed) if weight(name)
+        )
+        for name in (*SEARCHABLE, *weights):
             for part in self.parts:
                 if name in dict(part.searched):
-                    words = ranges.words(SEARCHABLE[name], dict(part.searched)[name])
+                    words = ranges.words(searchable(name), dict(part.searched)[name])
                     yield name, part.trainable, self.parameter(part.trainable, name), words
                 elif name in dict(part.fixed):
-                    yield name, part.trainable, None, SEARCHABLE[name].words(dict(part.fixed)[name])
+                    yield name, part.trainable, None, searchable(name).words(dict(part.fixed)[name])
 
     def _part(self, trainable: str) -> Part:
         for part in self.parts:
@@ -229,7 +232,7 @@ def _outside(part: Part, values: Mapping[str, Any]) -> Iterator[Fault]:
         try:
             ranges.snap(distribution, values[name])
         except (ValueError, TypeError):
-            dimension = SEARCHABLE[name]
+            dimension = searchable(name)
             told = f"{name} is {dimension.exactly(values[name])}, outside {ranges.words(dimension, distribution)}"
             yield Fault((name,), f"{told} of {part.trainable}")
 

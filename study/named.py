@@ -7,8 +7,7 @@ from typing import Any
 
 from analysis.layout import read_json
 from analysis.written import config_of, find_trial
-from trainables import checkpoint
-from trainables.catalogue import default_config
+from trainables import catalogue, checkpoint
 from trainables.config import ConfigError, TrialConfig, UserError, override
 from trainables.recipes import RECIPES
 
@@ -36,7 +35,7 @@ def configure(trainable: str, changes: Mapping[str, Any]) -> TrialConfig:
     """The trainable's defaults, the paper's or those of ``faithful_to``, with ``changes`` by dotted path."""
     if "trainable" in changes:
         raise ConfigError("trainable cannot be set; name it as the command's argument")
-    return override(default_config(trainable, changes.get("faithful_to", "paper")), changes)
+    return catalogue.configure(trainable, changes, changes.get("faithful_to", "paper"))
 
 
 def is_trial(name: str) -> bool:

@@ -1,9 +1,11 @@
-"""Every trainable by name. A new method is one file and one line here."""
+"""Every trainable by name: the platform's own, one file and one line here each, and those of other packages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 from trainables import (
     acl,
@@ -11,6 +13,8 @@ from trainables import (
     cost,
     dynacl,
     emp_ssl,
+    objectives,
+    packages,
     pgd_emp_ssl,
     robust_simclr,
     simclr,
@@ -18,7 +22,8 @@ from trainables import (
     supervised_free,
     supervised_pgd,
 )
-from trainables.config import ConfigError, FaithfulTo, TrialConfig
+from trainables.config import ConfigError, FaithfulTo, TrialConfig, override
+from trainables.config.checks import require
 from trainables.method import Trainable
 
 
@@ -46,16 +51,38 @@ _METHODS = (
 TRAINABLES = _table(method.TRAINABLE for method in _METHODS)
 
 
+def names() -> tuple[str, ...]:
+    """Of every trainable, those of other packages last; nothing is imported."""
+    return *TRAINABLES, *packages.names("trainable")
+
+
 def find(name: str) -> Trainable:
     """The trainable of that name; ``ConfigError`` names the valid ones."""
+    if (brought := packages.find("trainable", name, Trainable, TRAINABLES)) is not None:
+        return brought
     if name not in TRAINABLES:
-        raise ConfigError(f"unknown trainable {name!r}; choose one of {', '.join(TRAINABLES)}")
+        choices = f"choose one of {', '.join(names())}, or install the package that brings it"
+        raise ConfigError(f"unknown trainable {name!r}; {choices}")
     return TRAINABLES[name]
 
 
 def default_config(name: str, faithful_to: FaithfulTo = "paper") -> TrialConfig:
     """The named trainable with its source's constants."""
-    return find(name).defaults(faithful_to)
+    trainable = find(name)
+    with packages.answering("trainable", name):
+        config = trainable.defaults(faithful_to)
+        require(config.trainable == name, f"its defaults are of trainable {config.trainable!r}; they must be its own")
+    return completed(config)
+
+
+def configure(name: str, changes: Mapping[str, Any], faithful_to: FaithfulTo = "paper") -> TrialConfig:
+    """``default_config`` with leaves replaced by dotted path; another objective comes with its own weights."""
+    return completed(override(default_config(name, faithful_to), changes))
+
+
+def completed(config: TrialConfig) -> TrialConfig:
+    """``config`` with the weights that it leaves open, as its objective has them."""
+    return replace(config, objective=objectives.completed(config.objective))
 
 
 def check(config: TrialConfig) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from trainables import objectives
 from trainables.config import AdversaryName, ConfigError, FaithfulTo, TrialConfig
+from trainables.config.checks import one_of, require
 from trainables.objectives import Objective
 from trainables.pairing import Pairing
 
@@ -27,6 +28,14 @@ class Trainable:
     needs_adversary: bool = False
     """Without its adversary it is nothing: it has no clean twin."""
 
+    def __post_init__(self) -> None:
+        names = self.objectives
+        require(
+            isinstance(names, tuple) and len(names) > 0 and all(isinstance(name, str) for name in names),
+            f'{self.name}: objectives is {names!r}; it must be a tuple of names, ("emp_ssl",) say',
+        )
+        one_of(f"{self.name}: adversary", self.adversary, AdversaryName)
+
     def check(self, config: TrialConfig) -> None:
         """``ConfigError`` where ``config`` asks for what this method is not."""
         if config.objective.name not in self.objectives:
@@ -37,6 +46,7 @@ class Trainable:
         if config.adversary.name not in allowed:
             raise ConfigError(f"adversary.name is {config.adversary.name!r}; {self.name} takes {_listed(allowed)}")
         objective = objectives.find(config.objective.name)
+        objective.check(config.objective.weights)
         self._check_views(config.views.number, objective)
         branches = self.pairing(config.faithful_to).passes == "branches"
         if config.network.dual_batch_norm and not branches:

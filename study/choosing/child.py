@@ -123,4 +123,4 @@ def run(
 def _differing(begun: Sequence[TrialConfig], asked: Sequence[TrialConfig]) -> Iterable[str]:
     """The leaves that differ, as ``begun`` has them."""
     pairs = zip(map(flatten, begun), map(flatten, asked), strict=True)
-    return (f"{path} is {ours[path]}" for ours, theirs in pairs for path in ours if ours[path] != theirs[path])
+    return (f"{path} is {ours[path]}" for ours, theirs in pairs for path in ours if ours[path] != theirs.get(path))

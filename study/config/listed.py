@@ -96,5 +96,7 @@ def divided(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The leaves that all of ``configs`` share, and of each its own; those ``without`` in neither."""
     leaves = [{path: leaf for path, leaf in flatten(config).items() if path not in without} for config in configs]
-    shared = {path: leaf for path, leaf in leaves[0].items() if all(other[path] == leaf for other in leaves)}
+    shared = {
+        path: leaf for path, leaf in leaves[0].items() if all(path in other and other[path] == leaf for other in leaves)
+    }
     return shared, [{path: leaf for path, leaf in each.items() if path not in shared} for each in leaves]

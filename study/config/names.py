@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from analysis.layout import RESERVED, study_paths
+from search_spaces.catalogue import DIMENSIONS
 from search_spaces.faults import nearest
 from study.config.warm_start_source import check_source, plain_sources
 from study.tracking.uri import TrackingError, resolve_uri
@@ -27,9 +28,12 @@ def folder_name(name: str) -> str:
 
 
 def _trainable(name: str) -> str:
-    from trainables.catalogue import TRAINABLES
+    from trainables.catalogue import find, names
 
-    return _known("trainable", name, TRAINABLES)
+    _known("trainable", name, names())
+    if name in DIMENSIONS:
+        raise ValueError(f"trainable {name!r} is called as the dimension of that name is; have its package rename it")
+    return find(name).name
 
 
 def _objective(name: str) -> str:
@@ -42,7 +46,7 @@ def _recipe(name: str) -> str:
     return _known("recipe", name, RECIPES)
 
 
-def _known(kind: str, name: str, valid: Mapping[str, object]) -> str:
+def _known(kind: str, name: str, valid: Collection[str]) -> str:
     if name not in valid:
         raise ValueError(f"unknown {kind} {name!r}; {nearest(name, valid)}")
     return name

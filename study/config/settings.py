@@ -10,9 +10,9 @@ from typing import Any
 
 from search_spaces.catalogue import DIMENSIONS
 from search_spaces.faults import Fault, nearest
-from search_spaces.leaves import SAME_FOR_ALL
+from search_spaces.leaves import SAME_FOR_ALL, weights_in_words
 from study.config.yaml_tree import with_fractions
-from trainables.config import ConfigError, FaithfulTo, TrialConfig, flatten, override
+from trainables.config import ConfigError, FaithfulTo, TrialConfig, flatten, override, weight
 
 FOLDER = "folder:"
 SWITCHES = ("objective.name", "adversary.name", "views.kind", "coreset.name")
@@ -84,20 +84,27 @@ class Settings:
         own = {key: key.partition(".")[2] for key in self.values if self._owner(key) == trainable}
         return shared | {key: path for key, path in own.items() if _concerns(path, base)}
 
+    def _bases(self) -> list[TrialConfig]:
+        from trainables.catalogue import default_config
+
+        return [self._as_switched(name, default_config(name, self.faithful_to)) for name in self.trainables]
+
     def _as_switched(self, trainable: str, base: TrialConfig) -> TrialConfig:
         """``base`` with the settings that decide which others mean anything to it, as far as they are valid."""
+        from trainables.catalogue import completed
+
         for path in SWITCHES:
             for key in (path, f"{trainable}.{path}"):
                 if key in self.values:
                     with suppress(ConfigError):
-                        base = override(base, {path: self.values[key]})
+                        base = completed(override(base, {path: self.values[key]}))
         return base
 
     def _owner(self, key: str) -> str | None:
-        from trainables.catalogue import TRAINABLES
+        from trainables.catalogue import names
 
         first = key.partition(".")[0]
-        return first if first in TRAINABLES else None
+        return first if first in names() else None
 
     def _key_faults(self) -> list[Fault]:
         used = {key for name in self.trainables for key in self._of(name)}
@@ -116,8 +123,9 @@ class Settings:
             elif path == "evaluation.split" and self.values[key] == "test":
                 faults.append(Fault((key,), "a study must not choose by test images; evaluation.split is validation"))
             elif key not in used:
+                remedy = weights_in_words(self._bases()) if weight(path) else "drop it"
                 faults.append(
-                    Fault((key,), f"{path} means nothing to {owner or 'any trainable of the study'}; drop it")
+                    Fault((key,), f"{path} means nothing to {owner or 'any trainable of the study'}; {remedy}")
                 )
         return faults
 
@@ -145,20 +153,22 @@ class Settings:
         return None
 
     def _build(self, trainable: str, keys: Mapping[str, str]) -> TrialConfig:
-        from trainables.catalogue import check, default_config
+        from trainables.catalogue import check, configure, default_config
 
-        base = default_config(trainable, self.faithful_to)
-        valid = flatten(base)
+        valid = flatten(default_config(trainable, self.faithful_to))
         for path in keys.values():
-            if path not in valid:
+            if path not in valid and weight(path) is None:
                 raise ConfigError(f"unknown setting {path!r}; {_remedy(path, valid)}")
-        config = override(base, {path: self.values[key] for key, path in keys.items()})
+        config = configure(trainable, {path: self.values[key] for key, path in keys.items()}, self.faithful_to)
         check(config)
         return config
 
 
 def _concerns(path: str, base: TrialConfig) -> bool:
-    """Whether a leaf means anything to a trainable: one that decides a dimension does only where it has that."""
+    """Whether a leaf means anything to a trainable: one that decides a dimension, or is a weight, does only where it
+    has that."""
+    if (name := weight(path)) is not None:
+        return name in base.objective.weights
     deciding = [dimension for dimension in DIMENSIONS.values() if dimension.path == path]
     return not deciding or any(dimension.belongs(base) for dimension in deciding)
 

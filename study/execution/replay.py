@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search_spaces.leaves import LEAVES
+from search_spaces.catalogue import DIMENSIONS
 from search_spaces.space import SearchSpace
 from study.simulation.curves import Curve, CurvesError, Nearest, parameters, read
 from trainables.config import TrialConfig
@@ -52,7 +52,7 @@ class Replay:
             if trainable not in self._nearest.trainables:
                 recorded = ", ".join(self._nearest.trainables)
                 raise CurvesError(f"{self.file} holds no trial of {trainable}; it has {recorded}")
-        unknown = dict.fromkeys(name for part in space.parts for name, _ in part.searched if name in LEAVES)
+        unknown = dict.fromkeys(name for part in space.parts for name, _ in part.searched if name not in DIMENSIONS)
         without = f", which knows nothing of {', '.join(unknown)}" if unknown else ""
         return f"replayed from {len(self._nearest.curves)} recorded trials in {self.file}{without}"
 

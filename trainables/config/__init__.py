@@ -12,7 +12,17 @@ from trainables.config.checks import ConfigError, UserError
 from trainables.config.compute import AttackPrecision, ComputeConfig, Precision
 from trainables.config.data import AugmentationName, DataConfig, Placement, ViewKind, ViewsConfig
 from trainables.config.evaluation import AttackName, EvaluationConfig, SplitName
-from trainables.config.leaves import assignment, flatten, from_dict, leaf_types, override, to_dict
+from trainables.config.leaves import (
+    WEIGHTS,
+    assignment,
+    flatten,
+    from_dict,
+    leaf_types,
+    override,
+    to_dict,
+    value_of,
+    weight,
+)
 from trainables.config.method import (
     AdversaryConfig,
     AdversaryName,
@@ -27,6 +37,7 @@ from trainables.config.network import NetworkConfig, Stem
 from trainables.config.trial import FaithfulTo, TrialConfig
 
 __all__ = [
+    "WEIGHTS",
     "AdversaryConfig",
     "AdversaryName",
     "AttackName",
@@ -58,4 +69,6 @@ __all__ = [
     "leaf_types",
     "override",
     "to_dict",
+    "value_of",
+    "weight",
 ]

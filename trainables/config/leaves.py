@@ -14,6 +14,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from trainables.config.checks import ConfigError
 from trainables.config.trial import TrialConfig
 
+WEIGHTS = "objective.weights."
+"""How the paths of an objective's own weights begin."""
+
 
 def to_dict(config: TrialConfig) -> dict[str, Any]:
     """Nested plain dict of ``config``: JSON- and YAML-ready, the inverse of ``from_dict``."""
@@ -32,7 +35,8 @@ def flatten(config: TrialConfig) -> dict[str, Any]:
 
 @cache
 def leaf_types() -> Mapping[str, type]:
-    """By dotted path what each leaf holds where it is set: ``int``, ``float``, ``bool``, ``str`` or ``tuple``."""
+    """By dotted path what each leaf that every config has holds where it is set: ``int``, ``float``, ``bool``, ``str``
+    or ``tuple``. Weights are not among them, which each objective has of its own."""
     return _leaf_types(TrialConfig, "")
 
 
@@ -59,21 +63,52 @@ def override(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
 
     Raises ``ConfigError`` for a path that does not exist, naming the valid ones.
     """
+    config = _switched(config, changes)
     hints, valid = _hints(TrialConfig), leaf_types()
     grouped: dict[str, dict[str, Any]] = {}
     for path, value in changes.items():
-        if path not in valid:
+        if path not in valid and weight(path) is None:
             raise ConfigError(f"unknown setting {path!r}; {_nearest(path, list(valid))}")
-        section, _, leaf = path.rpartition(".")
-        grouped.setdefault(section or leaf, {})[leaf] = value
+        section, _, leaf = path.partition(".")
+        grouped.setdefault(section, {})[leaf or section] = value
     changed = {
-        name: _build(hint, {**_plain(getattr(config, name)), **grouped[name]}, f"{name}.")
+        name: _build(hint, _with(_plain(getattr(config, name)), grouped[name]), f"{name}.")
         if dataclasses.is_dataclass(hint)
         else _convert(hint, grouped[name][name], name)
         for name, hint in hints.items()
         if name in grouped
     }
     return dataclasses.replace(config, **changed)
+
+
+def weight(path: str) -> str | None:
+    """``variance`` of ``objective.weights.variance``; ``None`` for the path of another leaf."""
+    name = path.removeprefix(WEIGHTS)
+    return name if name != path and name and "." not in name else None
+
+
+def value_of(config: TrialConfig, path: str) -> Any:
+    """The leaf at ``path``; of a weight that the objective does not have ``None``."""
+    if (name := weight(path)) is not None:
+        return config.objective.weights.get(name)
+    section, name = path.split(".")
+    return getattr(getattr(config, section), name)
+
+
+def _switched(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
+    """Another objective has none of the former's weights."""
+    if changes.get("objective.name", config.objective.name) == config.objective.name:
+        return config
+    return dataclasses.replace(config, objective=dataclasses.replace(config.objective, weights={}))
+
+
+def _with(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A section's ``values`` with leaves replaced, ``weights.variance`` among them."""
+    changed = {**values}
+    for path, value in changes.items():
+        section, _, leaf = path.rpartition(".")
+        changed |= {section: {**changed.get(section, {}), leaf: value}} if section else {leaf: value}
+    return changed
 
 
 def assignment(text: str) -> tuple[str, Any]:
@@ -107,7 +142,10 @@ def _nearest(path: str, valid: list[str]) -> str:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        named = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {name: item for name, item in named.items() if item != {}}
+    if isinstance(value, Mapping):
+        return dict(value)
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return value
@@ -134,7 +172,7 @@ def _leaf_types(kind: Any, prefix: str) -> dict[str, type]:
     for name, hint in _hints(kind).items():
         if dataclasses.is_dataclass(hint):
             found |= _leaf_types(hint, f"{prefix}{name}.")
-        else:
+        elif get_origin(hint) is not Mapping:
             found[prefix + name] = _held(hint)
     return found
 
@@ -172,6 +210,10 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
         return None if value is None and len(inner) < len(get_args(hint)) else _convert(inner[0], value, path)
     if get_origin(hint) is Literal:
         return value
+    if get_origin(hint) is Mapping:
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{path} is {value!r}; it must be a mapping of numbers")
+        return {str(name): _convert(get_args(hint)[1], item, f"{path}.{name}") for name, item in value.items()}
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
             raise ConfigError(f"{path} is {value!r}; it must be a list")

@@ -6,7 +6,9 @@ Provenance: [P] paper text, [C] the authors' code (softsys4ai/CF-AMC-SSL at ff36
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from trainables.config.checks import at_least, one_of, positive, require
@@ -33,6 +35,8 @@ class ObjectiveConfig:
     """Of ``nt_xent``, ``sup_con`` and ``acl``."""
     reweighting: float = 0.0
     """``acl``: how far the adversarial half outweighs the clean one as augmentation weakens; 2/3 in DynACL [R]."""
+    weights: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """An objective's own, by name; those above are of the objectives that come with the platform, which have none."""
 
     def __post_init__(self) -> None:
         at_least(self, "objective", 0, "invariance_weight", "tcr_weight")
@@ -40,6 +44,8 @@ class ObjectiveConfig:
         require(
             0 <= self.reweighting <= 1, f"objective.reweighting is {self.reweighting}; it must lie in [0, 1], 2/3 say"
         )
+        for name, value in self.weights.items():
+            require(math.isfinite(value), f"objective.weights.{name} is {value}; it must be a finite number")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,45 +6,58 @@ Shapes: v views, b images, d dimensions; embeddings come as (v, b, d), labels as
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from torch import Tensor
-
+from trainables import packages
 from trainables.config import ConfigError, ObjectiveConfig
 from trainables.objectives import acl, cross_entropy, emp_ssl, nt_xent
-from trainables.objectives.objective import Criterion, Loss, Objective, WeighedLoss, Weights, mean
+from trainables.objectives.objective import Criterion, Loss, Objective, ObjectiveError, Weights, mean
 
-__all__ = ["OBJECTIVES", "Criterion", "Loss", "Objective", "Weights", "build", "build_attacked", "find", "mean"]
+__all__ = [
+    "OBJECTIVES",
+    "Criterion",
+    "Loss",
+    "Objective",
+    "ObjectiveError",
+    "Weights",
+    "build",
+    "build_attacked",
+    "completed",
+    "find",
+    "mean",
+    "names",
+]
 
 _LOSSES = (emp_ssl.OBJECTIVE, nt_xent.NT_XENT, acl.OBJECTIVE, cross_entropy.OBJECTIVE, nt_xent.SUP_CON)
 OBJECTIVES: Mapping[str, Objective] = MappingProxyType({objective.name: objective for objective in _LOSSES})
 
 
+def names() -> tuple[str, ...]:
+    """Of every objective, those of other packages last; nothing is imported."""
+    return *OBJECTIVES, *packages.names("objective")
+
+
 def find(name: str) -> Objective:
     """The objective of that name; ``ConfigError`` names the valid ones."""
+    if (brought := packages.find("objective", name, Objective, OBJECTIVES)) is not None:
+        return brought
     if name not in OBJECTIVES:
-        raise ConfigError(f"unknown objective {name!r}; choose one of {', '.join(OBJECTIVES)}")
+        raise ConfigError(f"unknown objective {name!r}; choose one of {', '.join(names())}")
     return OBJECTIVES[name]
 
 
+def completed(config: ObjectiveConfig) -> ObjectiveConfig:
+    """``config`` with the weights that it leaves open, as the objective has them."""
+    weights = find(config.name).weights
+    return replace(config, weights={**weights, **config.weights}) if weights else config
+
+
 def build(config: ObjectiveConfig, strength: float = 1.0) -> Criterion:
-    """The objective that ``config`` names, its weights bound as they are at augmentation ``strength``."""
-    objective = find(config.name)
-    return _bound(objective.loss, objective.scheduled(_weights(objective, config), strength))
+    """What the weights descend: the objective that ``config`` names, as it is at augmentation ``strength``."""
+    return find(config.name).bound(config, strength)
 
 
 def build_attacked(config: ObjectiveConfig) -> Criterion:
     """What the adversary ascends: the objective itself, unless it says otherwise."""
-    objective = find(config.name)
-    return build(config) if objective.attacked is None else _bound(objective.attacked, _weights(objective, config))
-
-
-def _weights(objective: Objective, config: ObjectiveConfig) -> Weights:
-    return {name: getattr(config, name) for name in objective.settings}
-
-
-def _bound(loss: WeighedLoss, weights: Weights) -> Criterion:
-    def criterion(embeddings: Tensor, labels: Tensor) -> Loss:
-        return loss(embeddings, labels, weights)
-
-    return criterion
+    return find(config.name).bound_attacked(config)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
+
+from trainables.config import ObjectiveConfig, UserError
+from trainables.config.checks import require
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ Criterion = Callable[[Tensor, Tensor], Loss]
 Weights = Mapping[str, float]
 WeighedLoss = Callable[[Tensor, Tensor, Weights], Loss]
 Embeddings = Literal["normalised", "plain", "logits"]
+_WEIGHT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +50,11 @@ class Objective:
     summary: str
     source: str
     loss: WeighedLoss
-    """From embeddings (v, b, d), labels (b,) and the values of ``settings``, all by name."""
+    """From embeddings (v, b, d), labels (b,) and the values of ``weights`` and ``settings``, all by name."""
+    weights: Weights = field(default_factory=dict)
+    """Its own and their defaults: a config has them as ``objective.weights.NAME``."""
     settings: tuple[str, ...] = ()
-    """What it reads of ``ObjectiveConfig``."""
+    """What it reads of the named fields of ``ObjectiveConfig``."""
     embeddings: Embeddings = "normalised"
     """As they come to ``loss``: ``normalised`` to length 1 over d; ``plain``, as the projector leaves them; ``logits``,
     one a class, from a linear layer in the projector's place."""
@@ -60,3 +69,56 @@ class Objective:
     """What the adversary ascends; ``None``: ``loss``."""
     scheduled: Callable[[Weights, float], Weights] = field(default=lambda weights, _strength: weights)
     """The weights as they are at an augmentation strength in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        for name, value in self.weights.items():
+            require(_WEIGHT.fullmatch(name) is not None, f"{self.name}: weight {name!r}; use letters, digits and _")
+            require(math.isfinite(value), f"{self.name}: weight {name} is {value}; it must be a finite number")
+        fields = {field.name for field in dataclasses.fields(ObjectiveConfig)}
+        for name in self.settings:
+            require(
+                name in fields - {"name", "weights"}, f"{self.name}: no field of ObjectiveConfig is called {name!r}"
+            )
+        require(not {*self.weights} & {*self.settings}, f"{self.name}: weights and settings share a name; rename one")
+
+    def check(self, weights: Weights) -> None:
+        """``ConfigError`` unless ``weights`` are exactly its own."""
+        has = f"has {', '.join(self.weights)}" if self.weights else "has none of its own"
+        for name in weights:
+            require(name in self.weights, f"objective.weights.{name} is unknown: {self.name} {has}")
+        for name in self.weights:
+            require(name in weights, f"objective.weights.{name} is missing; {self.name} {has}")
+
+    def bound(self, config: ObjectiveConfig, strength: float = 1.0) -> Criterion:
+        """What the weights of a network descend, as it is at augmentation ``strength``."""
+        return self._criterion(self.loss, self.scheduled(self._values(config), strength))
+
+    def bound_attacked(self, config: ObjectiveConfig) -> Criterion:
+        """What the adversary ascends."""
+        return self.bound(config) if self.attacked is None else self._criterion(self.attacked, self._values(config))
+
+    def _values(self, config: ObjectiveConfig) -> Weights:
+        return {**{name: getattr(config, name) for name in self.settings}, **config.weights}
+
+    def _criterion(self, loss: WeighedLoss, weights: Weights) -> Criterion:
+        def criterion(embeddings: Tensor, labels: Tensor) -> Loss:
+            return self._sound(loss(embeddings, labels, weights), embeddings)
+
+        return criterion
+
+    def _sound(self, found: object, embeddings: Tensor) -> Loss:
+        """``ObjectiveError`` for what nothing could descend. A value that is not finite is heard of with its epoch."""
+        if not isinstance(found, Loss):
+            raise ObjectiveError(f"{self.name} gives a {type(found).__name__}; it must give trainables.objectives.Loss")
+        if found.total.ndim:
+            raise ObjectiveError(f"the loss of {self.name} has shape {tuple(found.total.shape)}; it must be a scalar")
+        if torch.is_grad_enabled() and embeddings.requires_grad and not found.total.requires_grad:
+            raise ObjectiveError(
+                f"the loss of {self.name} does not depend on the embeddings, so that no weight would learn from it; "
+                "look for detach(), item() or numpy() in it"
+            )
+        return found
+
+
+class ObjectiveError(UserError):
+    """What an objective found cannot be descended."""

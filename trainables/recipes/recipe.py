@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from trainables.catalogue import default_config
-from trainables.config import FaithfulTo, TrialConfig, override
+from trainables.catalogue import configure
+from trainables.config import FaithfulTo, TrialConfig
 
 Provenance = Literal["P", "C", "R", "A"]
 """[P] text of arXiv 2501.03507, [C] softsys4ai/CF-AMC-SSL at ff36114, [R] GodXuxilie/Efficient_ACL_via_RCS at 6fc9aef
@@ -68,7 +68,7 @@ class Recipe:
     def config(self, data: str = "cifar10", faithful_to: FaithfulTo = "paper") -> TrialConfig:
         """The complete config on the data set ``data``; ``ConfigError`` if there is no such data set."""
         settings = {path: constant.value for path, constant in self.constants.items()}
-        return override(default_config(self.trainable, faithful_to), {"data.source": data} | settings)
+        return configure(self.trainable, {"data.source": data} | settings, faithful_to)
 
     def derive(self, table: str, row: str, summary: str, constants: Constants) -> Recipe:
         """Another row that differs from this one in ``constants``."""

@@ -1,0 +1,163 @@
+"""Methods that other installed packages bring: named in their metadata, imported when they are asked for.
+
+Names come from the entry points of installed distributions alone, so that a package that is slow or broken is nobody's
+concern but of who names its methods. Every process that runs trials finds them by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import re
+import sys
+import traceback
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+
+from trainables.config import ConfigError, TrialConfig
+
+Kind = Literal["objective", "trainable"]
+GROUPS: dict[Kind, str] = {"objective": "robust_ssl_study.objectives", "trainable": "robust_ssl_study.trainables"}
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TAKEN = frozenset(field.name for field in dataclasses.fields(TrialConfig))
+"""Sections of a config: a setting that begins with one would be of a trainable."""
+
+
+class PackageError(ConfigError):
+    """A method of a package cannot be used; the message names the package, what is wrong with it and what to do."""
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Found = TypeVar("Found", bound=Named)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Which package a method is of."""
+
+    kind: Kind
+    name: str
+    distribution: str
+    version: str
+    sha256: str | None
+    """Of its module's source; ``None`` where that is no file."""
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """Of all that packages bring and that can be named; nothing is imported."""
+    return tuple(dict.fromkeys(entry.name for entry in _entries(kind) if _nameable(entry.name)))
+
+
+def find(kind: Kind, name: str, wanted: type[Found], known: Container[str]) -> Found | None:
+    """What a package calls ``name``, imported now; ``None`` if none does.
+
+    ``known``: the platform's own names, which no package may give to another. Raises ``PackageError``.
+    """
+    entries = [entry for entry in _entries(kind) if entry.name == name]
+    if not entries:
+        return None
+    entry, *others = entries
+    if not _nameable(name):
+        raise PackageError(
+            f"{_words(kind, entry)} has a name that no study file can tell; use a-z, 0-9 and _, no setting"
+        )
+    if name in known:
+        raise PackageError(
+            f"{_words(kind, entry)} has a name that robust-ssl-study gives itself; rename its entry point"
+        )
+    if others:
+        raise PackageError(f"{_words(kind, entry)} is also of {_package(others[0])}; uninstall one of them")
+    return _checked(kind, entry, wanted)
+
+
+@contextmanager
+def answering(kind: Kind, name: str) -> Iterator[None]:
+    """Within, what a package calls ``name`` is asked for something: what it raises is told as a ``PackageError``."""
+    entry = next((entry for entry in _entries(kind) if entry.name == name), None)
+    with nullcontext() if entry is None else _blamed(f"{_words(kind, entry)} fails", "mend the package"):
+        yield
+
+
+def origin(kind: Kind, name: str) -> Origin | None:
+    """Whose method it is, once ``find`` has found it; ``None`` if it is the platform's own."""
+    for entry in _entries(kind):
+        if entry.name == name and entry.dist is not None:
+            return Origin(
+                kind=kind,
+                name=name,
+                distribution=entry.dist.name,
+                version=entry.dist.version,
+                sha256=_digest(entry.module),
+            )
+    return None
+
+
+def _entries(kind: Kind) -> tuple[EntryPoint, ...]:
+    return _installed(GROUPS[kind], tuple(sys.path))
+
+
+@cache
+def _installed(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Kept: to read the metadata of all that is installed takes longer than to build a config, of which spaces do
+    thousands."""
+    return tuple(entry_points(group=group))
+
+
+def _nameable(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None and name not in _TAKEN
+
+
+def _checked(kind: Kind, entry: EntryPoint, wanted: type[Found]) -> Found:
+    found = _loaded(kind, entry)
+    if not isinstance(found, wanted):
+        is_a = f"{entry.value} is a {type(found).__name__}, no {wanted.__module__}.{wanted.__name__}"
+        raise PackageError(f"{_words(kind, entry)} is none: {is_a}; have its entry point name one")
+    if found.name != entry.name:
+        raise PackageError(f"{_words(kind, entry)} calls itself {found.name!r}; give it and its entry point one name")
+    return found
+
+
+def _loaded(kind: Kind, entry: EntryPoint) -> object:
+    remedy = "mend the package, or install what it needs"
+    with _blamed(f"{_words(kind, entry)} cannot be imported from {entry.value}", remedy):
+        return entry.load()
+
+
+@contextmanager
+def _blamed(what: str, remedy: str) -> Iterator[None]:
+    """Whatever is raised within is the package's fault."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise PackageError(f"{what} ({why}{_place(error)}); {remedy}") from error
+
+
+def _place(error: BaseException) -> str:
+    """`` in FILE, line N`` of the code that failed, if it is not the machinery of imports."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_file()]
+    own = [frame for frame in frames if Path(frame.filename) != Path(__file__) and "importlib" not in frame.filename]
+    return f" in {own[-1].filename}, line {own[-1].lineno}" if own else ""
+
+
+def _words(kind: Kind, entry: EntryPoint) -> str:
+    return f"{kind} {entry.name!r} of {_package(entry)}"
+
+
+def _package(entry: EntryPoint) -> str:
+    return "an unknown package" if entry.dist is None else f"{entry.dist.name} {entry.dist.version}"
+
+
+def _digest(module: str) -> str | None:
+    file = getattr(importlib.import_module(module), "__file__", None)
+    return None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
