@@ -19,6 +19,7 @@ from search_spaces.space import TRAINABLE, SearchSpace
 from search_spaces.work import total_on
 from study.config import Budget, StudyConfig
 from study.config.file import lines, read_configurations
+from study.config.stored import load_stored
 from study.config.study import Repeats
 from study.config.yaml_tree import with_fractions
 from study.files import added, stop
@@ -45,7 +46,7 @@ def add(name: str, values: Values, *, like: int | None = None, file: Path | None
     paths = study_paths(name)
     if not paths.study_file.exists():
         raise StudyNotFoundError.beside(paths)
-    config = StudyConfig.load(paths.study_file)
+    config = load_stored(paths)
     space, basis = config.search_space(), with_fractions(values)
     if space.points:
         raise AddError(f"{name} runs the configurations that it lists, and no others; add to a study that searches")

@@ -17,6 +17,7 @@ from analysis.layout import StudyPaths, study_paths
 from search_spaces.space import SearchSpace
 from study.config import Budget, StudyConfig
 from study.config.start import start_params
+from study.config.stored import load_stored
 from study.execution.executor import Backend
 from study.files.lock import sole_driver
 from study.launch import check_kind, resume, total_where_asked
@@ -74,7 +75,7 @@ def extend(
     with sole_driver(paths):
         complete(paths)
         if tracking_uri is not None:  # an address that is none extends nothing
-            StudyConfig.load(paths.study_file, {"tracking.uri": tracking_uri})
+            load_stored(paths, {"tracking.uri": tracking_uri})
         for line in _extend(paths, more, changes or {}, progress=console.is_terminal):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     extended()
@@ -101,9 +102,9 @@ def rehearse(
         copy = StudyPaths(Path(folder) / paths.name)
         shutil.copytree(paths.root, copy.root, ignore=shutil.ignore_patterns(*_LARGE))
         complete(copy)
-        before = StudyConfig.load(copy.study_file).budget
+        before = load_stored(copy).budget
         lines = _extend(copy, more, changes or {}, progress=False)
-        config = StudyConfig.load(copy.study_file)
+        config = load_stored(copy)
         begun = sum(1 for _ in copy.each_trial())
     if config.budget != before:
         now, then = (labels.budget(budget.model_dump()) for budget in (config.budget, before))
@@ -115,7 +116,7 @@ def _extend(
     paths: StudyPaths, more: Mapping[str, float | None], changes: Mapping[str, Any], *, progress: bool
 ) -> list[str]:
     """Make the study in ``paths`` what is asked, and say what became of it."""
-    stored = StudyConfig.load(paths.study_file)
+    stored = load_stored(paths)
     check_kind(paths, replays=False)
     _check_search(stored, more["trials"], changes)
     config, space = _extended(paths, stored, changes)
@@ -148,7 +149,7 @@ def _check_search(stored: StudyConfig, trials: float | None, changes: Mapping[st
 
 def _extended(paths: StudyPaths, stored: StudyConfig, changes: Mapping[str, Any]) -> tuple[StudyConfig, SearchSpace]:
     """The study with ``changes``; of its recipes those that lie within its ranges."""
-    config = StudyConfig.load(paths.study_file, {**changes, "start_from": []})
+    config = load_stored(paths, {**changes, "start_from": []})
     _check_heeded(config, changes)
     space = config.search_space()
     recipes = [name for name in stored.start_from if _holds(space, name)]

@@ -19,6 +19,7 @@ from search_spaces.space import SearchSpace
 from search_spaces.work import Total, total_on
 from study.config import Budget, StudyConfig
 from study.config.listed import Listed
+from study.config.stored import load_stored
 from study.config.warm_start_source import public
 from study.early_stopping.scheduler import Scheduler
 from study.execution.executor import Backend, Executor, executor
@@ -30,6 +31,7 @@ from study.files.disk import full_disk
 from study.files.lock import sole_driver
 from study.files.storage import Storage
 from study.manifest import describe, described
+from study.packages import changed, recorded
 from study.preflight import (
     allot,
     check_bounds,
@@ -135,7 +137,7 @@ def resume(
             extension.complete(paths)
         if listed is None:
             _check_total(paths, trials)
-        stored = StudyConfig.load(paths.study_file, elsewhere)
+        stored = load_stored(paths, elsewhere)
         config = _with_budget(stored, {key: value for key, value in asked.items() if value})
         if config.budget != stored.budget:
             console.print(f"budget: {_words(config.budget)}, before: {_words(stored.budget)}", highlight=False)
@@ -156,6 +158,8 @@ def _go_on(
     restarted: bool,
 ) -> None:
     space = config.search_space()
+    for line in changed(read_json(paths.manifest), _used(space)):
+        _say(console, line)
     replay = _replay(backend, curves)
     check_kind(paths, replays=replay is not None)
     if replay:
@@ -243,7 +247,7 @@ def _drive(
         storage.fetch_all(paths)
     search = Search.open(paths, config, space, total)
     try:
-        _record(paths, config, allotment)  # not before it is sure that the search goes on
+        _record(paths, config, space, allotment)  # not before it is sure that the search goes on
         scheduler = _scheduler(paths, config, total)
         tracker = Tracker.open(paths, uri=config.tracking.uri, offline=config.tracking.offline)
     except BaseException:
@@ -346,15 +350,20 @@ def _words(budget: Budget) -> str:
     return labels.budget(budget.model_dump())
 
 
-def _record(paths: StudyPaths, config: StudyConfig, allotment: Allotment) -> None:
-    """What may have changed since the launch: the budget, the list of one that has a list, what this machine offers.
+def _record(paths: StudyPaths, config: StudyConfig, space: SearchSpace, allotment: Allotment) -> None:
+    """What may have changed since the launch: the budget, the list of one that has a list, what this machine offers,
+    which versions of packages are installed.
 
     MLflow's address stays the study's own, whichever this run uses.
     """
     manifest = written(paths.manifest)
     asked = manifest | {"budget": config.budget.model_dump()} | described(config)
     if asked != manifest:
-        own = StudyConfig.load(paths.study_file).tracking
+        own = load_stored(paths).tracking
         _write_study_file(paths, config.model_copy(update={"tracking": own}))
-    if (changed := asked | {"resources": allotment.to_json()}) != manifest:
-        write_json(paths.manifest, changed)
+    if (now := asked | {"resources": allotment.to_json()} | _used(space)) != manifest:
+        write_json(paths.manifest, now)
+
+
+def _used(space: SearchSpace) -> dict[str, Any]:
+    return recorded(part.base for part in space.parts)

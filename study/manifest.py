@@ -12,6 +12,7 @@ from analysis.layout import StudyPaths
 from analysis.pages import redact
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
+from study.packages import recorded, versions
 from study.resources.allotment import Allotment
 from study.resources.needs import hardware
 from study.tracking.uri import resolve_uri
@@ -26,6 +27,7 @@ def describe(
 ) -> dict[str, Any]:
     """The manifest of a study that begins now; ``data`` describes its images."""
     evaluation = space.parts[0].base.evaluation
+    used = recorded(part.base for part in space.parts)
     search = described(config) or config.strategy | {"seed": config.seed}
     return {
         "schema": SCHEMA,
@@ -39,7 +41,8 @@ def describe(
         "data": data,
         "budget": config.budget.model_dump(),
         "resources": allotment.to_json(),
-        "environment": environment(),
+        "environment": environment() | versions(used),
+        **used,
         "tracking": {"uri": None if config.tracking.offline else redact(resolve_uri(config.tracking.uri, paths))},
     }
 

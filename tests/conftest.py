@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
-from collections.abc import Callable
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -68,3 +71,48 @@ def one_thread_and_one_seed() -> None:
     """Tests compare bit for bit, so the number of threads is fixed; and so are networks that a test makes itself."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
+
+
+def describe(site: Path, name: str, version: str, entry_points: Mapping[str, Mapping[str, str]]) -> None:
+    """What an installer leaves of a distribution beside its source, and importlib.metadata reads."""
+    info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    named = ((group, key, value) for group, found in entry_points.items() for key, value in found.items())
+    (info / "entry_points.txt").write_text("".join(f"[{group}]\n{key} = {value}\n" for group, key, value in named))
+
+
+@pytest.fixture(scope="session")
+def own_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that ``own_package`` is installed in."""
+    source, site = Path(__file__).parent / "own_package", tmp_path_factory.mktemp("site")
+    project = tomllib.loads((source / "pyproject.toml").read_text("utf-8"))["project"]
+    shutil.copytree(source / "group_ssl", site / "group_ssl", ignore=shutil.ignore_patterns("__pycache__"))
+    describe(site, project["name"], project["version"], project["entry-points"])
+    return site
+
+
+@pytest.fixture
+def own_package(own_site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """``tests/own_package``, installed for this test."""
+    monkeypatch.syspath_prepend(str(own_site))
+    return own_site
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """Installs a distribution of one module for this test; its name is the module's, entry points are by group."""
+    made: list[str] = []
+
+    def install(name: str, source: str, version: str = "1.2", **entry_points: Mapping[str, str]) -> Path:
+        site = tmp_path / f"site-{name}"
+        named = {f"robust_ssl_study.{group}": found for group, found in entry_points.items()}
+        describe(site, name, version, named)
+        (site / f"{name}.py").write_text(source)
+        monkeypatch.syspath_prepend(str(site))
+        made.append(name)
+        return site
+
+    yield install
+    for name in made:
+        sys.modules.pop(name, None)

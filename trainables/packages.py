@@ -120,7 +120,7 @@ def _nameable(name: str) -> bool:
 def _checked(kind: Kind, entry: EntryPoint, wanted: type[Found]) -> Found:
     found = _loaded(kind, entry)
     if not isinstance(found, wanted):
-        is_a = f"{entry.value} is a {type(found).__name__}, no {wanted.__module__}.{wanted.__name__}"
+        is_a = f"{entry.value} is of type {type(found).__name__}, no {wanted.__module__}.{wanted.__name__}"
         raise PackageError(f"{_words(kind, entry)} is none: {is_a}; have its entry point name one")
     if found.name != entry.name:
         raise PackageError(f"{_words(kind, entry)} calls itself {found.name!r}; give it and its entry point one name")

@@ -15,6 +15,7 @@ from study.choosing.request import ChoiceError, Request
 from study.config import Budget, Resources, StudyConfig
 from study.config.file import fault_of
 from study.config.listed import Listed
+from study.config.stored import load_stored
 from study.execution.executor import Backend
 from study.launch import launch, resume
 from trainables.config import TrialConfig, flatten
@@ -68,7 +69,7 @@ def stored(request: Request) -> StudyConfig | None:
     paths = study_paths(request.child)
     if not paths.study_file.exists():
         return None
-    config = StudyConfig.load(paths.study_file)
+    config = load_stored(paths)
     if request.offline and not config.tracking.offline:
         raise ChoiceError(f"{request.child} was begun with MLflow; leave --offline out, or begin another with --name")
     return config

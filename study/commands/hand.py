@@ -93,7 +93,7 @@ def note(
 def _stop_trial(name: str, *, now: bool, wait: bool) -> None:
     from analysis.download import StudyNotFoundError
     from analysis.written import find_trial
-    from study.config import StudyConfig
+    from study.config.stored import load_stored
     from study.files import stop as stopping
     from study.files.storage import Storage
 
@@ -103,7 +103,7 @@ def _stop_trial(name: str, *, now: bool, wait: bool) -> None:
     if now:
         raise UserError("--now is for a whole study; a trial always ends as soon as it can")
     paths, trial = find_trial(name)
-    address = StudyConfig.load(paths.study_file).storage
+    address = load_stored(paths).storage
     with writing(trial.root, "the trial goes on"):
         stopping.ask_trial(paths, trial.number, Storage(address, paths.name) if address else None)
     typer.echo(f"{paths.trial_id(trial.number)} ends with its epoch, or as soon as its evaluation can")

@@ -65,7 +65,7 @@ def _searched(name: str | None) -> StudyPaths:
 
 
 def _tracking_uri(name: str | None) -> str:
-    from study.config import StudyConfig
+    from study.config.stored import load_stored
     from study.tracking.uri import resolve_uri
 
     if name is None:
@@ -73,4 +73,4 @@ def _tracking_uri(name: str | None) -> str:
     paths = paths_of(name)
     if not paths.study_file.exists():
         raise StudyNotFoundError.beside(paths)
-    return resolve_uri(StudyConfig.load(paths.study_file).tracking.uri, paths)
+    return resolve_uri(load_stored(paths).tracking.uri, paths)

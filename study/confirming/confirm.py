@@ -21,6 +21,7 @@ from study.choosing.choice import choose, read_trial
 from study.choosing.request import ChoiceError
 from study.config import StudyConfig
 from study.config.confirmation import Confirmation
+from study.config.stored import load_stored
 from study.confirming.extend import as_begun, extended
 from study.confirming.request import Request
 from study.execution.executor import Backend
@@ -51,7 +52,7 @@ def prepare(request: Request) -> Prepared:
         raise ChoiceError(
             f"{request.study} is a confirmation itself; name the study that it confirms, {confirms(parent)['study']}"
         )
-    searched, begun = StudyConfig.load(paths.study_file), child.stored(request)
+    searched, begun = load_stored(paths), child.stored(request)
     request, said = (request, []) if begun is None else as_begun(request, begun)
     numbers, remarks = choose(parent, configurations(parent), request)
     _check_unflagged(parent, numbers)

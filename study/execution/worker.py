@@ -41,6 +41,7 @@ from study.execution.shortage import ShortageError, sparing
 from study.execution.watchdog import Watchdog
 from study.files.disk import full_disk
 from study.files.storage import Storage
+from study.packages import recorded
 from study.resources.needs import confine, device_in_words
 from trainables import checkpoint, trial
 from trainables.config import TrialConfig, UserError
@@ -310,6 +311,7 @@ def _announce(paths: TrialPaths, attempt: int, config: TrialConfig, terms: Terms
         device=device_in_words(config.device),
         gpu_share=terms.gpu_share,
         resumed_epoch=_trained_before(paths, config),
+        **recorded([config]),
     )
 
 

@@ -26,6 +26,7 @@ from study.choosing.request import ChoiceError
 from study.config import Resources, StudyConfig
 from study.config.measurement import Measurement
 from study.config.shares import AUTO
+from study.config.stored import load_stored
 from study.execution.executor import Backend
 from study.files import stop
 from study.measuring.request import Request
@@ -69,7 +70,7 @@ def prepare(request: Request) -> Prepared:
     parent = read_study(paths)
     if "replayed" in parent.manifest:
         raise ChoiceError(f"{request.study} replays recorded trials and has trained no network; name a study that has")
-    searched, begun = StudyConfig.load(paths.study_file), child.stored(request)
+    searched, begun = load_stored(paths), child.stored(request)
     known = _begun(request, begun)
     now = next_round(parent, searched, request, begun)
     numbers = [*known, *(number for number in now.numbers if number not in known)]

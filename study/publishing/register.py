@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException, RestException
 from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
 
 from analysis.layout import StudyPaths
-from study.config import StudyConfig
+from study.config.stored import load_stored
 from study.tracking.ledger import Ledger
 from study.tracking.uri import TrackingError, check_reachable, redact_message, resolve_uri
 
@@ -30,7 +30,7 @@ def register(paths: StudyPaths, number: int, folder: Path, name: str) -> str:
 
     It hangs on the trial's own run, which ``study sync`` makes. ``TrackingError`` if there is none or MLflow refuses.
     """
-    uri = resolve_uri(StudyConfig.load(paths.study_file).tracking.uri, paths)
+    uri = resolve_uri(load_stored(paths).tracking.uri, paths)
     run = find_run(paths, number)
     check_reachable(uri, "start it and export again")
     client = MlflowClient(uri, uri)

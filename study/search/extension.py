@@ -18,6 +18,7 @@ from analysis.layout import StudyPaths, finite, write_atomically, write_json
 from analysis.written import written
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
+from study.config.stored import load_stored
 from study.search.rebuild import Outside, rebuild
 
 
@@ -29,7 +30,7 @@ def extend_folder(paths: StudyPaths, config: StudyConfig, space: SearchSpace) ->
     """
     manifest = written(paths.manifest)
     asked = {"space": json.loads(json.dumps(finite(space.to_json()))), **config.strategy}
-    known = StudyConfig.load(paths.study_file).strategy | {"space": manifest["space"]}
+    known = load_stored(paths).strategy | {"space": manifest["space"]}
     changed = {part: asked[part] for part in PARTS if asked[part] != known[part]}
     outside = rebuild(paths, config, space) if changed else []
     record = {

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from trainables.config import ObjectiveConfig, UserError
-from trainables.config.checks import require
+from trainables.config.checks import one_of, require
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class Objective:
     """The weights as they are at an augmentation strength in [0, 1]."""
 
     def __post_init__(self) -> None:
+        one_of(f"{self.name}: embeddings", self.embeddings, Embeddings)
         for name, value in self.weights.items():
             require(_WEIGHT.fullmatch(name) is not None, f"{self.name}: weight {name!r}; use letters, digits and _")
             require(math.isfinite(value), f"{self.name}: weight {name} is {value}; it must be a finite number")
@@ -109,15 +110,20 @@ class Objective:
     def _sound(self, found: object, embeddings: Tensor) -> Loss:
         """``ObjectiveError`` for what nothing could descend. A value that is not finite is heard of with its epoch."""
         if not isinstance(found, Loss):
-            raise ObjectiveError(f"{self.name} gives a {type(found).__name__}; it must give trainables.objectives.Loss")
-        if found.total.ndim:
-            raise ObjectiveError(f"the loss of {self.name} has shape {tuple(found.total.shape)}; it must be a scalar")
+            raise ObjectiveError(f"what {self.name} gives is {_kind(found)}; it must be a trainables.objectives.Loss")
+        for name, value in {"total": found.total, **found.terms}.items():
+            if not isinstance(value, Tensor) or value.ndim:
+                raise ObjectiveError(f"{name} in the loss of {self.name} is {_kind(value)}; it must be a scalar tensor")
         if torch.is_grad_enabled() and embeddings.requires_grad and not found.total.requires_grad:
             raise ObjectiveError(
                 f"the loss of {self.name} does not depend on the embeddings, so that no weight would learn from it; "
                 "look for detach(), item() or numpy() in it"
             )
         return found
+
+
+def _kind(value: object) -> str:
+    return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"of type {type(value).__name__}"
 
 
 class ObjectiveError(UserError):

@@ -1,0 +1,67 @@
+"""Which packages a study's own methods are of: recorded with it, and compared when it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from analysis.manifest import records
+from trainables import packages
+from trainables.config import TrialConfig
+
+PACKAGES = "packages"
+"""Key of manifests and of attempts: what ``packages.Origin`` says of each method; absent where all are the
+platform's."""
+
+
+def missing(told: Mapping[str, Any]) -> list[str]:
+    """Of the methods that are recorded there, which no package brings here, and which one did."""
+    return [f"{_method(one)} of {_package(one)}" for one in records(told.get(PACKAGES)) if not _installed(one)]
+
+
+def recorded(configs: Iterable[TrialConfig]) -> dict[str, Any]:
+    """The packages of these configurations' methods under ``PACKAGES``; empty where all are the platform's own."""
+    found = dict.fromkeys(origin for config in configs for origin in _origins(config))
+    return {PACKAGES: [asdict(origin) for origin in found]} if found else {}
+
+
+def versions(told: Mapping[str, Any]) -> dict[str, str]:
+    """Of each package that is ``recorded`` there."""
+    return {str(one.get("distribution")): str(one.get("version")) for one in records(told.get(PACKAGES))}
+
+
+def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """In lines, how the code of methods is another ``now`` than what was recorded ``before``."""
+    known = {_method(one): one for one in records(before.get(PACKAGES))}
+    told = ((one, known.get(_method(one), one)) for one in records(now.get(PACKAGES)))
+    return [_difference(old, new) for new, old in told if new != old]
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    source = "with other source" if old.get("sha256") != new.get("sha256") else "its module the same"
+    outcome = "trials that are trained from here on may differ from those before"
+    return f"{_method(new)} was of {_package(old)} and is of {_package(new)}, {source}; {outcome}"
+
+
+def _origins(config: TrialConfig) -> Iterator[packages.Origin]:
+    named: tuple[tuple[packages.Kind, str], ...] = (
+        ("trainable", config.trainable),
+        ("objective", config.objective.name),
+    )
+    for kind, name in named:
+        if (origin := packages.origin(kind, name)) is not None:
+            yield origin
+
+
+def _installed(one: Mapping[str, Any]) -> bool:
+    kind = one.get("kind")
+    return kind not in packages.GROUPS or one.get("name") in packages.names(kind)
+
+
+def _method(one: Mapping[str, Any]) -> str:
+    return f"{one.get('kind')} {one.get('name')}"
+
+
+def _package(one: Mapping[str, Any]) -> str:
+    return f"{one.get('distribution')} {one.get('version')}"

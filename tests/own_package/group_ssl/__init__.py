@@ -1,0 +1,1 @@
+"""Methods of a group's own."""
