@@ -1,13 +1,23 @@
-"""``python -m trainables table1/cf_amc_ssl [--set views.number=8]``: runs one recipe where torch is all there is."""
+"""What runs where torch is all there is.
+
+``python -m trainables table1/cf_amc_ssl [--set views.number=8]`` runs one recipe, ``python -m trainables --check
+vicreg_pgd`` tells whether a trainable, a package's own say, keeps to what the platform promises of all.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import torch
+
+from trainables.catalogue import check, default_config
 from trainables.config import UserError, assignment, override
+from trainables.contract import outcomes, small
 from trainables.metrics import EpochReport
 from trainables.pretrain import DivergedError
 from trainables.recipes import RECIPES, recipe
@@ -15,10 +25,13 @@ from trainables.trial import run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0, 2 for a user's mistake and for a configuration that diverges, or 130 for Ctrl-C."""
+    """Exit code 0; 2 for a user's mistake, a configuration that diverges or a broken promise; 130 for Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
-        config = override(recipe(options.recipe), dict(map(assignment, options.set)))
+        changes = dict(map(assignment, options.set))
+        if options.check is not None:
+            return _check(options.check, changes)
+        config = override(recipe(options.recipe), changes)
         result = run(
             config, checkpoint=options.checkpoint, report=_print_epoch, progress=_print_stage, warn=_print_stage
         )
@@ -33,13 +46,33 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _check(name: str, changes: Mapping[str, Any]) -> int:
+    """Print, promise by promise, what holds of the trainable ``name`` and what does not."""
+    config = override(small(default_config(name)), changes)
+    check(config)
+    torch.set_num_threads(1)  # on several, so small a network takes longer
+    kept = True
+    for promise, broken in outcomes(config):
+        sys.stdout.write(f"holds   {promise}\n" if broken is None else f"BROKEN  {promise}: {broken}\n")
+        sys.stdout.flush()
+        kept &= broken is None
+    return 0 if kept else 2
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m trainables",
-        description="Train and evaluate one of the papers' rows; the result is printed as JSON.",
-        epilog="example: python -m trainables table1/cf_amc_ssl --set data.download=true --set optimiser.epochs=1",
+        description="Train and evaluate one of the papers' rows; the result is printed as JSON. Or check a trainable.",
+        epilog="examples: python -m trainables table1/cf_amc_ssl --set data.download=true --set optimiser.epochs=1; "
+        "python -m trainables --check cf_amc_ssl",
     )
-    parser.add_argument("recipe", help=f"one of {', '.join(RECIPES)}")
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("recipe", nargs="?", help=f"one of {', '.join(RECIPES)}")
+    wanted.add_argument(
+        "--check",
+        metavar="TRAINABLE",
+        help="say in seconds, on a few digits, whether it keeps to what every trainable must: your own, say",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="replace one setting")
     parser.add_argument("--checkpoint", type=Path, help="continue from this file, and keep it up to date")
     return parser

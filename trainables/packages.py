@@ -140,10 +140,10 @@ def _blamed(what: str, remedy: str) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
-        raise PackageError(f"{what} ({why}{_place(error)}); {remedy}") from error
+        raise PackageError(f"{what} ({why}{place(error)}); {remedy}") from error
 
 
-def _place(error: BaseException) -> str:
+def place(error: BaseException) -> str:
     """`` in FILE, line N`` of the code that failed, if it is not the machinery of imports."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_file()]
     own = [frame for frame in frames if Path(frame.filename) != Path(__file__) and "importlib" not in frame.filename]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trainables import catalogue, checkpoint, cost
 from trainables.config import ConfigError, TrialConfig, override
-from trainables.data import load
+from trainables.contract import CONTRACT, begun, equal, weights
 from trainables.losses import Losses
 from trainables.objectives import Loss
 from trainables.optim import lars
@@ -21,18 +21,18 @@ from trainables.trial import run
 BOTH = pytest.mark.parametrize("faithful_to", ["paper", pytest.param("released_code", marks=pytest.mark.exhaustive)])
 
 
-def pretraining(config: TrialConfig) -> Pretraining:
-    pairing = catalogue.find(config.trainable).pairing(config.faithful_to)
-    splits = load(config.data)
-    return Pretraining(config, pairing, splits.train, len(splits.classes), torch.device("cpu"))
+CLOSER = {"it trains in micro-batches": "test_micro_batches.py", "it trains in bfloat16": "test_compute.py"}
+"""What is looked at more closely for every trainable elsewhere."""
+PROMISES = [
+    pytest.param(promise, id=words, marks=[pytest.mark.exhaustive] if words in CLOSER else [])
+    for words, promise in CONTRACT.items()
+]
 
 
-def weights(training: Pretraining) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in training.model.state_dict().items()}
-
-
-def equal(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
-    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+@BOTH
+@pytest.mark.parametrize("promise", PROMISES)
+def test_it_keeps_to_the_contract(trainable, tiny_config, faithful_to, promise):
+    promise(tiny_config(trainable, faithful_to))
 
 
 @BOTH
@@ -50,36 +50,8 @@ def test_it_falls_farther_than_up_the_gradient(trainable, tiny_config, monkeypat
 
 def losses_of(tiny_config, trainable: str, faithful_to: str = "paper") -> list[float]:
     peak = tiny_config(trainable).optimiser.learning_rate
-    training = pretraining(tiny_config(trainable, faithful_to, optimiser__epochs=4, optimiser__learning_rate=2 * peak))
+    training = begun(tiny_config(trainable, faithful_to, optimiser__epochs=4, optimiser__learning_rate=2 * peak))
     return [training.run_epoch().loss for _ in range(4)]
-
-
-@BOTH
-def test_resuming_is_exact(trainable, tiny_config, faithful_to, tmp_path):
-    config = tiny_config(trainable, faithful_to, optimiser__epochs=2)
-    whole = pretraining(config)
-    for _ in range(2):
-        whole.run_epoch()
-    first = pretraining(config)
-    first.run_epoch()
-    checkpoint.save(tmp_path / "c.pt", config, first.state_dict())
-    second = pretraining(config)
-    second.load_state_dict(checkpoint.load(tmp_path / "c.pt", config))
-    summary = second.run_epoch()
-    assert equal(weights(whole), weights(second))
-    assert summary.epoch == 2
-    assert whole.finished
-    assert second.finished
-
-
-def test_seed_decides_everything(trainable, tiny_config):
-    runs = []
-    for seed in (0, 0, 1):
-        training = pretraining(tiny_config(trainable, seed=seed, optimiser__epochs=1))
-        training.run_epoch()
-        runs.append(weights(training))
-    assert equal(runs[0], runs[1])
-    assert not equal(runs[0], runs[2])
 
 
 def test_global_random_state_is_neither_read_nor_moved(trainable, tiny_config):
@@ -130,7 +102,7 @@ def passes_per_batch(config: TrialConfig) -> tuple[int, int]:
 def test_every_pass_is_in_the_mode_its_source_has(trainable, tiny_config, monkeypatch):
     """ACL attacks in evaluation mode; all other passes train, and so move the running statistics."""
     config = tiny_config(trainable, optimiser__epochs=1)
-    training = pretraining(config)
+    training = begun(config)
     passes = watched_epoch(training, monkeypatch)
     attacked, trained = passes_per_batch(config)
     in_eval = catalogue.find(trainable).pairing("paper").attacks_in_eval
@@ -145,7 +117,7 @@ def test_every_pass_is_in_the_mode_its_source_has(trainable, tiny_config, monkey
 
 def test_perturbations_stay_in_the_ball(trainable, tiny_config, monkeypatch):
     config = tiny_config(trainable, optimiser__epochs=1, adversary__epsilon=0.1, adversary__step_size=0.07)
-    training = pretraining(config)
+    training = begun(config)
     losses = training._losses
     seen: list[float] = []
 
@@ -166,22 +138,12 @@ def test_perturbations_stay_in_the_ball(trainable, tiny_config, monkeypatch):
 
 
 def test_monitor_leaves_weights_and_statistics_alone(trainable, tiny_config):
-    training = pretraining(tiny_config(trainable))
+    training = begun(tiny_config(trainable))
     training.run_epoch()
     before = weights(training)
     training._monitor()
     assert equal(weights(training), before)
     assert all(parameter.grad is None for parameter in training.model.parameters())
-
-
-def test_cost_counts_what_passed_through_the_model(trainable, tiny_config, monkeypatch):
-    config = tiny_config(trainable, optimiser__epochs=1)
-    training = pretraining(config)
-    images = watched_epoch(training, monkeypatch).images
-    attacked, trained = passes_per_batch(config)
-    descended = sum(count for index, count in enumerate(images) if index % (attacked + trained) >= attacked)
-    assert training.forward_equivalents == 3 * descended + 2 * (sum(images) - descended)
-    assert training.forward_equivalents == catalogue.pretrain_forward_equivalents(config, 80)
 
 
 def test_clean_twin_costs_and_sees_no_attack(trainable, tiny_config, monkeypatch):
@@ -190,14 +152,14 @@ def test_clean_twin_costs_and_sees_no_attack(trainable, tiny_config, monkeypatch
             catalogue.check(tiny_config(trainable, adversary__name="none"))
         return
     config = tiny_config(trainable, adversary__name="none", optimiser__epochs=1)
-    training = pretraining(config)
+    training = begun(config)
     passes = watched_epoch(training, monkeypatch)
     assert sum(passes.images) == 80 * config.views.number
     assert training.forward_equivalents == 3 * sum(passes.images)
 
 
 def test_schedule_ends_at_zero(trainable, tiny_config):
-    training = pretraining(tiny_config(trainable, optimiser__epochs=2, data__train_images=200))
+    training = begun(tiny_config(trainable, optimiser__epochs=2, data__train_images=200))
     rates = [training.run_epoch().learning_rate for _ in range(2)]
     peak = training.config.optimiser.learning_rate
     assert rates[0] > peak / 6
@@ -207,14 +169,14 @@ def test_schedule_ends_at_zero(trainable, tiny_config):
 def test_released_free_schedule_swings_back(tiny_config):
     """The released cosine counts batches but steps m times a batch: for even m it ends at its peak."""
     config = tiny_config("cf_amc_ssl", "released_code", optimiser__epochs=2, adversary__replays=2)
-    training = pretraining(config)
+    training = begun(config)
     rates = [training.run_epoch().learning_rate for _ in range(2)]
     assert rates[1] > 0.25 > rates[0]
 
 
 def test_released_simclr_passes_each_view_alone(tiny_config, monkeypatch):
-    together = pretraining(tiny_config("robust_simclr", "paper", optimiser__epochs=1))
-    alone = pretraining(tiny_config("robust_simclr", "released_code", optimiser__epochs=1))
+    together = begun(tiny_config("robust_simclr", "paper", optimiser__epochs=1))
+    alone = begun(tiny_config("robust_simclr", "released_code", optimiser__epochs=1))
     # Text: five attacks on (x1 + d1, x2 + d2), then x1, x2 and both adversaries in one pass.
     assert watched_epoch(together, monkeypatch).images[:6] == [80, 80, 80, 80, 80, 160]
     # Code: five attacks on (x2, x2 + d), then x1 and x2 + d.
@@ -222,7 +184,7 @@ def test_released_simclr_passes_each_view_alone(tiny_config, monkeypatch):
 
 
 def test_an_absurd_rate_is_named_as_divergence(tiny_config):
-    training = pretraining(tiny_config("cf_amc_ssl", optimiser__learning_rate=1e30, optimiser__lars_eta=1e30))
+    training = begun(tiny_config("cf_amc_ssl", optimiser__learning_rate=1e30, optimiser__lars_eta=1e30))
     with pytest.raises(DivergedError, match="learning_rate"):
         training.run_epoch()
 
@@ -300,14 +262,14 @@ def test_simclr_pairs_exactly_two_views(tiny_config):
 
 
 def test_a_network_that_breaks_in_its_last_update_is_named(tiny_config, monkeypatch):
-    training = pretraining(tiny_config("cf_amc_ssl", optimiser__epochs=1))
+    training = begun(tiny_config("cf_amc_ssl", optimiser__epochs=1))
     monkeypatch.setattr(training, "_monitor", lambda: (float("nan"), 0.0, 0.0))
     with pytest.raises(DivergedError, match="no longer finite"):
         training.run_epoch()
 
 
 def test_free_perturbation_moves_with_the_training_gradient(tiny_config):
-    training = pretraining(tiny_config("cf_amc_ssl", optimiser__epochs=1))
+    training = begun(tiny_config("cf_amc_ssl", optimiser__epochs=1))
     training.run_epoch()
     delta = training.state_dict()["delta"]
     assert float(delta.abs().max()) == pytest.approx(8 / 255, abs=1e-6)
@@ -316,8 +278,8 @@ def test_free_perturbation_moves_with_the_training_gradient(tiny_config):
 
 def test_recomputing_activations_changes_no_bit(trainable, tiny_config):
     config = tiny_config(trainable, optimiser__epochs=1)
-    plain = pretraining(config)
-    recomputing = pretraining(override(config, {"network.recompute": True}))
+    plain = begun(config)
+    recomputing = begun(override(config, {"network.recompute": True}))
     assert plain.run_epoch() == recomputing.run_epoch()
     assert equal(weights(plain), weights(recomputing))
     ours, theirs = plain.state_dict()["delta"], recomputing.state_dict()["delta"]

@@ -1,0 +1,81 @@
+"""The contract over methods of other packages: one that keeps it, and losses that break it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from trainables.__main__ import main
+from trainables.catalogue import default_config
+from trainables.contract import CONTRACT, BrokenError, outcomes, small
+
+FAULTY = """
+import numpy, torch
+from dataclasses import replace
+from trainables.catalogue import TRAINABLES
+from trainables.config import ObjectiveConfig
+from trainables.objectives import OBJECTIVES, Loss
+
+calls = []
+
+def loss(z, labels, weights):
+    calls.append(1)
+    return Loss({loss}, {{}})
+
+FAULTY = replace(OBJECTIVES["emp_ssl"], name="faulty_loss", loss=loss, settings=())
+base = TRAINABLES["pgd_emp_ssl"]
+
+def defaults(faithful_to):
+    own = replace(base.defaults(faithful_to), trainable="faulty_method")
+    return replace(own, objective=ObjectiveConfig(name="faulty_loss"))
+
+METHOD = replace(base, name="faulty_method", objectives=("faulty_loss",), defaults=defaults)
+"""
+FINITE, ATTACKED, SEEDED, RESUMED, *_ = CONTRACT
+
+
+@pytest.fixture
+def faulty(package: Callable[..., Path]) -> Callable[[str], None]:
+    def install(loss: str) -> None:
+        named = {"objectives": {"faulty_loss": "faulty:FAULTY"}, "trainables": {"faulty_method": "faulty:METHOD"}}
+        package("faulty", FAULTY.format(loss=loss), **named)
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("loss", "promise", "told"),
+    [
+        ("z.square().sum() * float('nan')", FINITE, "it is nan"),
+        ("z.sum() * 0", FINITE, "its gradient to the pixels is zero everywhere"),
+        ("z.sum() * 0", ATTACKED, "5 steps of PGD took it from 0 to 0"),
+        ("z.var() * numpy.random.default_rng().random()", SEEDED, "two runs of one seed differ"),
+        ("z.var() / len(calls)", RESUMED, "must keep nothing from batch to batch"),
+    ],
+)
+def test_a_broken_promise_is_told(faulty, loss: str, promise: str, told: str) -> None:
+    faulty(loss)
+    with pytest.raises(BrokenError, match=told):
+        CONTRACT[promise](small(default_config("faulty_method")))
+
+
+def test_a_loss_that_raises_breaks_every_promise_and_says_where(faulty) -> None:
+    faulty("z.nothing_of_that_name")
+    found = dict(outcomes(small(default_config("faulty_method"))))
+    assert list(found) == list(CONTRACT)
+    assert all("AttributeError" in told and "faulty.py, line 12" in told for told in map(str, found.values()))
+
+
+def test_a_promise_that_is_broken_ends_the_check_with_2(faulty, capsys: pytest.CaptureFixture[str]) -> None:
+    faulty("1 / 0")
+    assert main(["--check", "faulty_method"]) == 2
+    assert capsys.readouterr().out.count("BROKEN") == len(CONTRACT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vicreg_pgd", "vicreg_free"])
+def test_a_method_of_ones_own_keeps_the_contract(own_package, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check", name]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"holds   {promise}" for promise in CONTRACT]

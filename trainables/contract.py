@@ -1,0 +1,197 @@
+"""What every trainable must keep to, each promise checked in a second on a CPU: a few digits, a small network.
+
+The tests hold the platform's own methods to it, ``python -m trainables --check NAME`` anybody's.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainables import adversaries, catalogue, checkpoint, cost, packages
+from trainables.adversaries import Attack
+from trainables.config import TrialConfig, override
+from trainables.data import load
+from trainables.losses import Losses
+from trainables.pretrain import Pretraining
+
+SMALL: Mapping[str, Any] = {
+    "data.source": "digits",
+    "data.image_size": 8,
+    "data.train_images": 80,
+    "device": "cpu",
+    "network.width": 4,
+    "network.depth": 10,
+    "network.projector_hidden": 32,
+    "network.embedding": 16,
+    "optimiser.epochs": 2,
+    "optimiser.warmup_epochs": 0,
+    "optimiser.batch_size": 40,
+    "evaluation.images": 60,
+    "evaluation.head_epochs": 1,
+    "evaluation.head_attack_steps": 1,
+    "evaluation.attack_steps": 2,
+    "evaluation.check_images": 0,
+}
+_MOST_VIEWS = 3
+_IMAGES = 20
+"""Of a batch, for what is asked of one loss."""
+
+
+class BrokenError(Exception):
+    """A promise that a trainable does not keep; the message says how."""
+
+
+Promise = Callable[[TrialConfig], None]
+"""Raises ``BrokenError``, or what the trainable itself raises."""
+
+
+def small(config: TrialConfig) -> TrialConfig:
+    """``config`` at a size that trains in about a second."""
+    own: dict[str, Any] = {"views.number": min(config.views.number, _MOST_VIEWS)}
+    if config.network.pre_feature is not None:
+        own["network.pre_feature"] = 32
+    if config.views.strength_period is not None:
+        own["views.strength_period"] = 1
+    return override(config, {**SMALL, **own})
+
+
+def begun(config: TrialConfig) -> Pretraining:
+    """``config`` before its first epoch, on the CPU."""
+    pairing = catalogue.find(config.trainable).pairing(config.faithful_to)
+    splits = load(config.data)
+    return Pretraining(config, pairing, splits.train, len(splits.classes), torch.device("cpu"))
+
+
+def weights(training: Pretraining) -> dict[str, Tensor]:
+    """As they are now."""
+    return {name: value.clone() for name, value in training.model.state_dict().items()}
+
+
+def equal(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> bool:
+    """To the bit."""
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def outcomes(config: TrialConfig) -> Iterator[tuple[str, str | None]]:
+    """Each promise in words, and how ``config``, a ``small`` and valid one, breaks it; ``None``: it holds."""
+    for words, promise in CONTRACT.items():
+        try:
+            promise(config)
+        except BrokenError as error:
+            yield words, str(error)
+        except Exception as error:
+            yield words, " ".join(f"{type(error).__name__}: {error}".split()) + packages.place(error)
+        else:
+            yield words, None
+
+
+def _differentiable(config: TrialConfig) -> None:
+    losses, views, labels = _one_loss(config)
+    views.requires_grad_()
+    attacked = config.adversary.name != "none"
+    loss = losses.trained(views, losses.pairing.perturbed(views), labels) if attacked else losses.clean(views, labels)
+    _require(math.isfinite(float(loss.total.detach())), f"it is {float(loss.total.detach())}")
+    gradient = torch.autograd.grad(loss.total, views, retain_graph=True)[0]
+    _require(bool(gradient.isfinite().all()), "its gradient to the pixels is not finite")
+    _require(bool(gradient.any()), "its gradient to the pixels is zero everywhere")
+    loss.total.backward()
+    found = [weight.grad for weight in losses.model.parameters() if weight.grad is not None]
+    _require(all(bool(one.isfinite().all()) for one in found), "its gradient to the weights is not finite")
+    _require(any(bool(one.any()) for one in found), "its gradient to the weights is zero everywhere")
+
+
+def _attackable(config: TrialConfig) -> None:
+    if config.adversary.name == "none":
+        return
+    losses, views, labels = _one_loss(config)
+    losses.model.train(not losses.pairing.attacks_in_eval)
+    epsilon = config.adversary.epsilon
+    attack = Attack(epsilon=epsilon, step_size=epsilon / 4, steps=5, random_start=True)
+    clean = losses.pairing.perturbed(views)
+    start = adversaries.start(clean, attack, torch.Generator().manual_seed(config.seed))
+    with torch.no_grad():
+        before = float(losses.ascended(losses.pairing.attack(views, clean), labels))
+    adversarial = losses.perturb(views, labels, attack, start)
+    with torch.no_grad():
+        after = float(losses.ascended(losses.pairing.attack(views, adversarial), labels))
+    _require(after > before, f"5 steps of PGD took it from {before:.4g} to {after:.4g}")
+
+
+def _seeded(config: TrialConfig) -> None:
+    runs = [_after_an_epoch(override(config, {"seed": config.seed + more})) for more in (0, 0, 1)]
+    _require(equal(runs[0], runs[1]), "two runs of one seed differ; what it draws must be of torch's global generator")
+    _require(not equal(runs[0], runs[2]), "two seeds give the same weights")
+
+
+def _resumable(config: TrialConfig) -> None:
+    config = override(config, {"optimiser.epochs": 2})
+    whole, first, second = begun(config), begun(config), begun(config)
+    for _ in range(2):
+        whole.run_epoch()
+    first.run_epoch()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "checkpoint.pt"
+        checkpoint.save(path, config, first.state_dict())
+        second.load_state_dict(checkpoint.load(path, config))
+    second.run_epoch()
+    _require(equal(weights(whole), weights(second)), "its weights differ; a loss must keep nothing from batch to batch")
+    _require(whole.finished and second.finished, "it does not end with its last epoch")
+
+
+def _counted(config: TrialConfig) -> None:
+    training, found = begun(config), 0
+
+    def count(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        nonlocal found
+        learns = any(weight.requires_grad for weight in model.parameters())
+        found += len(inputs[0]) * (cost.FORWARD + (cost.TO_ALL if learns else cost.TO_INPUTS))
+
+    training.model.register_forward_pre_hook(count)
+    images = len(load(config.data).train)
+    training.rehearse(cost.batches_per_epoch(config, images))
+    told = catalogue.pretrain_forward_equivalents(override(config, {"optimiser.epochs": 1}), images)
+    _require(found == told, f"an epoch costs {told} forward-equivalents, and {found} passed through the network")
+
+
+def _in_micro_batches(config: TrialConfig) -> None:
+    _after_an_epoch(override(config, {"optimiser.micro_batches": 2}))
+
+
+def _in_bfloat16(config: TrialConfig) -> None:
+    _after_an_epoch(override(config, {"compute.precision": "bfloat16"}))
+
+
+CONTRACT: Mapping[str, Promise] = {
+    "its loss is finite, and differentiable down to weights and pixels": _differentiable,
+    "an adversary raises its loss": _attackable,
+    "equal seeds give equal bits, others do not": _seeded,
+    "killed after an epoch and resumed, it ends with the same bits": _resumable,
+    "its cost is what passes through the network": _counted,
+    "it trains in micro-batches": _in_micro_batches,
+    "it trains in bfloat16": _in_bfloat16,
+}
+
+
+def _one_loss(config: TrialConfig) -> tuple[Losses, Tensor, Tensor]:
+    """The losses of a network at its beginning; some images' views (v, b, 3, h, w), and labels."""
+    seen = begun(config).glimpse(_IMAGES)
+    pairing = catalogue.find(config.trainable).pairing(config.faithful_to)
+    return Losses(begun(config).model.train(), pairing, config.objective), seen.views, seen.images.labels
+
+
+def _after_an_epoch(config: TrialConfig) -> dict[str, Tensor]:
+    training = begun(config)
+    training.run_epoch()
+    return weights(training)
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise BrokenError(otherwise)
