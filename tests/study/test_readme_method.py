@@ -1,0 +1,59 @@
+"""The method that the README shows as one's own is found, keeps the contract and is searched as the README says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from study.config import StudyConfig
+from study.config.file import parse_overrides
+from trainables.__main__ import main
+from trainables.catalogue import TRAINABLES, check, default_config
+from trainables.contract import CONTRACT, small
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+SECTION = README.partition("## Your own method\n")[2].partition("\n## ")[0]
+NAME = "align_uniform_pgd"
+
+
+@pytest.fixture
+def shown(package: Callable[..., Path]) -> str:
+    """Install what the README shows; its console lines."""
+    project = tomllib.loads(_block("toml"))["project"]
+    (module,) = re.findall(r"^# (\w+)\.py$", _block("python"), re.MULTILINE)
+    groups = {group.rpartition(".")[2]: found for group, found in project["entry-points"].items()}
+    package(module, _block("python"), project["version"], **groups)
+    return _block("console")
+
+
+def _block(kind: str) -> str:
+    (found,) = re.findall(rf"```{kind}\n(.*?)```", SECTION, re.DOTALL)
+    return str(found)
+
+
+def test_the_method_of_the_readme_is_a_trainable(shown: str) -> None:
+    check(default_config(NAME))
+    for promise in list(CONTRACT.values())[:2]:
+        promise(small(default_config(NAME)))
+    assert f"--check {NAME}" in shown
+    assert NAME not in TRAINABLES
+
+
+def test_it_joins_the_readmes_first_study(shown: str, tmp_path: Path) -> None:
+    (first,) = re.findall(r"```yaml\n(# first\.yaml\n.*?)```", README, re.DOTALL)
+    file = tmp_path / "first.yaml"
+    file.write_text(first)
+    (command,) = re.findall(r"study launch first\.yaml (.*)", shown.replace("\\\n", " "))
+    space = StudyConfig.load(file, parse_overrides(shlex.split(command)[1::2])).search_space()
+    names = {"epsilon", "crop_scale_min", "learning_rate", "objective.weights.uniformity"}
+    assert set(space.parameters(NAME)) == names
+
+
+@pytest.mark.slow
+def test_the_method_of_the_readme_keeps_the_contract(shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check", NAME]) == 0, capsys.readouterr().out
