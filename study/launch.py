@@ -31,7 +31,7 @@ from study.files.disk import full_disk
 from study.files.lock import sole_driver
 from study.files.storage import Storage
 from study.manifest import describe, described
-from study.packages import changed, recorded
+from study.packages import changed, recorded, versions
 from study.preflight import (
     allot,
     check_bounds,
@@ -361,7 +361,9 @@ def _record(paths: StudyPaths, config: StudyConfig, space: SearchSpace, allotmen
     if asked != manifest:
         own = load_stored(paths).tracking
         _write_study_file(paths, config.model_copy(update={"tracking": own}))
-    if (now := asked | {"resources": allotment.to_json()} | _used(space)) != manifest:
+    used = _used(space)
+    environment = manifest.get("environment", {}) | versions(used)
+    if (now := asked | {"resources": allotment.to_json(), "environment": environment} | used) != manifest:
         write_json(paths.manifest, now)
 
 

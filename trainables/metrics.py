@@ -208,10 +208,13 @@ class EpochReport(EpochSummary):
     """Pre-training time since the trial began, over all its attempts."""
 
     def metrics(self) -> dict[str, float]:
-        """Flat, by the names that MLflow, the event files and the report use."""
-        named = {
+        """Flat, by the names that MLflow, the event files and the report use.
+
+        Raises ``ValueError`` for a part of the loss that is called as another figure is.
+        """
+        terms = {f"train/{name}": value for name, value in self.terms.items()}
+        own = {
             "train/loss": self.loss,
-            **{f"train/{name}": value for name, value in self.terms.items()},
             "train/learning_rate": self.learning_rate,
             "train/loss_clean": self.loss_clean,
             "train/loss_fgsm": self.loss_fgsm,
@@ -221,7 +224,9 @@ class EpochReport(EpochSummary):
             TRAIN_FORWARD_EQUIVALENTS: float(self.forward_equivalents),
             TRAIN_SECONDS: self.seconds,
         }
-        return {name: float(value) for name, value in named.items()}
+        if taken := own.keys() & terms.keys():
+            raise ValueError(f"the loss has parts that are called as other figures are ({', '.join(sorted(taken))})")
+        return {name: float(value) for name, value in (own | terms).items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,5 +159,5 @@ def _package(entry: EntryPoint) -> str:
 
 
 def _digest(module: str) -> str | None:
-    file = getattr(importlib.import_module(module), "__file__", None)
-    return None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    file = Path(getattr(importlib.import_module(module), "__file__", None) or "")
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None

@@ -144,11 +144,9 @@ def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         named = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {name: item for name, item in named.items() if item != {}}
-    if isinstance(value, Mapping):
-        return dict(value)
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
-    return value
+    return dict(value) if isinstance(value, dict) else value
 
 
 def _flatten(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

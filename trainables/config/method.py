@@ -44,6 +44,7 @@ class ObjectiveConfig:
         require(
             0 <= self.reweighting <= 1, f"objective.reweighting is {self.reweighting}; it must lie in [0, 1], 2/3 say"
         )
+        object.__setattr__(self, "weights", dict(self.weights))  # nobody else's to change
         for name, value in self.weights.items():
             require(math.isfinite(value), f"objective.weights.{name} is {value}; it must be a finite number")
 

@@ -49,7 +49,7 @@ def find(name: str) -> Objective:
 
 def completed(config: ObjectiveConfig) -> ObjectiveConfig:
     """``config`` with the weights that it leaves open, as the objective has them."""
-    weights = find(config.name).weights
+    weights = {name: float(value) for name, value in find(config.name).weights.items()}
     return replace(config, weights={**weights, **config.weights}) if weights else config
 
 

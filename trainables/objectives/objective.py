@@ -16,6 +16,10 @@ from trainables.config import ObjectiveConfig, UserError
 from trainables.config.checks import one_of, require
 
 
+class ObjectiveError(UserError):
+    """What an objective found cannot be descended."""
+
+
 @dataclass(frozen=True)
 class Loss:
     """What an objective found: the scalar to descend and its unweighted parts by name."""
@@ -39,7 +43,7 @@ Criterion = Callable[[Tensor, Tensor], Loss]
 Weights = Mapping[str, float]
 WeighedLoss = Callable[[Tensor, Tensor, Weights], Loss]
 Embeddings = Literal["normalised", "plain", "logits"]
-_WEIGHT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +77,7 @@ class Objective:
     def __post_init__(self) -> None:
         one_of(f"{self.name}: embeddings", self.embeddings, Embeddings)
         for name, value in self.weights.items():
-            require(_WEIGHT.fullmatch(name) is not None, f"{self.name}: weight {name!r}; use letters, digits and _")
+            require(_NAME.fullmatch(name) is not None, f"{self.name}: weight {name!r}; use letters, digits and _")
             require(math.isfinite(value), f"{self.name}: weight {name} is {value}; it must be a finite number")
         fields = {field.name for field in dataclasses.fields(ObjectiveConfig)}
         for name in self.settings:
@@ -111,9 +115,11 @@ class Objective:
         """``ObjectiveError`` for what nothing could descend. A value that is not finite is heard of with its epoch."""
         if not isinstance(found, Loss):
             raise ObjectiveError(f"what {self.name} gives is {_kind(found)}; it must be a trainables.objectives.Loss")
-        for name, value in {"total": found.total, **found.terms}.items():
+        for name, value in (("total", found.total), *found.terms.items()):
             if not isinstance(value, Tensor) or value.ndim:
                 raise ObjectiveError(f"{name} in the loss of {self.name} is {_kind(value)}; it must be a scalar tensor")
+            if _NAME.fullmatch(name) is None:
+                raise ObjectiveError(f"{name!r} in the loss of {self.name} is no name; use letters, digits and _")
         if torch.is_grad_enabled() and embeddings.requires_grad and not found.total.requires_grad:
             raise ObjectiveError(
                 f"the loss of {self.name} does not depend on the embeddings, so that no weight would learn from it; "
@@ -124,7 +130,3 @@ class Objective:
 
 def _kind(value: object) -> str:
     return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"of type {type(value).__name__}"
-
-
-class ObjectiveError(UserError):
-    """What an objective found cannot be descended."""

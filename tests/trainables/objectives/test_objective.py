@@ -18,6 +18,7 @@ from trainables import catalogue, objectives
 from trainables.config import ConfigError, ObjectiveConfig, TrialConfig, flatten, from_dict, override, to_dict
 from trainables.objectives import Loss, Objective, ObjectiveError
 from trainables.pretrain import network
+from trainables.trial import run
 
 WEIGHTS = {"invariance": 25.0, "variance": 25.0, "covariance": 1.0}
 VICREG = ObjectiveConfig(name="vicreg", weights=WEIGHTS)
@@ -141,6 +142,19 @@ def test_another_objective_brings_its_own_weights(own_package: Path) -> None:
     assert not override(config, {"objective.name": "emp_ssl"}).objective.weights
 
 
+def test_no_part_of_a_loss_hides_another_figure(own_package: Path, tiny_config, monkeypatch) -> None:
+    config = tiny_config("vicreg_pgd", optimiser__epochs=1, data__train_images=40, evaluation__images=10)
+    vicreg = objectives.find("vicreg")
+    monkeypatch.setattr(objectives, "find", lambda _: replace(vicreg, loss=renamed))
+    heard: list[dict[str, float]] = []
+    with pytest.raises(ValueError, match=r"parts that are called as other figures are \(train/loss\)"):
+        run(config, report=lambda epoch: heard.append(epoch.metrics()))
+
+
+def renamed(z: Tensor, _labels: Tensor, _weights) -> Loss:
+    return Loss(z.var(), {"loss": z.mean()})
+
+
 def objective(loss, **answers) -> Objective:
     return Objective(name="own", summary="", source="", loss=loss, **answers)
 
@@ -171,6 +185,7 @@ def test_what_an_objective_refuses_to_be(answers, told: str) -> None:
         (lambda z, y, w: Loss(z.mean(dim=-1), {}), r"total in the loss of own is a tensor of shape \(2, 3\)"),
         (lambda z, y, w: Loss(1.0, {}), "total in the loss of own is of type float; it must be a scalar tensor"),
         (lambda z, y, w: Loss(z.mean(), {"spread": 1.0}), "spread in the loss of own is of type float"),
+        (lambda z, y, w: Loss(z.mean(), {"the spread": z.var()}), "'the spread' in the loss of own is no name"),
         (lambda z, y, w: Loss(z.detach().mean(), {}), "does not depend on the embeddings"),
     ],
 )
