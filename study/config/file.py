@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from search_spaces.faults import Fault, nearest
-from search_spaces.leaves import is_searchable
+from search_spaces.leaves import SEARCHABLE
 from search_spaces.ranges import KEYS
 from study.config import yaml_tree
 from study.config.bounds import SIDES
@@ -158,7 +158,7 @@ def _in_space(words: list[str]) -> tuple[str, ...]:
 
     if words[0] in names() and len(words) > 1:
         return words[0], *_in_space(words[1:])
-    known = next((end for end in range(1, len(words)) if is_searchable(".".join(words[:end]))), None)
+    known = next((end for end in range(1, len(words)) if ".".join(words[:end]) in SEARCHABLE), None)
     end = known or len(words) - (len(words) > 1 and words[-1] in KEYS)
     return ".".join(words[:end]), *words[end:]
 
