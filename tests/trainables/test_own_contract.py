@@ -70,7 +70,6 @@ def test_a_loss_that_raises_breaks_every_promise_and_the_check_says_where(faulty
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["vicreg_pgd", "vicreg_free"])
-def test_a_method_of_ones_own_keeps_the_contract(own_package, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--check", name]) == 0
+def test_a_method_of_ones_own_keeps_the_contract(own_package, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check", "vicreg_free"]) == 0
     assert capsys.readouterr().out.splitlines() == [f"holds   {promise}" for promise in CONTRACT]
