@@ -84,6 +84,8 @@ def _leaf(path: str, kind: type) -> Dimension:
 
 def deciding(path: str) -> Dimension | None:
     """What a study searches the leaf ``path`` by; ``None`` where none does."""
+    if weight(path) is not None:
+        return _weight(path)
     return DIMENSIONS[_NAMES[path]] if path in _NAMES else LEAVES.get(path)
 
 

@@ -56,7 +56,7 @@ def _origins(config: TrialConfig) -> Iterator[packages.Origin]:
 
 def _installed(one: Mapping[str, Any]) -> bool:
     kind = one.get("kind")
-    return kind not in packages.GROUPS or one.get("name") in packages.names(kind)
+    return kind not in packages.GROUPS or one.get("name") in packages.brought(kind)
 
 
 def _method(one: Mapping[str, Any]) -> str:

@@ -19,8 +19,9 @@ from search_spaces.leaves import deciding, why_not
 from study.config import StudyConfig
 from study.config.file import section_of
 from study.early_stopping.halving import Rule
-from trainables.catalogue import TRAINABLES
-from trainables.config import TrialConfig, UserError, flatten
+from trainables import packages
+from trainables.catalogue import TRAINABLES, find
+from trainables.config import TrialConfig, UserError, flatten, weight
 from trainables.config.documented import field_docstrings, meanings, plain, section_meanings
 from trainables.config.leaves import leaf_choices
 from trainables.metrics import OBJECTIVES
@@ -80,6 +81,8 @@ def keys_in_words() -> Group:
     methods = _table("What a study searches", "Trainable", "What it is")
     for trainable in TRAINABLES.values():
         _add(methods, trainable.name, f"{trainable.summary} ({trainable.source})")
+    for name, package in packages.brought("trainable").items():
+        _add(methods, name, f"of {package}")
     listed = _table("A study file's keys", "Key", "Default", "Meaning")
     for key in study_file_keys():
         default = "required" if key.required else _words(key.key, key.default)
@@ -89,10 +92,9 @@ def keys_in_words() -> Group:
 
 def settings_in_words(name: str, found: list[Setting]) -> Group:
     """A table a section of what is ``found`` of the configuration called ``name``."""
-    sections = dict.fromkeys(setting.setting.rpartition(".")[0] for setting in found)
+    sections = dict.fromkeys(_section(setting) for setting in found)
     tables = [
-        _section_table(section, [setting for setting in found if setting.setting.rpartition(".")[0] == section])
-        for section in sections
+        _section_table(section, [setting for setting in found if _section(setting) == section]) for section in sections
     ]
     return Group(
         Text(f"{name}: what a study sets under settings, and --set wherever a command has it"),
@@ -107,13 +109,18 @@ def _setting(path: str, value: Any, config: TrialConfig) -> Setting:
     return Setting(
         setting=path,
         value=value,
-        choices=leaf_choices().get(path, ()),
-        meaning=meanings()[path],
+        choices=find(config.trainable).objectives if path == "objective.name" else leaf_choices().get(path, ()),
+        meaning=meanings()[path if weight(path) is None else path.rpartition(".")[0]],
         has_effect=dimension is None or dimension.belongs(config),
         dimension=None if dimension is None else dimension.name,
         range=ranges.words(dimension, default) if dimension and default is not None else None,
         not_searched=why_not(path),
     )
+
+
+def _section(setting: Setting) -> str:
+    section, separator, _ = setting.setting.partition(".")
+    return section if separator else ""
 
 
 def _is_under(path: str, under: str) -> bool:
@@ -152,7 +159,7 @@ def _section_table(section: str, found: list[Setting]) -> Table:
     about = f"{section}: {section_meanings()[section]}" if section else "The trial as a whole"
     table = _table(f"{about}{_never(section)}", "Setting", "Value", "Meaning")
     for setting in found:
-        leaf = setting.setting.rpartition(".")[2]
+        leaf = setting.setting.removeprefix(f"{section}.")
         style = None if setting.has_effect else "dim"
         _add(table, leaf, _words(setting.setting, setting.value), _meaning(section, setting), style=style)
     return table
@@ -183,7 +190,7 @@ def _searched(setting: Setting) -> str:
 
 def _one_of(choices: tuple[str, ...], meaning: str) -> str:
     """Those that ``meaning`` does not name already."""
-    return f" One of {', '.join(choices)}." if any(choice not in meaning for choice in choices) else ""
+    return f" One of {', '.join(choices)}." if choices[1:] and any(choice not in meaning for choice in choices) else ""
 
 
 def _words(path: str, value: Any) -> str:

@@ -53,7 +53,7 @@ TRAINABLES = _table(method.TRAINABLE for method in _METHODS)
 
 def names() -> tuple[str, ...]:
     """Of every trainable, those of other packages last; nothing is imported."""
-    return *TRAINABLES, *packages.names("trainable")
+    return *TRAINABLES, *packages.brought("trainable")
 
 
 def find(name: str) -> Trainable:

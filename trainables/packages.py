@@ -53,9 +53,9 @@ class Origin:
     """Of its module's source; ``None`` where that is no file."""
 
 
-def names(kind: Kind) -> tuple[str, ...]:
-    """Of all that packages bring and that can be named; nothing is imported."""
-    return tuple(dict.fromkeys(entry.name for entry in _entries(kind) if _nameable(entry.name)))
+def brought(kind: Kind) -> dict[str, str]:
+    """By name whose it is, of all that packages bring and that can be named; nothing is imported."""
+    return {entry.name: _package(entry) for entry in _entries(kind) if _nameable(entry.name)}
 
 
 def find(kind: Kind, name: str, wanted: type[Found], known: Container[str]) -> Found | None:

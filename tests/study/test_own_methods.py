@@ -23,8 +23,9 @@ from study.config import StudyConfig
 from study.config.confirmation import Confirmation
 from study.config.file import StudyFileError
 from study.launch import launch, resume
+from study.reference import keys_in_words, settings, settings_in_words
 from trainables import catalogue
-from trainables.catalogue import configure
+from trainables.catalogue import configure, default_config
 from trainables.config import UserError
 
 VARIANCE = "objective.weights.variance"
@@ -150,6 +151,17 @@ def test_a_loss_that_raises_fails_its_trial_alone(own, package, studies: Path) -
     reasons = dict(zip(trials["trainable"], trials["reason"], strict=True))
     assert reasons["breaks"] == "ZeroDivisionError: division by zero"
     assert not reasons["cf_amc_ssl"]
+
+
+def test_study_settings_lists_methods_of_packages_and_their_weights(own_package: Path) -> None:
+    found = {one.setting: one for one in settings(default_config("vicreg_pgd"), "objective")}
+    assert (found[VARIANCE].value, found[VARIANCE].dimension, found[VARIANCE].has_effect) == (25.0, VARIANCE, True)
+    assert not found["objective.temperature"].has_effect
+    told = console()
+    told.print(keys_in_words())
+    told.print(settings_in_words("vicreg_pgd", list(found.values())))
+    assert "of group-ssl 0.3.1" in said(told)
+    assert "weights.variance" in said(told)
 
 
 def test_a_study_file_names_every_fault(own_package: Path, package, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from trainables.config.trial import TrialConfig
 
 @cache
 def meanings() -> Mapping[str, str]:
-    """By dotted path what each leaf of a ``TrialConfig`` means."""
+    """By dotted path what each leaf of a ``TrialConfig`` means; own weights under ``objective.weights``."""
     found = dict(field_docstrings(TrialConfig))
     for name, section in sections().items():
         found |= {f"{name}.{field}": text for field, text in field_docstrings(section).items()}

@@ -36,7 +36,7 @@ class ObjectiveConfig:
     reweighting: float = 0.0
     """``acl``: how far the adversarial half outweighs the clean one as augmentation weakens; 2/3 in DynACL [R]."""
     weights: Mapping[str, float] = field(default_factory=dict, hash=False)
-    """An objective's own, by name; those above are of the objectives that come with the platform, which have none."""
+    """A weight of the objective's own, as packages' objectives have them."""
 
     def __post_init__(self) -> None:
         at_least(self, "objective", 0, "invariance_weight", "tcr_weight")

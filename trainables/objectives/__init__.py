@@ -35,7 +35,7 @@ OBJECTIVES: Mapping[str, Objective] = MappingProxyType({objective.name: objectiv
 
 def names() -> tuple[str, ...]:
     """Of every objective, those of other packages last; nothing is imported."""
-    return *OBJECTIVES, *packages.names("objective")
+    return *OBJECTIVES, *packages.brought("objective")
 
 
 def find(name: str) -> Objective:

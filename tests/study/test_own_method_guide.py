@@ -1,4 +1,4 @@
-"""The method that the README shows as one's own is found, keeps the contract and is searched as the README says."""
+"""The method that the guide shows as one's own is found, keeps the contract and joins the README's study."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from study.config.file import parse_overrides
 from trainables.catalogue import TRAINABLES, check, default_config
 from trainables.contract import CONTRACT, small
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-SECTION = README.partition("## Your own method\n")[2].partition("\n## ")[0]
+ROOT = Path(__file__).parents[2]
+README, GUIDE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/own-method.md"))
 NAME = "align_uniform_pgd"
 
 
 @pytest.fixture
 def shown(package: Callable[..., Path]) -> str:
-    """Install what the README shows; its console lines."""
+    """Install what the guide shows; its console lines."""
     project = tomllib.loads(_block("toml"))["project"]
     (module,) = re.findall(r"^# (\w+)\.py$", _block("python"), re.MULTILINE)
     groups = {group.rpartition(".")[2]: found for group, found in project["entry-points"].items()}
@@ -31,11 +31,11 @@ def shown(package: Callable[..., Path]) -> str:
 
 
 def _block(kind: str) -> str:
-    (found,) = re.findall(rf"```{kind}\n(.*?)```", SECTION, re.DOTALL)
+    (found,) = re.findall(rf"```{kind}\n(.*?)```", GUIDE, re.DOTALL)
     return str(found)
 
 
-def test_the_method_of_the_readme_is_a_trainable(shown: str) -> None:
+def test_the_method_of_the_guide_is_a_trainable(shown: str) -> None:
     check(default_config(NAME))
     for promise in list(CONTRACT.values())[:2]:
         promise(small(default_config(NAME)))
