@@ -55,8 +55,8 @@ def _origins(config: TrialConfig) -> Iterator[packages.Origin]:
 
 
 def _installed(one: Mapping[str, Any]) -> bool:
-    kind = one.get("kind")
-    return kind not in packages.GROUPS or one.get("name") in packages.brought(kind)
+    kind = next((known for known in packages.GROUPS if known == one.get("kind")), None)
+    return kind is None or one.get("name") in packages.brought(kind)
 
 
 def _method(one: Mapping[str, Any]) -> str:

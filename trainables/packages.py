@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib
 import re
 import sys
 import traceback
@@ -89,9 +88,10 @@ def answering(kind: Kind, name: str) -> Iterator[None]:
 
 
 def origin(kind: Kind, name: str) -> Origin | None:
-    """Whose method it is, once ``find`` has found it; ``None`` if it is the platform's own."""
+    """Whose method it is; ``None`` if it is the platform's own. Raises ``PackageError`` if it cannot be imported."""
     for entry in _entries(kind):
         if entry.name == name and entry.dist is not None:
+            _loaded(kind, entry)
             return Origin(
                 kind=kind,
                 name=name,
@@ -159,5 +159,5 @@ def _package(entry: EntryPoint) -> str:
 
 
 def _digest(module: str) -> str | None:
-    file = Path(getattr(importlib.import_module(module), "__file__", None) or "")
+    file = Path(getattr(sys.modules[module], "__file__", None) or "")
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
