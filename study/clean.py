@@ -12,8 +12,8 @@ from filelock import FileLock, Timeout
 from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, TrialPaths, ending
 from analysis.written import config_of
-from study.config import StudyConfig
 from study.config.measurement import Measurement
+from study.config.stored import load_stored
 from study.search.networks import spare
 from trainables.atomic import unfinished
 from trainables.config import UserError
@@ -56,7 +56,7 @@ def clean(paths: StudyPaths) -> Cleaned:
 
 def _measures(paths: StudyPaths) -> Measurement | None:
     """Whose networks have been brought, if any have."""
-    return StudyConfig.load(paths.study_file).measures if paths.networks.exists() else None
+    return load_stored(paths).measures if paths.networks.exists() else None
 
 
 def _clean(trial: TrialPaths) -> int:
