@@ -13,6 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from search_spaces import methods
 from search_spaces.dimension import Dimension, Distribution, Leaves, Number
+from trainables.adversaries import resolve
 from trainables.config import TrialConfig, ViewsConfig
 
 
@@ -46,8 +47,6 @@ def _step_size(leaves: Leaves, ratio: Number) -> Number:
 
 
 def _step_ratio(config: TrialConfig) -> Number:
-    from trainables.adversaries import resolve  # torch: late, as most uses of a space do without
-
     attack = resolve(config.adversary, config.objective.name, config.faithful_to)
     return attack.step_size / attack.epsilon
 

@@ -15,6 +15,7 @@ from search_spaces import methods
 from search_spaces.catalogue import DIMENSIONS
 from search_spaces.dimension import Dimension, always
 from search_spaces.faults import nearest
+from trainables.adversaries import resolve
 from trainables.config import WEIGHTS, TrialConfig, leaf_types, weight
 
 SAME_FOR_ALL: Mapping[str, str] = {
@@ -37,8 +38,6 @@ _NOT_SEARCHED: Mapping[str, str] = {
 
 
 def _random_start(config: TrialConfig) -> bool:
-    from trainables.adversaries import resolve  # torch: late, as most uses of a space do without
-
     return resolve(config.adversary, config.objective.name, config.faithful_to).random_start
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from trainables import catalogue
 from trainables.config import TrialConfig
 from trainables.objectives import Objective, find
 
@@ -52,6 +53,4 @@ def attacked(config: TrialConfig) -> bool:
 
 def branches(config: TrialConfig) -> bool:
     """Clean views may pass BatchNorms of their own."""
-    from trainables import catalogue  # late, as most uses of a space do without
-
     return catalogue.find(config.trainable).pairing(config.faithful_to).passes == "branches"

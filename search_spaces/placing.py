@@ -9,8 +9,10 @@ from typing import Any
 from search_spaces.faults import Fault, SpaceError
 from search_spaces.leaves import dimensions
 from search_spaces.space import SearchSpace
+from trainables.checkpoint import FREE_TO_CHANGE
 from trainables.config import TrialConfig, flatten
 
+_UNCOMPARED = frozenset({"seed", *FREE_TO_CHANGE})
 _CLOSE = 1e-9
 """Values nearer than this are equal: they come back from products of floats."""
 
@@ -34,17 +36,11 @@ def _differences(theirs: TrialConfig, ours: TrialConfig) -> Iterator[Fault]:
         if not _equal(there, here):
             message = f"{dimension.name} is {dimension.words(there)}, held at {dimension.words(here)}"
             yield Fault((dimension.name,), message)
-    free = _uncompared() | {dimension.path for dimension in compared}
+    free = _UNCOMPARED | {dimension.path for dimension in compared}
     there_all, here_all = flatten(theirs), flatten(ours)
     for path in sorted(there_all.keys() - free):
         if not _equal(there_all[path], here_all.get(path)):
             yield Fault((path,), f"{path} is {there_all[path]!r}, held at {here_all.get(path)!r}")
-
-
-def _uncompared() -> frozenset[str]:
-    from trainables.checkpoint import FREE_TO_CHANGE  # torch: late, as most uses of a space do without
-
-    return frozenset({"seed", *FREE_TO_CHANGE})
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -15,6 +15,7 @@ from study.config import yaml_tree
 from study.config.bounds import SIDES
 from study.config.settings import flatten_settings
 from study.config.yaml_tree import Tree, with_fractions
+from trainables.catalogue import names
 from trainables.config import UserError
 
 
@@ -154,8 +155,6 @@ def _prepare(tree: Tree, overrides: Mapping[str, Any]) -> None:
 
 def _in_space(words: list[str]) -> tuple[str, ...]:
     """The keys of ``cf_amc_ssl.optimiser.momentum.high`` in a space, where a dotted path is one key."""
-    from trainables.catalogue import names
-
     if words[0] in names() and len(words) > 1:
         return words[0], *_in_space(words[1:])
     known = next((end for end in range(1, len(words)) if ".".join(words[:end]) in SEARCHABLE), None)

@@ -13,8 +13,10 @@ from search_spaces.catalogue import DIMENSIONS
 from search_spaces.faults import nearest
 from study.config.warm_start_source import check_source, plain_sources
 from study.tracking.uri import TrackingError, resolve_uri
+from trainables.catalogue import find, names
 from trainables.config import UserError
 from trainables.metrics import OBJECTIVES
+from trainables.recipes import RECIPES
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -28,8 +30,6 @@ def folder_name(name: str) -> str:
 
 
 def _trainable(name: str) -> str:
-    from trainables.catalogue import find, names
-
     _known("trainable", name, names())
     if name in DIMENSIONS:
         raise ValueError(f"trainable {name!r} is called as the dimension of that name is; have its package rename it")
@@ -41,8 +41,6 @@ def _objective(name: str) -> str:
 
 
 def _recipe(name: str) -> str:
-    from trainables.recipes import RECIPES
-
     return _known("recipe", name, RECIPES)
 
 

@@ -12,6 +12,7 @@ from search_spaces.catalogue import DIMENSIONS
 from search_spaces.faults import Fault, nearest
 from search_spaces.leaves import SAME_FOR_ALL, weights_in_words
 from study.config.yaml_tree import with_fractions
+from trainables.catalogue import check, completed, configure, default_config, names
 from trainables.config import ConfigError, FaithfulTo, TrialConfig, flatten, override, weight
 
 FOLDER = "folder:"
@@ -77,22 +78,16 @@ class Settings:
 
     def _of(self, trainable: str) -> dict[str, str]:
         """Setting -> leaf, for the settings that concern ``trainable``; its own come last, so that they prevail."""
-        from trainables.catalogue import default_config
-
         base = self._as_switched(trainable, default_config(trainable, self.faithful_to))
         shared = {key: key for key in self.values if self._owner(key) is None and _concerns(key, base)}
         own = {key: key.partition(".")[2] for key in self.values if self._owner(key) == trainable}
         return shared | {key: path for key, path in own.items() if _concerns(path, base)}
 
     def _bases(self) -> list[TrialConfig]:
-        from trainables.catalogue import default_config
-
         return [self._as_switched(name, default_config(name, self.faithful_to)) for name in self.trainables]
 
     def _as_switched(self, trainable: str, base: TrialConfig) -> TrialConfig:
         """``base`` with the settings that decide which others mean anything to it, as far as they are valid."""
-        from trainables.catalogue import completed
-
         for path in SWITCHES:
             for key in (path, f"{trainable}.{path}"):
                 if key in self.values:
@@ -101,8 +96,6 @@ class Settings:
         return base
 
     def _owner(self, key: str) -> str | None:
-        from trainables.catalogue import names
-
         first = key.partition(".")[0]
         return first if first in names() else None
 
@@ -153,8 +146,6 @@ class Settings:
         return None
 
     def _build(self, trainable: str, keys: Mapping[str, str]) -> TrialConfig:
-        from trainables.catalogue import check, configure, default_config
-
         valid = flatten(default_config(trainable, self.faithful_to))
         for path in keys.values():
             if path not in valid and weight(path) is None:

@@ -25,6 +25,7 @@ from study.config.settings import Settings, flatten_settings
 from study.config.warm_start_source import check_source
 from study.config.yaml_tree import with_fractions, with_levels
 from study.samplers.by_name import SamplerName, not_a_grid
+from trainables.catalogue import TRAINABLES
 from trainables.config import ConfigError, FaithfulTo, TrialConfig
 from trainables.metrics import (
     ACCURACIES,
@@ -223,8 +224,6 @@ class StudyConfig(Section):
 
 def _partial(cls: type[StudyConfig], values: Mapping[str, Any], bad: set[str | int]) -> Any:
     """What can still be checked when some keys are malformed: the rest, against all trainables if those are unclear."""
-    from trainables.catalogue import TRAINABLES
-
     good = {key: value for key, value in values.items() if key in cls.model_fields and key not in bad}
     if "trainables" not in good:
         good |= {"trainables": list(TRAINABLES), "sampler": "tpe"}
