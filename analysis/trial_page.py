@@ -65,10 +65,9 @@ class TrialPage:
     folder: str
 
     def tables(self) -> list[Table]:
-        """From what it is to how it came about; none without a row."""
+        """From what it reached to how it came about; none without a row."""
         differing = [(path, *(labels.param(path, value) for value in pair)) for path, pair in self.settings.items()]
         found = (
-            _table(f"Trial {self.trial['id']}", ("", " "), self.facts),
             self.figures,
             _table("Its newest epoch", ("Metric", "Value"), map(_last, self.last_epoch.items())),
             _table("Settings that are not its trainable's defaults", ("Setting", "Value", "Default"), differing),

@@ -28,6 +28,10 @@ def show_trial(name: str, *, json: bool) -> None:
     if json:
         typer.echo(page.json())
         return
+    typer.echo(f"Trial {page.trial['id']}")
+    width = max(len(title) for title, _ in page.facts)
+    for title, text in page.facts:
+        typer.echo(f"{title:<{width}}  {text}")
     for table in page.tables():
         print_rich(table.rich())
     alone = replace(study, trials=study.trials[study.trials["number"] == folder.number])
