@@ -150,21 +150,11 @@ def _check_search(stored: StudyConfig, trials: float | None, changes: Mapping[st
 def _extended(paths: StudyPaths, stored: StudyConfig, changes: Mapping[str, Any]) -> tuple[StudyConfig, SearchSpace]:
     """The study with ``changes``; of its recipes those that lie within its ranges."""
     config = load_stored(paths, {**changes, "start_from": []})
-    _check_heeded(config, changes)
     space = config.search_space()
     recipes = [name for name in stored.start_from if _holds(space, name)]
     config = config.model_copy(update={"start_from": recipes})
     check_search(config, space)
     return config, space
-
-
-def _check_heeded(config: StudyConfig, changes: Mapping[str, Any]) -> None:
-    """A scheduler that stops nobody heeds none of its numbers."""
-    numbers = [key for key in changes if key.startswith("scheduler.") and key != "scheduler.name"]
-    if config.scheduler.name == "none" and numbers:
-        raise ExtensionError(
-            f"--set {numbers[0]}: {config.name} ends no trial early; add --set scheduler.name=halving, or leave it out"
-        )
 
 
 def _holds(space: SearchSpace, name: str) -> bool:

@@ -170,6 +170,8 @@ def _in_constraints(words: list[str]) -> tuple[str, ...]:
 
 _KEYS_OF: dict[str, Callable[[list[str]], tuple[str, ...]]] = {"space": _in_space, "constraints": _in_constraints}
 """Sections whose keys may have dots in them."""
+_EACH = (("resources", "gpus_per_trial"), ("resources", "cpus_per_trial"))
+"""One value for all trainables, or one each."""
 
 
 def _flat_in_place(tree: Tree, settings: dict[str, Any]) -> dict[str, Any]:
@@ -197,10 +199,20 @@ def _put(tree: Tree, place: str, items: list[tuple[tuple[str, ...], Any]]) -> No
         node = tree.values
         for end, key in enumerate(path[:-1], start=1):
             if not isinstance(node.get(key), dict):
-                node[key] = {}
+                node[key] = _spelled_out(tree.values, path[:end], node.get(key))
             tree.places.setdefault(path[:end], place)
             node = node[key]
         node[path[-1]] = value
         for known in [known for known in tree.places if known[: len(path)] == path]:
             del tree.places[known]
         tree.places[path] = tree.put[path] = place
+
+
+def _spelled_out(values: Mapping[str, Any], path: tuple[str, ...], short: Any) -> dict[str, Any]:
+    """What ``short`` at ``path`` stands for, so that a part of it can be replaced and the rest stays what it was."""
+    if path == ("scheduler",) and isinstance(short, str):
+        return {"name": short}
+    everyone = values.get("trainables")
+    if path in _EACH and short is not None and isinstance(everyone, list):
+        return {name: short for name in everyone if isinstance(name, str)}
+    return {}

@@ -94,7 +94,7 @@ class StudyConfig(Section):
         except ValidationError as error:
             faults = [fault_of(item, cls) for item in error.errors()]
             config = _partial(cls, tree.values, {fault.path[0] for fault in faults if fault.path})
-        faults += config.faults()
+        faults += [*config.faults(), *(_unheeded(config, overrides or {}) if not faults else ())]
         if faults or tree.faults:
             raise StudyFileError(lines(tree, faults))
         return config
@@ -228,3 +228,12 @@ def _partial(cls: type[StudyConfig], values: Mapping[str, Any], bad: set[str | i
     if "trainables" not in good:
         good |= {"trainables": list(TRAINABLES), "sampler": "tpe"}
     return cls.model_validate({"name": "unnamed", "budget": {"trials": 1}} | good)
+
+
+def _unheeded(config: StudyConfig, overrides: Mapping[str, Any]) -> Iterator[Fault]:
+    """A scheduler that stops nobody heeds none of its numbers."""
+    for key in overrides:
+        section, _, number = key.partition(".")
+        if section == "scheduler" and number not in ("", "name") and config.scheduler.name == "none":
+            message = f"{config.name} ends no trial early; add --set scheduler.name=halving, or leave it out"
+            yield Fault((section, number), message)

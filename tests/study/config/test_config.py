@@ -388,6 +388,27 @@ def test_overrides_use_the_files_own_paths(write):
     assert config.tracking.offline
 
 
+def test_a_number_of_a_scheduler_does_not_turn_it_on(write):
+    path = write(MINIMAL + "scheduler: none\n")
+    assert faults(path, {"scheduler.loss": 0.05}) == [
+        "--set scheduler.loss: tradeoff ends no trial early; add --set scheduler.name=halving, or leave it out"
+    ]
+    assert faults(path, {"scheduler.loss": 7}) == ["--set scheduler.loss: scheduler.loss is 7; it must be less than 1"]
+    asked = {"scheduler.loss": 0.05, "scheduler.name": "halving"}
+    assert StudyConfig.load(path, asked).scheduler.rule == Rule(loss=0.05)
+    halving = write(MINIMAL + "scheduler: halving\n")
+    assert StudyConfig.load(halving, {"scheduler.loss": 0.05}).scheduler.rule == Rule(loss=0.05)
+
+
+def test_an_override_for_one_trainable_leaves_the_others_what_all_were_given(write):
+    path = write(MINIMAL + "resources: {gpus_per_trial: auto, cpus_per_trial: 4}\n")
+    asked = {"resources.gpus_per_trial.cf_amc_ssl": 1, "resources.cpus_per_trial.pgd_emp_ssl": 2}
+    resources = StudyConfig.load(path, asked).resources
+    assert resources.gpus_per_trial == {"cf_amc_ssl": 1, "pgd_emp_ssl": "auto"}
+    assert resources.cpus_per_trial == {"cf_amc_ssl": 4, "pgd_emp_ssl": 2}
+    assert faults(path, {"resources.cpus_per_trial.cf": 2})[0].startswith("--set resources.cpus_per_trial.cf: ")
+
+
 def test_an_override_that_mends_a_fault_mends_it(write):
     path = write(MINIMAL.replace("trials: 10", "trials: 0"))
     assert StudyConfig.load(path, {"budget.trials": 3}).budget.trials == 3
