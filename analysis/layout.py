@@ -40,6 +40,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -246,6 +247,9 @@ OUT_OF_MEMORY = "out_of_memory"
 recomputed or kept, in training or (``trained``) after it; the attempt may go on. Of a CPU no figures: null."""
 
 
+NOTE_LENGTH = 1000
+"""Letters of a note: it stands in tables and under a pointer, and a tracking server's database has an end."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SYNC = getattr(os, "fdatasync", os.fsync)
 """After it the line and the file's length are on the disk; for the time of the change no report need wait."""
 
@@ -269,18 +273,25 @@ def appending_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -
 
 
 def append_note(trial: TrialPaths, text: str) -> None:
-    """Note ``text`` of a trial in the place of what was noted before; "" notes nothing."""
+    """Note ``text`` of a trial in the place of what was noted before, as ``note_of`` tells it; "" notes nothing."""
     with _appended(trial.notes, {"time": time.time(), "text": text}) as file:
         _SYNC(file)
 
 
 def note_of(trial: TrialPaths) -> str:
-    """What was noted of the trial last; "" if nothing was, or it cannot be read."""
+    """What was noted of the trial last, in a line that steers no terminal, cut at ``NOTE_LENGTH``; "" if nothing was,
+    or it cannot be read."""
     try:
         lines = trial.notes.read_bytes().splitlines()
     except OSError:
         return ""
-    return next((str(noted["text"]) for line in reversed(lines) if "text" in (noted := parse_object(line))), "")
+    texts = (parse_object(line).get("text") for line in reversed(lines))
+    return in_a_line(next((text for text in texts if isinstance(text, str)), ""))[:NOTE_LENGTH].rstrip()
+
+
+def in_a_line(text: str) -> str:
+    """The words of ``text``, without control characters."""
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def _event(kind: str, attempt: int, values: Mapping[str, Any]) -> dict[str, Any]:

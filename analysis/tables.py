@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pandas as pd
 from rich.table import Table as RichTable
@@ -63,7 +63,8 @@ class Table:
         """For the terminal."""
         table = RichTable(title=Text(self.caption), title_justify="left")
         for column in self.columns:
-            table.add_column(Text(column.title), justify="right" if column.numeric else "left")
+            justify: Literal["left", "right"] = "right" if column.numeric else "left"
+            table.add_column(Text(column.title), justify=justify, overflow="fold")
         for row in self.rows:
             table.add_row(*map(Text, row))
         return table

@@ -79,12 +79,13 @@ def note(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Mark a trial with words, which status, trials, report and MLflow show."""
-    from analysis.layout import append_note
+    from analysis.layout import NOTE_LENGTH, append_note, in_a_line
     from analysis.written import find_trial
 
     paths_of(trial.partition("/")[0])
     paths, found = find_trial(trial)
-    said = " ".join(text.split())
+    if len(said := in_a_line(text)) > NOTE_LENGTH:
+        raise UserError(f"the note has {len(said)} letters; a note has {NOTE_LENGTH} at most")
     with writing(found.root, "nothing was noted"):
         append_note(found, said)
     typer.echo(f"{paths.trial_id(found.number)}: {said or 'no note'}; MLflow has it with: study sync {paths.name}")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _PIPED_WIDTH = 400
 """Columns where nobody's window limits them: tables are then whole."""
+_BLOCK = 2
+"""Columns of a block: a heading, and what stands under it."""
 
 
 def paths_of(name: str) -> StudyPaths:
@@ -183,10 +185,10 @@ def print_rich(renderable: Any) -> None:
 
 
 def _too_wide(renderable: Any, console: Console) -> bool:
-    """A table whose cells the window would cut or break."""
+    """A table whose cells the window would cut or break; one of headings and what they say folds as blocks do."""
     from rich.table import Table
 
-    if not isinstance(renderable, Table):
+    if not isinstance(renderable, Table) or len(renderable.columns) <= _BLOCK:
         return False
     whole = console.options.update(width=_PIPED_WIDTH, max_width=_PIPED_WIDTH)
     return console.measure(renderable, options=whole).maximum > console.width
@@ -201,6 +203,8 @@ def stacked(table: rich.table.Table) -> Group:
     blocks: list[Any] = [table.title] if table.title else []
     for cells in zip(*(column.cells for column in table.columns), strict=True):
         block = Table(show_header=False, title_justify="left")
+        for _ in range(_BLOCK):
+            block.add_column(overflow="fold")
         for heading, cell in zip(headings, cells, strict=True):
             block.add_row(heading, cell)
         blocks.append(block)

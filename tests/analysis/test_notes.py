@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.figures.pareto import compute
-from analysis.layout import TrialPaths, append_note, note_of, read_events
+from analysis.layout import NOTE_LENGTH, TrialPaths, append_note, in_a_line, note_of, read_events
 from analysis.runs import read_study
 from analysis.tables import trials_table
 from analysis.trial_page import trial_page
@@ -25,9 +26,22 @@ def test_the_newest_note_counts_whatever_was_torn(tmp_path_factory: Any, texts: 
         append_note(trial, text)
     with open(trial.notes, "ab") as file:
         file.write(b'{"text": "half' + torn)
-    assert note_of(trial) == texts[-1].encode("utf-8", "replace").decode()
+    told = note_of(trial)
+    assert told == in_a_line(texts[-1].encode("utf-8", "replace").decode())
+    assert len(told.splitlines()) <= 1
     append_note(trial, "after")
     assert note_of(trial) == "after"
+
+
+def test_a_note_is_a_line_that_steers_no_terminal_and_has_an_end(tmp_path: Path) -> None:
+    trial = TrialPaths(tmp_path / "0003")
+    append_note(trial, "first\nsecond \x1b[31mred\x9b0m\x07 \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645")
+    assert note_of(trial) == "first second [31mred 0m \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    with open(trial.notes, "a") as file:
+        file.write('{"text": null}\n{"text": ["no", "note"]}\n')
+    assert note_of(trial).startswith("first second"), "what is no text is no note"
+    append_note(trial, "x" * 20_000)
+    assert note_of(trial) == "x" * NOTE_LENGTH
 
 
 def test_a_note_is_shown_where_trials_are(new_study: NewStudy) -> None:

@@ -528,6 +528,7 @@ def test_a_note_is_made_changed_and_taken_back(study, studies):
     assert "for the paper" in study("status", "tiny/3")[1]
     assert study("note", "tiny/3", "")[1].startswith("tiny/0003: no note;")
     assert "for the paper" not in study("trials", "tiny", "--csv")[1]
+    assert "a note has 1000 at most" in study("note", "tiny/3", "x" * 1001)[2]
     code, _, err = study("note", "tiny/4", "lost")
     assert (code, err.startswith("there is no trial tiny/4 in")) == (2, True)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 
+import pandas as pd
 import pytest
 from rich.console import Console
 from rich.table import Table
 
+from analysis.tables import Column
+from analysis.tables import Table as TableOf
 from study.commands import show
 
 
@@ -33,3 +36,27 @@ def test_no_cell_is_cut_or_broken(monkeypatch: pytest.MonkeyPatch, width: int, b
     for cell in ("0005", "robust_simclr", "92.7 [89.1, 95.2]", "0002", "cf_amc_ssl", "91.3 [87.5, 94.1]"):
         assert cell in text
     assert text.count("Clean accuracy, %") == blocks
+
+
+def test_headings_beside_what_they_say_stay_one_table_whatever_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, folder = io.StringIO(), "/home/somebody/studies/first/trials/0003"
+    monkeypatch.setattr(
+        "rich.console.Console", lambda: Console(file=screen, width=30, force_terminal=True, color_system=None)
+    )
+    page = pd.DataFrame([["Trainable", "cf_amc_ssl"], ["Files", folder]])
+    columns = (Column("", False, ()), Column(" ", False, ()))
+    show.print_rich(TableOf("Trial first/0003", columns, tuple(map(tuple, page.to_numpy())), page).rich())
+    lines = screen.getvalue().splitlines()
+    assert any("Trainable" in line and "cf_amc_ssl" in line for line in lines)
+    assert folder in "".join(line.split("│")[2].strip() for line in lines if line.startswith("│"))
+
+
+def test_what_is_longer_than_a_block_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, found = io.StringIO(), table()
+    found.add_row("0007", "x" * 100, "1")
+    monkeypatch.setattr(
+        "rich.console.Console", lambda: Console(file=screen, width=42, force_terminal=True, color_system=None)
+    )
+    show.print_rich(found)
+    assert "0007" in screen.getvalue()
+    assert screen.getvalue().count("x") == 100
