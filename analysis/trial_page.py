@@ -22,7 +22,7 @@ from analysis.tables import Column, Table
 from analysis.titles import metric_title, protocol
 from analysis.written import config_of
 from trainables.catalogue import default_config
-from trainables.config import TrialConfig, flatten
+from trainables.config import ConfigError, TrialConfig, flatten
 from trainables.metrics import (
     ACCURACIES,
     AUTO_ATTACK_IMAGES,
@@ -88,18 +88,19 @@ class TrialPage:
 
 
 def trial_page(study: Study, folder: TrialPaths) -> TrialPage:
-    """Of the trial in ``folder``, which is one of ``study``'s; ``UserError`` where its configuration is damaged."""
+    """Of the trial in ``folder``, which is one of ``study``'s; ``UserError`` where its configuration is damaged.
+
+    Where its method is not installed its settings are left out, and why is among the facts.
+    """
     trials = with_costs(study)
     found = trials[trials["number"] == folder.number].iloc[0].to_dict()
     row = {str(name): value for name, value in found.items()}
     epochs = study.curves[study.curves["trial"] == folder.number].drop(columns=["trial"]).to_dict("records")
-    config = (
-        config_of(folder) if read_json(folder.config).get("config") else None
-    )  # which a draw that was invalid lacks
+    settings, unknown = _settings(folder)
     return TrialPage(
         trial={name: value for name, value in row.items() if not _is_absent(value)},
-        facts=tuple((title, text) for title, text in _facts(study, row, folder) if text),
-        settings=_differing(config) if config else {},
+        facts=tuple((title, text) for title, text in (*_facts(study, row, folder), ("Settings", unknown)) if text),
+        settings=settings,
         figures=_figures(study, row),
         last_epoch={str(name): value for name, value in (epochs or [{}])[-1].items() if not _is_absent(value)},
         attempts=tuple(attempts(read_events(folder))),
@@ -161,6 +162,16 @@ def _on_frontier(study: Study, row: Mapping[str, Any]) -> str:
     if not searches(study) or row["status"] != TrialStatus.FINISHED:
         return ""
     return "yes" if row["number"] in set(frontier(study)["number"]) else "no"
+
+
+def _settings(folder: TrialPaths) -> tuple[dict[str, tuple[Any, Any]], str]:
+    """Those that differ, and why they are not known; none of a draw that was invalid, which has no configuration."""
+    if not read_json(folder.config).get("config"):
+        return {}, ""
+    try:
+        return _differing(config_of(folder)), ""
+    except ConfigError as why:
+        return {}, f"not known: {why}"
 
 
 def _differing(config: TrialConfig) -> dict[str, tuple[Any, Any]]:

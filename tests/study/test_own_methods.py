@@ -19,6 +19,7 @@ from analysis.layout import ATTEMPT, StudyPaths, default_tracking_uri, read_even
 from analysis.report import render
 from analysis.runs import read_mlflow, read_study
 from analysis.tables import frontier_table
+from analysis.trial_page import trial_page
 from study.config import StudyConfig
 from study.config.confirmation import Confirmation
 from study.config.file import StudyFileError
@@ -97,6 +98,10 @@ def test_a_study_is_read_where_its_package_is_not_installed(elsewhere: StudyPath
     page = render(study)
     assert "vicreg_pgd" in page
     assert "group-ssl" in page
+    number = int(study.trials.set_index("trainable")["number"]["vicreg_pgd"].iloc[0])
+    told = trial_page(study, elsewhere.trial(number))
+    assert told.figures.rows
+    assert dict(told.facts)["Settings"].endswith("or install the package that brings it")
 
 
 def test_a_study_is_not_gone_on_with_where_its_package_is_not_installed(elsewhere: StudyPaths) -> None:

@@ -39,6 +39,8 @@ def test_without_the_package_its_methods_are_unknown_and_configs_are_still_read(
     assert from_dict(plain).objective.weights["variance"] == 25.0
     with pytest.raises(ConfigError, match=r"unknown trainable 'vicreg_free'; .*install the package that brings it"):
         catalogue.check(from_dict(plain))
+    with pytest.raises(ConfigError, match=r"unknown objective 'vicreg'; .*install the package that brings it"):
+        objectives.find("vicreg")
 
 
 def test_no_package_is_imported_before_its_method_is_named(package: Callable[..., Path]) -> None:

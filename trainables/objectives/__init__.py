@@ -43,7 +43,8 @@ def find(name: str) -> Objective:
     if (brought := packages.find("objective", name, Objective, OBJECTIVES)) is not None:
         return brought
     if name not in OBJECTIVES:
-        raise ConfigError(f"unknown objective {name!r}; choose one of {', '.join(names())}")
+        choices = f"choose one of {', '.join(names())}, or install the package that brings it"
+        raise ConfigError(f"unknown objective {name!r}; {choices}")
     return OBJECTIVES[name]
 
 
