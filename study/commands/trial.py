@@ -46,7 +46,7 @@ def _next_steps(study: Study, known: Mapping[str, Any]) -> Iterator[tuple[str, s
     from analysis.labels import is_flagged
     from analysis.measured import searches
 
-    number, status = known["number"], known["status"]
+    number, status, trained = known["number"], known["status"], "replayed" not in study.manifest
     name, trial = study.name, f"{study.name}/{number}"
     if status == "running":
         yield "End it", f"stop {trial}"
@@ -55,9 +55,10 @@ def _next_steps(study: Study, known: Mapping[str, Any]) -> Iterator[tuple[str, s
     elif status != "finished" and searches(study):
         yield "Run it again, or one like it", f"add {name} --like {number} --set DIM=VALUE"
     elif status == "finished":
-        yield "Take it along", f"export {trial} DIR"
+        if trained:
+            yield "Take it along", f"export {trial} DIR"
         yield "See what attacks do to it", f"views {trial} -o views.png"
-        if searches(study):
+        if searches(study) and trained:
             yield "Measure it again", f"measure {name} --trials {number} --dry-run"
         if searches(study) and not is_flagged(known.get("verdict", "")):
             yield "Confirm it", f"confirm {name} --trials {number} --dry-run"
