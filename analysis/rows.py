@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from analysis import labels
+from analysis import epochs, labels
 from analysis.runs import Study
 from analysis.so_far import with_costs
 from analysis.tables import Column, Table, trials_table, whole_settings
-from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY
-
-_PROBES = (PROBE_ACCURACY, PROBE_PGD_ACCURACY)
 
 
 def trial_rows(study: Study) -> Table:
@@ -23,19 +20,18 @@ def epoch_rows(study: Study) -> Table:
     metrics = [name for name in map(str, study.curves) if name not in ("trial", "epoch")]
     return Table(
         caption=f"Epochs of the trials of {study.name}",
-        columns=(Column("Trial", True, ("trial",)), Column("Epoch", True, ("epoch",)), *map(_column, metrics)),
+        columns=(
+            Column("Trial", True, ("trial",)),
+            Column("Epoch", True, ("epoch",)),
+            *(Column(epochs.title(name), True, (name,)) for name in metrics),
+        ),
         rows=tuple(
-            (labels.trial_number(int(row["trial"])), str(row["epoch"]), *(_cell(name, row[name]) for name in metrics))
+            (
+                labels.trial_number(int(row["trial"])),
+                str(row["epoch"]),
+                *(epochs.words(name, row[name]) for name in metrics),
+            )
             for row in study.curves.to_dict("records")
         ),
         values=study.curves,
     )
-
-
-def _column(metric: str) -> Column:
-    name = metric.removeprefix("train/").replace("_", " ")
-    return Column(f"{name}, %" if metric in _PROBES else name, True, (metric,))
-
-
-def _cell(metric: str, value: float) -> str:
-    return labels.percent(value) if metric in _PROBES else labels.cost(value)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis import labels
+from analysis import epochs, labels
 from analysis.layout import ATTEMPT, ENDED, LOST, OUT_OF_MEMORY, TrialPaths, finite, read_events, read_json
 from analysis.measured import searches
 from analysis.pareto import frontier
@@ -29,14 +29,11 @@ from trainables.metrics import (
     EVALUATION_IMAGES,
     FORWARD_EQUIVALENTS,
     GPU_MINUTES,
-    PROBE_ACCURACY,
-    PROBE_PGD_ACCURACY,
     Accuracy,
 )
 
 _HEAD = "_head/"
 """In the name of a head's figure."""
-_PROBES = (PROBE_ACCURACY, PROBE_PGD_ACCURACY)
 
 
 class Attempt(NamedTuple):
@@ -198,9 +195,7 @@ def _with_interval(name: str, row: Mapping[str, Any]) -> str:
 
 
 def _last(metric: tuple[str, float]) -> tuple[str, str]:
-    name, value = metric
-    title = name.removeprefix("train/").replace("_", " ")
-    return (f"{title}, %", labels.percent(value)) if name in _PROBES else (title, labels.cost(value))
+    return epochs.title(metric[0]), epochs.words(*metric)
 
 
 def _attempt(attempt: Attempt) -> tuple[str, ...]:

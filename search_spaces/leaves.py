@@ -17,6 +17,7 @@ from search_spaces.dimension import Dimension, always
 from search_spaces.faults import nearest
 from trainables.adversaries import resolve
 from trainables.config import WEIGHTS, TrialConfig, leaf_types, weight
+from trainables.config.documented import meanings
 
 SAME_FOR_ALL: Mapping[str, str] = {
     "data": "it decides which images are learned and measured",
@@ -72,7 +73,7 @@ _NAMES = {dimension.path: dimension.name for dimension in DIMENSIONS.values()}
 def _leaf(path: str, kind: type) -> Dimension:
     return Dimension(
         name=path,
-        summary="the setting of that name",
+        summary=meanings().get(path, "a weight of its objective's own").removesuffix("."),
         path=path,
         kind=kind,
         default=lambda _: None,

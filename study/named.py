@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.layout import read_json
 from analysis.written import config_of, find_trial
+from study.packages import check_installed
 from trainables import catalogue, checkpoint
 from trainables.config import ConfigError, TrialConfig, UserError, override
 from trainables.recipes import RECIPES
@@ -44,7 +45,8 @@ def is_trial(name: str) -> bool:
 
 
 def _of_trial(name: str, changes: Mapping[str, Any]) -> TrialConfig:
-    _, paths = find_trial(name)
+    study, paths = find_trial(name)
+    check_installed(study)
     for path in changes:
         if path not in checkpoint.FREE_TO_CHANGE:
             raise UserError(

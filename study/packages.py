@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from analysis.layout import StudyPaths, read_json
 from analysis.manifest import records
 from trainables import packages
-from trainables.config import TrialConfig
+from trainables.config import TrialConfig, UserError
 
 PACKAGES = "packages"
 """Key of manifests and of attempts: what ``packages.Origin`` says of each method; absent where all are the
@@ -18,6 +19,13 @@ platform's."""
 def missing(told: Mapping[str, Any]) -> list[str]:
     """Of the methods that are recorded there, which no package brings here, and which one did."""
     return [f"{_method(one)} of {_package(one)}" for one in records(told.get(PACKAGES)) if not _installed(one)]
+
+
+def check_installed(paths: StudyPaths) -> None:
+    """``UserError`` that names the packages which the study in ``paths`` needs and which are not installed."""
+    if lacking := missing(read_json(paths.manifest)):
+        remedy = "install what is missing, on a cluster on every node, and try again"
+        raise UserError(f"study {paths.name} needs {', '.join(lacking)}; {remedy}")
 
 
 def recorded(configs: Iterable[TrialConfig]) -> dict[str, Any]:

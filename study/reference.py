@@ -15,9 +15,10 @@ from rich.text import Text
 
 from analysis import labels
 from search_spaces import ranges
+from search_spaces.catalogue import DIMENSIONS
 from search_spaces.leaves import deciding, why_not
 from study.config import StudyConfig
-from study.config.file import section_of
+from study.config.file import WRITTEN_BY_COMMANDS, section_of
 from study.early_stopping.halving import Rule
 from trainables import packages
 from trainables.catalogue import TRAINABLES, find
@@ -25,8 +26,6 @@ from trainables.config import TrialConfig, UserError, flatten, weight
 from trainables.config.documented import field_docstrings, meanings, plain, section_meanings
 from trainables.config.leaves import leaf_choices
 from trainables.metrics import OBJECTIVES
-
-_WRITTEN_BY_COMMANDS = ("confirms", "measures")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +96,12 @@ def settings_in_words(name: str, found: list[Setting]) -> Group:
         _section_table(section, [setting for setting in found if _section(setting) == section]) for section in sections
     ]
     return Group(
-        Text(f"{name}: what a study sets under settings, and --set wherever a command has it"),
+        Text(
+            f"{name}: what stands under settings in a study file, as --set settings.PATH=VALUE of `study launch` and"
+            " --set PATH=VALUE of commands of single trials"
+        ),
         *tables,
-        "In a study's space each goes by its path, optimiser.weight_decay say, or by the name that it is searched as.",
+        "In a study's space a setting goes by the name that it is searched as, and where it has none by its path.",
     )
 
 
@@ -131,7 +133,7 @@ def _keys(model: type[BaseModel], prefix: str) -> Iterator[Key]:
     documented = {**field_docstrings(Rule), **field_docstrings(model)}
     for name, field in model.model_fields.items():
         path, section = prefix + name, section_of(field.annotation)
-        if path in _WRITTEN_BY_COMMANDS:
+        if path in WRITTEN_BY_COMMANDS:
             continue
         if section is None:
             yield _key(path, field, documented[name])
@@ -185,7 +187,10 @@ def _meaning(section: str, setting: Setting) -> str:
 def _searched(setting: Setting) -> str:
     if setting.dimension in (None, setting.setting):
         return ""
-    return f" Searched as {setting.dimension}" + (f": {setting.range}." if setting.range else ".")
+    dimension = DIMENSIONS[str(setting.dimension)]
+    span = f", {setting.range}" if setting.range else ""
+    means = f": {dimension.summary}" if dimension.leaf is not None else ""  # another quantity than the setting
+    return f" Searched as {dimension.name}{span}{means}."
 
 
 def _one_of(choices: tuple[str, ...], meaning: str) -> str:

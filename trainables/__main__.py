@@ -51,11 +51,13 @@ def _check(name: str, changes: Mapping[str, Any]) -> int:
     config = override(small(default_config(name)), changes)
     check(config)
     torch.set_num_threads(1)  # on several, so small a network takes longer
-    kept = True
+    kept, seen = True, set[str | None]()
     for promise, broken in outcomes(config):
-        sys.stdout.write(f"holds   {promise}\n" if broken is None else f"BROKEN  {promise}: {broken}\n")
+        how = "the same" if broken in seen else broken
+        sys.stdout.write(f"holds   {promise}\n" if broken is None else f"BROKEN  {promise}: {how}\n")
         sys.stdout.flush()
-        kept &= broken is None
+        kept, seen = kept and broken is None, seen | {broken}
+    sys.stdout.write(f"{name} {'keeps' if kept else 'does not keep'} to what every trainable must\n")
     return 0 if kept else 2
 
 

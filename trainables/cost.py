@@ -22,8 +22,8 @@ def batches_per_epoch(config: TrialConfig, train_images: int) -> int:
     batches = images // config.optimiser.batch_size
     if batches == 0:
         raise ConfigError(
-            f"optimiser.batch_size is {config.optimiser.batch_size} but only {images} images train; "
-            "make it smaller or use more images"
+            f"{config.trainable}: optimiser.batch_size is {config.optimiser.batch_size} but only {images} images "
+            "train; make it smaller or use more images"
         )
     return batches
 

@@ -41,7 +41,9 @@ Backend = Annotated[
 ]
 AnyBackend = Annotated[
     Literal["ray", "inline", "replay"],
-    typer.Option(help="As ray and inline say; replay: recorded trials (--curves) in the place of training."),
+    typer.Option(
+        help="ray: trials side by side; inline: one by one in this process; replay: recorded trials (--curves) instead."
+    ),
 ]
 Curves = Annotated[Path | None, typer.Option("--curves", metavar="FILE", help="Recorded trials for --backend replay.")]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="A running Ray cluster, auto or HOST:PORT.")]

@@ -97,8 +97,13 @@ def launch(
     config = StudyConfig.load(file, overrides).with_warm_start(warm_start)
     if dry_run:
         from study.dry_run import plan
+        from study.preflight import check_free
 
         print_rich(plan(config, here=address is None))
+        try:
+            check_free(paths_of(config.name))
+        except UserError as error:
+            typer.echo(f"warning: a launch would be refused: {error}")
         return
     from study.launch import launch as run
 

@@ -16,7 +16,11 @@ from study.config.bounds import SIDES
 from study.config.settings import flatten_settings
 from study.config.yaml_tree import Tree, with_fractions
 from trainables.catalogue import names
-from trainables.config import UserError
+from trainables.config import UserError, leaf_types
+from trainables.config.leaves import sections
+
+WRITTEN_BY_COMMANDS = ("confirms", "measures")
+"""Keys of studies of chosen trials."""
 
 
 class StudyFileError(UserError):
@@ -94,7 +98,7 @@ def fault_of(error: Any, model: type[BaseModel]) -> Fault:
     path, kind, value = tuple(error["loc"]), error["type"], error["input"]
     label = ".".join(map(str, path))
     if kind == "extra_forbidden":
-        return Fault(path, f"unknown key {label!r}; {nearest(str(path[-1]), _keys(path, model))}")
+        return Fault(path, f"unknown key {label!r}; {_remedy(path, model)}")
     if kind == "missing":
         return Fault(path, f"{label} is missing; {_MISSING.get(label, 'give it a value')}")
     if kind == "value_error":
@@ -113,6 +117,13 @@ _MISSING = {
     "trainables": "list what to search, [cf_amc_ssl, pgd_emp_ssl] say",
     "budget": "give {trials: 50}, {wall_minutes: 120} or {gpu_hours: 8}",
 }
+
+
+def _remedy(path: tuple[str | int, ...], model: type[BaseModel]) -> str:
+    first = str(path[0])
+    if len(path) == 1 and (first in sections() or first in leaf_types()):
+        return f"settings of trials stand under settings: did you mean settings.{first}?"
+    return nearest(str(path[-1]), [key for key in _keys(path, model) if key not in WRITTEN_BY_COMMANDS])
 
 
 def _keys(path: tuple[str | int, ...], model: type[BaseModel]) -> list[str]:

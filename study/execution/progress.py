@@ -16,6 +16,7 @@ from rich.text import Text
 from analysis import labels
 from analysis.constraints import violation
 from analysis.schema import TrialStatus
+from search_spaces.listed import CONFIGURATION
 from study.config import Budget, StudyConfig
 from study.execution.standing import Standing
 from study.samplers.trials import metrics_of, status_of
@@ -23,7 +24,9 @@ from study.search.searcher import Search
 from trainables.metrics import (
     ACCURACIES,
     AUTO_ATTACK_ACCURACY,
+    AUTO_ATTACK_IMAGES,
     CLEAN_ACCURACY,
+    EVALUATION_IMAGES,
     FORWARD_EQUIVALENTS,
     GPU_MINUTES,
     PGD_ACCURACY,
@@ -97,8 +100,17 @@ class Progress:
         optimal = number in {best.number for best in search.frontier(standing.trials)}
         stated = {name: bound for name, bound in self._config.constraints.items() if name != TRUSTED}  # flagged says it
         beyond = violation(stated, metrics_of(trial))
-        words = [trial_line(trial, optimal, beyond), standing.ended(self._config.budget), *self._left(standing)]
+        words = [
+            trial_line(trial, optimal, beyond, self._origin(trial)),
+            standing.ended(self._config.budget),
+            *self._left(standing),
+        ]
         self._console.print("  ".join(words), highlight=False, soft_wrap=True)
+
+    def _origin(self, trial: FrozenTrial) -> str:
+        """Of a chosen trial its id in the other study."""
+        listed, number = self._config.listed, trial.params.get(CONFIGURATION)
+        return "" if listed is None or number is None else f"{listed.study}/{labels.trial_number(number)}"
 
     def _draw(self, search: Search) -> None:
         if self._live:
@@ -115,10 +127,13 @@ class Progress:
         return standing.left(self._outlook) if self._outlook else []
 
 
-def trial_line(trial: FrozenTrial, optimal: bool, beyond: str = "") -> str:
-    """``trial 0007  cf_amc_ssl  clean 61.0%  PGD 38.0%  minutes 1.2  on the frontier so far``."""
+def trial_line(trial: FrozenTrial, optimal: bool, beyond: str = "", origin: str = "") -> str:
+    """``trial 0007 (first/0003)  cf_amc_ssl  clean 61.0%  PGD 38.0%  minutes 1.2  on the frontier so far``."""
     metrics = metrics_of(trial)
-    words = [f"trial {trial.number:04d}", str(trial.user_attrs.get("trainable", ""))]
+    words = [
+        f"trial {trial.number:04d}" + (f" ({origin})" if origin else ""),
+        str(trial.user_attrs.get("trainable", "")),
+    ]
     if status_of(trial) is TrialStatus.FINISHED:
         words += [f"{_SHOWN[name]} {_cell(name, metrics)}" for name in _columns(trial)]
         words += ["on the frontier so far"] if optimal else []
@@ -151,5 +166,12 @@ def _cell(name: str, metrics: dict[str, float]) -> str:
     if name not in metrics:
         return labels.ABSENT
     if name in ACCURACIES:
-        return f"{metrics[name]:.1%}"
+        return f"{metrics[name]:.1%}{_of_fewer(name, metrics)}"
     return labels.cost(metrics[name])
+
+
+def _of_fewer(name: str, metrics: dict[str, float]) -> str:
+    """How many images AutoAttack saw, where PGD saw more: its accuracy may then be the higher one."""
+    images = metrics.get(AUTO_ATTACK_IMAGES)
+    fewer = name == AUTO_ATTACK_ACCURACY and images is not None and images < metrics.get(EVALUATION_IMAGES, images)
+    return f" of {images:.0f} images" if fewer else ""

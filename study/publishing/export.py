@@ -13,6 +13,7 @@ from torch import Tensor
 
 from analysis.layout import StudyPaths, TrialPaths, write_atomically, write_json
 from analysis.written import config_of, find_trial, written
+from study.packages import check_installed
 from study.publishing.model_card import Card
 from trainables import checkpoint
 from trainables.config import TrialConfig, UserError
@@ -47,6 +48,7 @@ def export(trial: str, folder: Path, head: str | None = None) -> Model:
     Raises ``ExportError`` if the trial is not there or not finished, or if the folder holds anything.
     """
     study, paths = find_trial(trial)
+    check_installed(study)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ExportError(f"{folder} is there already; choose a new folder")
     model = read_model(trial, paths, head)

@@ -118,7 +118,8 @@ def test_a_docstring_is_told_in_one_line_without_its_marks():
 
 def test_what_may_be_set_is_told():
     assert "resources.silence_minutes" in told()
-    assert "Searched as crops: 4 to 64." in told("cf_amc_ssl", "views")
+    assert "Searched as crops, 4 to 64." in told("cf_amc_ssl", "views")
+    assert "Searched as step_ratio, 0.1 to 1: adversary's step as a multiple" in told("cf_amc_ssl", "adversary")
     assert "[pgd]" in told("cf_amc_ssl", "evaluation.attacks")
     assert "16/255" in told("table1/cf_amc_ssl", "--set", "adversary.epsilon=16/255")
     listed = {row["setting"]: row for row in json.loads(told("robust_simclr", "adversary", "--json"))}
@@ -133,3 +134,13 @@ def test_a_trials_settings_are_its_own(tmp_path, monkeypatch):
     write_json(study_paths("first").trial(3).config, {"config": to_dict(config), "params": {}})
     (found,) = json.loads(told("first/3", "optimiser.epochs", "--json"))
     assert found["value"] == 77
+
+
+def test_a_launch_of_a_trials_setting_is_told_where_it_belongs(tmp_path):
+    file = tmp_path / "study.yaml"
+    file.write_text("name: any\ntrainables: [acl]\nbudget: {trials: 1}\n")
+    for key in ("optimiser", "device"):
+        with pytest.raises(UserError, match=f"settings of trials stand under settings: did you mean settings.{key}"):
+            StudyConfig.load(file, {key: "cpu"})
+    with pytest.raises(UserError, match=r"choose from name, (?!.*confirms)"):
+        StudyConfig.load(file, {"nonsense": 1})

@@ -15,10 +15,18 @@ from analysis.layout import study_paths
 from analysis.schema import TrialStatus
 from study.config import StudyConfig
 from study.execution import progress
-from study.execution.progress import Progress, frontier_table
+from study.execution.progress import Progress, frontier_table, trial_line
 from study.execution.standing import Standing, about
 from study.search.searcher import Search
-from trainables.metrics import CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+from trainables.metrics import (
+    AUTO_ATTACK_ACCURACY,
+    AUTO_ATTACK_IMAGES,
+    CLEAN_ACCURACY,
+    EVALUATION_IMAGES,
+    FORWARD_EQUIVALENTS,
+    GPU_MINUTES,
+    PGD_ACCURACY,
+)
 
 
 @contextmanager
@@ -59,6 +67,18 @@ def test_figures_read_as_everywhere(studies: Path, tiny: Callable[..., StudyConf
         search.tell(0, TrialStatus.FINISHED, {CLEAN_ACCURACY: 0.61, FORWARD_EQUIVALENTS: 98_304.0})
         Console(file=shown, width=120).print(frontier_table(search.frontier(), 1, config))
     assert [word for word in ("61.0%", "98.3 k", "–") if word not in shown.getvalue()] == []  # noqa: RUF001
+
+
+@pytest.mark.parametrize(("seen", "told"), [(20.0, "AutoAttack 50.0% of 20 images"), (80.0, "AutoAttack 50.0%")])
+def test_a_line_says_whose_network_it_is_and_how_few_images_autoattack_saw(
+    studies: Path, tiny: Callable[..., StudyConfig], seen: float, told: str
+) -> None:
+    figures = {CLEAN_ACCURACY: 0.7, PGD_ACCURACY: 0.475, AUTO_ATTACK_ACCURACY: 0.5}
+    with begun(tiny()) as search:
+        search.tell(0, TrialStatus.FINISHED, {**figures, AUTO_ATTACK_IMAGES: seen, EVALUATION_IMAGES: 80.0})
+        line = trial_line(search.trials()[0], optimal=False, origin="first/0004")
+    assert line.split("  ")[0] == "trial 0000 (first/0004)"
+    assert told in line.split("  ")
 
 
 @pytest.mark.parametrize("terminal", [True, False])
