@@ -121,3 +121,19 @@ def test_studies_that_share_no_accuracy_do_not_compare(study: Callable[..., Stud
         comparability([one, two])
     with pytest.raises(UserError, match="no accuracy is an objective"):
         comparability([study("cost", objectives=[{"metric": "gpu_minutes"}]), one])
+
+
+def test_trainables_are_those_of_the_file_and_what_was_drawn_is_the_runs(new_study: Callable[..., Any]) -> None:
+    names = ["cf_amc_ssl", "simclr_free"]
+    one, two, three = (new_study(name, trainables=names) for name in ("one", "two", "three"))
+    for place, (name, width) in enumerate(zip(names, (8, 16), strict=True)):
+        one.begin(place, {}, trainable=name, settings={"network.width": width})
+    two.begin(0, {}, trainable="simclr_free", settings={"network.width": 16})
+    told = comparability([read_study(folder.paths) for folder in (one, two, three)])
+    assert told.studied == (), "neither the trainables nor the network of the one that was not drawn"
+    assert "Trainables drawn: all in one; simclr_free in two." in told.ran
+    other = new_study("other", trainables=names[1:])
+    other.begin(0, {}, trainable="simclr_free", settings={"network.width": 32})
+    told = comparability([read_study(folder.paths) for folder in (two, other, three)])
+    assert told.studied[1].startswith("Network: "), "one that has not begun hides nothing"
+    assert told.studied[0] == "Trainables: cf_amc_ssl, simclr_free in two, three; simclr_free in other."
