@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis import changes, labels
+from analysis import changes, constraints, labels
 from analysis.agreement import HEAD_TRAINING, NETWORK_SIZE
 from analysis.confirmed import confirms
 from analysis.drawn import drawn, drawn_by_all, listed
@@ -60,6 +60,13 @@ def comparability(studies: Sequence[Study]) -> Comparability:
         studied=_differing(_STUDIED, drawn_by_all(studies)),
         ran=_differing(_RAN, studies),
     )
+
+
+def own_bounds(studies: Sequence[Study]) -> str:
+    """A sentence where not all have the same bounds now; "" where they have."""
+    bounds = {constraints.words(constraints.readable(study.manifest.get("constraints"))) for study in studies}
+    told = "Their bounds differ, and what is beyond its own study's bounds counts in no hypervolume and on no frontier."
+    return told if len(bounds) > 1 else ""
 
 
 def titles(studies: Sequence[Study]) -> dict[str, str]:
