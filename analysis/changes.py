@@ -44,25 +44,30 @@ def changes(manifest: Mapping[str, Any]) -> list[Change]:
 
 
 def told(manifest: Mapping[str, Any]) -> str:
-    """``from trial 0012: sampler gp, before tpe; other ranges``: every change; "" if there was none."""
-    return ". ".join(f"{change.since}: {'; '.join(in_words(change))}" for change in changes(manifest))
+    """``from trial 0012 sampler: gp (before: tpe); other ranges``: every change; "" if there was none."""
+    return ". ".join(f"{change.since} {'; '.join(in_words(change))}" for change in changes(manifest))
 
 
 def in_words(change: Change) -> Iterator[str]:
-    """``sampler gp, before tpe``, for each part."""
+    """``sampler: gp (before: tpe)``, for each part."""
     for part, (old, new) in change.parts.items():
         if part == "space":
             yield from _ranges(old, new)
         else:
-            yield f"{part} {_written(part, new, old)}, before {_written(part, old, new)}"
+            yield now_and_before(part, _written(part, new, old), _written(part, old, new))
+
+
+def now_and_before(name: str, new: str, old: str) -> str:
+    """``crops: 4 to 40 (before: 4 to 24)``, whatever commas either has."""
+    return f"{name}: {new} (before: {old})"
 
 
 def _ranges(old: Any, new: Any) -> Iterator[str]:
-    """``crops 4 to 40, before 4 to 24``, of each range that is another; that there are such where none is known."""
+    """``crops: 4 to 40 (before: 4 to 24)``, of each range that is another; that there are such where none is known."""
     before, after = (space.get("parameters", {}) if isinstance(space, Mapping) else {} for space in (old, new))
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     for name in names:
-        yield f"{name} {range_words(name, after.get(name, {}))}, before {range_words(name, before.get(name, {}))}"
+        yield now_and_before(name, *(range_words(name, space.get(name, {})) for space in (after, before)))
     if not names:
         yield "other ranges"
 

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis import changes, labels
+from analysis import changes, constraints, labels
 from analysis.agreement import HEAD_TRAINING, NETWORK_SIZE
 from analysis.confirmed import confirms
+from analysis.drawn import drawn, drawn_by_all, listed
 from analysis.measured import searches
 from analysis.pareto import measured
 from analysis.runs import CONFIG, Study
@@ -53,7 +54,19 @@ def comparability(studies: Sequence[Study]) -> Comparability:
     """
     _check_splits(studies)
     facts = _MEASURED | ({"AutoAttack": _auto_attack} if AUTO_ATTACK_ACCURACY in _shared(studies) else {})
-    return Comparability(_shared(studies), *(_differing(kind, studies) for kind in (facts, _STUDIED, _RAN)))
+    return Comparability(
+        accuracies=_shared(studies),
+        measured=_differing(facts, studies),
+        studied=_differing(_STUDIED, drawn_by_all(studies)),
+        ran=_differing(_RAN, studies),
+    )
+
+
+def own_bounds(studies: Sequence[Study]) -> str:
+    """A sentence where not all have the same bounds now; "" where they have."""
+    bounds = {constraints.words(constraints.readable(study.manifest.get("constraints"))) for study in studies}
+    told = "Their bounds differ, and what is beyond its own study's bounds counts in no hypervolume and on no frontier."
+    return told if len(bounds) > 1 else ""
 
 
 def titles(studies: Sequence[Study]) -> dict[str, str]:
@@ -150,6 +163,12 @@ def _text(study: Study, path: str) -> str:
     return " or ".join(labels.param(path, value) for value in distinct(study, path))
 
 
+def _drawn(study: Study) -> str:
+    """``all``, or where some that are listed were not drawn, those that were."""
+    found = sorted(drawn(study))
+    return "all" if found and found == listed(study) else ", ".join(found)
+
+
 def _spent(study: Study) -> str:
     trials = with_costs(study)
     work = labels.cost(float(trials[FORWARD_EQUIVALENTS].sum()))
@@ -186,7 +205,7 @@ _MEASURED: dict[str, Fact] = {
 }
 _STUDIED: dict[str, Fact] = {
     "Kind": _kind,
-    "Trainables": lambda study: ", ".join(sorted(set(study.trials["trainable"]))),
+    "Trainables": lambda study: ", ".join(listed(study)),
     "Network": _named(*_NETWORK),
     "Objectives": lambda study: ", ".join(study.objectives),
     "Bounds": lambda study: changes.over_time(study.manifest, "constraints"),
@@ -194,6 +213,7 @@ _STUDIED: dict[str, Fact] = {
     "Scheduler": lambda study: changes.over_time(study.manifest, "scheduler"),
 }
 _RAN: dict[str, Fact] = {
+    "Trainables drawn": _drawn,
     "Seed": _manifest("seed"),
     "Seeds": _manifest("confirms", "seeds"),
     "Hardware": _manifest("environment", "hardware"),

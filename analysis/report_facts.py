@@ -77,7 +77,7 @@ def _hypervolume(study: Study) -> str:
         points = points[points["credible"].astype(bool)]
     volume = study_hypervolume(study, points)
     costs = "; costs do not enter" if len(measured(study)) < len(study.objectives) else ""
-    return f"{volume:.3f} of 1 ({means}from accuracy 0{costs})" if volume else ""
+    return f"{labels.percent(volume)} % of what there could be ({means}from accuracy 0{costs})" if volume else ""
 
 
 def _used(study: Study) -> str:

@@ -11,6 +11,7 @@ from analysis import labels
 from analysis.comparability import TOLD, distinct
 from analysis.confirmed import confirms
 from analysis.dimensions import TRAINABLE, parameters, range_words, stated_range
+from analysis.drawn import drawn_by_all
 from analysis.history import HYPERVOLUME
 from analysis.measured import searches
 from analysis.pareto import REFERENCE
@@ -108,10 +109,11 @@ def _record(one: Standing, *, ranked: bool) -> dict[str, Any]:
 def settings_table(studies: Sequence[Study]) -> Table | None:
     """A row a setting or a searched range that is not the same in all; ``None`` where there is none.
 
-    What the sentences of ``comparability`` tell is left out, and what changes no figure.
+    What the sentences of ``comparability`` tell is left out, what changes no figure, and what only the draws differ in.
     """
     ranges = _ranges(studies)
-    return _settings("Settings and searched ranges that differ", studies, [*_unlike(ranges), *_held(studies, ranges)])
+    held = _held(drawn_by_all(studies), ranges)
+    return _settings("Settings and searched ranges that differ", studies, [*_unlike(ranges), *held])
 
 
 def values_table(trials: Sequence[Study]) -> Table | None:
@@ -147,7 +149,7 @@ def _range(study: Study, name: str) -> str:
     """The range, or the value where a setting that others search is held."""
     stated = stated_range(study, name) if searches(study) else {}
     held = not stated and CONFIG + name in study.trials
-    return _setting(study, name) if held else range_words(name, stated)
+    return _setting(study, [study], name) if held else range_words(name, stated)
 
 
 def _held(studies: Sequence[Study], told: Collection[str]) -> list[tuple[str, ...]]:
@@ -159,7 +161,8 @@ def _held(studies: Sequence[Study], told: Collection[str]) -> list[tuple[str, ..
         if name.startswith(CONFIG) and (path := name.removeprefix(CONFIG)) not in {*TOLD, *_NO_MATTER, *told}
     )
     known = [study for study in studies if len(study.trials)]
-    found = {path: [_setting(study, path) for study in studies] for path in paths}
+    alike = [_alike(study, studies) for study in studies]
+    found = {path: [_setting(*one, path) for one in zip(studies, alike, strict=True)] for path in paths}
     return _unlike(found) if len(known) > 1 else []
 
 
@@ -167,16 +170,29 @@ def _unlike(found: Mapping[str, list[str]]) -> list[tuple[str, ...]]:
     return [(name, *texts) for name, texts in found.items() if len(set(texts)) > 1]
 
 
-def _setting(study: Study, path: str) -> str:
-    """Its value, those of the trainables or of chosen trials, or that it is searched."""
+def _alike(study: Study, studies: Sequence[Study]) -> list[Study]:
+    """Those of ``studies`` that search the same settings of the same trainables: what varies in one is searched in all,
+    though few draws need not show it."""
+    return [other for other in studies if searches(other) and _dimensions(other) == _dimensions(study)]
+
+
+def _dimensions(study: Study) -> tuple[set[str], object]:
+    space = study.manifest.get("space")
+    return set(parameters(study)), space.get("trainables") if isinstance(space, Mapping) else None
+
+
+def _setting(study: Study, alike: Sequence[Study], path: str) -> str:
+    """Its value, those of the trainables or of chosen trials, or that it is searched, as a study of ``alike`` shows."""
     values = distinct(study, path)
-    if len(values) > 1 and searches(study) and _varies(study, path):
+    if values and searches(study) and any(_varies(other, path) for other in alike):
         return _SEARCHED
     return ", ".join(sorted(_short(path, value) for value in values)) or labels.ABSENT  # in whatever order drawn
 
 
 def _varies(study: Study, path: str) -> bool:
     """Whether trials of one trainable have it differently."""
+    if CONFIG + path not in study.trials:
+        return False
     owned = study.trials.groupby("trainable")[CONFIG + path]
     return bool((owned.agg(lambda values: values.astype(str).nunique()) > 1).any())
 

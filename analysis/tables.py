@@ -12,7 +12,7 @@ import pandas as pd
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from analysis import labels
+from analysis import constraints, labels
 from analysis.confirmed import confirmed, confirms
 from analysis.dimensions import is_numeric
 from analysis.measured import measures
@@ -139,7 +139,7 @@ def why_no_frontier(study: Study) -> str:
     if finished == credible:
         return "No trial has finished with all objectives measured, so there is no frontier yet."
     causes = {
-        f"beyond the study's bounds ({_first_violation(study)})": finished - feasible,
+        f"beyond the study's bounds ({_nearest_violation(study)})": finished - feasible,
         "flagged": feasible - credible,
         "without all objectives measured": credible,
     }
@@ -147,10 +147,22 @@ def why_no_frontier(study: Study) -> str:
     return f"There is no frontier: of {labels.counted(finished, 'finished trial')} {counted}."
 
 
-def _first_violation(study: Study) -> str:
-    """``trial 1: gpu_minutes is 9, above 5``; "" where every trial keeps the study's bounds."""
-    beyond = study.finished[study.finished["violation"] != ""]
-    return next((f"trial {number}: {by}" for number, by in zip(beyond["number"], beyond["violation"], strict=True)), "")
+def _nearest_violation(study: Study) -> str:
+    """``the nearest, trial 1: gpu_minutes is 9, above 5``, by the sum of what is missed, as shares of the bounds; a
+    lone one is not called the nearest. "" where every trial keeps the study's bounds."""
+    bounds = constraints.readable(study.manifest.get("constraints"))
+    beyond = study.finished[study.finished["violation"] != ""].to_dict("records")
+    if not beyond:
+        return ""
+    nearest = min(
+        beyond, key=lambda trial: sum(max(by, 0.0) for by in constraints.excess(bounds, _named(trial)).values())
+    )
+    which = "the nearest, " if len(beyond) > 1 else ""
+    return f"{which}trial {nearest['number']}: {nearest['violation']}"
+
+
+def _named(record: dict[Hashable, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in record.items()}
 
 
 def trials_table(study: Study) -> Table:

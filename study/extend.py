@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from analysis import labels
-from analysis.changes import Change, in_words
+from analysis.changes import Change, in_words, now_and_before
 from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, study_paths
 from search_spaces.space import SearchSpace
@@ -108,7 +108,7 @@ def rehearse(
         begun = sum(1 for _ in copy.each_trial())
     if config.budget != before:
         now, then = (labels.budget(budget.model_dump()) for budget in (config.budget, before))
-        lines.insert(0, f"budget {now}, before {then}")
+        lines.insert(0, now_and_before("budget", now, then))
     return Rehearsed(config, begun, lines)
 
 
@@ -185,7 +185,7 @@ def _added(budget: Budget, more: Mapping[str, float | None], spent: Spent, minut
 
 
 def _replaced(stored: StudyConfig, config: StudyConfig) -> Iterator[str]:
-    """``sampler gp, before tpe``, for each thing that is searched otherwise."""
+    """``sampler: gp (before: tpe)``, for each thing that is searched otherwise."""
     before, after = ({"space": one.search_space().to_json(), **one.strategy} for one in (stored, config))
     yield from in_words(Change(None, {part: (old, after[part]) for part, old in before.items() if old != after[part]}))
     if config.resources != stored.resources:

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from analysis import labels
+from analysis.changes import now_and_before
 from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, read_json, study_paths, write_atomically, write_json
 from analysis.pages import redact
@@ -140,7 +141,7 @@ def resume(
         stored = load_stored(paths, elsewhere)
         config = _with_budget(stored, {key: value for key, value in asked.items() if value})
         if config.budget != stored.budget:
-            console.print(f"budget: {_words(config.budget)}, before: {_words(stored.budget)}", highlight=False)
+            console.print(now_and_before("budget", _words(config.budget), _words(stored.budget)), highlight=False)
         if listed is not None:
             config = config.model_copy(update={config.kind: listed})
         _go_on(paths, config, backend, address, curves, console, restarted=restarted)

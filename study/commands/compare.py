@@ -150,7 +150,7 @@ def _warn(told: Comparability) -> None:
 
 
 def _print(groups: Sequence[Sequence[Study]], told: Comparability, table: Table, sentences: Sequence[str]) -> None:
-    from analysis.comparability import comparability
+    from analysis.comparability import comparability, own_bounds
     from analysis.side_by_side_tables import settings_table
     from analysis.tables import frontier_table, why_nothing_found
     from analysis.titles import protocol
@@ -163,6 +163,8 @@ def _print(groups: Sequence[Sequence[Study]], told: Comparability, table: Table,
     if differ := (*comparability(columns).studied, *(() if _repeat(groups) else told.ran)):
         typer.echo("They differ in:")
         _list(differ)
+    if bounds := own_bounds(columns):
+        typer.echo(bounds)
     print_rich(table.rich())
     for sentence in sentences:
         typer.echo(sentence)

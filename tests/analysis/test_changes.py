@@ -19,12 +19,12 @@ RECORDS = [
     {"time": 1.0, "budget_before": {"trials": 4}},
     {FROM: 4, before("sampler"): "random", before("scheduler"): {"name": "none", "eta": 2.0, "loss": 0.03}},
     {before("space"): {"m": [1, 2]}, "outside": []},
-    {FROM: 9, before("scheduler"): HALVING, before("constraints"): {}, before("sampler"): "gp"},
+    {FROM: 9, before("scheduler"): HALVING, before("constraints"): {"trusted": True}, before("sampler"): "gp"},
 ]
 MANIFEST: dict[str, Any] = {
     "sampler": "tpe",
     "scheduler": HALVING | {"loss": 0.1},
-    "constraints": {"clean_accuracy": {"at_least": 0.7}},
+    "constraints": {"trusted": True, "clean_accuracy": {"at_least": 0.7}},
     "space": {"m": [1, 2, 3]},
     EXTENSIONS: RECORDS,
 }
@@ -32,20 +32,22 @@ MANIFEST: dict[str, Any] = {
 
 def test_every_change_is_told_in_words() -> None:
     assert told(MANIFEST) == (
-        "from trial 0004: sampler gp, before random; scheduler halving, before none. later: other ranges. "
-        "from trial 0009: sampler tpe, before gp; scheduler halving (loss 0.1), before halving (loss 0.03); "
-        "constraints clean_accuracy at least 70 %, before none"
+        "from trial 0004 sampler: gp (before: random); scheduler: halving (before: none). later other ranges. "
+        "from trial 0009 sampler: tpe (before: gp); scheduler: halving (loss 0.1) (before: halving (loss 0.03)); "
+        "constraints: figures trusted, clean_accuracy at least 70 % (before: figures trusted)"
     )
     assert over_time(MANIFEST, "sampler") == "random, from trial 0004 gp, from trial 0009 tpe"
     assert over_time(MANIFEST, "scheduler") == "none, from trial 0004 halving, from trial 0009 halving (loss 0.1)"
-    assert over_time(MANIFEST, "constraints") == "none, from trial 0009 clean_accuracy at least 70 %"
+    assert over_time(MANIFEST, "constraints") == (
+        "figures trusted, from trial 0009 figures trusted, clean_accuracy at least 70 %"
+    )
 
 
 def test_a_study_that_was_never_changed_is_what_it_is() -> None:
     plain = MANIFEST | {EXTENSIONS: RECORDS[:1]}
     assert (told(plain), told({})) == ("", "")
     found = [over_time(plain, part) for part in ("sampler", "scheduler", "constraints")]
-    assert found == ["tpe", "halving", "clean_accuracy at least 70 %"]
+    assert found == ["tpe", "halving", "figures trusted, clean_accuracy at least 70 %"]
     assert [over_time({}, part) for part in ("sampler", "scheduler", "constraints")] == ["", "", "none"]
 
 
@@ -58,8 +60,8 @@ def test_ranges_are_told_as_they_are_and_were() -> None:
         EXTENSIONS: [{FROM: 2, before("space"): {"parameters": {"crops": crops(24), "crops_scale": crops(8)}}}],
     }
     assert told(manifest) == (
-        "from trial 0002: crops 4 to 40, before 4 to 24; crops_scale \N{EN DASH}, before 4 to 8; "
-        "m 4 to 9, before \N{EN DASH}"
+        "from trial 0002 crops: 4 to 40 (before: 4 to 24); crops_scale: \N{EN DASH} (before: 4 to 8); "
+        "m: 4 to 9 (before: \N{EN DASH})"
     )
 
 
@@ -89,4 +91,4 @@ def test_the_report_and_mlflow_say_what_was_changed(new_study: Callable[..., Any
     assert f"<dt>Changed</dt><dd>{told(MANIFEST)}</dd>" in render(read_study(folder.paths))
     note = description("tiny", MANIFEST)
     assert f"- Changed: {told(MANIFEST)}" in note
-    assert "- Bounds: clean_accuracy at least 70 %" in note
+    assert "- Bounds: figures trusted, clean_accuracy at least 70 %" in note

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analysis.comparability import comparability, titles
+from analysis.comparability import comparability, own_bounds, titles
 from analysis.layout import write_json
 from analysis.runs import Study, read_study
 from trainables.config import UserError
@@ -121,3 +121,27 @@ def test_studies_that_share_no_accuracy_do_not_compare(study: Callable[..., Stud
         comparability([one, two])
     with pytest.raises(UserError, match="no accuracy is an objective"):
         comparability([study("cost", objectives=[{"metric": "gpu_minutes"}]), one])
+
+
+def test_trainables_are_those_of_the_file_and_what_was_drawn_is_the_runs(new_study: Callable[..., Any]) -> None:
+    names = ["cf_amc_ssl", "simclr_free"]
+    one, two, three = (new_study(name, trainables=names) for name in ("one", "two", "three"))
+    for place, (name, width) in enumerate(zip(names, (8, 16), strict=True)):
+        one.begin(place, {}, trainable=name, settings={"network.width": width})
+    two.begin(0, {}, trainable="simclr_free", settings={"network.width": 16})
+    told = comparability([read_study(folder.paths) for folder in (one, two, three)])
+    assert told.studied == (), "neither the trainables nor the network of the one that was not drawn"
+    assert "Trainables drawn: all in one; simclr_free in two." in told.ran
+    other = new_study("other", trainables=names[1:])
+    other.begin(0, {}, trainable="simclr_free", settings={"network.width": 32})
+    told = comparability([read_study(folder.paths) for folder in (two, other, three)])
+    assert told.studied[1].startswith("Network: "), "one that has not begun hides nothing"
+    assert told.studied[0] == "Trainables: cf_amc_ssl, simclr_free in two, three; simclr_free in other."
+
+
+def test_bounds_that_differ_are_each_studys_own(study: Callable[..., Study]) -> None:
+    bounds: list[dict[str, Any]] = [{}, {}, {"pgd_accuracy": {"at_least": 0.1}}, {"pgd_accuracy": {"at_least": 0.2}}]
+    free, same, one, other = (study(f"s{place}", constraints=bound) for place, bound in enumerate(bounds))
+    assert own_bounds([free, same]) == own_bounds([free, study("unsaid")]) == own_bounds([one, one]) == ""
+    for pair in ([free, one], [one, other]):
+        assert "beyond its own study's bounds counts in no hypervolume" in own_bounds(pair)

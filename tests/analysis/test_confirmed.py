@@ -59,7 +59,10 @@ def test_the_reports_hypervolume_is_of_the_means(child: Any) -> None:
     train(child, 0, 3, 1, 0.9, 0.5)
     train(child, 1, 3, 2, 0.5, 0.3)
     train(child, 2, 12, 1, 0.8, 0.6, trusted=0.0)
-    assert dict(facts(read_study(child.paths)))["Hypervolume"] == "0.280 of 1 (of means over seeds, from accuracy 0)"
+    assert (
+        dict(facts(read_study(child.paths)))["Hypervolume"]
+        == "28.0 % of what there could be (of means over seeds, from accuracy 0)"
+    )
 
 
 def test_two_seeds_have_students_interval_where_it_is_wider(child: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.figures.pareto import compute
 from analysis.layout import NOTE_LENGTH, TrialPaths, append_note, in_a_line, note_of, read_events
+from analysis.report import render
 from analysis.runs import read_study
 from analysis.tables import trials_table
 from analysis.trial_page import trial_page
@@ -57,3 +59,13 @@ def test_a_note_is_shown_where_trials_are(new_study: NewStudy) -> None:
     assert "note: &lt;b&gt;unstable?&lt;/b&gt;" in compute(noted).points["text"].iloc[0]
     assert ("Note", "<b>unstable?</b>") in trial_page(noted, study.paths.trial(0)).facts
     assert read_events(study.paths.trial(0)) == events, "a trial's end is its last event"
+
+
+def test_a_long_note_does_not_break_at_every_word(new_study: NewStudy) -> None:
+    study, notes = new_study(), ("short", "unstable from the twelfth epoch on")
+    for number, note in enumerate(notes):
+        study.finished(number, 0.9, 0.5)
+        append_note(study.paths.trial(number), note)
+    page = render(read_study(study.paths))
+    assert [f'<td class="words">{note}</td>' in page for note in notes] == [False, True]
+    assert re.search(r"^\.words \{ min-width: \d+ch; \}$", page, re.MULTILINE)

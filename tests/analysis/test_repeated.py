@@ -115,7 +115,7 @@ def test_what_was_changed_otherwise_is_no_run_of_one_search(search: Search, othe
     alike = search("b", (0.5, 0.6), seeds=(1,), file=file, sampler="gp", **changed(1, sampler="tpe"))
     assert compute([[*extended, *alike]], PLANE).searches[0].seeds == [0, 1]
     unlike = search("c", (0.5, 0.6), seeds=(2,), file=file, sampler="gp", **other)
-    with pytest.raises(UserError, match=r"a-0,c-0 are no runs .* not changed alike \(a-0 from trial 0001: sampler gp"):
+    with pytest.raises(UserError, match=r"a-0,c-0 are no runs .* not changed alike \(a-0 from trial 0001 sampler: gp"):
         compute([[*extended, *unlike]], PLANE)
 
 

@@ -234,6 +234,23 @@ def test_settings_that_differ_are_held_or_searched(new_study: Callable[..., Any]
     assert settings_table([studies[1], read_study(new_study("empty").paths)]) is None, "of no trials nothing is known"
 
 
+def test_settings_are_those_that_the_files_search_whatever_was_drawn(new_study: Callable[..., Any]) -> None:
+    crops = {"name": "IntDistribution", "attributes": {"low": 4, "high": 64}}
+    names = {"cf_amc_ssl": {"parameters": {"crops": "crops"}}, "simclr_free": {"parameters": {"m": "m"}}}
+    same = {"trainables": [*names], "space": {"parameters": {"crops": crops, "m": crops}, "trainables": names}}
+    one, other = (new_study(name, **same) for name in ("one", "other"))
+    for number, views in enumerate((5, 9)):
+        one.begin(number, {"crops": views}, settings={"views.number": views, "views.scale_min": 0.3})
+    for number, replays in enumerate((3, 7), start=2):
+        settings = {"views.number": 2, "adversary.replays": replays}
+        one.begin(number, {"m": replays}, trainable="simclr_free", settings=settings)
+    settings = {"views.number": 2, "adversary.replays": 5, "optimiser.weight_decay": 0.5}
+    other.begin(0, {"m": 5}, trainable="simclr_free", settings=settings)
+    table = settings_table([read_study(folder.paths) for folder in (one, other)])
+    assert table is not None
+    assert [row[0] for row in table.rows] == ["optimiser.weight_decay"]
+
+
 def test_a_confirmation_searches_nothing(new_study: Callable[..., Any]) -> None:
     drawn = {"name": "IntDistribution", "attributes": {"low": 32, "high": 59}}
     told = {"study": "tiny", "seeds": [1], "configurations": [{"trial": 32}, {"trial": 59}]}

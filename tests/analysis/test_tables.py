@@ -107,6 +107,15 @@ def test_tables_of_an_empty_study(new_study: NewStudy) -> None:
         printed(table.rich())
 
 
+def test_of_many_trials_beyond_the_bounds_the_nearest_is_named(new_study: NewStudy) -> None:
+    study = new_study(constraints={"gpu_minutes": 5, "clean_accuracy": {"at_least": 0.8}})
+    for number, (clean, minutes) in enumerate([(0.9, 10.0), (0.4, 5.0), (0.72, 5.5), (0.6, 1.0)]):
+        study.finished(number, clean, 0.3, gpu_minutes=minutes)
+    nearest = "trial 2: gpu_minutes is 5.5, above 5; clean_accuracy is 71.9 %, below 80 %"
+    read = read_study(study.paths)
+    assert f"4 beyond the study's bounds (the nearest, {nearest})" in why_nothing_found(read, headline_table(read))
+
+
 def test_why_there_is_no_frontier(new_study: NewStudy) -> None:
     study = new_study(constraints={"trusted": True})
 
@@ -119,6 +128,7 @@ def test_why_there_is_no_frontier(new_study: NewStudy) -> None:
     beyond = "beyond the study's bounds (trial 0: its figures are not trusted)"
     assert why() == f"There is no frontier: of 1 finished trial 1 {beyond}."
     study.finished(1, 0.9, 0.5, trusted=0.0)
+    beyond = "beyond the study's bounds (the nearest, trial 0: its figures are not trusted)"
     assert why() == f"There is no frontier: of 2 finished trials 2 {beyond}."
     write_json(study.finished(2, 0.9, 0.5).result, {"verdict": "flagged: noise"})
     study.finished(3, 0.9, 0.5, pgd_accuracy=math.nan)

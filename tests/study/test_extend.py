@@ -352,9 +352,9 @@ def test_what_the_command_line_sets_is_said_and_holds(
     result = CliRunner().invoke(app, ["extend", "tiny", "--backend", "inline", *options])
     assert result.exit_code == 0, result.output
     for line in (
-        "sampler tpe, before random",
-        "scheduler halving, before none",
-        "constraints clean_accuracy at least 20 %, before none",
+        "sampler: tpe (before: random)",
+        "scheduler: halving (before: none)",
+        "constraints: clean_accuracy at least 20 % (before: none)",
         "resources changed: each trial is given them from its next start on",
     ):
         assert line in result.output
@@ -671,7 +671,7 @@ def test_a_rehearsal_says_what_the_extension_does_and_writes_nothing(
     found = rehearse("tiny", trials=trials, changes=changes)
     assert contents(paths.root) == before
     lines = _extend(paths, {"trials": trials, "wall_minutes": None, "gpu_hours": None}, changes, progress=False)
-    assert found.lines == [*([f"budget {7 + trials} trials, before 7 trials"] if trials else []), *lines]
+    assert found.lines == [*([f"budget: {7 + trials} trials (before: 7 trials)"] if trials else []), *lines]
     assert found.config == StudyConfig.load(paths.study_file)
     assert found.begun == 7
     console = Console(file=io.StringIO(), width=200)

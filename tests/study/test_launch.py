@@ -142,7 +142,7 @@ def test_resuming_trains_nothing_twice(tiny: Tiny) -> None:
     assert sorted(ends(paths)) == [0]
     console = quiet()
     resume("tiny", trials=2, backend="inline", console=console)
-    assert "budget: 2 trials, before: 1 trial" in console.file.getvalue()
+    assert "budget: 2 trials (before: 1 trial)" in console.file.getvalue()
     assert paths.trial(0).events.read_bytes() == before
     assert [end["status"] for end in ends(paths).values()] == ["finished", "finished"]
     assert json.loads(paths.manifest.read_text())["budget"]["trials"] == 2

@@ -41,13 +41,15 @@ def test_two_searches_side_by_side(
 ) -> None:
     monkeypatch.setattr("analysis.resampling.sharing", lambda found: f" (of {len(found)} trials)")
     searched("one")
-    searched("two", seed=3, budget={"trials": 2}, sampler="qmc", settings={"optimiser.weight_decay": 0.5})
+    changed = {"settings": {"optimiser.weight_decay": 0.5}, "constraints": {"gpu_minutes": 1e6}}
+    searched("two", seed=3, budget={"trials": 2}, sampler="qmc", **changed)
     figure = tmp_path / "figure.html"
     code, out, err = study("compare", "one", "two", "-o", figure)
     assert (code, err) == (0, "")
     alike = "robust head, validation split, n = 50 images, trained on 200 images"
     assert f"They compare, for they were measured alike: {alike}." in out
     assert "  Sampler: random in one; qmc in two." in out
+    assert "\nTheir bounds differ, and what is beyond its own study's bounds counts in no hypervolume" in out
     assert "Hypervolume, %" in out
     assert "redraws of the images (of 5 trials), less" in " ".join(out.split())
     assert [word for word in RANKING if word in out] == list(RANKING)
