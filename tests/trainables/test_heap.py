@@ -26,7 +26,7 @@ def faults(call: str) -> int:
     return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.platform != "linux", reason="the heap is glibc's")
 def test_freed_memory_is_handed_out_again():
     assert faults("heap.keep_freed()") < 100 < faults("")

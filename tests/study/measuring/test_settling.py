@@ -396,7 +396,7 @@ def test_who_stands_by_goes_on_with_the_rounds(
     assert Continuation.read(reader).arguments[:2] == ["resume", "tiny-measured"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_it_is_settled_on_ray_under_the_real_attack(parent: StudyPaths) -> None:
     """A radius at which two steps of PGD find little, and AutoAttack all at once."""
     console, best = quiet(), best_cases()

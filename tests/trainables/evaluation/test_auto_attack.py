@@ -157,7 +157,7 @@ def test_verdicts_are_the_official_ones_image_by_image(fast, classifier, images,
     assert len(images) > left[0] > left[1] > left[2] > left[3] > left[4] > 0, left
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_verdicts_are_the_official_ones_at_full_strength(classifier, images):
     few = images.subset(torch.tensor([0, 1, 2, 3, 17, 23]))
     whole = official(copy.deepcopy(classifier))
