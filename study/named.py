@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from analysis.labels import parse_trial
 from analysis.layout import read_json
 from analysis.written import config_of, find_trial
 from study.packages import check_installed
@@ -20,7 +21,7 @@ def named(name: str, changes: Mapping[str, Any]) -> TrialConfig:
     """
     if "/" not in name:
         return configure(name, changes)
-    if is_trial(name):
+    if parse_trial(name):
         return _of_trial(name, changes)
     if name not in RECIPES:
         raise UserError(
@@ -37,11 +38,6 @@ def configure(trainable: str, changes: Mapping[str, Any]) -> TrialConfig:
     if "trainable" in changes:
         raise ConfigError("trainable cannot be set; name it as the command's argument")
     return catalogue.configure(trainable, changes, changes.get("faithful_to", "paper"))
-
-
-def is_trial(name: str) -> bool:
-    """Whether ``name`` is meant as STUDY/NUMBER."""
-    return "/" in name and name.rpartition("/")[2].isdecimal()
 
 
 def _of_trial(name: str, changes: Mapping[str, Any]) -> TrialConfig:

@@ -200,8 +200,6 @@ def _one_of(choices: tuple[str, ...], meaning: str) -> str:
 
 def _words(path: str, value: Any) -> str:
     """As a study file has it."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_words(path, item) for item in value)}]"
     if isinstance(value, Mapping):  # of a section its keys have their own
         return str(value.get("name", ""))
     return "null" if value is None else labels.param(path, value)

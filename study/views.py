@@ -12,7 +12,7 @@ from torch import Tensor
 from analysis import labels
 from analysis.layout import EPOCH, read_events
 from analysis.written import find_trial, pretrained_of
-from study.named import is_trial, named
+from study.named import named
 from study.one_trial import check_writable
 from study.sheet import Block, Cell, Sheet, draw
 from trainables import adversaries, checkpoint
@@ -44,7 +44,7 @@ class Subject:
 def find(name: str, changes: Mapping[str, Any]) -> Subject:
     """The configuration that ``named`` finds; a trial's with its trained network. Raises ``UserError`` as that does."""
     config = named(name, changes)
-    return _trial(name, config) if is_trial(name) else Subject(name=name, config=config)
+    return _trial(name, config) if labels.parse_trial(name) else Subject(name=name, config=config)
 
 
 def write_sheet(subject: Subject, path: Path, *, images: int, columns: int) -> None:

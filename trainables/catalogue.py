@@ -22,7 +22,7 @@ from trainables import (
     supervised_free,
     supervised_pgd,
 )
-from trainables.config import ConfigError, FaithfulTo, TrialConfig, override
+from trainables.config import FaithfulTo, TrialConfig, override
 from trainables.config.checks import require
 from trainables.method import Trainable
 
@@ -53,17 +53,12 @@ TRAINABLES = _table(method.TRAINABLE for method in _METHODS)
 
 def names() -> tuple[str, ...]:
     """Of every trainable, those of other packages last; nothing is imported."""
-    return *TRAINABLES, *packages.brought("trainable")
+    return packages.names("trainable", TRAINABLES)
 
 
 def find(name: str) -> Trainable:
     """The trainable of that name; ``ConfigError`` names the valid ones."""
-    if (brought := packages.find("trainable", name, Trainable, TRAINABLES)) is not None:
-        return brought
-    if name not in TRAINABLES:
-        choices = f"choose one of {', '.join(names())}, or install the package that brings it"
-        raise ConfigError(f"unknown trainable {name!r}; {choices}")
-    return TRAINABLES[name]
+    return packages.find("trainable", name, Trainable, TRAINABLES)
 
 
 def default_config(name: str, faithful_to: FaithfulTo = "paper") -> TrialConfig:

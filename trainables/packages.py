@@ -11,7 +11,7 @@ import hashlib
 import re
 import sys
 import traceback
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -57,14 +57,23 @@ def brought(kind: Kind) -> dict[str, str]:
     return {entry.name: _package(entry) for entry in _entries(kind) if _nameable(entry.name)}
 
 
-def find(kind: Kind, name: str, wanted: type[Found], known: Container[str]) -> Found | None:
-    """What a package calls ``name``, imported now; ``None`` if none does.
+def names(kind: Kind, known: Iterable[str]) -> tuple[str, ...]:
+    """Those ``known``, the platform's own, then those of packages; nothing is imported."""
+    return *known, *brought(kind)
 
-    ``known``: the platform's own names, which no package may give to another. Raises ``PackageError``.
+
+def find(kind: Kind, name: str, wanted: type[Found], known: Mapping[str, Found]) -> Found:
+    """What is called ``name``: one of those ``known``, the platform's own, or a package's, imported now.
+
+    Raises ``PackageError`` for what a package brings and cannot be used, also under a name that is ``known``, and
+    ``ConfigError`` that lists the valid names.
     """
     entries = [entry for entry in _entries(kind) if entry.name == name]
     if not entries:
-        return None
+        if name not in known:
+            choices = f"choose one of {', '.join(names(kind, known))}, or install the package that brings it"
+            raise ConfigError(f"unknown {kind} {name!r}; {choices}")
+        return known[name]
     entry, *others = entries
     if not _nameable(name):
         raise PackageError(

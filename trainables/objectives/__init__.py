@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from trainables import packages
-from trainables.config import ConfigError, ObjectiveConfig
+from trainables.config import ObjectiveConfig
 from trainables.objectives import acl, cross_entropy, emp_ssl, nt_xent
 from trainables.objectives.objective import Criterion, Loss, Objective, ObjectiveError, Weights, mean
 
@@ -35,17 +35,12 @@ OBJECTIVES: Mapping[str, Objective] = MappingProxyType({objective.name: objectiv
 
 def names() -> tuple[str, ...]:
     """Of every objective, those of other packages last; nothing is imported."""
-    return *OBJECTIVES, *packages.brought("objective")
+    return packages.names("objective", OBJECTIVES)
 
 
 def find(name: str) -> Objective:
     """The objective of that name; ``ConfigError`` names the valid ones."""
-    if (brought := packages.find("objective", name, Objective, OBJECTIVES)) is not None:
-        return brought
-    if name not in OBJECTIVES:
-        choices = f"choose one of {', '.join(names())}, or install the package that brings it"
-        raise ConfigError(f"unknown objective {name!r}; {choices}")
-    return OBJECTIVES[name]
+    return packages.find("objective", name, Objective, OBJECTIVES)
 
 
 def completed(config: ObjectiveConfig) -> ObjectiveConfig:
