@@ -2,7 +2,8 @@
 
 oneDNN convolves image by image. With kernels of 3 x 3 on maps of 4 x 4 one matrix product over all images takes half of
 its time, and a fifth for the gradient of the weights, which is faster so up to maps of 8 x 8; on larger ones copying
-each pixel's patch takes longer than what it saves (`benchmarks.convolutions`, measured in results/README.md).
+each pixel's patch takes longer than what it saves (`benchmarks.convolutions`, measured in results/README.md). So it is
+where the processor multiplies matrices of bfloat16 by itself; others take as long by their vectors either way.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+MATRICES: bool = torch.cpu.get_capabilities().get("amx_bf16", False)
+"""Whether the processor has units for matrices of bfloat16, on which products are faster."""
 WEIGHED, MULTIPLIED = 8, 4
 """Pixels a side of the largest output whose weights' gradient is a matrix product, and where all the rest is one."""
 
 
 class Convolution(nn.Conv2d):
-    """``nn.Conv2d``; under bfloat16 autocast on a CPU, with matrix products where the maps are small.
+    """``nn.Conv2d``; under bfloat16 autocast on a CPU with ``MATRICES``, by products where the maps are small.
 
     It differs from ``nn.Conv2d``'s by bfloat16's rounding, with gradients and without alike.
     """
@@ -33,7 +36,8 @@ class Convolution(nn.Conv2d):
 
     def _is_for_products(self, images: Tensor) -> bool:
         return (
-            images.device.type == "cpu"
+            MATRICES
+            and images.device.type == "cpu"
             and torch.is_autocast_enabled("cpu")
             and torch.get_autocast_dtype("cpu") == torch.bfloat16
             and max(images.shape[2:]) <= WEIGHED * self.stride[0]
