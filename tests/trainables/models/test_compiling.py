@@ -13,13 +13,13 @@ from torch._dynamo.utils import counters
 from torch._inductor import config
 from torch._inductor.utils import fresh_cache
 
-from trainables.models import compile_passes, compiling, frozen_statistics
+from trainables.models import compile_passes, compiling, convolutions, frozen_statistics
 from trainables.models.compiling import CompiledBatchNorm, normalise
-from trainables.models.convolutions import multiply_small_maps
 
 
 @pytest.fixture(autouse=True)
-def caches_and_settings_of_its_own():
+def caches_and_settings_of_its_own(monkeypatch):
+    monkeypatch.setattr(convolutions, "MATRICES", True)  # on any processor
     with config.patch(unsafe_marked_cacheable_functions={}), fresh_cache():
         yield
     torch.compiler.reset()
@@ -41,7 +41,7 @@ def model() -> Network:
         nn.ReLU(),
         nn.Conv2d(32, 10, 1, bias=False),
     )
-    multiply_small_maps(found)
+    convolutions.multiply_small_maps(found)
     nn.init.uniform_(found[1].weight)
     nn.init.normal_(found[1].bias)
     return found.to(memory_format=torch.channels_last)

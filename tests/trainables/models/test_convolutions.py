@@ -13,6 +13,13 @@ from trainables.models import build
 from trainables.models import convolutions as module
 from trainables.models.convolutions import MULTIPLIED, WEIGHED, Convolution, multiply_small_maps
 
+
+@pytest.fixture(autouse=True)
+def matrices(monkeypatch) -> None:
+    """The processor has units for matrices of bfloat16, whatever this one has."""
+    monkeypatch.setattr(module, "MATRICES", True)
+
+
 SHAPES = pytest.mark.parametrize(
     ("size", "side", "stride"),
     [(4, 3, 1), (8, 3, 1), (8, 3, 2), (7, 3, 2), (16, 3, 2), (8, 1, 2), (6, 5, 1), (7, 5, 2), (9, 3, 3), (7, 3, 4)],
@@ -112,6 +119,15 @@ def test_only_small_maps_in_bfloat16_are_multiplied(watched):
             ours(images).sum().backward()
     of_images, of_weight = ("product_of_images", MULTIPLIED), [("product_of_weight", size) for size in sizes[:3]]
     assert watched == [("product", MULTIPLIED), of_images, *of_weight]
+
+
+def test_without_units_for_matrices_nothing_is_multiplied(watched, monkeypatch):
+    monkeypatch.setattr(module, "MATRICES", False)
+    plain, ours = convolutions(3, 1)
+    images, grad = torch.rand(2, 6, MULTIPLIED, 4), torch.rand(2, 10, MULTIPLIED, 4)
+    both = (passed(model, images, grad, torch.bfloat16) for model in (plain, ours))
+    assert all(torch.equal(their, mine) for their, mine in zip(*both, strict=True))
+    assert watched == []
 
 
 def test_of_what_strides_the_outputs_decide(watched):
