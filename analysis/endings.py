@@ -7,11 +7,11 @@ from analysis.runs import Study
 from analysis.schema import TrialStatus
 
 _NAMED = 12
-_RULE = "halving"
+_RULES = ("halving", "asha")
 
 
 def ending_lines(study: Study) -> list[str]:
-    """``stopped, by hand: 0003, 0007``, a line a reason, the trials in order; of one rule's reasons only its name."""
+    """``stopped, by hand: 0003, 0007``, a line a reason, the trials in order; of a rule's reasons only its name."""
     gone = study.trials[study.trials["status"].isin([TrialStatus.STOPPED, TrialStatus.FAILED])]
     reasons = gone["reason"].map(_kind)
     groups = gone.groupby([gone["status"], reasons], sort=False)["number"]
@@ -19,7 +19,7 @@ def ending_lines(study: Study) -> list[str]:
 
 
 def _kind(reason: str) -> str:
-    return _RULE if reason.startswith(f"{_RULE}: ") else reason
+    return next((rule for rule in _RULES if reason.startswith(f"{rule}: ")), reason)
 
 
 def _numbers(numbers: list[int]) -> str:

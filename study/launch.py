@@ -279,9 +279,10 @@ def total_where_asked(config: StudyConfig, space: SearchSpace, replay: Replay | 
 
 def _scheduler(paths: StudyPaths, config: StudyConfig, total: Total | None) -> Scheduler | None:
     """What ends trials early, as the study's earlier drivers left it."""
-    if config.scheduler.name == "none" or total is None:
+    name, rule = config.scheduler.name, config.scheduler.rule
+    if name == "none" or total is None:
         return None
-    return Scheduler.open(paths, config.scheduler.rule, config.objectives, config.constraints, total)
+    return Scheduler.open(paths, name, rule, config.objectives, config.constraints, total)
 
 
 def _run(session: Session, run: Run) -> None:

@@ -19,7 +19,7 @@ from search_spaces.catalogue import DIMENSIONS
 from search_spaces.leaves import deciding, why_not
 from study.config import StudyConfig
 from study.config.file import WRITTEN_BY_COMMANDS, section_of
-from study.early_stopping.halving import Rule
+from study.early_stopping.rungs import Rule
 from trainables import packages
 from trainables.catalogue import TRAINABLES, find
 from trainables.config import TrialConfig, UserError, flatten, weight

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from study.config.file import StudyFileError, fault_of
 from study.config.names import distinct, tracking_uri
 from study.config.shares import Gpus, Remedy, cpus_asked, gpus_asked
-from study.early_stopping.halving import Rule
+from study.early_stopping.rungs import Rule
+from study.early_stopping.scheduler import SchedulerName
 
-SchedulerName = Literal["none", "halving"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -75,10 +75,11 @@ def by_name(value: Any) -> Any:
 
 
 class EarlyStopping(Section):
-    """Which trials end before their schedule does; ``study.early_stopping.halving`` says what the numbers mean."""
+    """Which trials end before their schedule does; ``study.early_stopping`` says what the numbers mean."""
 
-    name: SchedulerName = "halving"
-    """``halving``: end those early that have no chance of the frontier; ``none``: nobody."""
+    name: Literal["none", SchedulerName] = "halving"
+    """``halving``: end those early that have no chance of the frontier; ``asha``: all but the best of each rung;
+    ``none``: nobody."""
     eta: float = Field(default=Rule.eta, gt=1, le=100)
     rungs: int = Field(default=Rule.rungs, gt=0, le=20)
     spread: float = Field(default=Rule.spread, gt=1, le=100)
@@ -90,6 +91,12 @@ class EarlyStopping(Section):
     @property
     def rule(self) -> Rule:
         return Rule(**self.model_dump(exclude={"name"}))
+
+    @property
+    def unheeded(self) -> list[str]:
+        """The numbers that are not as they are by default and that ``asha`` has no use for."""
+        ours = ("best", "finished", "loss") if self.name == "asha" else ()
+        return [number for number in ours if getattr(self, number) != getattr(Rule, number)]
 
 
 def early_stopping(values: Mapping[str, Any]) -> EarlyStopping:

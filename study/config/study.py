@@ -169,8 +169,11 @@ class StudyConfig(Section):
             yield from self._listed_faults(self.listed)
             return
         yield from self._share_faults()
-        if self.scheduler.name == "halving" and not set(self.objectives) & set(ACCURACIES):
-            yield Fault(("scheduler",), f"halving compares accuracies; add an objective of {', '.join(ACCURACIES)}")
+        if self.scheduler.name != "none" and not set(self.objectives) & set(ACCURACIES):
+            message = f"{self.scheduler.name} compares accuracies; add an objective of {', '.join(ACCURACIES)}"
+            yield Fault(("scheduler",), message)
+        for number in self.scheduler.unheeded:
+            yield Fault(("scheduler", number), f"asha has no {number}; leave it out, or take halving")
         configs, faults = self._held.configs()
         yield from (fault.under("settings") for fault in faults)
         try:

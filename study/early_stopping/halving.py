@@ -1,20 +1,6 @@
-"""Asynchronous successive halving over several accuracies: which trials to end early. No files, no clock, no Ray.
+"""Asynchronous successive halving by chance, over several accuracies: which trials to end early.
 
-Work is counted in pre-training forward-equivalents, so that a decision does not depend on the machine.
-
-*Brackets.* The learning rate of every trial falls along a cosine over its own schedule, and an accuracy half-way up
-a long one says little beside the end of a short one: trials are compared only if their schedules are of like length.
-Length is the schedule's total work, not its epochs. A comparison is made at equal work, and at equal work two trials
-have come as far along their cosines as their totals are alike: within a factor of two of each other at most, whatever
-an epoch of theirs holds. Epochs would not bound that (ten epochs of 64 crops and ten of 4 lie a factor of 16 apart at
-equal work), and to ask for both would only divide the trials further.
-
-*Rungs* lie at the lower edge of a bracket divided by powers of ``eta``, so that every member reaches all of them. A
-trial is measured at a rung by its first report at or above it, unless that lies at the next rung or beyond: then its
-epochs are too long for the comparison, it leaves no record there and is not judged.
-
-*Rank* is by fronts, then by crowding within a front, over the accuracies alone. With cost among them nearly every
-trial would be non-dominated; and within a bracket trials cost about the same.
+*Rank* is by fronts, then by crowding within a front.
 
 *Chance.* What is measured early is noisy, and some start slowly and win; how far a rung foretells the end differs from
 study to study. It is learned from the study's own trials that have finished (``foretelling``): they give the ends at
@@ -28,99 +14,16 @@ finished.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from study.early_stopping.foretelling import Foretelling, NormalScores
 from study.early_stopping.ranking import Floats, chances, fronts, ranking
+from study.early_stopping.rungs import Bracket, Decision, Features, Point, Rule, Rungs, Scores
 
-Scores = tuple[float, ...]
-"""Accuracies of one trial."""
 DRAWS = 256
 """Of the ends of a rung's members."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rule:
-    """How trials are compared and how many go on.
-
-    The defaults were chosen on ``families.TUNING``, to gain hypervolume while ending at most 5 % of the frontier.
-    """
-
-    eta: float = 2.0
-    """Neighbouring rungs lie this factor of work apart."""
-    rungs: int = 3
-    """Rungs in a bracket at most."""
-    spread: float = 2.0
-    """Most that the totals within a bracket may differ, as a factor."""
-    minimum: int = 4
-    """Records at a rung before it ends anybody."""
-    best: float = 0.25
-    """Share of a rung's members that go on whatever their chances."""
-    finished: int = 12
-    """Trials of the study that must have finished after such a rung before it ends anybody."""
-    loss: float = 0.03
-    """Of the expected frontier, what ending trials may cost: an equal part of it at each of a bracket's rungs."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """What a trial had reached when it reported: its work so far in forward-equivalents, and its accuracies."""
-
-    epoch: int
-    work: float
-    scores: Scores
-
-    @property
-    def measured(self) -> bool:
-        return all(math.isfinite(score) for score in self.scores)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What a rung made of a trial, and against how many."""
-
-    rung: float
-    """Forward-equivalents."""
-    epoch: int
-    """The report that was judged."""
-    rank: int
-    of: int
-    chance: float | None
-    """To end on the frontier; ``None`` while too few have finished to tell."""
-    stop: bool
-
-
-@dataclass(frozen=True)
-class Bracket:
-    """Trials of like total work: those from ``lower`` to below ``lower * spread`` forward-equivalents."""
-
-    lower: float
-    rungs: tuple[float, ...]
-    """Ascending, in forward-equivalents."""
-
-    @classmethod
-    def of(cls, total: float, rule: Rule) -> Bracket:
-        """The bracket of a trial of so much work; edges are powers of ``rule.spread``, the same in any study."""
-        power = math.floor(math.log(total) / math.log(rule.spread) + 1e-9)
-        lower = rule.spread**power
-        return cls(lower, tuple(lower / rule.eta**step for step in range(rule.rungs, 0, -1)))
-
-    def rung(self, points: Sequence[Point], rung: float, eta: float) -> Point | None:
-        """The report that stands for a trial at ``rung``; ``None`` if it has none, or one that lies too far beyond."""
-        first = next((point for point in points if point.work >= rung), None)
-        return first if first is not None and first.work < rung * eta and first.measured else None
-
-
-@dataclass(frozen=True)
-class Features:
-    """What is known of a trial at a rung: its accuracies, and the share of its work that is done."""
-
-    scores: Scores
-    done: float
 
 
 def rows(found: Collection[Features], scale: NormalScores) -> Floats:
@@ -129,64 +32,15 @@ def rows(found: Collection[Features], scale: NormalScores) -> Floats:
     return np.column_stack([constant, scale([features.scores for features in found]), done])
 
 
-class Halving:
-    """The records of all rungs, what finished trials reached, and the decisions that follow from them.
-
-    A decision depends on what is recorded, never on the order in which it came.
-    """
+class Halving(Rungs):
+    """Ends who has no chance of the frontier."""
 
     def __init__(self, rule: Rule, own: Sequence[int], least: Scores | None = None) -> None:
         """``own``: for each final accuracy, which of a report's accuracies is its early one; ``least``: what it must
         reach to count, where that is asked."""
-        self._rule, self._own = rule, tuple(own)
+        super().__init__(rule)
+        self._own = tuple(own)
         self._least = least or (-math.inf,) * len(self._own)
-        self._records: dict[tuple[float, float], dict[int, Features]] = defaultdict(dict)
-        self._finals: dict[int, Scores] = {}
-        self._lowers: dict[int, float] = {}
-        self._ruled_out: set[int] = set()
-
-    @property
-    def records(self) -> Mapping[tuple[float, float], Mapping[int, Scores]]:
-        """Accuracies by trial, for each (bracket's lower edge, rung)."""
-        return {
-            key: {number: found[number].scores for number in sorted(found)}
-            for key, found in sorted(self._records.items())
-            if found
-        }
-
-    @property
-    def finals(self) -> Mapping[int, Scores]:
-        """What the finished trials reached."""
-        return dict(sorted(self._finals.items()))
-
-    def due(self, number: int, total: float, points: Sequence[Point]) -> list[tuple[float, Point]]:
-        """The rungs that the trial has reached and that hold no record of it yet, with the reports to be judged.
-
-        None for a trial that is ruled out: it was given up, and a process of it reports all the same.
-        """
-        if number in self._ruled_out:
-            return []
-        bracket = Bracket.of(total, self._rule)
-        reached = ((rung, bracket.rung(points, rung, self._rule.eta)) for rung in bracket.rungs)
-        return [
-            (rung, point)
-            for rung, point in reached
-            if point is not None and number not in self._records[bracket.lower, rung]
-        ]
-
-    def record(self, number: int, total: float, rung: float, point: Point) -> None:
-        """Take a trial into a rung without judging it: it was judged before."""
-        self._records[Bracket.of(total, self._rule).lower, rung][number] = Features(point.scores, point.work / total)
-
-    def finish(self, number: int, total: float, final: Scores) -> None:
-        """A trial has run to its end and reached these accuracies."""
-        if all(map(math.isfinite, final)):
-            self._finals[number] = final
-            self._lowers[number] = Bracket.of(total, self._rule).lower
-
-    def rule_out(self, number: int) -> None:
-        """The trial failed or breaks a bound of its study: it stands on no frontier, and nobody is beaten by it."""
-        self._ruled_out.add(number)
 
     def judge(self, number: int, total: float, rung: float, point: Point) -> Decision:
         """Record a trial at a rung and say whether it goes on.
@@ -211,10 +65,6 @@ class Halving:
             chance=None if chance is None else float(chance[place]),
             stop=bool(judged and beaten and chance is not None and self._hopeless(chance, place)),
         )
-
-    def _members(self, bracket: Bracket, rung: float) -> Mapping[int, Features]:
-        found = self._records[bracket.lower, rung]
-        return {number: found[number] for number in sorted(found.keys() - self._ruled_out)}
 
     def _hopeless(self, chance: Floats, place: int) -> bool:
         lost = chance[chance <= chance[place]].sum()

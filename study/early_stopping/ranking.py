@@ -1,4 +1,4 @@
-"""Ranks by several figures at once: fronts, crowding, chances of the frontier.
+"""Ranks by several figures at once: fronts, crowding, spread, chances of the frontier.
 
 Shapes: n trials, k figures, all to be maximised and all accuracies in [0, 1].
 """
@@ -58,3 +58,19 @@ def ranking(scores: ArrayLike) -> NDArray[np.int_]:
     rank = np.empty(len(rows), dtype=np.int_)
     rank[order] = np.arange(1, len(rows) + 1)
     return rank
+
+
+def farthest_first(points: ArrayLike) -> list[int]:
+    """The order of ``points`` (n, k) in which each is the farthest from all before it, from the best in column 0 on.
+
+    Clarkson 2006's epsilon-net (Nearest-Neighbor Searching and Metric Space Dimensions): however many of the first are
+    taken, they cover the rest as evenly as so many may.
+    """
+    rows = np.asarray(points, dtype=float)
+    order = [int(rows[:, 0].argmax())]
+    nearest = np.full(len(rows), np.inf)
+    while len(order) < len(rows):
+        nearest = np.minimum(nearest, np.linalg.norm(rows - rows[order[-1]], axis=1))
+        nearest[order] = -np.inf
+        order.append(int(nearest.argmax()))
+    return order

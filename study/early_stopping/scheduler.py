@@ -1,4 +1,4 @@
-"""Early stopping of one study: ``halving`` on the trials' folders, the decisions beside the trials.
+"""Early stopping of one study: its rungs on the trials' folders, the decisions beside the trials.
 
 Every decision, also that a trial goes on, is in the trial's ``rungs.json`` before the trial hears of it: a driver that
 takes over knows who was compared with whom, asks no rung twice, and decides as if its predecessor had not died.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from analysis import labels
 from analysis.constraints import Bounds, least, violation
@@ -17,7 +17,9 @@ from analysis.layout import EPOCH, StudyPaths, TrialPaths, ending, read_events, 
 from analysis.schema import TrialStatus
 from analysis.written import config_of, written
 from search_spaces.work import Total
-from study.early_stopping.halving import Decision, Halving, Point, Rule
+from study.early_stopping.asha import Asha
+from study.early_stopping.halving import Halving
+from study.early_stopping.rungs import Decision, Point, Rule, Rungs
 from trainables.metrics import (
     AUTO_ATTACK_ACCURACY,
     CLEAN_ACCURACY,
@@ -27,6 +29,7 @@ from trainables.metrics import (
     TRAIN_FORWARD_EQUIVALENTS,
 )
 
+SchedulerName = Literal["halving", "asha"]
 _PROBES = {
     CLEAN_ACCURACY: PROBE_ACCURACY,
     PGD_ACCURACY: PROBE_PGD_ACCURACY,
@@ -41,26 +44,40 @@ class Scheduler:
     Reports and ends may come from different threads.
     """
 
-    def __init__(self, paths: StudyPaths, rule: Rule, objectives: Sequence[str], bounds: Bounds, total: Total) -> None:
+    def __init__(
+        self,
+        paths: StudyPaths,
+        name: SchedulerName,
+        rule: Rule,
+        objectives: Sequence[str],
+        bounds: Bounds,
+        total: Total,
+    ) -> None:
         """Use ``open``. ``objectives``: those of the study; trials are compared by the accuracies among them.
 
-        ``bounds``: its constraints; a trial that breaks one stands on no frontier and beats nobody, nor has one a
-        chance that is foretold to end below what an accuracy must reach.
+        ``bounds``: its constraints; a trial that breaks one stands on no frontier and beats nobody, nor does halving
+        give one a chance that is foretold to end below what an accuracy must reach.
         """
-        self._paths, self._bounds, self._total = paths, bounds, total
+        self._paths, self._name, self._bounds, self._total = paths, name, bounds, total
         self._lock = threading.Lock()
         self._heard: set[int] = set()
         self._accuracies = tuple(name for name in objectives if name in _PROBES)
         self._probes = tuple(dict.fromkeys(_PROBES[name] for name in self._accuracies))
         own = [self._probes.index(_PROBES[name]) for name in self._accuracies]
-        self.halving = Halving(rule, own, tuple(least(bounds, name) for name in self._accuracies))
+        self.rungs: Rungs = (
+            Asha(rule)
+            if name == "asha"
+            else Halving(rule, own, tuple(least(bounds, each) for each in self._accuracies))
+        )
         self._decisions: dict[int, list[Decision]] = {}
         self._totals: dict[int, float] = {}
 
     @classmethod
-    def open(cls, paths: StudyPaths, rule: Rule, objectives: Sequence[str], bounds: Bounds, total: Total) -> Self:
+    def open(
+        cls, paths: StudyPaths, name: SchedulerName, rule: Rule, objectives: Sequence[str], bounds: Bounds, total: Total
+    ) -> Self:
         """The scheduler as the decisions in the trials' folders left it."""
-        scheduler = cls(paths, rule, objectives, bounds, total)
+        scheduler = cls(paths, name, rule, objectives, bounds, total)
         for trial in paths.each_trial():
             scheduler._recall(trial)
         scheduler.catch_up()
@@ -82,20 +99,20 @@ class Scheduler:
     def _judge(self, trial: TrialPaths) -> None:
         total = self._total_of(trial)
         decided = self._decisions.setdefault(trial.number, [])
-        due = self.halving.due(trial.number, total, self._points(trial))
-        decided += [self.halving.judge(trial.number, total, rung, point) for rung, point in due]
+        due = self.rungs.due(trial.number, total, self._points(trial))
+        decided += [self.rungs.judge(trial.number, total, rung, point) for rung, point in due]
         if due:
             write_json(trial.rungs, {"total": total, "rungs": [asdict(decision) for decision in decided]})
         stopping = next((decision for decision in decided if decision.stop), None)
         if stopping is not None:
-            write_json(trial.stop, {"reason": _reason(stopping)})
+            write_json(trial.stop, {"reason": _reason(self._name, stopping)})
 
     def _learn(self, trial: TrialPaths, end: Mapping[str, Any]) -> None:
         finished = end["status"] == TrialStatus.FINISHED
         if finished:
-            self.halving.finish(trial.number, self._total_of(trial), _figures(end["metrics"], self._accuracies))
+            self.rungs.finish(trial.number, self._total_of(trial), _figures(end["metrics"], self._accuracies))
         if end["status"] == TrialStatus.FAILED or (finished and violation(self._bounds, end["metrics"])):
-            self.halving.rule_out(trial.number)
+            self.rungs.rule_out(trial.number)
 
     def _recall(self, trial: TrialPaths) -> None:
         """The rungs at which it was judged; of a trial that has ended all that it reached, for the study may have begun
@@ -108,9 +125,9 @@ class Scheduler:
             return
         total, ended = self._total_of(trial), ending(trial) is not None
         judged = {decision.rung for decision in self._decisions.get(trial.number, ())}
-        for rung, point in self.halving.due(trial.number, total, points):
+        for rung, point in self.rungs.due(trial.number, total, points):
             if ended or rung in judged:
-                self.halving.record(trial.number, total, rung, point)
+                self.rungs.record(trial.number, total, rung, point)
 
     def _total_of(self, trial: TrialPaths) -> float:
         if trial.number not in self._totals:
@@ -133,9 +150,8 @@ def _figures(metrics: Mapping[str, Any], names: Iterable[str]) -> tuple[float, .
     return tuple(float(metrics.get(name, "NaN")) for name in names)
 
 
-def _reason(decision: Decision) -> str:
-    work = labels.cost(decision.rung)
-    return (
-        f"halving: rank {decision.rank} of {decision.of} at {work} forward-equivalents, "
-        f"with a chance of {decision.chance:.1%} to end on the frontier"
-    )
+def _reason(name: SchedulerName, decision: Decision) -> str:
+    reason = f"{name}: rank {decision.rank} of {decision.of} at {labels.cost(decision.rung)} forward-equivalents"
+    if decision.chance is None:
+        return reason
+    return f"{reason}, with a chance of {decision.chance:.1%} to end on the frontier"

@@ -1,14 +1,15 @@
-"""Schedulers to compare halving with, as a simulation asks them: what has a trial reported, does it end there?"""
+"""Schedulers to compare in simulation, as one asks them: what has a trial reported, does it end there?"""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
-from study.early_stopping.halving import Bracket, Halving, Point, Rule, Scores
+from study.early_stopping.asha import Ahead, Asha, ahead_in
+from study.early_stopping.halving import Halving
+from study.early_stopping.rungs import Point, Rule, Rungs, Scores
 
 
 class Judge(Protocol):
@@ -30,56 +31,39 @@ class Nobody:
     def finish(self, number: int, total: float, final: Scores) -> None: ...
 
 
+class AtRungs:
+    """What ``rungs`` decide."""
+
+    def __init__(self, rungs: Rungs) -> None:
+        self._rungs = rungs
+        self.finish = rungs.finish
+
+    def __call__(self, number: int, total: float, points: Sequence[Point]) -> bool:
+        due = self._rungs.due(number, total, points)
+        decisions = [self._rungs.judge(number, total, rung, point) for rung, point in due]
+        return any(decision.stop for decision in decisions)
+
+
 PUBLISHED_ETA = 4.0
 """Of the experiments in arXiv 1810.05934: three of four trials end at each rung."""
 CLEAN, PGD = 0, 1
 """Places of the probes in a point's scores."""
 
 
-class Asha(Nobody):
-    """Asynchronous successive halving on one figure (Li et al. 2020, arXiv 1810.05934, algorithm 2), ending trials.
-
-    At a rung a trial goes on if it is among the best floor(n / eta) of the n that have reached it, or the best at
-    all. Brackets are those of ``rule``, and so are rungs unless ``eta`` says otherwise.
-    """
-
-    def __init__(self, rule: Rule, figure: int, eta: float | None = None) -> None:
-        self._rule, self._figure = replace(rule, eta=eta or rule.eta), figure
-        self._rungs: dict[tuple[float, float], dict[int, float]] = defaultdict(dict)
-
-    def __call__(self, number: int, total: float, points: Sequence[Point]) -> bool:
-        bracket = Bracket.of(total, self._rule)
-        ends = [self._ends(number, bracket, rung, points) for rung in bracket.rungs]
-        return any(ends) and points[-1].work < total
-
-    def _ends(self, number: int, bracket: Bracket, rung: float, points: Sequence[Point]) -> bool:
-        found, point = self._rungs[bracket.lower, rung], bracket.rung(points, rung, self._rule.eta)
-        if point is None or number in found:
-            return False
-        found[number] = point.scores[self._figure]
-        better = sum(score > found[number] for score in found.values())
-        return better >= max(1, int(len(found) / self._rule.eta))
-
-
-class MultiObjective(Halving):
-    """``halving`` over both probes."""
-
-    def __init__(self, rule: Rule) -> None:
-        super().__init__(rule, (CLEAN, PGD))
-
-    def __call__(self, number: int, total: float, points: Sequence[Point]) -> bool:
-        decisions = [self.judge(number, total, rung, point) for rung, point in self.due(number, total, points)]
-        return any(decision.stop for decision in decisions)
+def _published(rule: Rule, ahead: Ahead) -> Judge:
+    """It ends the second at a rung already."""
+    return AtRungs(Asha(replace(rule, minimum=1), ahead))
 
 
 SCHEDULERS: Mapping[str, Callable[[Rule], Judge]] = MappingProxyType(
     {
         "none": lambda _: Nobody(),
-        "asha_clean": lambda rule: Asha(rule, CLEAN),
-        "asha_pgd": lambda rule: Asha(rule, PGD),
-        "asha_clean_4": lambda rule: Asha(rule, CLEAN, PUBLISHED_ETA),
-        "asha_pgd_4": lambda rule: Asha(rule, PGD, PUBLISHED_ETA),
-        "halving": MultiObjective,
+        "asha_clean": lambda rule: _published(rule, ahead_in(CLEAN)),
+        "asha_pgd": lambda rule: _published(rule, ahead_in(PGD)),
+        "asha_clean_4": lambda rule: _published(replace(rule, eta=PUBLISHED_ETA), ahead_in(CLEAN)),
+        "asha_pgd_4": lambda rule: _published(replace(rule, eta=PUBLISHED_ETA), ahead_in(PGD)),
+        "asha": lambda rule: AtRungs(Asha(rule)),
+        "halving": lambda rule: AtRungs(Halving(rule, (CLEAN, PGD))),
     }
 )
-"""By name, each made anew for a search."""
+"""By name, each made anew for a search; what a study may have, and ASHA on one figure as others have it."""

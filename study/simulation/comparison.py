@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from analysis.comparison import Comparison, Series
 from analysis.pareto import hypervolume
-from study.early_stopping.halving import Rule
+from study.early_stopping.rungs import Rule
 from study.simulation.baselines import SCHEDULERS
 from study.simulation.scenarios import RANDOM, Scenario, proposals
 from study.simulation.simulator import BOTH, Outcome, Run, finished_by, simulate

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from analysis.pareto import non_dominated
-from study.early_stopping.halving import Point
+from study.early_stopping.rungs import Point
 from study.simulation.baselines import Judge
 from study.simulation.curves import Curve
 from study.simulation.scenarios import Drawn, Proposals

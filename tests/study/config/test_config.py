@@ -14,7 +14,7 @@ from search_spaces import SpaceError
 from study.config import StudyConfig
 from study.config.file import StudyFileError, parse_overrides
 from study.config.yaml_tree import read
-from study.early_stopping.halving import Rule
+from study.early_stopping.rungs import Rule
 
 MINIMAL = """\
 name: tradeoff
@@ -62,7 +62,7 @@ def test_a_schedulers_name_stands_for_it_with_its_defaults(write):
 def test_every_fault_of_a_scheduler_has_its_line(write):
     text = MINIMAL + "scheduler:\n  name: halfing\n  eta: 1\n  rungs: two\n  rung: 3\n"
     assert faults(write(text)) == [
-        "5: scheduler.name is 'halfing'; choose one of 'none' or 'halving'",
+        "5: scheduler.name is 'halfing'; choose one of 'none', 'halving' or 'asha'",
         "6: scheduler.eta is 1; it must be greater than 1",
         "7: scheduler.rungs is 'two'; it must be a whole number",
         "8: unknown key 'scheduler.rung'; did you mean rungs? Valid: name, eta, rungs, spread, minimum, "
@@ -72,8 +72,12 @@ def test_every_fault_of_a_scheduler_has_its_line(write):
         "4: scheduler.eta is 1e+200; it must be less than or equal to 100",
         "4: scheduler.rungs is 1025; it must be less than or equal to 20",
     ]
-    assert faults(write(MINIMAL + "scheduler: asha\n")) == [
-        "4: scheduler.name is 'asha'; choose one of 'none' or 'halving'"
+    assert faults(write(MINIMAL + "scheduler: hyperband\n")) == [
+        "4: scheduler.name is 'hyperband'; choose one of 'none', 'halving' or 'asha'"
+    ]
+    assert faults(write(MINIMAL + "scheduler: {name: asha, eta: 3, loss: 0.1}\n"), {"scheduler.finished": 3}) == [
+        "4: asha has no loss; leave it out, or take halving",
+        "--set scheduler.finished: asha has no finished; leave it out, or take halving",
     ]
     costs = "objectives: [gpu_minutes]\nscheduler: halving\n"
     assert faults(write(MINIMAL + costs)) == [

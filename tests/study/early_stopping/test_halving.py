@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.pareto import non_dominated
-from study.early_stopping.halving import Bracket, Halving, Point, Rule
+from study.early_stopping.halving import Halving
+from study.early_stopping.rungs import Bracket, Point, Rule
 
 RULE = Rule(eta=2, rungs=2, spread=2, minimum=4, best=0.5, finished=6, loss=0.1)
 OWN = (0, 1)

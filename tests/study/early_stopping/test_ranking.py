@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.pareto import dominates, non_dominated
-from study.early_stopping.ranking import chances, crowding, fronts, ranking
+from study.early_stopping.ranking import chances, crowding, farthest_first, fronts, ranking
 
 MAXIMISED = ("maximize", "maximize")
 share = st.integers(0, 20).map(lambda count: count / 20)
@@ -86,3 +86,17 @@ def test_a_chance_is_the_share_of_draws_in_which_none_dominates_and_enough_is_re
     fixed = np.reshape(reached, (-1, 2))
     assert chances(draws, fixed, least) == pytest.approx(np.mean(best, axis=0))
     assert chances(draws, fixed) == pytest.approx(chances(draws, fixed, (0.0, 0.0)))
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=8))
+def test_each_next_is_the_farthest_from_all_before_it(points):
+    order = farthest_first(points)
+    assert sorted(order) == list(range(len(points)))
+    assert points[order[0]][0] == max(first for first, _ in points)
+
+    def nearest(one: int, before: list[int]) -> float:
+        return min(math.dist(points[one], points[other]) for other in before)
+
+    for place in range(1, len(order)):
+        before, left = order[:place], order[place:]
+        assert nearest(left[0], before) == pytest.approx(max(nearest(one, before) for one in left))

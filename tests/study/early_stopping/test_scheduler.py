@@ -21,8 +21,8 @@ from analysis.constraints import Bounds
 from analysis.layout import ENDED, EPOCH, StudyPaths, append_event, read_events, study_paths, write_json
 from search_spaces.work import total_on
 from study.config import StudyConfig
-from study.early_stopping.halving import Rule
-from study.early_stopping.scheduler import Scheduler
+from study.early_stopping.rungs import Rule
+from study.early_stopping.scheduler import Scheduler, SchedulerName
 from study.execution.session import Session
 from study.execution.worker import run_assignment
 from study.launch import launch, resume
@@ -70,9 +70,13 @@ def finish(paths: StudyPaths, number: int, clean: float, pgd: float, status: str
 
 
 def opened(
-    paths: StudyPaths, rule: Rule = RULE, objectives: Sequence[str] = BOTH, bounds: Bounds = MappingProxyType({})
+    paths: StudyPaths,
+    rule: Rule = RULE,
+    objectives: Sequence[str] = BOTH,
+    bounds: Bounds = MappingProxyType({}),
+    name: SchedulerName = "halving",
 ) -> Scheduler:
-    return Scheduler.open(paths, rule, objectives, bounds, lambda config: EPOCHS * EPOCH_WORK)
+    return Scheduler.open(paths, name, rule, objectives, bounds, lambda config: EPOCHS * EPOCH_WORK)
 
 
 def teach(paths: StudyPaths, scheduler: Scheduler, config: Any) -> None:
@@ -209,15 +213,18 @@ share = st.integers(0, 20).map(lambda count: count / 20)
 reports = st.lists(st.tuples(st.integers(0, 4), share, share), min_size=1, max_size=40)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("name", ["halving", "asha"])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reports=reports, data=st.data())
-def test_a_reopened_scheduler_is_the_one_that_died(reports: Any, data: st.DataObject, config: Any) -> None:
+def test_a_reopened_scheduler_is_the_one_that_died(
+    reports: Any, data: st.DataObject, config: Any, name: SchedulerName
+) -> None:
     """Whenever the driver dies, between an event and its decision too, the decisions are those of one that did not."""
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = StudyPaths(Path(folder) / "whole"), StudyPaths(Path(folder) / "broken")
         dies_at = data.draw(st.integers(0, len(reports) - 1))
         for paths in (whole, broken):
-            live, epochs = opened(paths), [0] * 5
+            live, epochs = opened(paths, name=name), [0] * 5
             for step, (number, clean, pgd) in enumerate(reports):
                 if epochs[number] == 0:
                     begin(paths, number, config)
@@ -226,13 +233,13 @@ def test_a_reopened_scheduler_is_the_one_that_died(reports: Any, data: st.DataOb
                 epochs[number] += 1
                 report(paths, number, epochs[number], clean, pgd)
                 if paths is broken and step == dies_at:
-                    live = opened(paths)
+                    live = opened(paths, name=name)
                 live.reported(number)
                 if epochs[number] == EPOCHS:
                     finish(paths, number, clean, pgd)
                     live.catch_up()
-            assert opened(paths).halving.records == live.halving.records
-            assert opened(paths).halving.finals == live.halving.finals
+            assert opened(paths, name=name).rungs.records == live.rungs.records
+            assert opened(paths, name=name).rungs.finals == live.rungs.finals
         assert decisions(whole) == decisions(broken)
         assert told(whole) == told(broken)
 
@@ -251,8 +258,8 @@ def test_a_rule_that_comes_later_has_learned_from_the_trials_before(studies: Pat
         if folder.number % 2:
             folder.rungs.unlink(missing_ok=True)  # as of a study without a scheduler
     later = opened(paths, rule)
-    assert later.halving.records == opened(always, rule).halving.records
-    assert later.halving.finals == opened(always, rule).halving.finals
+    assert later.rungs.records == opened(always, rule).rungs.records
+    assert later.rungs.finals == opened(always, rule).rungs.finals
     later.reported(1)
     judged = [decision["rung"] for decision in decisions(paths)[1]["rungs"]]
     assert judged == [rung for rung in (256.0, 512.0) if rung >= (512.0 if rule is RULE else 256.0)][: len(judged)]
@@ -280,8 +287,8 @@ def test_an_accuracy_under_attack_is_foretold_by_the_probe_under_attack(studies:
     )
     scheduler = opened(paths, objectives=[AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, PGD_ACCURACY])
     scheduler.reported(0)
-    assert list(scheduler.halving.records.values()) == [{0: (0.4, 0.6)}]
-    assert scheduler.halving.finals == {0: (0.45, 0.7, 0.5)}
+    assert list(scheduler.rungs.records.values()) == [{0: (0.4, 0.6)}]
+    assert scheduler.rungs.finals == {0: (0.45, 0.7, 0.5)}
 
 
 def replayed(tiny: Tiny, **keys: Any) -> StudyConfig:
@@ -289,9 +296,10 @@ def replayed(tiny: Tiny, **keys: Any) -> StudyConfig:
     return tiny(**(values | keys))
 
 
-def test_a_study_stops_trials_and_tells_the_search(tiny: Tiny) -> None:
-    console = quiet()
-    paths = launch(replayed(tiny), backend="replay", curves=CURVES, console=console)
+@pytest.mark.parametrize("scheduler", [EAGER, {"name": "asha", "eta": 2.0, "rungs": 2, "minimum": 2}])
+def test_a_study_stops_trials_and_tells_the_search(tiny: Tiny, scheduler: Any) -> None:
+    console, name = quiet(), scheduler.get("name", "halving")
+    paths = launch(replayed(tiny, scheduler=scheduler), backend="replay", curves=CURVES, console=console)
     stopped = told(paths)
     assert 1 <= len(stopped) <= 7
     states = optuna.load_study(study_name=None, storage=f"sqlite:///{paths.optuna}").trials
@@ -303,7 +311,8 @@ def test_a_study_stops_trials_and_tells_the_search(tiny: Tiny) -> None:
             assert f"trial {folder.number:04d}  cf_amc_ssl  stopped: {end['reason']}" in console.file.getvalue()
         else:
             assert end["status"] == "finished"
-    assert json.loads(paths.manifest.read_text())["scheduler"]["name"] == "halving"
+    assert all(reason.startswith(f"{name}: rank ") for reason in stopped.values())
+    assert json.loads(paths.manifest.read_text())["scheduler"]["name"] == name
 
 
 def test_a_study_whose_driver_dies_decides_as_one_whose_does_not(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

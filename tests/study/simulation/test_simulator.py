@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.pareto import hypervolume
-from study.early_stopping.halving import Point, Rule
-from study.simulation.baselines import SCHEDULERS, Asha, Nobody
+from study.early_stopping.rungs import Rule
+from study.simulation.baselines import SCHEDULERS, Nobody
 from study.simulation.comparison import compare
 from study.simulation.curves import Curve
 from study.simulation.families import DIMENSIONS, DRAWN, REPORTED, TUNING, Family
@@ -107,17 +107,6 @@ def test_early_ranks_mislead_where_they_are_meant_to() -> None:
     bad = {"rate": 0.0, "weight": 1.0}
     assert mean_probe(family, 0.5, **best) < mean_probe(family, 0.5, **bad) - 0.05
     assert mean_probe(family, 1.0, **best) > mean_probe(family, 1.0, **bad) + 0.05
-
-
-def test_asha_lets_the_best_share_go_on() -> None:
-    asha = Asha(Rule(eta=2, rungs=1), 0)
-
-    def stops(number: int, clean: float) -> bool:
-        return asha(number, 1024.0, [Point(epoch=1, work=512.0, scores=(clean, 1 - clean))])
-
-    assert [stops(number, clean) for number, clean in enumerate((0.5, 0.4, 0.6, 0.7, 0.55, 0.65))] == [
-        *(False, True, False, False, True, False)
-    ]
 
 
 class Given:
