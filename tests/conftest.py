@@ -10,15 +10,13 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, event
 from torch import Tensor
 
 # Before anybody imports Ray, which reads it once: its workers let others go first, and those are here other tests.
@@ -34,25 +32,30 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.fsync = os.fdatasync = lambda file: None
 
 
-@event.listens_for(Engine, "connect")
-def _leave_it_to_the_kernel(connection: Any, _record: object) -> None:
-    with suppress(sqlite3.DatabaseError):  # of what is no database those hear who read it
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute("PRAGMA synchronous = OFF")
+def _hasten_databases() -> None:
+    """Nobody waits for their disk; Alembic's scripts, Optuna's and MLflow's, are read once and not at each opening."""
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import Engine, event
+
+    @event.listens_for(Engine, "connect")
+    def leave_it_to_the_kernel(connection: Any, _record: object) -> None:
+        with suppress(sqlite3.DatabaseError):  # of what is no database those hear who read it
+            if isinstance(connection, sqlite3.Connection):
+                connection.execute("PRAGMA synchronous = OFF")
+
+    read_scripts, known = ScriptDirectory.from_config, {}
+
+    def scripts_of(config: Any) -> ScriptDirectory:
+        folder = config.get_main_option("script_location")
+        if folder not in known:
+            known[folder] = read_scripts(config)
+        return known[folder]
+
+    ScriptDirectory.from_config = scripts_of
 
 
-_read_scripts, _scripts = ScriptDirectory.from_config, {}
-
-
-def _scripts_of(config: Config) -> ScriptDirectory:
-    """Alembic's, for Optuna and for MLflow: read once, and not at each opening of a database."""
-    folder = config.get_main_option("script_location")
-    if folder not in _scripts:
-        _scripts[folder] = _read_scripts(config)
-    return _scripts[folder]
-
-
-ScriptDirectory.from_config = _scripts_of
+if find_spec("alembic"):  # what trains is tested where torch is all there is, too
+    _hasten_databases()
 
 
 @pytest.fixture(scope="session")
