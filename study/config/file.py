@@ -221,7 +221,7 @@ def _put(tree: Tree, place: str, items: list[tuple[tuple[str, ...], Any]]) -> No
 
 def _spelled_out(values: Mapping[str, Any], path: tuple[str, ...], short: Any) -> dict[str, Any]:
     """What ``short`` at ``path`` stands for, so that a part of it can be replaced and the rest stays what it was."""
-    if path == ("scheduler",) and isinstance(short, str):
+    if path in (("scheduler",), ("sampler",)) and isinstance(short, str):
         return {"name": short}
     everyone = values.get("trainables")
     if path in _EACH and short is not None and isinstance(everyone, list):

@@ -82,14 +82,22 @@ class _ByTrainable(PointSampler):
 
 
 class GaussianProcesses(_ByTrainable):
-    """Optuna's ``GPSampler``, one model a trainable."""
+    """Optuna's ``GPSampler``, one model a trainable, after so many of its trials as ``startup_trials`` says."""
+
+    def __init__(self, space: SearchSpace, seed: int, trials: int, *, startup_trials: int) -> None:
+        super().__init__(space, seed, trials)
+        self._startup_trials = startup_trials
 
     def parameters(
         self, study: optuna.Study, trial: FrozenTrial, trainable: str, members: Sequence[FrozenTrial]
     ) -> Params:
         distributions = self._space.parameters(trainable)
         index = self._space.trainables.index(trainable)
-        sampler = GPSampler(seed=self._stream(trial.number, index), warn_independent_sampling=False)
+        sampler = GPSampler(
+            seed=self._stream(trial.number, index),
+            n_startup_trials=self._startup_trials,
+            warn_independent_sampling=False,
+        )
         known = [member for member in members if member.state in (TrialState.COMPLETE, TrialState.RUNNING)]
         told = _telling([member for member in known if member.state is TrialState.COMPLETE])
         memory = _in_memory(study, sampler, [_copy(member, distributions, told) for member in known])

@@ -375,7 +375,7 @@ class Search:
         """A space that lists its configurations holds no others, nor does a grid."""
         if self._space.points and not any(trial.state is TrialState.WAITING for trial in self.trials()):
             return f"all {len(self._space.points)} listed trials were begun"
-        if self._config.sampler == "grid" and self._grid_is_done():
+        if self._config.sampler.name == "grid" and self._grid_is_done():
             return f"all {self._space.size:g} configurations of the grid were begun"
         return no_more_trials(self._config.budget, spent)
 
@@ -401,7 +401,7 @@ class Search:
             refusals += 1
             if self._no_more_trials(self._spent_of_budget()):  # a grid ends by what is refused, too
                 return None
-            if refusals == REFUSALS_IN_A_ROW and self._config.sampler != "grid":
+            if refusals == REFUSALS_IN_A_ROW and self._config.sampler.name != "grid":
                 return self._draw_within(trial.number)
         return trial
 
