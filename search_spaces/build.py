@@ -91,14 +91,19 @@ def _part(base: TrialConfig, choices: Mapping[str, Any], settled: frozenset[str]
         if dimension.path in settled:
             faults += _settled_faults(dimension, paths[dimension.name], asked)
             continue
+        default = dimension.default(base)
+        if not asked:
+            if default is not None and choices.get(UNLISTED) != "fixed":
+                searched[dimension.name] = default
+            continue
         try:
-            found = _found(dimension, base, asked, choice, held=choices.get(UNLISTED) == "fixed")
+            found = ranges.parse(dimension, choice, default)
         except SpaceError as error:
             faults += [fault.under(*paths[dimension.name]) for fault in error.faults]
             continue
         if isinstance(found, BaseDistribution):
             searched[dimension.name] = found
-        elif found is not None:
+        else:
             fixed[dimension.name] = found
     part = Part(base, tuple(searched.items()), tuple(fixed.items()))
     return part, faults + [fault.under(*paths[name]) for name, fault in end_faults(part).items()]
@@ -110,15 +115,6 @@ def _asked(name: str, trainable: str, choices: Mapping[str, Any]) -> tuple[tuple
     if isinstance(own, Mapping) and name in own:
         return (trainable, name), True, own[name]
     return (name,), name in choices, choices.get(name)
-
-
-def _found(
-    dimension: Dimension, base: TrialConfig, asked: bool, choice: Any, *, held: bool
-) -> Distribution | Value | None:
-    default = dimension.default(base)
-    if asked:
-        return ranges.parse(dimension, choice, default)
-    return None if held else default
 
 
 def _settled_faults(dimension: Dimension, path: tuple[str, ...], asked: bool) -> list[Fault]:

@@ -52,4 +52,4 @@ def dimensions(space: SearchSpace, trainable: str) -> frozenset[str]:
 def _exact(distribution: Distribution, value: Value) -> Value:
     """As a sampler draws it: a whole number is a fraction, too, and a neighbour of a grid's point is another point."""
     member = ranges.snap(distribution, value)
-    return float(member) if isinstance(distribution, FloatDistribution) else member
+    return float(member) if isinstance(distribution, FloatDistribution) and isinstance(member, int) else member

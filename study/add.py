@@ -126,7 +126,7 @@ def _tried(paths: StudyPaths, repeats: Repeats, params: Values, waits: Sequence[
 
 
 def _words(params: Values) -> str:
-    return ", ".join(f"{name} {labels.param(name, value)}" for name, value in params.items())
+    return ", ".join(f"{name} {labels.param(name, labels.choice(value))}" for name, value in params.items())
 
 
 def _outlook(paths: StudyPaths, budget: Budget, new: int) -> Iterator[str]:
