@@ -21,17 +21,22 @@ from search_spaces.faults import Fault, SpaceError, nearest
 
 KEYS = ("low", "high", "log", "step")
 """Of a range."""
+CHOICES = "choices"
+"""The key of a list that has more to say than its choices."""
 _FEW = 32
 _CLOSE = 1e-9
 """Values nearer than this to a bound, a choice or a grid point are on it: they come back from products of floats."""
 
 
 def parse(dimension: Dimension, choice: Any, default: Distribution | None) -> Distribution | Value:
-    """The meaning of ``choice``: a mapping is a range, of numbers alone; a list is choices, one value is fixed.
+    """The meaning of ``choice``: a mapping is a range, of numbers alone, or has ``choices``; a list is choices, one
+    value is fixed.
 
     Bounds and scale that a mapping leaves out are those of ``default``. A range or list of one value is that value.
     Raises ``SpaceError`` with every fault, paths beginning below the dimension.
     """
+    if isinstance(choice, Mapping) and CHOICES in choice:
+        return _single(_only_choices(dimension, choice))
     if isinstance(choice, Mapping):
         return _single(_range(dimension, choice, default))
     if isinstance(choice, list | tuple):
@@ -65,7 +70,14 @@ def members(distribution: Distribution) -> tuple[Value, ...]:
     number = count(distribution)
     if isinstance(distribution, CategoricalDistribution) or number is None or number > _FEW:
         return ends(distribution)
-    return tuple(_member(distribution, place) for place in range(number))
+    return every(distribution)
+
+
+def every(distribution: Distribution) -> tuple[Value, ...]:
+    """All that can be drawn of a distribution that has a ``count``."""
+    if isinstance(distribution, CategoricalDistribution):
+        return ends(distribution)
+    return tuple(_member(distribution, place) for place in range(count(distribution) or 0))
 
 
 def draw(generator: random.Random, distribution: Distribution) -> Value:
@@ -213,6 +225,21 @@ def _grid(dimension: Dimension, low: Number, step: Number, steps: int) -> Distri
         return IntDistribution(int(low), int(low + steps * step), step=int(step))
     exact_low, exact_step = Decimal(f"{low:.12f}"), Decimal(f"{step:.12f}")
     return FloatDistribution(float(exact_low), float(exact_low + steps * exact_step), step=float(exact_step))
+
+
+def _only_choices(dimension: Dimension, choice: Mapping[Any, Any]) -> Distribution:
+    name, listed = dimension.name, choice[CHOICES]
+    faults = [
+        Fault((str(key),), f"{name} has both {CHOICES} and {key}; keep one of them") for key in choice if key != CHOICES
+    ]
+    if not isinstance(listed, list | tuple):
+        faults.append(Fault((CHOICES,), f"{name}.{CHOICES} is {listed!r}; it must be a list, [a, b] say"))
+    if faults:
+        raise SpaceError(faults)
+    try:
+        return _choices(dimension, listed)
+    except SpaceError as error:
+        raise SpaceError([fault.under(CHOICES) for fault in error.faults]) from error
 
 
 def _choices(dimension: Dimension, choices: list[Any] | tuple[Any, ...]) -> Distribution:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from search_spaces.conditions import WHEN
 from search_spaces.faults import Fault, nearest
 from search_spaces.leaves import SEARCHABLE
 from search_spaces.ranges import KEYS
@@ -170,7 +171,10 @@ def _in_space(words: list[str]) -> tuple[str, ...]:
         return words[0], *_in_space(words[1:])
     known = next((end for end in range(1, len(words)) if ".".join(words[:end]) in SEARCHABLE), None)
     end = known or len(words) - (len(words) > 1 and words[-1] in KEYS)
-    return ".".join(words[:end]), *words[end:]
+    inner = words[end:]
+    if inner[:1] == [WHEN]:
+        inner = [WHEN, *filter(None, [".".join(inner[1:])])]
+    return ".".join(words[:end]), *inner
 
 
 def _in_constraints(words: list[str]) -> tuple[str, ...]:

@@ -88,8 +88,8 @@ def test_what_is_missing_is_named_beside_what_is_out_of_range() -> None:
 
 
 def test_dimensions_are_called_as_the_study_file_calls_them() -> None:
-    assert dimensions(SEVERAL, "cf_amc_ssl") == {"m", "learning_rate", "epsilon"}
-    assert dimensions(SEVERAL, "robust_simclr") == {"learning_rate", "epsilon"}
+    assert dimensions(SEVERAL, "cf_amc_ssl", {}) == {"m", "learning_rate", "epsilon"}
+    assert dimensions(SEVERAL, "robust_simclr", {}) == {"learning_rate", "epsilon"}
 
 
 @pytest.mark.parametrize(

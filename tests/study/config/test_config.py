@@ -87,6 +87,36 @@ def test_every_fault_of_a_sampler_has_its_line(write):
     ]
 
 
+CONDITION = """\
+space:
+  unlisted: fixed
+  m: {low: 1, high: 3}
+  views.augmentation:
+    choices: [emp_ssl, none]
+    when:
+      mm: 2
+"""
+
+
+def test_a_condition_has_its_line_and_its_place_among_assignments(write):
+    alone, own = MINIMAL.replace(", pgd_emp_ssl", "") + CONDITION, "--set space.views.augmentation.when"
+    path, mended = write(alone), {"space.views.augmentation.when": {"m": [2, 3]}}
+    lacking = "views.augmentation depends on mm, which does not vary by itself there; did you mean m? Valid: m"
+    assert faults(path) == [f"10: {lacking}"]
+    config = StudyConfig.load(path, mended)
+    assert config.search_space().size == 1 + 2 + 2
+    assert StudyConfig.load(write(config.to_yaml())).search_space() == config.search_space()
+    path = write(alone.replace("mm: 2", "m: 2"))
+    assert faults(path, {"space.views.augmentation.when.m": 7}) == [
+        f"{own}.m: views.augmentation has a condition that is never met: m is 7, outside 1 to 3"
+    ]
+    path = write(alone.replace("m: {low: 1, high: 3}", "network.stem: [cifar, imagenet]").replace("mm: 2", "m: 2"))
+    whole = {"space.views.augmentation.when": {"network.stem": "cifar"}}
+    assert StudyConfig.load(path, whole).search_space().size == 2 + 1
+    of_the_other = faults(path, {"space.views.augmentation.when.network.stem": "imagnet"})
+    assert f"{own}.network.stem" in {fault.partition(": ")[0] for fault in of_the_other}
+
+
 def test_a_samplers_defaults_are_what_its_keys_say():
     said = field_docstrings(Sampling)
     for numbers in NUMBERS.values():

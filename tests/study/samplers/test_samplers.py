@@ -216,3 +216,48 @@ def test_a_sampler_learns_after_as_many_trials_as_it_is_told(sampler: str, numbe
     assert usual[:4] == early[:4]
     assert usual[4:6] != early[4:6]
     assert usual[6:] != late[6:]
+
+
+CONDITIONAL = {
+    "unlisted": "fixed",
+    "learning_rate": {"low": 0.25, "high": 0.75, "step": 0.25},
+    "views.kind": ["crops", "patches"],
+    "views.ratio_max": {"choices": [1.0, 1.25], "when": {"views.kind": "patches"}},
+    "cf_amc_ssl": {"m": [1, 2, 3], "views.augmentation": {"choices": ["emp_ssl", "none"], "when": {"m": [1, 3]}}},
+}
+
+
+@pytest.mark.parametrize("sampler", get_args(SamplerName))
+def test_what_depends_on_others_is_drawn_where_it_is(sampler: str, tiny: Tiny) -> None:
+    """Of two trainables, by two drivers, past the start of each sampler."""
+    space = tiny(trainables=BOTH, space=CONDITIONAL).search_space()
+    study, best = study_of(sampler, space, objectives=2, seed=4), {"views.ratio_max": 1.25, "learning_rate": 0.5}
+    seen: set[tuple[str, Any]] = set()
+    for trials in (14, 14):
+        study.sampler = make_sampler(sampler, 4, len(study.trials), space)
+        for number in range(trials):
+            trial, drawn = draw(study, space)
+            assert space.config(trial.params) == drawn
+            assert space.params(drawn) == trial.params
+            seen |= set(trial.params.items())
+            if number % 5 == 4:
+                study.tell(trial, state=TrialState.PRUNED)
+            else:
+                hits = sum(trial.params.get(name) == value for name, value in best.items())
+                end(study, trial, [hits / 2, 1 - hits / 4])
+    assert {("views.ratio_max", 1.25), ("views.augmentation", "none"), ("views.kind", "crops")} < seen
+
+
+def test_a_grid_has_each_configuration_once_whatever_depends_on_what(tiny: Tiny) -> None:
+    space = tiny(trainables=BOTH, space=CONDITIONAL).search_space()
+    rates, views = 3, 1 + 2
+    assert space.size == rates * views * (2 + 1 + 2) + rates * views
+    study, drawn = study_of("grid", space, objectives=2), []
+    for number in range(int(space.size)):
+        if number == 20:
+            study.sampler = make_sampler("grid", 7, number, space)
+        trial, config = draw(study, space)
+        end(study, trial, [0.5, 0.5])
+        drawn.append(config)
+    assert len(set(drawn)) == space.size
+    assert grid_points(space, study.get_trials()) == space.size
