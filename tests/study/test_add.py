@@ -156,9 +156,7 @@ def test_what_another_trial_has_and_this_one_not_is_left_behind(paths: StudyPath
         {"m": 2, "views.kind": "crops"},
         {"m": 1, "views.kind": "patches", "views.ratio_max": 1.25},
     ]
-    with pytest.raises(
-        UserError, match=r"views\.ratio_max means something to cf_amc_ssl only where views\.kind is "
-    ):
+    with pytest.raises(UserError, match=r"views\.ratio_max means something to cf_amc_ssl only where views\.kind is "):
         add("tiny", {"views.kind": "crops", "views.ratio_max": 1.0}, like=2)
 
 
