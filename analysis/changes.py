@@ -83,6 +83,8 @@ def _written(part: str, value: Any, other: Any) -> str:
     """``value`` in words, of a scheduler that keeps its name the numbers in which it differs from ``other``, too."""
     if part == "constraints":
         return constraints.words(constraints.readable(value)) or "none"
+    if part == "sampler":
+        return labels.sampler(value)
     if part != "scheduler" or not isinstance(value, Mapping):
         return "" if value is None else str(value)
     alike = isinstance(other, Mapping) and other.get("name") == value.get("name")

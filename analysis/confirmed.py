@@ -92,7 +92,7 @@ def _row(study: Study, parent: str, configuration: Mapping[str, Any]) -> dict[st
         "verdict": _verdict(trials),
         "credible": bool(trials["number"].isin(study.credible["number"]).all()),
         **{name: trials[name].mean(skipna=False) for name in (FORWARD_EQUIVALENTS, GPU_MINUTES)},
-        **{PARAM + name: value for name, value in configuration.get("params", {}).items()},
+        **{PARAM + name: labels.choice(value) for name, value in configuration.get("params", {}).items()},
     }
 
 

@@ -83,7 +83,7 @@ def range_words(name: str, stated: Mapping[str, Any]) -> str:
     if not isinstance(attributes, dict):
         return labels.ABSENT
     if isinstance(choices := attributes.get("choices"), list):
-        return ", ".join(labels.param(name, choice) for choice in choices)
+        return ", ".join(labels.param(name, labels.choice(choice)) for choice in choices)
     span = " to ".join(labels.param(name, attributes.get(end)) for end in ("low", "high"))
     step = attributes.get("step")
     steps = f" in steps of {labels.param(name, step)}" if step not in (None, 1) else ""

@@ -18,6 +18,8 @@ from optuna.distributions import (
     json_to_distribution,
 )
 
+from analysis import labels
+
 _DECADE = 10.0
 
 
@@ -38,7 +40,7 @@ def distribution(stated: Mapping[str, Any], values: Sequence[Any]) -> BaseDistri
 
 def plain(value: Any) -> Any:
     """A value as Optuna stores choices: numbers as they are, all else by its text."""
-    return value if _is_number(value) else str(value)
+    return value if _is_number(value) else str(labels.choice(value))
 
 
 def _readable(stated: Mapping[str, Any]) -> BaseDistribution | None:

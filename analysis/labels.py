@@ -21,6 +21,15 @@ PGD_STARTS = (
 ABSENT = "–"  # noqa: RUF001  a dash for a figure that there is not
 
 
+NULL = "null"
+"""The word for a choice of no value, which is one: what a trial does not have is missing."""
+
+
+def choice(value: object) -> object:
+    """A searched value, with the word for that which is none."""
+    return NULL if value is None else value
+
+
 def epsilon(value: float) -> str:
     """``8/255`` for 0.03137: radii and steps are spoken of in pixel levels."""
     return f"{value * 255:.3g}/255"
@@ -32,6 +41,14 @@ def budget(limits: object) -> str:
         return ""
     numbers = [(kind, limit) for kind, limit in limits.items() if type(limit) in (int, float) and limit]
     return ", ".join(counted(limit, str(kind).replace("_", " ").removesuffix("s")) for kind, limit in numbers)
+
+
+def sampler(stated: object) -> str:
+    """``tpe``, ``nsga2 (population 20)`` for a manifest's ``sampler``; "" if it names none."""
+    if not isinstance(stated, dict):
+        return "" if stated is None else str(stated)
+    numbers = [f"{name.replace('_', ' ')} {number}" for name, number in stated.items() if name != "name"]
+    return " ".join([str(stated.get("name", "")), *([f"({', '.join(numbers)})"] if numbers else [])])
 
 
 def counted(number: float, noun: str) -> str:

@@ -23,7 +23,7 @@ from trainables.metrics import GPU_MINUTES, Direction
 def facts(study: Study) -> list[tuple[str, str]]:
     """What a reader must know before the first figure; unknown facts are left out."""
     manifest = study.manifest
-    search = [str(manifest.get("sampler", "")), f"seed {manifest['seed']}" if "seed" in manifest else ""]
+    search = [labels.sampler(manifest.get("sampler")), f"seed {manifest['seed']}" if "seed" in manifest else ""]
     facts = {
         "Beware": assumption(study),
         "To maximise": _objectives(study, "maximize"),

@@ -44,8 +44,9 @@ class Study:
     trial exceeds, "" if none), ``note`` (that somebody made, "" if none),
     ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN), ``gpu_share`` and
     ``device`` (that the last attempt held, NaN and "" if unknown),
-    ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>``, the trial's
-    settings as ``config.<dotted path>``, and metrics under their own names (``trainables.metrics``).
+    ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>`` (null as the word,
+    missing where the trial has no such dimension), the trial's settings as ``config.<dotted path>``, and metrics under
+    their own names (``trainables.metrics``).
     ``curves``: one row an epoch: ``trial``, ``epoch`` and the metrics of an ``EpochReport``.
     """
 
@@ -162,7 +163,7 @@ def _trial_row(
         "device": str(newest.get("device") or ""),
         "mlflow_run_id": link.run_id,
         "mlflow_url": link.url,
-        **{PARAM + name: value for name, value in _leaves(_mapping(config.get("params"))).items()},
+        **{PARAM + name: labels.choice(value) for name, value in _leaves(_mapping(config.get("params"))).items()},
         **{CONFIG + path: value for path, value in settings.items()},
         **metrics,
     }

@@ -63,7 +63,8 @@ class TrialPage:
 
     def tables(self) -> list[Table]:
         """From what it reached to how it came about; none without a row."""
-        differing = [(path, *(labels.param(path, value) for value in pair)) for path, pair in self.settings.items()]
+        settings = {path: map(labels.choice, pair) for path, pair in self.settings.items()}
+        differing = [(path, *(labels.param(path, value) for value in pair)) for path, pair in settings.items()]
         found = (
             self.figures,
             _table("Its newest epoch", ("Metric", "Value"), map(_last, self.last_epoch.items())),

@@ -9,6 +9,7 @@ from optuna.distributions import BaseDistribution
 
 from search_spaces import ranges
 from search_spaces.catalogue import DIMENSIONS
+from search_spaces.conditions import Condition, condition, parted
 from search_spaces.dimension import Dimension, Distribution, Value
 from search_spaces.ends import end_faults
 from search_spaces.faults import Fault, SpaceError
@@ -28,7 +29,8 @@ def build(
 ) -> SearchSpace:
     """The space around ``bases``, one config a trainable.
 
-    ``choices``: dimension -> {low, high, log, step}, [values] or one value, a dimension being a name of the catalogue
+    ``choices``: dimension -> {low, high, log, step}, {choices}, [values] or one value, the mappings with ``when`` for
+    what depends on others, a dimension being a name of the catalogue
     or the dotted path of another leaf; trainable -> the same for it alone; ``unlisted``: searched (default) or fixed.
     ``settled``: trainable -> leaves that a study has set, which fixes their dimensions.
 
@@ -85,23 +87,47 @@ def _part(base: TrialConfig, choices: Mapping[str, Any], settled: frozenset[str]
     searched: dict[str, Distribution] = {}
     fixed: dict[str, Value] = {}
     paths: dict[str, tuple[str, ...]] = {}
+    stated: dict[str, Any] = {}
     faults: list[Fault] = []
     for dimension in dimensions(base):
-        paths[dimension.name], asked, choice = _asked(dimension.name, base.trainable, choices)
+        paths[dimension.name], asked, said = _asked(dimension.name, base.trainable, choices)
+        choice, when = parted(said)
         if dimension.path in settled:
             faults += _settled_faults(dimension, paths[dimension.name], asked)
             continue
+        default = dimension.default(base)
+        if not asked:
+            if default is not None and choices.get(UNLISTED) != "fixed":
+                searched[dimension.name] = default
+            continue
         try:
-            found = _found(dimension, base, asked, choice, held=choices.get(UNLISTED) == "fixed")
+            parsed = ranges.parse(dimension, choice, default)
         except SpaceError as error:
             faults += [fault.under(*paths[dimension.name]) for fault in error.faults]
             continue
-        if isinstance(found, BaseDistribution):
-            searched[dimension.name] = found
-        elif found is not None:
-            fixed[dimension.name] = found
-    part = Part(base, tuple(searched.items()), tuple(fixed.items()))
-    return part, faults + [fault.under(*paths[name]) for name, fault in end_faults(part).items()]
+        if isinstance(parsed, BaseDistribution):
+            searched[dimension.name] = parsed
+        else:
+            fixed[dimension.name] = parsed
+        if when is not None:
+            stated[dimension.name] = when
+    conditions, unmet = _conditions(stated, searched)
+    part = Part(base, tuple(searched.items()), tuple(fixed.items()), conditions)
+    found = unmet or [*end_faults(part).items()]
+    return part, faults + [fault.under(*paths[name]) for name, fault in found]
+
+
+def _conditions(
+    stated: Mapping[str, Any], searched: Mapping[str, Distribution]
+) -> tuple[tuple[tuple[str, Condition], ...], list[tuple[str, Fault]]]:
+    """Of the dimensions that have one; and those that could never be met, each with its dimension's name."""
+    found, faults = [], []
+    for name, wanted in stated.items():
+        try:
+            found.append((name, condition(name, wanted, searched, stated)))
+        except SpaceError as error:
+            faults += [(name, fault) for fault in error.faults]
+    return tuple(found), faults
 
 
 def _asked(name: str, trainable: str, choices: Mapping[str, Any]) -> tuple[tuple[str, ...], bool, Any]:
@@ -110,15 +136,6 @@ def _asked(name: str, trainable: str, choices: Mapping[str, Any]) -> tuple[tuple
     if isinstance(own, Mapping) and name in own:
         return (trainable, name), True, own[name]
     return (name,), name in choices, choices.get(name)
-
-
-def _found(
-    dimension: Dimension, base: TrialConfig, asked: bool, choice: Any, *, held: bool
-) -> Distribution | Value | None:
-    default = dimension.default(base)
-    if asked:
-        return ranges.parse(dimension, choice, default)
-    return None if held else default
 
 
 def _settled_faults(dimension: Dimension, path: tuple[str, ...], asked: bool) -> list[Fault]:

@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from trainables.config import TrialConfig, value_of
 
 Number = int | float
-Value = Number | bool | str
+Value = Number | bool | str | None
 Distribution = IntDistribution | FloatDistribution | CategoricalDistribution
 Leaves = Mapping[str, Any]
 """A ``TrialConfig``'s leaves by dotted path, as ``trainables.config.flatten`` gives them."""
@@ -42,13 +42,15 @@ class Dimension:
 
     pixel_levels: bool = False
     """Spoken of as 8/255."""
+    may_be_null: bool = False
+    """Whether null is one of its values, and no name for another."""
 
     @property
     def is_number(self) -> bool:
         """Ranges are of numbers; of text, and of true and false, a study lists the choices."""
         return self.kind in (int, float)
 
-    def words(self, value: Value | None) -> str:
+    def words(self, value: Value) -> str:
         """As a study file would have it."""
         if isinstance(value, str):
             return value
@@ -59,6 +61,8 @@ class Dimension:
     def exactly(self, value: Any) -> str:
         """``value``, which somebody gave, with the digits that tell it from the ends of a range."""
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is None:
+            return self.words(value)
         return f"{value * 255:.6g}/255" if self.pixel_levels and is_number else repr(value)
 
     def write(self, leaves: dict[str, Any], value: Value) -> None:

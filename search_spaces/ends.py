@@ -50,8 +50,13 @@ def _pair_faults(part: Part, trial: _Refusals) -> dict[str, Fault]:
             continue
         if reason := trial.of({other: beside, name: value}):
             where = f"where {other} is {_words(other, beside)}"
-            faults[name] = Fault((), f"{name} cannot be {_words(name, value)} {where}: {reason}")
+            faults[name] = Fault((), f"{name} cannot be {_words(name, value)} {where}: {reason}{_remedy(other)}")
     return faults
+
+
+def _remedy(other: str) -> str:
+    """Beside what the reason says."""
+    return "" if searchable(other).kind is float else f"; or say where it is searched, when: {{{other}: ...}}"
 
 
 def _values(part: Part) -> Iterator[tuple[str, Value]]:
@@ -66,10 +71,14 @@ class _Refusals:
     """Why no trial of a part can run with some values."""
 
     def __init__(self, part: Part) -> None:
-        self._base = Part(part.base, (), ())
+        self._base = Part(part.base, (), (), part.conditions)
         self._lowest = {**dict(part.fixed), **part.lowest}
 
     def of(self, values: Mapping[str, Value]) -> str | None:
+        """Where one of ``values`` depends on others that are not among them, those are as they must be."""
+        for name, condition in self._base.conditions:
+            if name in values:
+                values = condition.first | dict(values)
         alone = self._refusal(values)
         return alone if alone and self._refusal({**self._lowest, **values}) else None
 

@@ -44,12 +44,14 @@ def _twice(space: SearchSpace, values: Mapping[str, Any]) -> list[str]:
     return [name for name in values if f"{trainable}.{name}" in values]
 
 
-def dimensions(space: SearchSpace, trainable: str) -> frozenset[str]:
-    """What ``space`` searches for ``trainable``; ``SpaceError`` for one that it has not."""
-    return frozenset(name.removeprefix(f"{trainable}.") for name in space.parameters(trainable))
+def dimensions(space: SearchSpace, trainable: str, values: Mapping[str, Any]) -> frozenset[str]:
+    """What ``space`` searches of a configuration of ``trainable`` with these ``values``; ``SpaceError`` for a trainable
+    that it has not."""
+    params = named(space, {**values, TRAINABLE: trainable})
+    return frozenset(name.removeprefix(f"{trainable}.") for name in space.active(trainable, params))
 
 
 def _exact(distribution: Distribution, value: Value) -> Value:
     """As a sampler draws it: a whole number is a fraction, too, and a neighbour of a grid's point is another point."""
     member = ranges.snap(distribution, value)
-    return float(member) if isinstance(distribution, FloatDistribution) else member
+    return float(member) if isinstance(distribution, FloatDistribution) and isinstance(member, int) else member

@@ -18,6 +18,7 @@ from search_spaces.faults import nearest
 from trainables.adversaries import resolve
 from trainables.config import WEIGHTS, TrialConfig, leaf_types, weight
 from trainables.config.documented import meanings
+from trainables.config.leaves import open_leaves
 
 SAME_FOR_ALL: Mapping[str, str] = {
     "data": "it decides which images are learned and measured",
@@ -79,6 +80,7 @@ def _leaf(path: str, kind: type) -> Dimension:
         default=lambda _: None,
         belongs=_BELONGS.get(path, always),
         read=_READ.get(path),
+        may_be_null=path in open_leaves() and path not in _READ,
     )
 
 

@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from optuna.distributions import (
     CategoricalDistribution,
@@ -21,25 +21,30 @@ from search_spaces.faults import Fault, SpaceError, nearest
 
 KEYS = ("low", "high", "log", "step")
 """Of a range."""
+CHOICES = "choices"
+"""The key of a list that has more to say than its choices."""
 _FEW = 32
 _CLOSE = 1e-9
 """Values nearer than this to a bound, a choice or a grid point are on it: they come back from products of floats."""
 
 
 def parse(dimension: Dimension, choice: Any, default: Distribution | None) -> Distribution | Value:
-    """The meaning of ``choice``: a mapping is a range, of numbers alone; a list is choices, one value is fixed.
+    """The meaning of ``choice``: a mapping is a range, of numbers alone, or has ``choices``; a list is choices, one
+    value is fixed.
 
     Bounds and scale that a mapping leaves out are those of ``default``. A range or list of one value is that value.
     Raises ``SpaceError`` with every fault, paths beginning below the dimension.
     """
+    if isinstance(choice, Mapping) and CHOICES in choice:
+        return _single(_only_choices(dimension, choice))
     if isinstance(choice, Mapping):
         return _single(_range(dimension, choice, default))
     if isinstance(choice, list | tuple):
         return _single(_choices(dimension, choice))
-    fault = _type_fault(dimension, dimension.name, choice, ())
+    fault = _value_fault(dimension, dimension.name, choice, ())
     if fault is not None:
         raise SpaceError([fault])
-    return dimension.kind(choice)
+    return _typed(dimension, choice)
 
 
 def snap(distribution: Distribution, value: Any) -> Value:
@@ -65,7 +70,14 @@ def members(distribution: Distribution) -> tuple[Value, ...]:
     number = count(distribution)
     if isinstance(distribution, CategoricalDistribution) or number is None or number > _FEW:
         return ends(distribution)
-    return tuple(_member(distribution, place) for place in range(number))
+    return every(distribution)
+
+
+def every(distribution: Distribution) -> tuple[Value, ...]:
+    """All that can be drawn of a distribution that has a ``count``."""
+    if isinstance(distribution, CategoricalDistribution):
+        return ends(distribution)
+    return tuple(_member(distribution, place) for place in range(count(distribution) or 0))
 
 
 def draw(generator: random.Random, distribution: Distribution) -> Value:
@@ -90,7 +102,7 @@ def _member(distribution: IntDistribution | FloatDistribution, count: int) -> Nu
 def ends(distribution: Distribution) -> tuple[Value, ...]:
     """The extreme members: every choice, or both bounds."""
     if isinstance(distribution, CategoricalDistribution):
-        return cast(tuple[Value, ...], distribution.choices)
+        return distribution.choices
     return distribution.low, distribution.high
 
 
@@ -134,13 +146,18 @@ def _nearest_of(choices: Iterable[Any], value: Any) -> Value:
     found = [choice for choice in choices if _same(choice, value)]
     if not found:
         raise ValueError(value)
-    return value if isinstance(value, str | bool) else min(found, key=lambda choice: abs(choice - value))
+    nearest: Value = value if _is_word(value) else min(found, key=lambda choice: abs(choice - value))
+    return nearest
 
 
 def _same(choice: Any, value: Any) -> bool:
-    if isinstance(choice, str | bool) or isinstance(value, str | bool):
+    if _is_word(choice) or _is_word(value):
         return type(choice) is type(value) and bool(choice == value)
     return _close(choice, value)
+
+
+def _is_word(value: Any) -> bool:
+    return value is None or isinstance(value, str | bool)
 
 
 def _range(dimension: Dimension, choice: Mapping[Any, Any], default: Distribution | None) -> Distribution:
@@ -210,22 +227,51 @@ def _grid(dimension: Dimension, low: Number, step: Number, steps: int) -> Distri
     return FloatDistribution(float(exact_low), float(exact_low + steps * exact_step), step=float(exact_step))
 
 
+def _only_choices(dimension: Dimension, choice: Mapping[Any, Any]) -> Distribution:
+    name, listed = dimension.name, choice[CHOICES]
+    faults = [
+        Fault((str(key),), f"{name} has both {CHOICES} and {key}; keep one of them") for key in choice if key != CHOICES
+    ]
+    if not isinstance(listed, list | tuple):
+        faults.append(Fault((CHOICES,), f"{name}.{CHOICES} is {listed!r}; it must be a list, [a, b] say"))
+    if faults:
+        raise SpaceError(faults)
+    try:
+        return _choices(dimension, listed)
+    except SpaceError as error:
+        raise SpaceError([fault.under(CHOICES) for fault in error.faults]) from error
+
+
 def _choices(dimension: Dimension, choices: list[Any] | tuple[Any, ...]) -> Distribution:
     if not choices:
         raise SpaceError([Fault((), f"{dimension.name} has no choices; give at least one value")])
-    found = [_type_fault(dimension, f"{dimension.name}[{i}]", value, (i,)) for i, value in enumerate(choices)]
+    found = [_value_fault(dimension, f"{dimension.name}[{i}]", value, (i,)) for i, value in enumerate(choices)]
     faults = [fault for fault in found if fault is not None]
     if faults:
         raise SpaceError(faults)
     if len(set(choices)) < len(choices):
-        raise SpaceError([Fault((), f"{dimension.name} lists a choice twice: {', '.join(map(str, choices))}")])
-    return CategoricalDistribution([dimension.kind(value) for value in choices])
+        raise SpaceError([Fault((), f"{dimension.name} lists a choice twice: {', '.join(map(_said, choices))}")])
+    return CategoricalDistribution([_typed(dimension, value) for value in choices])
+
+
+def _typed(dimension: Dimension, value: Any) -> Value:
+    return None if value is None else dimension.kind(value)
+
+
+def _value_fault(dimension: Dimension, label: str, value: Any, path: tuple[str | int, ...]) -> Fault | None:
+    """What is wrong with a choice, or with the one value that is fixed."""
+    return None if value is None and dimension.may_be_null else _type_fault(dimension, label, value, path)
 
 
 def _type_fault(dimension: Dimension, label: str, value: Any, path: tuple[str | int, ...]) -> Fault | None:
     if _fits(dimension.kind, value):
         return None
-    return Fault(path, f"{label} is {value!r}; it must be {_WANTED[dimension.kind]}")
+    said = _said(value) if value is None else repr(value)
+    return Fault(path, f"{label} is {said}; it must be {_WANTED[dimension.kind]}")
+
+
+def _said(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 def _fits(kind: type, value: Any) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Protocol
 
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from search_spaces import ranges
+from search_spaces.conditions import WHEN, Condition
 from search_spaces.dimension import Distribution, Value
 from search_spaces.faults import Fault, SpaceError, nearest
 from search_spaces.leaves import SEARCHABLE, searchable
@@ -37,6 +39,8 @@ class Part:
     base: TrialConfig
     searched: tuple[tuple[str, Distribution], ...]
     fixed: tuple[tuple[str, Value], ...]
+    conditions: tuple[tuple[str, Condition], ...] = ()
+    """By name, of those that a configuration has only where others have certain values."""
 
     @property
     def trainable(self) -> str:
@@ -47,10 +51,41 @@ class Part:
         """The low end or first choice of all that is searched."""
         return {name: ranges.ends(found)[0] for name, found in self.searched}
 
+    def has(self, name: str, values: Mapping[str, Value]) -> bool:
+        """Whether a configuration of these ``values`` has the dimension of that name."""
+        condition = dict(self.conditions).get(name)
+        if condition is None:
+            return True
+        held = {other: searchable(other).value(self.base) for other, _ in condition.demands}
+        return condition.holds(held | dict(values))
+
+    @property
+    def firm(self) -> list[tuple[str, Distribution]]:
+        """What is searched of every configuration."""
+        return [pair for pair in self.searched if pair[0] not in dict(self.conditions)]
+
+    def active(self, values: Mapping[str, Value]) -> list[tuple[str, Distribution]]:
+        """What is searched of a configuration of these ``values``, in the order of drawing: what others depend on
+        comes first."""
+        dependent = [pair for pair in self.searched if pair[0] in dict(self.conditions)]
+        return [*self.firm, *(pair for pair in dependent if self.has(pair[0], values))]
+
+    @property
+    def size(self) -> int:
+        """How many configurations it has; a continuous range counts as one value."""
+        decisive = dict.fromkeys(name for _, condition in self.conditions for name, _ in condition.demands)
+        choices = [ranges.every(found) for name, found in self.searched if name in decisive]
+        names = [name for name, _ in self.searched if name in decisive]
+        return sum(
+            math.prod(ranges.count(found) or 1 for name, found in self.active(values) if name not in values)
+            for values in (dict(zip(names, chosen, strict=True)) for chosen in product(*choices))
+        )
+
     def config(self, values: Mapping[str, Value]) -> TrialConfig:
-        """The base with every dimension, searched or fixed, at its value."""
+        """The base with every dimension, searched or fixed, at its value; of ``values`` those that it has."""
         leaves = flatten(self.base)
-        decided = {**dict(self.fixed), **values}
+        given = {**dict(self.fixed), **values}
+        decided = {name: value for name, value in given.items() if self.has(name, given)}
         written = sorted(map(searchable, decided), key=lambda dimension: dimension.leaf is not None)
         for dimension in written:  # what depends on other leaves comes after these
             dimension.write(leaves, decided[dimension.name])
@@ -101,8 +136,14 @@ class SearchSpace:
         return dimension if shared else f"{trainable}.{dimension}"
 
     def parameters(self, trainable: str) -> dict[str, Distribution]:
-        """What is drawn for a trial of ``trainable`` once that is chosen, in the order of drawing."""
+        """All that may be drawn for a trial of ``trainable`` once that is chosen."""
         return {self.parameter(trainable, name): found for name, found in self._part(trainable).searched}
+
+    def active(self, trainable: str, params: Mapping[str, Any]) -> dict[str, Distribution]:
+        """What is drawn for a trial of ``trainable`` that has these ``params``, in the order of drawing."""
+        part = self._part(trainable)
+        found = part.active(self._values(part, params))
+        return {self.parameter(trainable, name): distribution for name, distribution in found}
 
     @property
     def continuous(self) -> tuple[tuple[str, str], ...]:
@@ -115,33 +156,31 @@ class SearchSpace:
         """How many configurations there are; infinite where a range is continuous."""
         if self.continuous:
             return math.inf
-        return sum(math.prod(ranges.count(found) or 1 for _, found in part.searched) for part in self.parts)
+        return sum(part.size for part in self.parts)
 
     def suggest(self, trial: Suggests) -> TrialConfig:
         """The configuration that ``trial``, an ``optuna.Trial`` say, proposes."""
         chosen = trial.suggest_categorical(TRAINABLE, self.trainables) if len(self.parts) > 1 else self.trainables[0]
         part = self._part(chosen)
-        return part.config(
-            {name: _suggest(trial, self.parameter(chosen, name), distribution) for name, distribution in part.searched}
-        )
+        return part.config(_drawn(part, lambda name, found: _suggest(trial, self.parameter(chosen, name), found)))
 
     def sample(self, seed: int) -> TrialConfig:
         """A configuration drawn uniformly, each range on its own scale; equal seeds give equal ones."""
         generator = random.Random(seed)
         part = generator.choice(self.parts)
-        return part.config({name: ranges.draw(generator, distribution) for name, distribution in part.searched})
+        return part.config(_drawn(part, lambda _, found: ranges.draw(generator, found)))
 
     def config(self, params: Mapping[str, Any]) -> TrialConfig:
         """The configuration of a complete set of parameters; ``SpaceError`` names all that are wrong."""
         part = self._chosen(params)
-        searched = {self.parameter(part.trainable, name): name for name, _ in part.searched}
+        values = self._values(part, params)
+        searched = {self.parameter(part.trainable, name): name for name, _ in part.active(values)}
         faults = [
-            Fault((name,), f"parameter {name!r} is unknown to {part.trainable}; {nearest(name, searched)}")
+            Fault((name,), self._unknown(part, name, searched))
             for name in params
             if name not in searched and name != TRAINABLE
         ]
         faults += [Fault((name,), f"parameter {name!r} is missing") for name in searched if name not in params]
-        values = {name: params[parameter] for parameter, name in searched.items() if parameter in params}
         if faults := [*faults, *_outside(part, values)]:
             raise SpaceError(faults)
         return part.config(_within(part, values))
@@ -166,7 +205,8 @@ class SearchSpace:
         Raises ``SpaceError``, a ``ConfigError``, that names every dimension out of range.
         """
         part = self._part(config.trainable)
-        values = _within(part, {name: searchable(name).value(config) for name, _ in part.searched})
+        values = {name: searchable(name).value(config) for name, _ in part.searched}
+        values = _within(part, {name: values[name] for name, _ in part.active(values)})
         chosen = {TRAINABLE: part.trainable} if len(self.parts) > 1 else {}
         return chosen | {self.parameter(part.trainable, name): value for name, value in values.items()}
 
@@ -178,6 +218,7 @@ class SearchSpace:
                 part.trainable: {
                     "parameters": {name: self.parameter(part.trainable, name) for name, _ in part.searched},
                     "fixed": dict(part.fixed),
+                    **({WHEN: {name: found.to_json() for name, found in part.conditions}} if part.conditions else {}),
                 }
                 for part in self.parts
             },
@@ -198,11 +239,23 @@ class SearchSpace:
         )
         for name in (*SEARCHABLE, *weights):
             for part in self.parts:
+                where = f" {dict(part.conditions)[name].words}" if name in dict(part.conditions) else ""
                 if name in dict(part.searched):
                     words = ranges.words(searchable(name), dict(part.searched)[name])
-                    yield name, part.trainable, self.parameter(part.trainable, name), words
+                    yield name, part.trainable, self.parameter(part.trainable, name), words + where
                 elif name in dict(part.fixed):
-                    yield name, part.trainable, None, searchable(name).words(dict(part.fixed)[name])
+                    yield name, part.trainable, None, searchable(name).words(dict(part.fixed)[name]) + where
+
+    def _values(self, part: Part, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of ``params`` that are of the part, by the names of its dimensions."""
+        names = {name: self.parameter(part.trainable, name) for name, _ in part.searched}
+        return {name: params[parameter] for name, parameter in names.items() if parameter in params}
+
+    def _unknown(self, part: Part, parameter: str, searched: Mapping[str, str]) -> str:
+        for name, condition in part.conditions:
+            if parameter == self.parameter(part.trainable, name):
+                return f"{name} means something to {part.trainable} only {condition.words}; drop it"
+        return f"parameter {parameter!r} is unknown to {part.trainable}; {nearest(parameter, searched)}"
 
     def _part(self, trainable: str) -> Part:
         for part in self.parts:
@@ -221,7 +274,7 @@ class SearchSpace:
 def _within(part: Part, values: Mapping[str, Any]) -> dict[str, Value]:
     if faults := list(_outside(part, values)):
         raise SpaceError(faults)
-    return {name: ranges.snap(distribution, values[name]) for name, distribution in part.searched}
+    return {name: ranges.snap(distribution, values[name]) for name, distribution in part.searched if name in values}
 
 
 def _outside(part: Part, values: Mapping[str, Any]) -> Iterator[Fault]:
@@ -235,6 +288,13 @@ def _outside(part: Part, values: Mapping[str, Any]) -> Iterator[Fault]:
             dimension = searchable(name)
             told = f"{name} is {dimension.exactly(values[name])}, outside {ranges.words(dimension, distribution)}"
             yield Fault((name,), f"{told} of {part.trainable}")
+
+
+def _drawn(part: Part, draw: Callable[[str, Distribution], Value]) -> dict[str, Value]:
+    """A value of each dimension that the configuration has: what others depend on decides it."""
+    values = {name: draw(name, distribution) for name, distribution in part.firm}
+    dependent = part.active(values)[len(values) :]
+    return values | {name: draw(name, distribution) for name, distribution in dependent}
 
 
 def _suggest(trial: Suggests, name: str, distribution: Distribution) -> Value:

@@ -85,8 +85,9 @@ def _params(space: SearchSpace, theirs: Values, values: Values) -> dict[str, Any
     trainable = values.get(TRAINABLE, theirs.get(TRAINABLE))
     if trainable is None:
         return given(space, values)
-    named = {name.removeprefix(f"{trainable}.") for name in values}
-    kept = {name: theirs[name] for name in dimensions(space, str(trainable)) & theirs.keys() - named}
+    named = {name.removeprefix(f"{trainable}."): value for name, value in values.items()}
+    searched = dimensions(space, str(trainable), {**theirs, **named})
+    kept = {name: theirs[name] for name in searched & theirs.keys() - named.keys()}
     return given(space, {TRAINABLE: trainable} | kept | dict(values))
 
 
@@ -126,7 +127,7 @@ def _tried(paths: StudyPaths, repeats: Repeats, params: Values, waits: Sequence[
 
 
 def _words(params: Values) -> str:
-    return ", ".join(f"{name} {labels.param(name, value)}" for name, value in params.items())
+    return ", ".join(f"{name} {labels.param(name, labels.choice(value))}" for name, value in params.items())
 
 
 def _outlook(paths: StudyPaths, budget: Budget, new: int) -> Iterator[str]:

@@ -202,7 +202,7 @@ def sample_table(space: SearchSpace, samples: list[TrialConfig]) -> Table:
         table.add_column(heading)
     for config in samples:
         params = space.params(config)
-        cells = [labels.param(name, params[name]) if name in params else "" for name in names]
+        cells = [labels.param(name, labels.choice(params[name])) if name in params else "" for name in names]
         table.add_row(config.trainable, *cells)
     return table
 
@@ -217,7 +217,8 @@ def listed_table(name: str, listed: Listed[Any]) -> Table:
     for heading in ("trial", TRAINABLE, *names):
         table.add_column(heading)
     for chosen, config in zip(listed.configurations, listed.configs(), strict=True):
-        cells = [labels.param(name, chosen.params.get(name)) for name in names]
+        params = {name: labels.choice(value) for name, value in chosen.params.items()}
+        cells = [labels.param(name, params.get(name)) for name in names]
         table.add_row(labels.trial_number(chosen.trial), config.trainable, *cells)
     return table
 

@@ -62,7 +62,7 @@ def _leavings(paths: StudyPaths) -> set[Path]:
 
 def check_search(config: StudyConfig, space: SearchSpace) -> None:
     """Raises ``ConfigError`` for a sampler or a recipe to start from that does not fit the space."""
-    make_sampler(config.sampler, config.seed, 0, space)
+    make_sampler(config.sampler.name, config.seed, 0, space, config.sampler.numbers)
     for name in config.start_from:
         start_params(space, name)
 

@@ -86,8 +86,8 @@ def _log_ticks(values: list[float]) -> Ticks:
 
 
 def _spaced(name: str, values: pd.Series[Any]) -> Coordinate:
-    shown = values if is_numeric(values) else values.map(labels.plain_text)
-    distinct = sorted(shown.unique())
+    shown = values.map(lambda value: labels.plain_text(value) if isinstance(value, bool | str) else value)
+    distinct = sorted(shown.unique(), key=lambda value: (not isinstance(value, str), value))  # null before numbers
     places = shown.map(distinct.index)
     ticks = Ticks([*map(float, range(len(distinct)))], [labels.param(name, value) for value in distinct])
     return Coordinate(name, places.astype(float).tolist(), ticks, spaced=True)

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from search_spaces.conditions import WHEN
 from search_spaces.faults import Fault, nearest
 from search_spaces.leaves import SEARCHABLE
 from search_spaces.ranges import KEYS
@@ -170,7 +171,10 @@ def _in_space(words: list[str]) -> tuple[str, ...]:
         return words[0], *_in_space(words[1:])
     known = next((end for end in range(1, len(words)) if ".".join(words[:end]) in SEARCHABLE), None)
     end = known or len(words) - (len(words) > 1 and words[-1] in KEYS)
-    return ".".join(words[:end]), *words[end:]
+    inner = words[end:]
+    if inner[:1] == [WHEN]:
+        inner = [WHEN, *filter(None, [".".join(inner[1:])])]
+    return ".".join(words[:end]), *inner
 
 
 def _in_constraints(words: list[str]) -> tuple[str, ...]:
@@ -221,7 +225,7 @@ def _put(tree: Tree, place: str, items: list[tuple[tuple[str, ...], Any]]) -> No
 
 def _spelled_out(values: Mapping[str, Any], path: tuple[str, ...], short: Any) -> dict[str, Any]:
     """What ``short`` at ``path`` stands for, so that a part of it can be replaced and the rest stays what it was."""
-    if path == ("scheduler",) and isinstance(short, str):
+    if path in (("scheduler",), ("sampler",)) and isinstance(short, str):
         return {"name": short}
     everyone = values.get("trainables")
     if path in _EACH and short is not None and isinstance(everyone, list):

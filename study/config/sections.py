@@ -12,6 +12,7 @@ from study.config.names import distinct, tracking_uri
 from study.config.shares import Gpus, Remedy, cpus_asked, gpus_asked
 from study.early_stopping.rungs import Rule
 from study.early_stopping.scheduler import SchedulerName
+from study.samplers.by_name import SamplerName
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -72,6 +73,23 @@ class Tracking(Section):
 
 def by_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
+
+
+class Sampling(Section):
+    """What proposes configurations."""
+
+    name: SamplerName = "tpe"
+    """``grid`` wants values or steps."""
+    startup_trials: int | None = Field(default=None, ge=1)
+    """Of ``tpe`` and ``gp``: how many end, of ``gp`` of each trainable, before it learns from them; ``None``: 10."""
+    population: int | None = Field(default=None, ge=2)
+    """Of ``nsga2`` and ``nsga3``: finished trials that make a generation, of which the first is drawn at random;
+    ``None``: 10."""
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Those that are set."""
+        return self.model_dump(exclude={"name"}, exclude_none=True)
 
 
 class EarlyStopping(Section):

@@ -20,11 +20,11 @@ from study.config.file import StudyFileError, fault_of, lines, read_study_file
 from study.config.listed import Listed
 from study.config.measurement import Measurement
 from study.config.names import Objectives, Recipes, Sources, Trainables, folder_name, storage_uri
-from study.config.sections import Budget, EarlyStopping, Resources, Section, Tracking, by_name
+from study.config.sections import Budget, EarlyStopping, Resources, Sampling, Section, Tracking, by_name
 from study.config.settings import Settings, flatten_settings
 from study.config.warm_start_source import check_source
 from study.config.yaml_tree import with_fractions, with_levels
-from study.samplers.by_name import SamplerName, not_a_grid
+from study.samplers.by_name import NUMBERS, not_a_grid
 from trainables.catalogue import TRAINABLES
 from trainables.config import ConfigError, FaithfulTo, TrialConfig
 from trainables.metrics import (
@@ -60,8 +60,8 @@ class StudyConfig(Section):
     constraints: Annotated[dict[str, Any], BeforeValidator(in_short)] = {}
     """By metric the most that a trial may use or, as ``{at_least: 0.7}``, what it must reach, and ``trusted: true``:
     what misses one is on no frontier."""
-    sampler: SamplerName = "tpe"
-    """What proposes configurations; ``grid`` wants values or steps."""
+    sampler: Annotated[Sampling, BeforeValidator(by_name)] = Sampling()
+    """What proposes configurations; its name alone stands for it with its defaults."""
     scheduler: Annotated[EarlyStopping, BeforeValidator(by_name)] = EarlyStopping(name="none")
     """Early stopping; its name alone stands for it with its defaults."""
     repeats: Repeats = "redraw"
@@ -113,9 +113,11 @@ class StudyConfig(Section):
 
     @property
     def strategy(self) -> dict[str, Any]:
-        """How the space is searched, as manifest and database have it: what an extension may change beside ranges."""
+        """How the space is searched, as manifest and database have it: what an extension may change beside ranges. Of a
+        sampler without numbers of its own the name alone."""
+        numbers = self.sampler.numbers
         return {
-            "sampler": self.sampler,
+            "sampler": {"name": self.sampler.name, **numbers} if numbers else self.sampler.name,
             "constraints": dict(self.constraints),
             "scheduler": self.scheduler.model_dump(),
         }
@@ -169,11 +171,8 @@ class StudyConfig(Section):
             yield from self._listed_faults(self.listed)
             return
         yield from self._share_faults()
-        if self.scheduler.name != "none" and not set(self.objectives) & set(ACCURACIES):
-            message = f"{self.scheduler.name} compares accuracies; add an objective of {', '.join(ACCURACIES)}"
-            yield Fault(("scheduler",), message)
-        for number in self.scheduler.unheeded:
-            yield Fault(("scheduler", number), f"asha has no {number}; leave it out, or take halving")
+        yield from self._sampler_faults()
+        yield from self._scheduler_faults()
         configs, faults = self._held.configs()
         yield from (fault.under("settings") for fault in faults)
         try:
@@ -186,8 +185,23 @@ class StudyConfig(Section):
             yield from self._work_faults(space)
         yield from bound_faults(self.constraints, configs.values())
 
+    def _sampler_faults(self) -> Iterator[Fault]:
+        name = self.sampler.name
+        for number in self.sampler.numbers.keys() - NUMBERS.get(name, {}).keys():
+            owners = " or ".join(owner for owner, numbers in NUMBERS.items() if number in numbers)
+            message = f"sampler.{number} means nothing to {name}; drop it, or let sampler.name be {owners}"
+            yield Fault(("sampler", number), message)
+
+    def _scheduler_faults(self) -> Iterator[Fault]:
+        name = self.scheduler.name
+        if name != "none" and not set(self.objectives) & set(ACCURACIES):
+            yield Fault(("scheduler",), f"{name} compares accuracies; add an objective of {', '.join(ACCURACIES)}")
+        for number in self.scheduler.unheeded:
+            message = f"scheduler.{number} means nothing to {name}; drop it, or let scheduler.name be halving"
+            yield Fault(("scheduler", number), message)
+
     def _grid_faults(self, space: SearchSpace) -> Iterator[Fault]:
-        for trainable, name in space.continuous if self.sampler == "grid" else ():
+        for trainable, name in space.continuous if self.sampler.name == "grid" else ():
             own = self.space.get(trainable)
             path = (trainable, name) if isinstance(own, Mapping) and name in own else (name,)
             yield Fault(("space", *path), not_a_grid(name))

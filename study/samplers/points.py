@@ -2,6 +2,7 @@
 
 Optuna's Gaussian processes and sequences model only the dimensions that all trials share. Here each trainable has
 its own, in a study in memory that holds that trainable's trials, and the trainable that has cost least comes next.
+Of a point only that is drawn which its configuration has.
 A sequence goes on where it stood when a search is opened again; the others draw from a stream of random numbers that
 depends on the seed and on the number of trials.
 """
@@ -82,14 +83,22 @@ class _ByTrainable(PointSampler):
 
 
 class GaussianProcesses(_ByTrainable):
-    """Optuna's ``GPSampler``, one model a trainable."""
+    """Optuna's ``GPSampler``, one model a trainable, after so many of its trials as ``startup_trials`` says."""
+
+    def __init__(self, space: SearchSpace, seed: int, trials: int, *, startup_trials: int) -> None:
+        super().__init__(space, seed, trials)
+        self._startup_trials = startup_trials
 
     def parameters(
         self, study: optuna.Study, trial: FrozenTrial, trainable: str, members: Sequence[FrozenTrial]
     ) -> Params:
         distributions = self._space.parameters(trainable)
         index = self._space.trainables.index(trainable)
-        sampler = GPSampler(seed=self._stream(trial.number, index), warn_independent_sampling=False)
+        sampler = GPSampler(
+            seed=self._stream(trial.number, index),
+            n_startup_trials=self._startup_trials,
+            warn_independent_sampling=False,
+        )
         known = [member for member in members if member.state in (TrialState.COMPLETE, TrialState.RUNNING)]
         told = _telling([member for member in known if member.state is TrialState.COMPLETE])
         memory = _in_memory(study, sampler, [_copy(member, distributions, told) for member in known])
@@ -153,10 +162,9 @@ class Grid(PointSampler):
         found = []
         for trainable in self._space.trainables:
             choice = {TRAINABLE: self._space.distributions[TRAINABLE]} if len(self._space.trainables) > 1 else {}
-            distributions = choice | self._space.parameters(trainable)
             drawn = (other for other in others if OBSERVED not in other.user_attrs)
             members = (other for other in drawn if _is_member(self._space, trainable, other))
-            found += [_copy(member, distributions, ()) for member in members]
+            found += [_copy(one, choice | self._space.active(trainable, one.params), ()) for one in members]
         return found
 
 
@@ -191,7 +199,7 @@ def _chosen(trial: FrozenTrial, trainables: Sequence[str]) -> Any:
 def _is_member(space: SearchSpace, trainable: str, trial: FrozenTrial) -> bool:
     """Whether it is a trial of ``trainable`` whose parameters are all drawn."""
     chosen = trial.params.get(TRAINABLE) if len(space.trainables) > 1 else trainable
-    return chosen == trainable and space.parameters(trainable).keys() <= trial.params.keys()
+    return chosen == trainable and space.active(trainable, trial.params).keys() <= trial.params.keys()
 
 
 def _in_memory(study: optuna.Study, sampler: BaseSampler, trials: Iterable[FrozenTrial]) -> optuna.Study:
@@ -201,10 +209,11 @@ def _in_memory(study: optuna.Study, sampler: BaseSampler, trials: Iterable[Froze
 
 
 def _copy(trial: FrozenTrial, distributions: dict[str, Distribution], constraints: Iterable[str]) -> FrozenTrial:
+    """What the trial does not have because of others is at its lowest."""
     return create_trial(
         state=trial.state,
         values=trial.values,
-        params={name: trial.params[name] for name in distributions},
+        params={name: trial.params.get(name, ranges.ends(found)[0]) for name, found in distributions.items()},
         distributions=dict(distributions),
         constraints={name: trial.constraints.get(name, 0.0) for name in constraints},
     )

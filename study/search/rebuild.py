@@ -73,7 +73,8 @@ class _Removal:
 
     def into(self, study: optuna.Study) -> list[Outside]:
         if self._is_other["sampler"]:
-            study.sampler = make_sampler(self._config.sampler, self._config.seed, 0, self._space)
+            sampler = self._config.sampler
+            study.sampler = make_sampler(sampler.name, self._config.seed, 0, self._space, sampler.numbers)
         outside = []
         for trial in self._trials:
             reason = self._queued(trial, study) if trial.state is TrialState.WAITING else self._moved(trial, study)
@@ -130,7 +131,7 @@ class _Removal:
     def _drawn(self, trial: FrozenTrial) -> dict[str, Any] | None:
         """The parameters of a draw that was not trained, which a grid or a sequence need not draw again; but a grid
         that begins now, or has other bounds: what was refused before may lie within them."""
-        if self._config.sampler == "grid" and (self._is_other["constraints"] or self._is_other["sampler"]):
+        if self._config.sampler.name == "grid" and (self._is_other["constraints"] or self._is_other["sampler"]):
             return None
         try:
             return given(self._space, trial.params)

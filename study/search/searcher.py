@@ -46,7 +46,7 @@ from study.samplers.trials import (
 from study.search.budget import Spent, keeps_the_rest, no_more_trials, out_of_time
 from study.search.by_hand import ADDED, enqueued, origin, to_enqueue
 from study.search.folders import ran_short_trained, record_end, share_of, trainable_of, write_config
-from study.search.foreknown import Foreknown
+from study.search.foreknown import TRIES, Foreknown
 from study.search.losses import judge
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
 from study.search.networks import chosen, hand_over, marks
@@ -60,6 +60,9 @@ FAILURES_IN_A_ROW = 20
 
 REPEATS_IN_A_ROW = 100
 """So many draws of configurations that need not run again end a search: its space holds nothing new."""
+
+REPEATS_BEFORE_A_RANDOM_ONE = 10
+"""After so many of them one is drawn at random from those that have not run: the sampler does not see them."""
 
 REFUSALS_IN_A_ROW = 10
 """After so many draws beyond the bounds one is drawn at random from those within: the sampler does not see them."""
@@ -142,13 +145,18 @@ class Search:
                 return assignment
             if not self._refused(trial) and (assignment := self._begin(trial)):
                 return assignment
-        for _ in range(REPEATS_IN_A_ROW):
+        for repeats in range(REPEATS_IN_A_ROW):
             spent = self._spent_of_budget()
-            if self._no_more_trials(spent) or self.hopeless():
+            if self._no_more_trials(spent):
+                return None
+            self._fruitless = self._fruitless or self._nothing_new(spent)
+            if self.hopeless():
                 return None
             if keeps_the_rest(self._config.budget, spent):
                 return LATER
             self._enqueue_added(1)
+            if repeats % REPEATS_BEFORE_A_RANDOM_ONE == REPEATS_BEFORE_A_RANDOM_ONE - 1:
+                self._enqueue_untried()
             if (drawn := self._draw()) is None:
                 return None
             if assignment := self._begin(drawn):
@@ -375,9 +383,39 @@ class Search:
         """A space that lists its configurations holds no others, nor does a grid."""
         if self._space.points and not any(trial.state is TrialState.WAITING for trial in self.trials()):
             return f"all {len(self._space.points)} listed trials were begun"
-        if self._config.sampler == "grid" and self._grid_is_done():
+        if self._config.sampler.name == "grid" and self._grid_is_done():
             return f"all {self._space.size:g} configurations of the grid were begun"
         return no_more_trials(self._config.budget, spent)
+
+    def _nothing_new(self, spent: Spent) -> str | None:
+        """Why the space holds nothing that need run; ``None`` if it does, or it is not known."""
+        if self._config.repeats == "new_seed" or self._space.points or spent.ended < self._space.size:
+            return None
+        if len(self._tried()) < self._space.size:
+            return None
+        return (
+            f"all {self._space.size:g} configurations of the space were tried; widen the ranges with "
+            f"`study extend {self._paths.name} --set space...`, or launch with repeats: new_seed"
+        )
+
+    def _tried(self) -> list[dict[str, Any]]:
+        """The parameters that need not run again, each once."""
+        found: list[dict[str, Any]] = []
+        for trial in self.trials():
+            if self._tells_enough(trial) and not any(same_point(trial.params, other) for other in found):
+                found.append(trial.params)
+        return found
+
+    def _enqueue_untried(self) -> None:
+        """Let a random configuration come next that need run, if one of some draws does."""
+        tried, seed = self._tried(), (self._config.seed << 32) + len(self._study.get_trials(deepcopy=False))
+        for index in range(TRIES):
+            config = self._space.sample(seed * TRIES + index)
+            params = self._space.params(config)
+            beyond = self._foreknown is not None and self._foreknown.violation(config)
+            if not beyond and not any(same_point(params, other) for other in tried):
+                self._study.enqueue_trial(params)
+                return
 
     def _grid_is_done(self) -> bool:
         return grid_points(self._space, self._study.get_trials(deepcopy=False)) >= self._space.size
@@ -401,7 +439,7 @@ class Search:
             refusals += 1
             if self._no_more_trials(self._spent_of_budget()):  # a grid ends by what is refused, too
                 return None
-            if refusals == REFUSALS_IN_A_ROW and self._config.sampler != "grid":
+            if refusals == REFUSALS_IN_A_ROW and self._config.sampler.name != "grid":
                 return self._draw_within(trial.number)
         return trial
 

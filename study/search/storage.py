@@ -41,7 +41,8 @@ def open_study(config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> 
         optuna.create_study(storage=storage, study_name=config.name, directions=directions)
     study = optuna.load_study(study_name=config.name, storage=storage)
     _compare(study, _question(config, space) | {"directions": directions}, grows=config.measures is not None)
-    study.sampler = make_sampler(config.sampler, config.seed, len(study.get_trials(deepcopy=False)), space)
+    trials = len(study.get_trials(deepcopy=False))
+    study.sampler = make_sampler(config.sampler.name, config.seed, trials, space, config.sampler.numbers)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         study.set_metric_names(list(config.objectives))

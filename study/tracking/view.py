@@ -133,7 +133,7 @@ def description(name: str, manifest: Mapping[str, Any], link: str = "", other_id
         "Confirms": _chosen(manifest.get("confirms"), other_id),
         "Measures": _chosen(manifest.get("measures"), other_id),
         "Bounds": constraints.words(constraints.readable(manifest.get("constraints"))),
-        "Search": f"{manifest['sampler']}, seed {manifest.get('seed')}" if "sampler" in manifest else "",
+        "Search": _search(manifest),
         "Changed": changes.told(manifest),
         "Data": str(manifest.get("data", "")),
         "Evaluation": _evaluation(manifest.get("evaluation", {})),
@@ -141,6 +141,10 @@ def description(name: str, manifest: Mapping[str, Any], link: str = "", other_id
     lines = [f"- {title}: {value}" for title, value in facts.items() if value]
     title = f"**{name}**: {_kind(manifest)} of robust self-supervised learning. {link}".rstrip()
     return "\n".join([title, "", *lines, "", READING])
+
+
+def _search(manifest: Mapping[str, Any]) -> str:
+    return f"{labels.sampler(manifest['sampler'])}, seed {manifest.get('seed')}" if "sampler" in manifest else ""
 
 
 def other_study(manifest: Mapping[str, Any]) -> str | None:
@@ -293,7 +297,8 @@ def _commit(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 def _params(stored: Mapping[str, Any]) -> dict[str, str]:
     seed = stored.get("config", {}).get("seed")
-    named = {**stored.get("params", {}), "trainable": stored.get("trainable"), "seed": seed}
+    drawn = {name: labels.choice(value) for name, value in stored.get("params", {}).items()}
+    named = {**drawn, "trainable": stored.get("trainable"), "seed": seed}
     return {name: labels.plain_text(value) for name, value in named.items() if value is not None}
 
 

@@ -15,9 +15,14 @@ from analysis.runs import read_study
 from study.tracking.view import description
 
 HALVING = {"name": "halving", "eta": 2.0, "loss": 0.03}
+LARGE = {"name": "nsga2", "population": 20}
 RECORDS = [
     {"time": 1.0, "budget_before": {"trials": 4}},
-    {FROM: 4, before("sampler"): "random", before("scheduler"): {"name": "none", "eta": 2.0, "loss": 0.03}},
+    {
+        FROM: 4,
+        before("sampler"): LARGE,
+        before("scheduler"): {"name": "none", "eta": 2.0, "loss": 0.03},
+    },
     {before("space"): {"m": [1, 2]}, "outside": []},
     {FROM: 9, before("scheduler"): HALVING, before("constraints"): {"trusted": True}, before("sampler"): "gp"},
 ]
@@ -32,11 +37,12 @@ MANIFEST: dict[str, Any] = {
 
 def test_every_change_is_told_in_words() -> None:
     assert told(MANIFEST) == (
-        "from trial 0004 sampler: gp (before: random); scheduler: halving (before: none). later other ranges. "
+        "from trial 0004 sampler: gp (before: nsga2 (population 20)); scheduler: halving (before: none). "
+        "later other ranges. "
         "from trial 0009 sampler: tpe (before: gp); scheduler: halving (loss 0.1) (before: halving (loss 0.03)); "
         "constraints: figures trusted, clean_accuracy at least 70 % (before: figures trusted)"
     )
-    assert over_time(MANIFEST, "sampler") == "random, from trial 0004 gp, from trial 0009 tpe"
+    assert over_time(MANIFEST, "sampler") == "nsga2 (population 20), from trial 0004 gp, from trial 0009 tpe"
     assert over_time(MANIFEST, "scheduler") == "none, from trial 0004 halving, from trial 0009 halving (loss 0.1)"
     assert over_time(MANIFEST, "constraints") == (
         "figures trusted, from trial 0009 figures trusted, clean_accuracy at least 70 %"

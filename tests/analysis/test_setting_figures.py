@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.dimensions import range_words
 from analysis.figures import curves, importance, interactions, slices
 from analysis.figures.coordinates import setting
 from analysis.figures.importance import importance_figure
@@ -19,10 +20,12 @@ from analysis.figures.marks import marks
 from analysis.figures.pareto import optimal_trials
 from analysis.figures.slices import slices_figure
 from analysis.figures.style import broken
-from analysis.importance import FRONTIER
+from analysis.importance import FRONTIER, importances
+from analysis.labels import ABSENT
 from analysis.labels import ALL_TRAINABLES as ALL
 from analysis.runs import Study, read_study
 from analysis.schema import TrialStatus
+from analysis.tables import trials_table
 
 NewStudy = Callable[..., Any]
 OTHER = "pgd_emp_ssl"
@@ -132,6 +135,29 @@ def test_words_are_categories_too() -> None:
     assert found.ticks.texts == ["p", "q"]
     assert found.range == [-0.5, 1.5]
     assert setting("flag", pd.Series([True, False])).ticks.texts == ["false", "true"]
+
+
+def test_null_is_a_choice_and_no_dimension_is_none(new_study: NewStudy) -> None:
+    """From the trials' files to importances, tables and the axis of a slice."""
+    choices = {"name": "CategoricalDistribution", "attributes": {"choices": [1024, None, 128]}}
+    rates = {"name": "FloatDistribution", "attributes": {"low": 0.0, "high": 1.0, "log": False, "step": None}}
+    study = new_study(space={"parameters": {"network.pre_feature": choices, "learning_rate": rates}})
+    for number in range(24):
+        size = (1024, None, 128)[number % 3]
+        params = {"network.pre_feature": size, "learning_rate": (7 * number % 24) / 24}
+        study.finished(number, 0.8 if size is None else 0.4, 0.3 + number / 100, params=params)
+    study.finished(24, 0.3, 0.2, params={"learning_rate": 0.5}, trainable=OTHER)
+    read = read_study(study.paths)
+    found = {(one.x.name, one.y.name): one for one in slices.compute(read)}["network.pre_feature", "clean_accuracy"]
+    assert found.x.coordinate.ticks.texts == ["null", "128", "1024"]
+    assert len(found.points) == 24
+    shares = importances(read)
+    of_clean = shares[(shares["objective"] == "clean_accuracy") & (shares["trainable"] == "cf_amc_ssl")]
+    assert of_clean["dimension"].iloc[0] == "network.pre_feature"
+    table = trials_table(read)
+    column = [one.title for one in table.columns].index("network.pre_feature")
+    assert [row[column] for row in table.rows][-4:] == ["1024", "null", "128", ABSENT]
+    assert range_words("network.pre_feature", choices) == "1024, null, 128"
 
 
 def test_slices_draw_the_frontier_outlined_and_the_others_hollow(study: Any) -> None:

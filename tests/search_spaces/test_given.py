@@ -59,7 +59,7 @@ def test_values_are_those_that_a_sampler_draws() -> None:
         (SEVERAL, {"learning_rate": 1.5}, ["learning_rate is 1.5, outside 0.05 to 1 (log) of cf_amc_ssl"]),
         (SEVERAL, {"learning_rate": float("nan")}, ["learning_rate is nan, outside 0.05 to 1 (log) of cf_amc_ssl"]),
         (SEVERAL, {"epsilon": 3 / 255}, ["outside 2/255 to 8/255 in steps of 2/255 of cf_amc_ssl"]),
-        (SEVERAL, {"m": None, "learning_rate": 9}, ["m is None, outside", "learning_rate is 9, outside"]),
+        (SEVERAL, {"m": None, "learning_rate": 9}, ["m is null, outside", "learning_rate is 9, outside"]),
         (SEVERAL, {"crop": 3, "m": 4}, ["parameter 'crop' is unknown to cf_amc_ssl", "m is 4, outside"]),
         (SEVERAL, {TRAINABLE: "acl"}, ["trainable 'acl' is not in this space"]),
         (SEVERAL, {TRAINABLE: "robust_simclr"}, ["parameter 'm' is unknown to robust_simclr"]),
@@ -88,8 +88,8 @@ def test_what_is_missing_is_named_beside_what_is_out_of_range() -> None:
 
 
 def test_dimensions_are_called_as_the_study_file_calls_them() -> None:
-    assert dimensions(SEVERAL, "cf_amc_ssl") == {"m", "learning_rate", "epsilon"}
-    assert dimensions(SEVERAL, "robust_simclr") == {"learning_rate", "epsilon"}
+    assert dimensions(SEVERAL, "cf_amc_ssl", {}) == {"m", "learning_rate", "epsilon"}
+    assert dimensions(SEVERAL, "robust_simclr", {}) == {"learning_rate", "epsilon"}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from optuna.distributions import CategoricalDistribution, json_to_distribution
 
 from search_spaces import DIMENSIONS, SearchSpace, SpaceError, build
 from search_spaces.ends import differently_built
+from search_spaces.given import given as given_params
 from search_spaces.leaves import LEAVES, SEARCHABLE
 from search_spaces.placing import place
 from trainables.catalogue import check, default_config
@@ -147,7 +148,11 @@ def test_a_setting_is_a_dimension_or_is_refused_with_the_reason() -> None:
         ({"optimiser.nesterov": 1}, "optimiser.nesterov is 1; it must be true or false"),
         ({"network.architecture": ["resnet18", 18]}, "network.architecture[1] is 18; it must be text"),
         ({"network.width": ["wide"]}, "network.width[0] is 'wide'; it must be a whole number"),
-        ({"network.pre_feature": [None, 64]}, "network.pre_feature[0] is None; it must be a whole number"),
+        ({"network.pre_feature": {"low": None, "high": 64}}, "network.pre_feature.low is null; it must be a whole num"),
+        ({"network.pre_feature": [None, 64, None]}, "lists a choice twice: null, 64, null"),
+        ({"network.width": [None, 64]}, "network.width[0] is null; it must be a whole number"),
+        ({"adversary.random_start": [None, True]}, "adversary.random_start[0] is null; it must be true or false"),
+        ({"crops": None}, "crops is null; it must be a whole number"),
         ({"optimiser.weight_decay": {"low": 1e-5}}, "optimiser.weight_decay has no high"),
         ({"optimiser.lars": ["clipped", "scalled"]}, "optimiser.lars cannot be scalled: optimiser.lars is 'scalled'"),
         ({"network.stem": "imgnet"}, "network.stem cannot be imgnet"),
@@ -216,6 +221,38 @@ def test_values_of_another_type_are_outside() -> None:
     vit = override(default_config("cf_amc_ssl"), {"network.architecture": "vit_tiny"})
     with pytest.raises(SpaceError, match=r"network\.architecture is 'vit_tiny', outside"):
         space.params(vit)
+
+
+def test_null_is_a_choice_where_it_is_a_value_of_its_own() -> None:
+    assert [path for path, leaf in LEAVES.items() if leaf.may_be_null] == [
+        "views.strength_period",
+        "network.depth",
+        "network.pre_feature",
+    ]
+    choices = {"network.pre_feature": [64, None], "views.strength_period": [None, 2], "network.depth": None}
+    space = whole(choices, "cf_amc_ssl", "simclr")
+    drawn = [space.sample(seed) for seed in range(40)]
+    assert {config.network.pre_feature for config in drawn} == {64, None}
+    assert {config.views.strength_period for config in drawn} == {2, None}
+    for config in drawn:
+        params = space.params(config)
+        assert space.config(params) == config
+        assert place(space, config) == given_params(space, params) == params
+    rows = {row.dimension: row.range for row in space.describe()}
+    assert rows == {
+        "views.strength_period": "one of null, 2",
+        "network.depth": "null",
+        "network.pre_feature": "one of 64, null",
+    }
+    stated = space.to_json()["parameters"]["network.pre_feature"]
+    assert json_to_distribution(json.dumps(stated)) == CategoricalDistribution([64, None])
+    other = override(default_config("simclr"), {"network.depth": 10, "network.pre_feature": 32})
+    with pytest.raises(SpaceError, match=r"network\.pre_feature is 32, outside one of 64, null of simclr"):
+        space.params(other)
+    with pytest.raises(SpaceError, match=r"network\.depth is 10, held at null"):
+        place(space, override(other, {"network.pre_feature": None}))
+    with pytest.raises(SpaceError, match=r"learning_rate is null, outside 0\.1 to 1 \(log\) of cf_amc_ssl"):
+        whole({"learning_rate": {"low": 0.1, "high": 1}}).config({"learning_rate": None})
 
 
 def test_what_a_leaf_left_open_comes_to_is_found() -> None:

@@ -132,6 +132,34 @@ def test_radii_are_told_in_pixel_levels(paths: StudyPaths, tiny: Tiny) -> None:
         add("tiny", {"epsilon": "large", "m": 1})
 
 
+def test_null_is_added_as_any_choice_is(paths: StudyPaths, tiny: Tiny, tmp_path: Path) -> None:
+    space = {"unlisted": "fixed", "views.strength_period": [None, 1], "m": [1, 2]}
+    write_atomically(paths.study_file, tiny(space=space, settings={"optimiser.epochs": 2}).to_yaml())
+    begun(paths, 2, {"views.strength_period": None, "m": 2}, "finished")
+    assert add("tiny", {}, like=2) == ["not added, for tiny/0002 has tried it: m 2, views.strength_period null"]
+    file = tmp_path / "points.yaml"
+    file.write_text("- {m: 1, views.strength_period: null}\n")
+    add("tiny", {}, file=file)
+    assert added(paths) == [{"m": 1, "views.strength_period": None}]
+    with pytest.raises(UserError, match=r"m is null, outside one of 1, 2"):
+        add("tiny", {"m": None}, like=2)
+
+
+def test_what_another_trial_has_and_this_one_not_is_left_behind(paths: StudyPaths, tiny: Tiny) -> None:
+    ratio = {"choices": [1.0, 1.25], "when": {"views.kind": "patches"}}
+    space = {"unlisted": "fixed", "views.kind": ["crops", "patches"], "views.ratio_max": ratio, "m": [1, 2]}
+    write_atomically(paths.study_file, tiny(space=space).to_yaml())
+    begun(paths, 2, {"m": 2, "views.kind": "patches", "views.ratio_max": 1.25}, "failed")
+    add("tiny", {"views.kind": "crops"}, like=2)
+    add("tiny", {"m": 1}, like=2)
+    assert added(paths) == [
+        {"m": 2, "views.kind": "crops"},
+        {"m": 1, "views.kind": "patches", "views.ratio_max": 1.25},
+    ]
+    with pytest.raises(UserError, match=r"views\.ratio_max means something to cf_amc_ssl only where views\.kind is "):
+        add("tiny", {"views.kind": "crops", "views.ratio_max": 1.0}, like=2)
+
+
 def test_what_waits_already_is_left_out_and_told(paths: StudyPaths, tmp_path: Path) -> None:
     file = tmp_path / "points.yaml"
     file.write_text("- {learning_rate: 0.25}\n- {learning_rate: 0.25}\n")

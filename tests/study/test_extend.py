@@ -210,6 +210,47 @@ def test_the_choices_of_a_text_may_change(studied: Callable[..., StudyPaths]) ->
     assert found() == {number: params | {"optimiser.nesterov": True} for number, params in before.items()}
 
 
+def test_null_may_be_among_the_choices_that_change(studied: Callable[..., StudyPaths]) -> None:
+    periods = {"unlisted": "fixed", "views.strength_period": [None, 1, 2], "learning_rate": RATES}
+    paths = studied(space=periods, settings={"optimiser.epochs": 3})
+    search = reopened(paths)
+    drawn = {trial.number: trial.params["views.strength_period"] for trial in search.trials()}
+    before = state(search)
+    search.close()
+    assert set(drawn.values()) == {None, 1, 2}
+    outside = extended(paths, {"space.views.strength_period": [2, None]})
+    assert [int(left.trial) for left in outside] == [number for number, period in drawn.items() if period == 1]
+    outside = extended(paths, {"space.views.strength_period": None})
+    told = {left.reason for left in outside}
+    assert told == {f"views.strength_period is {period}, held at null" for period in (1, 2)}
+    assert extended(paths, {"space.views.strength_period": [None, 1, 2]}) == []
+    search = reopened(paths)
+    assert state(search) == before
+    search.close()
+
+
+def test_a_samplers_numbers_change_and_stay(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(trials=9, space=SMOOTH, sampler={"name": "nsga2", "population": 3})
+    search = reopened(paths)
+    before = state(search)
+    assert search._study.sampler.population_size == 3
+    search.close()
+    extended(paths, {"sampler.population": 4}, trials=12)
+    assert json.loads(paths.manifest.read_text())["sampler"] == {"name": "nsga2", "population": 4}
+    search = reopened(paths)
+    sampler = search._study.sampler
+    assert sampler.population_size == 4
+    assert state(search) == before
+    assert len(sampler.get_population(search._study, 0)) == 3, "what was a generation stays one"
+    assert search.ask().resumed
+    new = search.ask().number
+    assert sampler.get_trial_generation(search._study, search._frozen(new)) == 1, "which now has room for a fourth"
+    search.close()
+    other = StudyConfig.load(paths.study_file, {"sampler.population": 5})
+    with pytest.raises(UserError, match="was launched with other sampler; put it back and change it with `study ext"):
+        Search.open(paths, other, other.search_space())
+
+
 def state(search: Search) -> list[Any]:
     """What a sampler reads of the trials."""
     return [
@@ -359,7 +400,7 @@ def test_what_the_command_line_sets_is_said_and_holds(
     ):
         assert line in result.output
     config = StudyConfig.load(paths.study_file)
-    assert (config.sampler, config.scheduler.name, config.resources.max_failures) == ("tpe", "halving", 1)
+    assert (config.sampler.name, config.scheduler.name, config.resources.max_failures) == ("tpe", "halving", 1)
 
 
 def test_where_trials_are_listed_nothing_is_changed_and_none_is_added(tiny: Tiny) -> None:
@@ -557,11 +598,11 @@ def test_an_extension_that_is_killed_is_whole_or_not_begun(
             break
         config = StudyConfig.load(paths.study_file)
         outcomes.append(config.space["learning_rate"] == wanted["space.learning_rate"])
-        assert (config.sampler == wanted["sampler"]) is outcomes[-1]
+        assert (config.sampler.name == wanted["sampler"]) is outcomes[-1]
         assert not paths.extension.exists()
         manifest = json.loads(paths.manifest.read_text())
         assert manifest["space"] == json.loads(json.dumps(config.search_space().to_json()))
-        assert manifest.get("sampler", "random") == config.sampler
+        assert manifest.get("sampler", "random") == config.sampler.name
         assert manifest.get("constraints", {}) == config.constraints
         search = reopened(paths)  # refuses a database of another space than the study file's
         assert described(search) == before
@@ -622,7 +663,7 @@ def test_an_extension_that_failed_is_not_gone_on_with(
             "--set scheduler.loss: tiny ends no trial early; add --set scheduler.name=",
         ),
         ({"changes": {"seed": 3}}, "--set seed: only space, sampler,"),
-        ({"changes": {"sampler": "best"}}, "--set sampler: sampler is 'best'; choose one of"),
+        ({"changes": {"sampler": "best"}}, "--set sampler: sampler.name is 'best'; choose one of"),
         ({"changes": {"constraints.clean_accuracy": 0.7}}, "write clean_accuracy: {at_least: 0.7}"),
         ({"changes": {"constraints.forward_equivalents": 1}}, "none of 1000 random draws of the space keeps"),
         ({"changes": {"space.learning_rate": {"low": 0.1, "high": 1.0}, "sampler": "grid"}}, "continuous range"),

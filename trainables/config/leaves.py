@@ -7,7 +7,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -41,11 +41,15 @@ def leaf_types() -> Mapping[str, type]:
 
 
 @cache
+def open_leaves() -> frozenset[str]:
+    """The dotted paths of the leaves that may be ``None``."""
+    return frozenset(path for path, hint in _leaf_hints() if type(None) in get_args(hint))
+
+
+@cache
 def leaf_choices() -> Mapping[str, tuple[str, ...]]:
     """By dotted path the words that a leaf takes, of those that take no others."""
-    found = {"": TrialConfig, **sections()}
-    hints = {(name, leaf): hint for name, kind in found.items() for leaf, hint in _hints(kind).items()}
-    return {f"{name}.{leaf}".lstrip("."): words for (name, leaf), hint in hints.items() if (words := _words(hint))}
+    return {path: words for path, hint in _leaf_hints() if (words := _words(hint))}
 
 
 @cache
@@ -163,6 +167,12 @@ def _flatten(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 def _hints(kind: Any) -> Mapping[str, Any]:
     """Kept: to look annotations up takes longer than all else, and a space builds configs by the thousand."""
     return get_type_hints(kind)
+
+
+def _leaf_hints() -> Iterator[tuple[str, Any]]:
+    """Each leaf's dotted path and annotation."""
+    for name, kind in {"": TrialConfig, **sections()}.items():
+        yield from ((f"{name}.{leaf}".lstrip("."), hint) for leaf, hint in _hints(kind).items())
 
 
 def _leaf_types(kind: Any, prefix: str) -> dict[str, type]:

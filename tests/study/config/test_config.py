@@ -13,8 +13,11 @@ from ruamel.yaml import YAML
 from search_spaces import SpaceError
 from study.config import StudyConfig
 from study.config.file import StudyFileError, parse_overrides
+from study.config.sections import Sampling
 from study.config.yaml_tree import read
 from study.early_stopping.rungs import Rule
+from study.samplers.by_name import NUMBERS
+from trainables.config.documented import field_docstrings
 
 MINIMAL = """\
 name: tradeoff
@@ -44,7 +47,7 @@ def faults(path: Path, overrides=None) -> list[str]:
 def test_a_minimal_file_has_the_documented_defaults(write):
     config = StudyConfig.load(write(MINIMAL))
     assert config.objectives_with_directions == {"clean_accuracy": "maximize", "pgd_accuracy": "maximize"}
-    assert (config.sampler, config.seed, config.faithful_to) == ("tpe", 0, "paper")
+    assert (config.sampler.name, config.seed, config.faithful_to) == ("tpe", 0, "paper")
     assert (config.budget.trials, config.budget.wall_minutes) == (10, None)
     assert (config.resources.gpus_per_trial, config.resources.cpus_per_trial) == (None, 1.0)
     assert config.search_space().trainables == ("cf_amc_ssl", "pgd_emp_ssl")
@@ -57,6 +60,68 @@ def test_a_schedulers_name_stands_for_it_with_its_defaults(write):
     assert short.scheduler.rule == Rule()
     assert long.scheduler.rule == Rule(eta=3, rungs=2)
     assert StudyConfig.load(write(long.to_yaml())) == long
+
+
+def test_a_samplers_name_stands_for_it_with_its_defaults(write):
+    short, long = (
+        StudyConfig.load(write(f"{MINIMAL}sampler: {asked}\n")) for asked in ("nsga2", "{name: nsga2, population: 20}")
+    )
+    assert (short.sampler.numbers, long.sampler.numbers) == ({}, {"population": 20})
+    assert (short.strategy["sampler"], long.strategy["sampler"]) == ("nsga2", {"name": "nsga2", "population": 20})
+    assert StudyConfig.load(write(MINIMAL + "sampler: nsga2\n"), {"sampler.population": 20}) == long
+    assert StudyConfig.load(write(long.to_yaml())) == long
+    assert StudyConfig.load(write(long.to_yaml()), {"sampler": "tpe"}).sampler.numbers == {}
+    assert StudyConfig.load(write(short.to_yaml()), {"sampler.name": "gp"}).sampler.name == "gp"
+
+
+def test_every_fault_of_a_sampler_has_its_line(write):
+    text = MINIMAL + "sampler:\n  name: tpe\n  population: 20\n  startup_trials: 5\n"
+    lacking = "sampler.population means nothing to tpe; drop it, or let sampler.name be nsga2 or nsga3"
+    assert faults(write(text)) == [f"6: {lacking}"]
+    assert faults(write(MINIMAL), {"sampler.population": 20}) == [f"--set sampler.population: {lacking}"]
+    assert faults(write(MINIMAL + "sampler:\n  name: nsga\n  population: 1\n  startup_trials: few\n  size: 3\n")) == [
+        "5: sampler.name is 'nsga'; choose one of 'tpe', 'nsga2', 'nsga3', 'gp', 'qmc', 'random' or 'grid'",
+        "6: sampler.population is 1; it must be greater than or equal to 2",
+        "7: sampler.startup_trials is 'few'; it must be a whole number",
+        "8: unknown key 'sampler.size'; choose from name, startup_trials, population",
+    ]
+
+
+CONDITION = """\
+space:
+  unlisted: fixed
+  m: {low: 1, high: 3}
+  views.augmentation:
+    choices: [emp_ssl, none]
+    when:
+      mm: 2
+"""
+
+
+def test_a_condition_has_its_line_and_its_place_among_assignments(write):
+    alone, own = MINIMAL.replace(", pgd_emp_ssl", "") + CONDITION, "--set space.views.augmentation.when"
+    path, mended = write(alone), {"space.views.augmentation.when": {"m": [2, 3]}}
+    lacking = "views.augmentation depends on mm, which does not vary by itself there; did you mean m? Valid: m"
+    assert faults(path) == [f"10: {lacking}"]
+    config = StudyConfig.load(path, mended)
+    assert config.search_space().size == 1 + 2 + 2
+    assert StudyConfig.load(write(config.to_yaml())).search_space() == config.search_space()
+    path = write(alone.replace("mm: 2", "m: 2"))
+    assert faults(path, {"space.views.augmentation.when.m": 7}) == [
+        f"{own}.m: views.augmentation has a condition that is never met: m is 7, outside 1 to 3"
+    ]
+    path = write(alone.replace("m: {low: 1, high: 3}", "network.stem: [cifar, imagenet]").replace("mm: 2", "m: 2"))
+    whole = {"space.views.augmentation.when": {"network.stem": "cifar"}}
+    assert StudyConfig.load(path, whole).search_space().size == 2 + 1
+    of_the_other = faults(path, {"space.views.augmentation.when.network.stem": "imagnet"})
+    assert f"{own}.network.stem" in {fault.partition(": ")[0] for fault in of_the_other}
+
+
+def test_a_samplers_defaults_are_what_its_keys_say():
+    said = field_docstrings(Sampling)
+    for numbers in NUMBERS.values():
+        for name, default in numbers.items():
+            assert said[name].endswith(f"null: {default}.")
 
 
 def test_every_fault_of_a_scheduler_has_its_line(write):
@@ -76,8 +141,8 @@ def test_every_fault_of_a_scheduler_has_its_line(write):
         "4: scheduler.name is 'hyperband'; choose one of 'none', 'halving' or 'asha'"
     ]
     assert faults(write(MINIMAL + "scheduler: {name: asha, eta: 3, loss: 0.1}\n"), {"scheduler.finished": 3}) == [
-        "4: asha has no loss; leave it out, or take halving",
-        "--set scheduler.finished: asha has no finished; leave it out, or take halving",
+        "4: scheduler.loss means nothing to asha; drop it, or let scheduler.name be halving",
+        "--set scheduler.finished: scheduler.finished means nothing to asha; drop it, or let scheduler.name be halving",
     ]
     costs = "objectives: [gpu_minutes]\nscheduler: halving\n"
     assert faults(write(MINIMAL + costs)) == [
@@ -132,7 +197,7 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_line(write):
         (14, "did you mean step?"),
         (15, "robust_simclr has no dimension 'm'"),
         (16, "unknown objective 'robustness'"),
-        (17, "sampler is 'tp'"),
+        (17, "sampler.name is 'tp'"),
         (18, "seed is 1.5; it must be a whole number"),
         (19, "unknown key 'buget'; did you mean budget?"),
         (20, "budget.trials is -1"),
@@ -177,7 +242,7 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_line(write):
         (MINIMAL.replace("[cf_amc_ssl, pgd_emp_ssl]", "cf_amc_ssl"), 2, "it must be a list"),
         (MINIMAL.replace("[cf_amc_ssl, pgd_emp_ssl]", "[]"), 2, "trainables is empty"),
         (MINIMAL.replace("pgd_emp_ssl", "cf_amc_ssl"), 2, "listed twice"),
-        (MINIMAL + "sampler: cmaes", 4, "sampler is 'cmaes'; choose one of 'tpe', 'nsga2'"),
+        (MINIMAL + "sampler: cmaes", 4, "sampler.name is 'cmaes'; choose one of 'tpe', 'nsga2'"),
         (
             MINIMAL
             + "sampler: grid\nspace:\n  unlisted: fixed\n  m: {low: 1, high: 3}\n  epsilon: {low: 4/255, high: 8/255}",

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
-from study.samplers.by_name import SamplerName, make_sampler
+from study.samplers.by_name import NUMBERS, SamplerName, make_sampler
 from study.samplers.points import grid_points, least_spent
 from trainables.config import ConfigError, TrialConfig
 
@@ -153,19 +153,21 @@ def test_a_trainable_that_fails_at_once_is_not_drawn_for_ever() -> None:
     assert drawn == {"a": 10, "b": 10}
 
 
+LONGER = {"optimiser.epochs": 2}
 MIXED = {
     "unlisted": "fixed",
     "learning_rate": {"low": 0.25, "high": 0.75, "step": 0.25},
     "network.architecture": ["resnet18", "resnet34"],
     "optimiser.nesterov": [True, False],
+    "views.strength_period": [1, None],
 }
 
 
 @pytest.mark.parametrize("sampler", get_args(SamplerName))
-def test_text_and_truth_are_drawn_as_numbers_are(sampler: str, tiny: Tiny) -> None:
+def test_text_truth_and_null_are_drawn_as_numbers_are(sampler: str, tiny: Tiny) -> None:
     """Of trainables of which one alone searches a text, by two drivers."""
     own = {"cf_amc_ssl": {"views.augmentation": ["emp_ssl", "none"]}}
-    space = tiny(trainables=BOTH, space=MIXED | own).search_space()
+    space = tiny(trainables=BOTH, space=MIXED | own, settings=LONGER).search_space()
     study, seen = study_of(sampler, space, objectives=2, seed=4), set()
     for trials in (8, 8):
         study.sampler = make_sampler(sampler, 4, len(study.trials), space)
@@ -173,19 +175,89 @@ def test_text_and_truth_are_drawn_as_numbers_are(sampler: str, tiny: Tiny) -> No
             trial, drawn = draw(study, space)
             assert space.config(trial.params) == drawn
             assert space.params(drawn) == trial.params
-            seen |= {(name, value) for name, value in trial.params.items() if isinstance(value, str | bool)}
+            seen |= {(name, value) for name, value in trial.params.items() if not isinstance(value, float)}
             end(study, trial, [float(drawn.optimiser.nesterov), len(drawn.views.augmentation) / 10])
     architectures = {("network.architecture", name) for name in ("resnet18", "resnet34")}
     assert architectures | {("optimiser.nesterov", True), ("optimiser.nesterov", False)} < seen
+    assert {("views.strength_period", None), ("views.strength_period", 1)} < seen
     assert {value for name, value in seen if name == "views.augmentation"} <= {"emp_ssl", "none"}
     assert "views.augmentation" in {name for name, _ in seen}
 
 
 def test_a_grid_of_texts_ends(tiny: Tiny) -> None:
     texts = {name: choice for name, choice in MIXED.items() if name != "learning_rate"}
-    space = tiny(space=texts).search_space()
-    assert space.size == 4
+    space = tiny(space=texts, settings=LONGER).search_space()
+    assert space.size == 8
     study = study_of("grid", space, objectives=2)
-    drawn = [end(study, trial, [0.5, 0.5]) or config for trial, config in (draw(study, space) for _ in range(4))]
-    assert len({(config.network.architecture, config.optimiser.nesterov) for config in drawn}) == 4
-    assert grid_points(space, study.get_trials()) == 4
+    drawn = [end(study, trial, [0.5, 0.5]) or config for trial, config in (draw(study, space) for _ in range(8))]
+    assert len({(config.network, config.views, config.optimiser.nesterov) for config in drawn}) == 8
+    assert grid_points(space, study.get_trials()) == 8
+
+
+@pytest.mark.parametrize(("sampler", "number"), [(name, number) for name, own in NUMBERS.items() for number in own])
+def test_a_sampler_learns_after_as_many_trials_as_it_is_told(sampler: str, number: str, tiny: Tiny) -> None:
+    """With another number the draws are alike as far as they are random."""
+    space = tiny(space=SPACE).search_space()
+
+    def points(numbers: dict[str, int]) -> list[float]:
+        study = study_of(sampler, space, objectives=2)
+        drawn = []
+        for trials in (3, 7):  # a driver that goes on is told, too
+            study.sampler = make_sampler(sampler, 0, len(study.trials), space, numbers)
+            for _ in range(trials):
+                trial, config = draw(study, space)
+                drawn.append(config.optimiser.learning_rate)
+                end(study, trial, [config.optimiser.learning_rate, -float(config.adversary.replays)])
+        return drawn
+
+    usual, early, late = (points(numbers) for numbers in ({}, {number: 4}, {number: 6}))
+    assert usual == points({number: NUMBERS[sampler][number]})
+    assert usual[:6] == late[:6]
+    assert usual[:4] == early[:4]
+    assert usual[4:6] != early[4:6]
+    assert usual[6:] != late[6:]
+
+
+CONDITIONAL = {
+    "unlisted": "fixed",
+    "learning_rate": {"low": 0.25, "high": 0.75, "step": 0.25},
+    "views.kind": ["crops", "patches"],
+    "views.ratio_max": {"choices": [1.0, 1.25], "when": {"views.kind": "patches"}},
+    "cf_amc_ssl": {"m": [1, 2, 3], "views.augmentation": {"choices": ["emp_ssl", "none"], "when": {"m": [1, 3]}}},
+}
+
+
+@pytest.mark.parametrize("sampler", get_args(SamplerName))
+def test_what_depends_on_others_is_drawn_where_it_is(sampler: str, tiny: Tiny) -> None:
+    """Of two trainables, by two drivers, past the start of each sampler."""
+    space = tiny(trainables=BOTH, space=CONDITIONAL).search_space()
+    study, best = study_of(sampler, space, objectives=2, seed=4), {"views.ratio_max": 1.25, "learning_rate": 0.5}
+    seen: set[tuple[str, Any]] = set()
+    for trials in (14, 14):
+        study.sampler = make_sampler(sampler, 4, len(study.trials), space)
+        for number in range(trials):
+            trial, drawn = draw(study, space)
+            assert space.config(trial.params) == drawn
+            assert space.params(drawn) == trial.params
+            seen |= set(trial.params.items())
+            if number % 5 == 4:
+                study.tell(trial, state=TrialState.PRUNED)
+            else:
+                hits = sum(trial.params.get(name) == value for name, value in best.items())
+                end(study, trial, [hits / 2, 1 - hits / 4])
+    assert {("views.ratio_max", 1.25), ("views.augmentation", "none"), ("views.kind", "crops")} < seen
+
+
+def test_a_grid_has_each_configuration_once_whatever_depends_on_what(tiny: Tiny) -> None:
+    space = tiny(trainables=BOTH, space=CONDITIONAL).search_space()
+    rates, views = 3, 1 + 2
+    assert space.size == rates * views * (2 + 1 + 2) + rates * views
+    study, drawn = study_of("grid", space, objectives=2), []
+    for number in range(int(space.size)):
+        if number == 20:
+            study.sampler = make_sampler("grid", 7, number, space)
+        trial, config = draw(study, space)
+        end(study, trial, [0.5, 0.5])
+        drawn.append(config)
+    assert len(set(drawn)) == space.size
+    assert grid_points(space, study.get_trials()) == space.size

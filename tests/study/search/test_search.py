@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from optuna.samplers import PartialFixedSampler
 from optuna.trial import TrialState
 
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, read_events, write_json
@@ -339,10 +340,7 @@ def test_an_invalid_draw_among_the_unfinished_does_not_end_the_search(paths: Stu
     search.close()
 
 
-def test_a_space_that_is_all_measured_ends_the_search_without_training_twice(
-    paths: StudyPaths, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("study.search.searcher.REPEATS_IN_A_ROW", 20)
+def test_a_space_that_is_all_measured_ends_the_search_without_training_twice(paths: StudyPaths, tiny: Tiny) -> None:
     config = tiny(space={"unlisted": "fixed", "m": [1, 2, 3]}, budget={"trials": 50})
     seen = []
     with opened(paths, config) as search:
@@ -351,8 +349,39 @@ def test_a_space_that_is_all_measured_ends_the_search_without_training_twice(
             search.tell(assignment.number, TrialStatus.FINISHED, GOOD)
         assert len(search.frontier()) == 3
         assert search.spent().trials == 3
-        assert "20 draws in a row were of configurations that have been tried" in str(search.hopeless())
+        assert str(search.hopeless()).startswith("all 3 configurations of the space were tried; widen the ranges with")
     assert sorted(seen) == [1, 2, 3]
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_small_space_is_searched_whole_though_its_sampler_has_settled(paths: StudyPaths, tiny: Tiny) -> None:
+    """Of conditional dimensions, and with a sampler that leaves most of it alone."""
+    ratio = {"choices": [1.0, 1.25], "when": {"views.kind": "patches"}}
+    space = {"unlisted": "fixed", "m": [1, 2], "views.kind": ["crops", "patches"], "views.ratio_max": ratio}
+    with opened(paths, tiny(space=space, budget={"trials": 50})) as search:
+        search._study.sampler = PartialFixedSampler({"views.kind": "crops"}, search._study.sampler)
+        while (assignment := search.ask()) is not None:
+            search.tell(assignment.number, TrialStatus.FINISHED, GOOD)
+        assert "all 6 configurations of the space were tried" in str(search.hopeless())
+        assert len({frozenset(trial.params.items()) for trial in search.trials()}) == len(search.trials()) == 6
+
+
+def test_a_space_that_holds_no_valid_draw_ends_by_its_failures(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(space={"unlisted": "fixed", "m": [1, 2]}, budget={"trials": 50})
+    with opened(paths, config) as search:
+        while (assignment := search.ask()) is not None:
+            search.tell(assignment.number, TrialStatus.FAILED, {}, "ValueError: no")
+        assert "the last 20 trials failed" in str(search.hopeless())
+
+
+def test_what_has_failed_may_run_again_in_a_small_space(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(space={"unlisted": "fixed", "m": [1, 2]}, budget={"trials": 50})
+    with opened(paths, config) as search:
+        search.tell(ask(search), TrialStatus.FAILED, {}, "ValueError: no")
+        while (assignment := search.ask()) is not None:
+            search.tell(assignment.number, TrialStatus.FINISHED, GOOD)
+        assert search.spent().trials == 3
+        assert "all 2 configurations of the space were tried" in str(search.hopeless())
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "gp", "qmc", "random"])

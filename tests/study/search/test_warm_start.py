@@ -110,6 +110,21 @@ def test_every_refusal_has_its_reason(tiny: Tiny) -> None:
     assert next(found.lines()) == "the search learns from 2 of 9 finished trials of other"
 
 
+def test_a_choice_of_null_is_learned_from(tiny: Tiny) -> None:
+    space = {"unlisted": "fixed", "views.strength_period": [None, 2], "learning_rate": {"low": 0.05, "high": 1.0}}
+    config = tiny(space=space, settings={"optimiser.epochs": 3}, warm_start=["other"], sampler="tpe")
+    other(config, [({"views.strength_period": period}, GOOD) for period in (None, 2, 1)])
+    found = gathered(config)
+    assert reasons(found) == {"other/0002": "views.strength_period is 1, outside one of null, 2 of cf_amc_ssl"}
+    paths = study_paths("tiny")
+    paths.root.mkdir()
+    record(paths, found)
+    search = Search.open(paths, config, config.search_space())
+    known = [trial.params["views.strength_period"] for trial in search._study.get_trials()]
+    assert known == [None, 2]
+    search.close()
+
+
 def test_a_trainable_that_is_not_searched_teaches_nothing(tiny: Tiny) -> None:
     wide = tiny(trainables=["cf_amc_ssl", "robust_simclr"], seed=1)
     other(wide, [({}, GOOD)] * 6)

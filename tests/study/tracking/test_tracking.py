@@ -113,6 +113,7 @@ def begin(paths: StudyPaths, number: int, attempt: int = 1) -> None:
     evaluation = {"head": "robust", "split": "validation", "epsilon": 8 / 255}
     config = {"trainable": "cf_amc_ssl", "seed": 11, "evaluation": evaluation}
     params = {"m": 3, "cf_amc_ssl.learning_rate": 0.25, "optimiser.nesterov": True, "views.augmentation": "none"}
+    params |= {"network.pre_feature": None}
     stored = {"number": number, "trainable": "cf_amc_ssl", "params": params, "config": config}
     write_json(paths.trial(number).config, stored)
     append_event(paths.trial(number), ATTEMPT, attempt, device="cpu", gpu_share=1.0, host="h", pid=1)
@@ -200,7 +201,7 @@ def test_a_finished_trial_arrives_whole(paths: StudyPaths) -> None:
     assert trial["info"] == ("0007 cf_amc_ssl", "FINISHED", first, last)
     assert trial["params"] == {
         **{"m": "3", "cf_amc_ssl.learning_rate": "0.25", "trainable": "cf_amc_ssl", "seed": "11"},
-        **{"optimiser.nesterov": "true", "views.augmentation": "none"},
+        **{"optimiser.nesterov": "true", "views.augmentation": "none", "network.pre_feature": "null"},
     }
     assert trial["history"]["train/loss"] == [
         (number, int(events[number]["time"] * 1000), 1.0 / number) for number in (1, 2, 3)
