@@ -18,6 +18,8 @@ PGD_STARTS = (
     "PGD starts from the image itself, as published; the worst PGD, which is a study's PGD accuracy, counts every "
     "start, zero and random."
 )
+_BUDGETED = {"trials": "trial", "wall_minutes": "wall minute", "gpu_hours": "GPU-hour"}
+"""What a budget's limits count."""
 ABSENT = "–"  # noqa: RUF001  a dash for a figure that there is not
 
 
@@ -27,17 +29,23 @@ def epsilon(value: float) -> str:
 
 
 def budget(limits: object) -> str:
-    """``24 trials, 90 wall minutes`` for a manifest's ``budget``; "" if it sets no limit, or cannot be read."""
+    """``24 trials, 90 wall minutes, 1 GPU-hour`` for a manifest's ``budget``; "" if it sets no limit, or cannot be
+    read."""
     if not isinstance(limits, dict):
         return ""
     numbers = [(kind, limit) for kind, limit in limits.items() if type(limit) in (int, float) and limit]
-    return ", ".join(counted(limit, str(kind).replace("_", " ").removesuffix("s")) for kind, limit in numbers)
+    return ", ".join(counted(limit, _BUDGETED.get(kind, str(kind))) for kind, limit in numbers)
 
 
 def counted(number: float, noun: str) -> str:
     """``1 trial``, ``2 trials``."""
-    text = f"{number:g}" if isinstance(number, float) else f"{number}"
-    return f"{text} {noun}" if number == 1 else f"{text} {noun}s"
+    text = amount(number)
+    return f"{text} {noun}" if text == "1" else f"{text} {noun}s"
+
+
+def amount(number: float) -> str:
+    """``22.6``, ``0.25``, ``1440``: hours, minutes or things, in three digits, and whole where there are more."""
+    return f"{float(f'{number:.3g}'):g}" if abs(number) < 1000 else f"{number:.0f}"
 
 
 def listed(noun: str, names: Sequence[object]) -> str:
