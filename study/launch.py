@@ -137,9 +137,9 @@ def resume(
         if paths.extension.exists():
             extension.complete(paths)
         if listed is None:
-            _check_total(paths, trials)
+            check_total(paths, trials)
         stored = load_stored(paths, elsewhere)
-        config = _with_budget(stored, {key: value for key, value in asked.items() if value})
+        config = with_budget(stored, asked)
         if config.budget != stored.budget:
             console.print(now_and_before("budget", _words(config.budget), _words(stored.budget)), highlight=False)
         if listed is not None:
@@ -159,7 +159,7 @@ def _go_on(
     restarted: bool,
 ) -> None:
     space = config.search_space()
-    for line in changed(read_json(paths.manifest), _used(space)):
+    for line in changed(read_json(paths.manifest), used(space)):
         _say(console, line)
     replay = _replay(backend, curves)
     check_kind(paths, replays=replay is not None)
@@ -201,7 +201,8 @@ def check_kind(paths: StudyPaths, *, replays: bool) -> None:
         raise UserError(f"study {paths.name} trains its trials; resume it with --backend ray or inline")
 
 
-def _check_total(paths: StudyPaths, trials: int | None) -> None:
+def check_total(paths: StudyPaths, trials: int | None) -> None:
+    """Raises ``UserError`` where fewer ``trials`` are asked for than were begun."""
     begun = sum(1 for _ in paths.each_trial())
     if trials is not None and trials < begun:
         raise UserError(
@@ -342,7 +343,9 @@ def _write_study_file(paths: StudyPaths, config: StudyConfig) -> None:
     write_atomically(paths.study_file, kept.to_yaml())
 
 
-def _with_budget(config: StudyConfig, replaced: Mapping[str, float]) -> StudyConfig:
+def with_budget(config: StudyConfig, asked: Mapping[str, float | None]) -> StudyConfig:
+    """The study with those limits in the place of its own that are ``asked`` for."""
+    replaced = {kind: limit for kind, limit in asked.items() if limit}
     budget = Budget(**{**config.budget.model_dump(), **replaced})
     return config.model_copy(update={"budget": budget})
 
@@ -362,11 +365,12 @@ def _record(paths: StudyPaths, config: StudyConfig, space: SearchSpace, allotmen
     if asked != manifest:
         own = load_stored(paths).tracking
         _write_study_file(paths, config.model_copy(update={"tracking": own}))
-    used = _used(space)
-    environment = manifest.get("environment", {}) | versions(used)
-    if (now := asked | {"resources": allotment.to_json(), "environment": environment} | used) != manifest:
+    packages = used(space)
+    environment = manifest.get("environment", {}) | versions(packages)
+    if (now := asked | {"resources": allotment.to_json(), "environment": environment} | packages) != manifest:
         write_json(paths.manifest, now)
 
 
-def _used(space: SearchSpace) -> dict[str, Any]:
+def used(space: SearchSpace) -> dict[str, Any]:
+    """The packages of the study's methods, as they are now."""
     return recorded(part.base for part in space.parts)

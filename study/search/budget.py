@@ -34,6 +34,17 @@ def no_more_trials(budget: Budget, spent: Spent) -> str | None:
     return None
 
 
+def left(budget: Budget, spent: Spent, wall_minutes: float) -> str:
+    """``12 of 40 trials, 3.2 of 24 GPU-hours``: what the study may still spend."""
+    limits = (
+        (budget.trials, spent.trials, "trials"),
+        (budget.wall_minutes, wall_minutes, "wall minutes"),
+        (budget.gpu_hours, spent.gpu_hours, "GPU-hours"),
+    )
+    rests = ((limit, max(limit - used, 0), what) for limit, used, what in limits if limit is not None)
+    return ", ".join(f"{labels.amount(rest)} of {labels.amount(limit)} {what}" for limit, rest, what in rests)
+
+
 def keeps_the_rest(budget: Budget, spent: Spent) -> bool:
     """Whether trials that run are likely to use all GPU-hours that are left; one that costs less may leave some."""
     return budget.gpu_hours is not None and spent.gpu_hours + spent.promised_gpu_hours >= budget.gpu_hours

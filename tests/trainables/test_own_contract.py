@@ -24,7 +24,8 @@ def loss(z, labels, weights):
     calls.append(1)
     return Loss({loss}, {{}})
 
-FAULTY = replace(OBJECTIVES["emp_ssl"], name="faulty_loss", loss=loss, settings=(), weights={{"spread": 0.0, "size": 1.0}})
+own = {{"spread": 0.0, "size": 1.0}}
+FAULTY = replace(OBJECTIVES["emp_ssl"], name="faulty_loss", loss=loss, settings=(), weights=own)
 base = TRAINABLES["pgd_emp_ssl"]
 
 def defaults(faithful_to):
