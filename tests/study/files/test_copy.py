@@ -16,11 +16,13 @@ from analysis.layout import StudyPaths, study_paths, write_json
 from study.files import copy
 from study.files.copy import copied
 
+ROWS = 10_000
+"""More than fit into the memory that the writer may take."""
 KILLED_IN_A_TRANSACTION = """
 import os, sqlite3, sys
 database = sqlite3.connect(sys.argv[1])
 database.execute("PRAGMA cache_size = 1")  # so that what is not decided is in the file already
-database.execute("UPDATE words SET word = hex(randomblob(2000))")
+database.execute("UPDATE words SET word = 'lied'")
 os._exit(0)
 """
 
@@ -31,7 +33,7 @@ def paths(studies: Path) -> StudyPaths:
     found.trial(0).root.mkdir(parents=True)
     with closing(sqlite3.connect(found.optuna)) as database:
         database.execute("CREATE TABLE words (word)")
-        database.executemany("INSERT INTO words VALUES (?)", [("said",)] * 100)
+        database.executemany("INSERT INTO words VALUES (?)", [("said",)] * ROWS)
         database.commit()
     write_json(found.trial(0).config, {"number": 0})
     found.trial(0).checkpoint.write_bytes(b"large")
@@ -50,7 +52,7 @@ def test_a_writer_that_has_not_decided_is_neither_heard_nor_waited_for(paths: St
     with closing(sqlite3.connect(paths.optuna)) as writer:
         writer.execute("INSERT INTO words VALUES ('thought')")
         with copied(paths) as found, closing(sqlite3.connect(found.optuna)) as database:
-            assert database.execute("SELECT count(*) FROM words").fetchall() == [(100,)]
+            assert database.execute("SELECT count(*) FROM words").fetchall() == [(ROWS,)]
 
 
 def test_files_that_go_while_it_is_made_are_not_in_it(paths: StudyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
