@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
+from trainables.harmless import harmless
 from trainables.metrics import ACCURACIES
 
 ALL_TRAINABLES = "all trainables"
@@ -126,7 +127,7 @@ def param(name: str, value: object) -> str:
 
 def plain_text(value: object) -> str:
     """What a value of a setting is called, as a study file has it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else harmless(str(value))
 
 
 def trial_number(number: int) -> str:

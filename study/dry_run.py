@@ -89,7 +89,7 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
     learned = gather(config, space, data)
     return Group(
         *_tables(config, space, samples),
-        f"Data: {data}",
+        Text(f"Data: {data}"),
         *map(Text, lacking),
         *map(Text, bounded),
         _pretraining(config, samples, begun),

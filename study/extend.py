@@ -24,6 +24,7 @@ from study.files.lock import sole_driver
 from study.launch import check_kind, resume, total_where_asked
 from study.preflight import check_bounds, check_data, check_search
 from study.rehearsal import Rehearsed, named
+from study.say import say
 from study.search.budget import Spent
 from study.search.extension import complete, extend_folder
 from study.search.rebuild import Outside
@@ -68,13 +69,12 @@ def extend(
         if tracking_uri is not None:  # an address that is none extends nothing
             load_stored(paths, {"tracking.uri": tracking_uri})
         for line in _extend(paths, more, changes or {}, progress=console.is_terminal):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            say(console, line)
     extended()
     try:
         return resume(name, tracking_uri=tracking_uri, backend=backend, address=address, console=console)
     except UserError:
-        further = f"{name} is extended all the same; go on with: study resume {name}"
-        console.print(further, highlight=False, markup=False, soft_wrap=True)
+        say(console, f"{name} is extended all the same; go on with: study resume {name}")
         raise
 
 

@@ -46,6 +46,7 @@ from study.preflight import (
 from study.report import write_report
 from study.resources.allotment import Allotment
 from study.resources.probe import on_auto, shares
+from study.say import say
 from study.search import extension, networks, warm_start
 from study.search.foreknown import known_before
 from study.search.searcher import Search
@@ -90,7 +91,7 @@ def launch(
     check_bounds(config, space, total)
     learned = warm_start.gather(config, space, data)
     for line in learned.lines():
-        _say(console, line)
+        say(console, line)
     with executor(backend, address, replay) as running, _new_folder(paths):
         allotment = _allot(paths, config, space, running, console)
         write_json(paths.manifest, describe(paths, config, space, allotment, data) | _replayed(replay))
@@ -141,7 +142,7 @@ def resume(
         stored = load_stored(paths, elsewhere)
         config = with_budget(stored, asked)
         if config.budget != stored.budget:
-            console.print(now_and_before("budget", _words(config.budget), _words(stored.budget)), highlight=False)
+            say(console, now_and_before("budget", _words(config.budget), _words(stored.budget)))
         if listed is not None:
             config = config.model_copy(update={config.kind: listed})
         _go_on(paths, config, backend, address, curves, console, restarted=restarted)
@@ -160,7 +161,7 @@ def _go_on(
 ) -> None:
     space = config.search_space()
     for line in changed(read_json(paths.manifest), used(space)):
-        _say(console, line)
+        say(console, line)
     replay = _replay(backend, curves)
     check_kind(paths, replays=replay is not None)
     if replay:
@@ -174,11 +175,7 @@ def _go_on(
 
 
 def _check_data(space: SearchSpace, console: Console) -> str:
-    return check_data(space, progress=console.is_terminal, warn=lambda line: _say(console, line))
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return check_data(space, progress=console.is_terminal, warn=lambda line: say(console, line))
 
 
 def _replay(backend: Backend, curves: Path | None) -> Replay | None:

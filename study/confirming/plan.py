@@ -40,7 +40,7 @@ def plan(prepared: Prepared) -> Group:
     return Group(
         *map(Text, prepared.remarks),
         _table(prepared.config.name, confirmation, trainings),
-        f"Data: {data}; trained on {_trained_on(confirmation)} training images, measured once on test images",
+        Text(f"Data: {data}; trained on {_trained_on(confirmation)} training images, measured once on test images"),
         *map(Text, lacking),
         _sum(prepared, confirmation, trainings),
         NOTHING,

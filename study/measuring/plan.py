@@ -45,7 +45,7 @@ def plan(prepared: Prepared) -> Group:
     return Group(
         *map(Text, prepared.remarks),
         _table(prepared.config.name, measurement, each),
-        f"Data: {data}; measured on {_splits(measurement)} images",
+        Text(f"Data: {data}; measured on {_splits(measurement)} images"),
         *map(Text, lacking),
         _sum(prepared, measurement, each),
         *_following(_each(prepared.parent, prepared.following.items())),

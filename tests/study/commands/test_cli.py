@@ -519,6 +519,38 @@ def test_a_trials_page_says_what_can_be_done_with_it(study, studies):
     assert end == "End it: study stop tiny/0"
 
 
+STEERS = "\x1b]0;owned\x07\x1b[2J\x9b1A\r\x08\x7f"
+"""What a terminal would do something at."""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["status"], ["status", "tiny"], ["status", "tiny/0"], ["front", "tiny"], ["trials", "tiny"], ["report", "tiny"]],
+)
+def test_nothing_that_a_study_names_steers_the_terminal(study, studies, arguments):
+    paths = study_paths("tiny")
+    paths.root.mkdir()
+    paths.study_file.write_text(f"name: tiny # {STEERS}\n", "utf-8")
+    write_json(paths.manifest, {"name": "tiny", "data": STEERS, "sampler": STEERS, "environment": {"torch": STEERS}})
+    write_json(paths.trial(0).config, {"trainable": STEERS, "origin": STEERS, "params": {STEERS: STEERS}, "config": {}})
+    write_json(paths.trial(0).progress, {"words": STEERS})
+    append_event(paths.trial(0), ATTEMPT, 1, host=STEERS, device=STEERS, gpu_share=1.0)
+    write_json(paths.trial(1).config, {"trainable": STEERS, "params": {STEERS: STEERS}, "config": {STEERS: STEERS}})
+    append_event(paths.trial(1), ATTEMPT, 1, host=STEERS, device=STEERS)
+    append_event(paths.trial(1), ENDED, 1, status="failed", reason=f"ValueError: {STEERS}", metrics={})
+    code, out, err = study(*arguments)
+    assert code == 0
+    shown = out + err + (paths.report.read_text("utf-8") if paths.report.exists() else "")
+    assert [sign for sign in STEERS if not sign.isprintable() and sign in shown] == []
+
+
+def test_a_mistake_with_a_file_of_any_name_steers_nothing(study, tmp_path):
+    code, _, err = study("launch", tmp_path / f"{STEERS}.yaml")
+    assert code == 2
+    assert r"\x1b]0;owned\x07" in err
+    assert [sign for sign in STEERS if not sign.isprintable() and sign in err] == []
+
+
 def test_a_note_is_made_changed_and_taken_back(study, studies):
     paths = study_paths("tiny")
     write_json(paths.trial(3).config, {"trainable": "cf_amc_ssl", "config": {}})
