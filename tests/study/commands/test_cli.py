@@ -215,18 +215,27 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(study, studies, tiny_file):
     assert sorted(studies.iterdir()) == before
 
 
-def test_a_dry_run_downloads_nothing_and_says_what_a_launch_would(study, studies, tiny_file, monkeypatch, tmp_path):
+def test_a_dry_run_downloads_nothing_and_says_what_a_launch_would_and_what_it_costs(
+    study, studies, tiny_file, monkeypatch, tmp_path
+):
     def fetched(*_args, **_keys):
         raise AssertionError("a dry run downloads nothing")
 
     monkeypatch.setattr("trainables.data.cifar._download", fetched)
     absent = ["--set", "settings.data.download=true", "--set", f"settings.data.root={tmp_path / 'data'}"]
     homes = {"data.source=cifar10": "cifar-10-batches-py", "evaluation.source=cifar100": "cifar-100-python"}
+    counts = {"data.source=cifar10": "200 training", "evaluation.source=cifar100": "100 classes: 45000 training"}
     for source, home in homes.items():
         code, out, err = study("launch", tiny_file, "--dry-run", *absent, "--set", f"settings.{source}")
         assert (code, err) == (0, "")
         assert f"a launch would download them to {tmp_path / 'data' / home}" in out
         assert "learning_rate" in out
+        assert counts[source] in out
+        assert "for 2 trials." in out
+        assert "can be measured once the images are there" in out
+    code, _, err = study("launch", tiny_file, "--dry-run", *absent, "--set", "settings.data.source=cifar10",
+                         "--set", "settings.data.train_images=60000")  # fmt: skip
+    assert (code, "validation leaves 45000" in err) == (2, True)
     assert not (tmp_path / "data").exists()
 
 
