@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -102,7 +103,9 @@ def launch(
         from study.dry_run import plan
         from study.preflight import check_free
 
-        print_rich(plan(config, here=address is None))
+        with _located(file, overrides):
+            told = plan(config, here=address is None)
+        print_rich(told)
         try:
             check_free(paths_of(config.name))
         except UserError as error:
@@ -112,7 +115,9 @@ def launch(
 
     uri = None if config.tracking.offline else config.tracking.uri
     _drive(config.name, *_where(backend, address, uri), *_option("--curves", curves))
-    print_outcome(run(config, backend=backend, address=address, curves=curves))
+    with _located(file, overrides):
+        paths = run(config, backend=backend, address=address, curves=curves)
+    print_outcome(paths)
 
 
 @command("Example: study resume demo --trials 40 --dry-run")
@@ -298,6 +303,17 @@ def extend(
         extended=lambda: _drive(name, *_where(backend, address, tracking_uri)),
     )
     print_outcome(paths)
+
+
+@contextmanager
+def _located(file: Path, overrides: Mapping[str, Any]) -> Iterator[None]:
+    """A mistake that comes to light within, when data and machine are known, is told with its place in the file."""
+    from study.config.file import located
+
+    try:
+        yield
+    except UserError as error:
+        raise UserError(located(file, overrides, str(error))) from error
 
 
 def _show(rehearsed: Rehearsed, *, here: bool) -> None:

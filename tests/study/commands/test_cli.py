@@ -303,7 +303,45 @@ def test_a_dry_run_finds_missing_data_and_a_batch_that_is_too_large(study, tiny_
     assert "none" in err
     code, _, err = study("launch", tiny_file, "--dry-run", "--set", "settings.optimiser.batch_size=500")
     assert (code, len(err.splitlines())) == (2, 1)
-    assert "optimiser.batch_size is 500" in err
+    assert err.startswith("--set settings.optimiser.batch_size: cf_amc_ssl: optimiser.batch_size is 500")
+
+
+@pytest.mark.parametrize(
+    ("written", "changed", "told"),
+    [
+        ("batch_size: 64", "batch_size: 500", "11: cf_amc_ssl: optimiser.batch_size is 500 but only 200 images train"),
+        ("train_images: 200", "train_images: 2000", "8: data.train_images is 2000, but validation leaves 1294"),
+        ("image_size: 8", "image_size: 8, validation_fraction: 0.0", "8: evaluation.split is 'validation' but it has"),
+        (
+            "{width: 4, depth: 10, pre_feature: 32, projector_hidden: 32, embedding: 16}",
+            "{architecture: vit_tiny, patch_size: 3}",
+            "10: network.patch_size is 3, which does not divide",
+        ),
+    ],
+)
+@pytest.mark.parametrize("how", ["--dry-run", "--backend=inline"])
+def test_what_only_the_data_reveal_is_told_with_its_line(study, tiny_file, written, changed, told, how):
+    assert tiny_file.read_text().count(written) == 1
+    tiny_file.write_text(tiny_file.read_text().replace(written, changed))
+    code, _, err = study("launch", tiny_file, how)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert err.startswith(f"{tiny_file}:{told}")
+
+
+def test_a_mistake_of_no_setting_is_told_without_a_line(study, tiny_file):
+    write_json(study_paths("tiny").trial(0).config, {})
+    code, _, err = study("launch", tiny_file, "--backend", "inline")
+    assert (code, err.startswith("a study called tiny exists in")) == (2, True)
+
+
+def test_searched_batches_are_refused_where_all_are_too_large_and_else_warned_of(study, tiny_file):
+    tiny_file.write_text(tiny_file.read_text().replace(", batch_size: 64", ""))
+    code, _, err = study("launch", tiny_file, "--dry-run", "--set", "space.batch_size=[500, 700]")
+    assert (code, err.startswith("--set space.batch_size: cf_amc_ssl: optimiser.batch_size is 500")) == (2, True)
+    code, out, err = study("launch", tiny_file, "--dry-run", "--set", "space.batch_size=[32, 500]")
+    assert (code, err) == (0, "")
+    assert "warning: cf_amc_ssl: optimiser.batch_size is 500 but only 200 images train" in out
+    assert "a trial that draws it fails" in out
 
 
 def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
