@@ -71,7 +71,11 @@ def _settling(parent: Study, request: Request, objectives: list[str], begun: Stu
     following = {number: networks[number].measured for number in settled.undominated(left, best, found, directions)}
     trials = counted(len(best), "trusted trial")
     remark = f"of {trials} all are measured that may stand on the frontier under AutoAttack, round by round"
-    remarks = [remark, *doubts(parent), *(f"trial {trial_number(one)} is not: {why}" for one, why in lost.items())]
+    remarks = [
+        remark,
+        *doubts(parent),
+        *(f"trial {trial_number(one)} is not measured: {why}" for one, why in lost.items()),
+    ]
     return Round(numbers, remarks, cases, [Lost(trial=one, reason=why) for one, why in lost.items()], following)
 
 

@@ -254,7 +254,7 @@ def test_a_network_that_is_gone_is_named_and_keeps_no_other_from_its_turn(
     damage(checkpoint)
     stand_in = attack(lambda number: False)
     said = run()
-    assert f"trial {lost:04d} is not: {checkpoint} is " in said
+    assert f"trial {lost:04d} is not measured: {checkpoint} is " in said
     assert (
         f"Not settled: trial {lost:04d} of tiny may stand on this frontier, too, and could not be measured; " in told()
     )
