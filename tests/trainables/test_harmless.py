@@ -26,4 +26,4 @@ def test_nothing_is_left_that_does(text: str) -> None:
 
 @pytest.mark.parametrize("kind", [UserError, ConfigError])
 def test_a_mistake_is_told_harmlessly(kind: type[UserError]) -> None:
-    assert str(kind("/data/\x1b[2Jcat.png cannot be read")) == r"/data/\x1b[2Jcat.png cannot be read"
+    assert str(kind("/images/\x1b[2Jcat.png cannot be read")) == r"/images/\x1b[2Jcat.png cannot be read"
