@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
+from trainables.harmless import harmless
 from trainables.metrics import ACCURACIES
 
 ALL_TRAINABLES = "all trainables"
@@ -18,6 +19,8 @@ PGD_STARTS = (
     "PGD starts from the image itself, as published; the worst PGD, which is a study's PGD accuracy, counts every "
     "start, zero and random."
 )
+_BUDGETED = {"trials": "trial", "wall_minutes": "wall minute", "gpu_hours": "GPU-hour"}
+"""What a budget's limits count."""
 ABSENT = "–"  # noqa: RUF001  a dash for a figure that there is not
 
 
@@ -36,11 +39,12 @@ def epsilon(value: float) -> str:
 
 
 def budget(limits: object) -> str:
-    """``24 trials, 90 wall minutes`` for a manifest's ``budget``; "" if it sets no limit, or cannot be read."""
+    """``24 trials, 90 wall minutes, 1 GPU-hour`` for a manifest's ``budget``; "" if it sets no limit, or cannot be
+    read."""
     if not isinstance(limits, dict):
         return ""
     numbers = [(kind, limit) for kind, limit in limits.items() if type(limit) in (int, float) and limit]
-    return ", ".join(counted(limit, str(kind).replace("_", " ").removesuffix("s")) for kind, limit in numbers)
+    return ", ".join(counted(limit, _BUDGETED.get(kind, str(kind))) for kind, limit in numbers)
 
 
 def sampler(stated: object) -> str:
@@ -53,8 +57,13 @@ def sampler(stated: object) -> str:
 
 def counted(number: float, noun: str) -> str:
     """``1 trial``, ``2 trials``."""
-    text = f"{number:g}" if isinstance(number, float) else f"{number}"
-    return f"{text} {noun}" if number == 1 else f"{text} {noun}s"
+    text = amount(number)
+    return f"{text} {noun}" if text == "1" else f"{text} {noun}s"
+
+
+def amount(number: float) -> str:
+    """``22.6``, ``0.25``, ``1440``: hours, minutes or things, in three digits, and whole where there are more."""
+    return f"{float(f'{number:.3g}'):g}" if abs(number) < 1000 else f"{number:.0f}"
 
 
 def listed(noun: str, names: Sequence[object]) -> str:
@@ -135,7 +144,7 @@ def param(name: str, value: object) -> str:
 
 def plain_text(value: object) -> str:
     """What a value of a setting is called, as a study file has it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else harmless(str(value))
 
 
 def trial_number(number: int) -> str:

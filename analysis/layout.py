@@ -50,6 +50,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.atomic import replacing
+from trainables.harmless import harmless
 
 RESERVED = {
     "mlflow.db": "MLflow's database",
@@ -249,7 +250,8 @@ recomputed or kept, in training or (``trained``) after it; the attempt may go on
 
 NOTE_LENGTH = 1000
 """Letters of a note: it stands in tables and under a pointer, and a tracking server's database has an end."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_ODD = re.compile(rb"\\[bfru]|[\x7f-\xff]")
+"""In JSON, of what may be no plain text: most lines have none of it."""
 _SYNC = getattr(os, "fdatasync", os.fsync)
 """After it the line and the file's length are on the disk; for the time of the change no report need wait."""
 
@@ -290,8 +292,8 @@ def note_of(trial: TrialPaths) -> str:
 
 
 def in_a_line(text: str) -> str:
-    """The words of ``text``, without control characters."""
-    return " ".join(_CONTROL.sub(" ", text).split())
+    """The words of ``text``, none of which steers a terminal."""
+    return " ".join(harmless(text).split())
 
 
 def _event(kind: str, attempt: int, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -343,11 +345,20 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 def _from_json(text: bytes) -> Any:
-    """What ``text`` says, in words that can be written again: "?" for half a character, as the names of files have."""
+    """What ``text`` says, in words that can be written again and shown: "?" for half a character, as the names of files
+    have, and what steers a terminal written out."""
     value = json.loads(text)
-    if text.isascii() and b"\\u" not in text:
+    if not _ODD.search(text):
         return value
-    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return _shown(json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")))
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {harmless(key): _shown(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    return harmless(value) if isinstance(value, str) else value
 
 
 def write_atomically(path: Path, text: str) -> None:

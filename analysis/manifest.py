@@ -18,8 +18,8 @@ def read_manifest(paths: StudyPaths) -> dict[str, Any]:
     Where they are there at all, ``evaluation``, ``environment`` and ``tracking`` are mappings, a radius is a number and
     an address text, ``trainables`` is a list, ``created`` a time, and ``confirms`` and ``measures`` have a ``study``,
     ``seeds`` and ``configurations``, each with its number ``trial`` and its ``params``, and ``best_cases``, each with
-    its ``trial`` and its ``values``, where all of them have. ``objectives`` are for the function of that name. All else
-    is as it stands.
+    its ``trial`` and its ``values``, where all of them have, and ``lost``, each with its ``trial``. ``objectives`` are
+    for the function of that name. All else is as it stands.
     """
     found = read_json(paths.manifest)
     formed = {
@@ -68,6 +68,7 @@ def _listed(found: object) -> dict[str, Any] | None:
             if isinstance(one.get("trial"), int)
         ],
         "best_cases": _best_cases(told.get("best_cases")),
+        "lost": [one for one in records(told.get("lost")) if isinstance(one.get("trial"), int)],
     }
 
 

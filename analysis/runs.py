@@ -20,6 +20,7 @@ from analysis.download import RunLink, StudyNotFoundError, download_study, run_l
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, note_of, read_events, read_json
 from analysis.manifest import objectives, read_manifest
 from analysis.schema import TrialStatus
+from trainables.harmless import harmless
 from trainables.metrics import OBJECTIVES, TRUSTED, Direction, is_possible
 from trainables.outcomes import Outcomes
 
@@ -121,7 +122,7 @@ def _read(paths: StudyPaths, links: Mapping[int, RunLink]) -> Study:
         manifest=manifest,
         trials=_trials_frame(rows),
         curves=_curves_frame(curves),
-        study_file=paths.study_file.read_text("utf-8", "replace") if paths.study_file.is_file() else "",
+        study_file=harmless(paths.study_file.read_text("utf-8", "replace")) if paths.study_file.is_file() else "",
         outcomes=outcomes,
     )
 

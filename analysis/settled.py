@@ -38,7 +38,7 @@ class Settlement(NamedTuple):
     open: list[int]
     """To be measured."""
     failed: list[int]
-    """That could not be measured, and might stand on the frontier."""
+    """That could not be measured, or have no figures, and might stand on the frontier."""
     beyond: list[int]
     """Whose figures are better than their best case, so that others' may be, too."""
 
@@ -67,19 +67,25 @@ def found(study: Study) -> dict[int, Point | None]:
     return dict.fromkeys(map(int, ended.dropna())) | _figures(study, study.credible)
 
 
+def lost(study: Study) -> dict[int, Point | None]:
+    """The trials that were to be measured and could not be, as measurements that ended without figures."""
+    return dict.fromkeys(one["trial"] for one in measures(study).get("lost", []))
+
+
 def settlement(study: Study) -> Settlement | None:
     """Of a study that is to settle a frontier; ``None`` for any other."""
     if not (best := _best_cases(study)):
         return None
-    ends, directions = found(study), list(study.objectives.values())
+    ends = lost(study) | found(study)
+    directions = list(study.objectives.values())
     figures = {number: point for number, point in _figures(study, study.finished).items() if number in best}
-    lost = [number for number in ends if number in best and number not in figures]
+    without = [number for number in ends if number in best and number not in figures]
     return Settlement(
         study=str(measures(study)["study"]),
         trials=len(best),
         measured=len(figures),
         open=contenders(best, ends, directions),
-        failed=undominated(lost, best, ends, directions),
+        failed=undominated(without, best, ends, directions),
         beyond=[number for number, point in figures.items() if _is_better(point, best[number], directions)],
     )
 
@@ -97,12 +103,11 @@ def settled_sentence(study: Study) -> str:
             f"Not settled: {which} of {known.study} may stand on this frontier, too; the same `study measure` goes on."
         )
     done = f"{known.measured} of the {known.trials} trusted trials of {known.study} are measured"
-    return f"Settled{_but_for(known)}: {done}, and no other can stand on this frontier{_unless(known)}."
-
-
-def _but_for(known: Settlement) -> str:
+    none = f"{done}, and no other can stand on this frontier{_unless(known)}."
+    if not known.failed:
+        return f"Settled: {none}"
     which = labels.listed("trial", list(map(labels.trial_number, known.failed)))
-    return f" but for {which}, whose figures are missing" if known.failed else ""
+    return f"Not settled: {which} of {known.study} may stand on this frontier, too, and could not be measured; {none}"
 
 
 def _unless(known: Settlement) -> str:

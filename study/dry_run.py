@@ -31,7 +31,7 @@ from study.search.foreknown import Foreknown, known_before
 from study.search.warm_start import gather
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig, UserError
-from trainables.data import load
+from trainables.data import in_blank, load
 from trainables.footprint import measure
 from trainables.trial import downloads
 
@@ -40,6 +40,7 @@ SHOWN = 5
 RARE = 0.05
 """A trainable of whose draws fewer keep the bounds is as good as excluded."""
 _NOTHING = "Nothing was written."
+_NO_MINUTES = "Minutes depend on the hardware, and can be measured once the images are there."
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Estimate:
 
 
 def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
-    """The study in words and tables. Reads its data, and downloads none: what rests on them is then left out.
+    """The study in words and tables. Reads its data, and downloads none, of which it knows the numbers.
 
     ``here``: it would run on this machine, so what that lacks is told. ``begun``: trials that it has already. Raises
     ``UserError`` for what a launch would refuse anywhere.
@@ -80,21 +81,20 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
     check_evaluation(space)
     check_objectives(config, space)
     samples = _listed(space) or [space.sample(config.seed + index) for index in range(SAMPLES)]
-    refused = refused_here(config, space) if here else []
-    if folders := [folder for part in space.parts for folder in downloads(part.base)]:
-        return Group(*_tables(config, space, samples), *map(Text, (*_to_download(folders), *refused)), _NOTHING)
+    folders = [folder for part in space.parts for folder in downloads(part.base)]
     lacking: list[str] = []
-    data = check_data(space, progress=sys.stderr.isatty(), warn=lacking.append)
-    samples, bounded = kept(config, space, samples)
-    learned = gather(config, space, data)
+    with in_blank():
+        refused = refused_here(config, space) if here else []
+        data = check_data(space, progress=sys.stderr.isatty(), warn=lacking.append)
+        samples, bounded = kept(config, space, samples)
+        learned = gather(config, space, data)
+        pretraining = _pretraining(config, samples, begun)
     return Group(
         *_tables(config, space, samples),
-        f"Data: {data}",
-        *map(Text, lacking),
-        *map(Text, bounded),
-        _pretraining(config, samples, begun),
+        *map(Text, (f"Data: {data}", *_to_download(folders), *lacking, *bounded)),
+        pretraining,
         *map(Text, learned.lines()),
-        *on_this_machine(config, space, samples),
+        *([_NO_MINUTES] if folders else on_this_machine(config, space, samples)),
         *map(Text, refused),
         _NOTHING,
     )
@@ -141,8 +141,7 @@ def _tables(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig])
 
 
 def _to_download(folders: list[Path]) -> list[str]:
-    places = [f"Data: a launch would download them to {folder}" for folder in dict.fromkeys(folders)]
-    return [*places, "What trials cost, and whether all settings suit the data, can be told once they are there."]
+    return [f"Data: a launch would download them to {folder}" for folder in dict.fromkeys(folders)]
 
 
 def refused_here(config: StudyConfig, space: SearchSpace) -> list[str]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 
@@ -14,14 +11,20 @@ from analysis import labels
 from analysis.changes import Change, in_words, now_and_before
 from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, study_paths
+from analysis.pareto import frontier
+from analysis.runs import Study, read_study
+from analysis.tables import why_no_frontier
 from search_spaces.space import SearchSpace
 from study.config import Budget, StudyConfig
 from study.config.start import start_params
 from study.config.stored import load_stored
 from study.execution.executor import Backend
+from study.files.copy import copied
 from study.files.lock import sole_driver
 from study.launch import check_kind, resume, total_where_asked
 from study.preflight import check_bounds, check_data, check_search
+from study.rehearsal import Rehearsed, named
+from study.say import say
 from study.search.budget import Spent
 from study.search.extension import complete, extend_folder
 from study.search.rebuild import Outside
@@ -30,21 +33,10 @@ from trainables.config import ConfigError, UserError
 
 CHANGEABLE = ("space", "sampler", "scheduler", "constraints", "resources")
 """Keys of a study file that may say something else once its study has begun."""
-SHOWN = 10
-_LARGE = ("*.pt", "*.lock", ".lock", "networks", "figures", "report.html")
-"""Of a study's folder what an extension does not read."""
 
 
 class ExtensionError(UserError):
     """A study that cannot be extended as asked."""
-
-
-class Rehearsed(NamedTuple):
-    """A study as an extension would leave it; how many trials it has; and what the extension would say."""
-
-    config: StudyConfig
-    begun: int
-    lines: list[str]
 
 
 def extend(
@@ -77,13 +69,12 @@ def extend(
         if tracking_uri is not None:  # an address that is none extends nothing
             load_stored(paths, {"tracking.uri": tracking_uri})
         for line in _extend(paths, more, changes or {}, progress=console.is_terminal):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            say(console, line)
     extended()
     try:
         return resume(name, tracking_uri=tracking_uri, backend=backend, address=address, console=console)
     except UserError:
-        further = f"{name} is extended all the same; go on with: study resume {name}"
-        console.print(further, highlight=False, markup=False, soft_wrap=True)
+        say(console, f"{name} is extended all the same; go on with: study resume {name}")
         raise
 
 
@@ -98,9 +89,7 @@ def rehearse(
     """What ``extend`` would make of a study, done to a copy of it. Raises as ``extend`` does."""
     paths, more = study_paths(name), {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
     _check_asked(paths, more, changes or {})
-    with sole_driver(paths), tempfile.TemporaryDirectory(prefix="extend-") as folder:
-        copy = StudyPaths(Path(folder) / paths.name)
-        shutil.copytree(paths.root, copy.root, ignore=shutil.ignore_patterns(*_LARGE))
+    with copied(paths) as copy:
         complete(copy)
         before = load_stored(copy).budget
         lines = _extend(copy, more, changes or {}, progress=False)
@@ -124,8 +113,11 @@ def _extend(
     check_bounds(config, space, total_where_asked(config, space, None))
     spent, minutes = _settle(paths, stored)
     config = config.model_copy(update={"budget": _added(stored.budget, more, spent, minutes)})
+    bounded = config.constraints != stored.constraints
+    before = read_study(paths) if bounded else None
     outside = extend_folder(paths, config, space)
-    return [*_replaced(stored, config), *_lines(outside, spent.trials)]
+    moved = _moved(before, read_study(paths)) if before else ()
+    return [*_replaced(stored, config), *_lines(outside, spent.trials), *moved]
 
 
 def _check_asked(paths: StudyPaths, more: Mapping[str, float | None], changes: Mapping[str, Any]) -> None:
@@ -196,14 +188,21 @@ def _lines(outside: list[Outside], trials: int) -> Iterator[str]:
     stay, withdrawn = ([left for left in outside if left.withdrawn == waited] for waited in (False, True))
     if stay:
         yield f"{len(stay)} of {trials} trials lie outside the new ranges; they stay, but do not steer the search:"
-        yield from _named(stay)
+        yield from named((left.trial, left.reason) for left in stay)
     if withdrawn:
         yield f"{labels.counted(len(withdrawn), 'trial')} that waited taken back, outside the new ranges:"
-        yield from _named(withdrawn)
+        yield from named((left.trial, left.reason) for left in withdrawn)
 
 
-def _named(outside: list[Outside]) -> Iterator[str]:
-    for left in outside[:SHOWN]:
-        yield f"  {left.trial}: {left.reason}"
-    if len(outside) > SHOWN:
-        yield f"  and {', '.join(left.trial for left in outside[SHOWN:])}"
+def _moved(before: Study, after: Study) -> Iterator[str]:
+    """Which trials other bounds take off the frontier, and why; and which they bring there."""
+    stood, stands = frontier(before), frontier(after)
+    fallen = after.trials[after.trials["number"].isin(set(stood["number"]) - set(stands["number"]))]
+    if len(fallen):
+        yield f"{labels.counted(len(fallen), 'trial')} no longer on the frontier:"
+        reasons = fallen["violation"].replace("", "another beats it that was beyond the bounds")
+        yield from named(zip(map(labels.trial_number, fallen["number"]), reasons, strict=True))
+    if come := sorted(set(stands["number"]) - set(stood["number"])):
+        yield f"on the frontier with these bounds: {labels.listed('trial', list(map(labels.trial_number, come)))}"
+    if len(stood) and stands.empty:
+        yield why_no_frontier(after)

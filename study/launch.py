@@ -46,6 +46,7 @@ from study.preflight import (
 from study.report import write_report
 from study.resources.allotment import Allotment
 from study.resources.probe import on_auto, shares
+from study.say import say
 from study.search import extension, networks, warm_start
 from study.search.foreknown import known_before
 from study.search.searcher import Search
@@ -90,7 +91,7 @@ def launch(
     check_bounds(config, space, total)
     learned = warm_start.gather(config, space, data)
     for line in learned.lines():
-        _say(console, line)
+        say(console, line)
     with executor(backend, address, replay) as running, _new_folder(paths):
         allotment = _allot(paths, config, space, running, console)
         write_json(paths.manifest, describe(paths, config, space, allotment, data) | _replayed(replay))
@@ -137,11 +138,11 @@ def resume(
         if paths.extension.exists():
             extension.complete(paths)
         if listed is None:
-            _check_total(paths, trials)
+            check_total(paths, trials)
         stored = load_stored(paths, elsewhere)
-        config = _with_budget(stored, {key: value for key, value in asked.items() if value})
+        config = with_budget(stored, asked)
         if config.budget != stored.budget:
-            console.print(now_and_before("budget", _words(config.budget), _words(stored.budget)), highlight=False)
+            say(console, now_and_before("budget", _words(config.budget), _words(stored.budget)))
         if listed is not None:
             config = config.model_copy(update={config.kind: listed})
         _go_on(paths, config, backend, address, curves, console, restarted=restarted)
@@ -159,8 +160,8 @@ def _go_on(
     restarted: bool,
 ) -> None:
     space = config.search_space()
-    for line in changed(read_json(paths.manifest), _used(space)):
-        _say(console, line)
+    for line in changed(read_json(paths.manifest), used(space)):
+        say(console, line)
     replay = _replay(backend, curves)
     check_kind(paths, replays=replay is not None)
     if replay:
@@ -174,11 +175,7 @@ def _go_on(
 
 
 def _check_data(space: SearchSpace, console: Console) -> str:
-    return check_data(space, progress=console.is_terminal, warn=lambda line: _say(console, line))
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return check_data(space, progress=console.is_terminal, warn=lambda line: say(console, line))
 
 
 def _replay(backend: Backend, curves: Path | None) -> Replay | None:
@@ -201,7 +198,8 @@ def check_kind(paths: StudyPaths, *, replays: bool) -> None:
         raise UserError(f"study {paths.name} trains its trials; resume it with --backend ray or inline")
 
 
-def _check_total(paths: StudyPaths, trials: int | None) -> None:
+def check_total(paths: StudyPaths, trials: int | None) -> None:
+    """Raises ``UserError`` where fewer ``trials`` are asked for than were begun."""
     begun = sum(1 for _ in paths.each_trial())
     if trials is not None and trials < begun:
         raise UserError(
@@ -343,7 +341,9 @@ def _write_study_file(paths: StudyPaths, config: StudyConfig) -> None:
     write_atomically(paths.study_file, kept.to_yaml())
 
 
-def _with_budget(config: StudyConfig, replaced: Mapping[str, float]) -> StudyConfig:
+def with_budget(config: StudyConfig, asked: Mapping[str, float | None]) -> StudyConfig:
+    """The study with those limits in the place of its own that are ``asked`` for."""
+    replaced = {kind: limit for kind, limit in asked.items() if limit}
     budget = Budget(**{**config.budget.model_dump(), **replaced})
     return config.model_copy(update={"budget": budget})
 
@@ -363,11 +363,12 @@ def _record(paths: StudyPaths, config: StudyConfig, space: SearchSpace, allotmen
     if asked != manifest:
         own = load_stored(paths).tracking
         _write_study_file(paths, config.model_copy(update={"tracking": own}))
-    used = _used(space)
-    environment = manifest.get("environment", {}) | versions(used)
-    if (now := asked | {"resources": allotment.to_json(), "environment": environment} | used) != manifest:
+    packages = used(space)
+    environment = manifest.get("environment", {}) | versions(packages)
+    if (now := asked | {"resources": allotment.to_json(), "environment": environment} | packages) != manifest:
         write_json(paths.manifest, now)
 
 
-def _used(space: SearchSpace) -> dict[str, Any]:
+def used(space: SearchSpace) -> dict[str, Any]:
+    """The packages of the study's methods, as they are now."""
     return recorded(part.base for part in space.parts)

@@ -55,7 +55,7 @@ def described(config: StudyConfig) -> dict[str, Any]:
         {"trial": chosen.trial, "trainable": base.trainable, "params": chosen.params}
         for chosen, base in zip(config.listed.configurations, config.listed.configs(), strict=True)
     ]
-    facts = config.listed.model_dump(include={"study", "seeds", "best_cases"}, exclude_defaults=True)
+    facts = config.listed.model_dump(include={"study", "seeds", "best_cases", "lost"}, exclude_defaults=True)
     return {config.kind: facts | {"configurations": configurations}}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.table import Table
 from analysis import labels
 from analysis.layout import write_json
 from study.resources.needs import device_in_words
+from study.say import say
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig, UserError
 from trainables.data import Splits
@@ -27,25 +29,24 @@ def train(config: TrialConfig, checkpoint: Path | None, json: Path | None, conso
     Raises ``UserError`` where the configuration cannot be run, or diverges.
     """
 
-    def say(line: str) -> None:
-        console.print(line, highlight=False, soft_wrap=True)
+    tell = partial(say, console)
 
     def begin(splits: Splits) -> None:
         sys.stderr.write(f"{outset(config, splits)}\n")
 
     def report(epoch: EpochReport) -> None:
-        say(epoch_line(epoch))
+        tell(epoch_line(epoch))
 
     for path in filter(None, (checkpoint, json)):
         check_writable(path)
     try:
         with console.status("training") as status:
-            result = run(config, checkpoint=checkpoint, report=report, progress=status.update, warn=say, begin=begin)
+            result = run(config, checkpoint=checkpoint, report=report, progress=status.update, warn=tell, begin=begin)
     except DivergedError as error:
         raise UserError(str(error)) from error
     console.print(result_table(config, result))
     if result.verdict is not None:
-        say(f"{result.head} head: {result.verdict}")
+        tell(f"{result.head} head: {result.verdict}")
     if json is not None:
         write_json(json, result.to_dict())
     return result

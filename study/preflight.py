@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from analysis.layout import StudyPaths
+from search_spaces import ranges
 from search_spaces.ends import differently_built
 from search_spaces.space import Part, SearchSpace
 from search_spaces.work import Total
@@ -94,10 +95,11 @@ def check_bounds(config: StudyConfig, space: SearchSpace, total: Total | None) -
 def check_data(space: SearchSpace, *, progress: bool, warn: Callable[[str], None] = lambda _: None) -> str:
     """Load every data set that the space uses; their descriptions. Raises ``DataError``.
 
-    ``warn`` hears once of each number of images that is asked for and not there.
+    ``warn`` hears once of each number of images that is asked for and not there, and of batches that only some trials
+    draw and that are too large for all images.
 
-    What no trial could do with them raises ``ConfigError``: network, heads, attacks or coreset that do not fit, a
-    fixed batch size that leaves no batch. A searched one costs only the trials that draw it.
+    What no trial could do with them raises ``ConfigError``: network, heads, attacks or coreset that do not fit, or
+    batches of which none is small enough.
     """
     described: list[str] = []
     lacking: list[str] = []
@@ -105,13 +107,28 @@ def check_data(space: SearchSpace, *, progress: bool, warn: Callable[[str], None
         splits, measured_on = load_all(part.base, progress=progress)
         for config in differently_built(part):
             check_fit(config, splits, measured_on)
-        if "batch_size" not in dict(part.searched):
-            batches_per_epoch(part.config(part.lowest), len(splits.train))
+        lacking += _check_batches(part, len(splits.train))
         described += [splits.description, measured_on.description]
         lacking += shortfalls(part.base.evaluation, measured_on)
     for line in dict.fromkeys(lacking):
         warn(line)
     return "; ".join(dict.fromkeys(described))
+
+
+def _check_batches(part: Part, images: int) -> list[str]:
+    """Warnings of the ends of a searched batch size that leave no batch; ``ConfigError`` where every end does."""
+    searched = dict(part.searched)
+    ends = ranges.ends(searched["batch_size"]) if "batch_size" in searched else ()
+    points = [{"batch_size": size} for size in ends] or [{}]
+    refused: list[ConfigError] = []
+    for point in points:
+        try:
+            batches_per_epoch(part.config({**part.lowest, **point}), images)
+        except ConfigError as error:
+            refused.append(error)
+    if len(refused) == len(points):
+        raise refused[0]
+    return [f"warning: {error}; a trial that draws it fails" for error in refused]
 
 
 def allot(

@@ -18,6 +18,7 @@ import torch
 from trainables.catalogue import check, default_config
 from trainables.config import UserError, assignment, override
 from trainables.contract import outcomes, small
+from trainables.harmless import harmless
 from trainables.metrics import EpochReport
 from trainables.pretrain import DivergedError
 from trainables.recipes import RECIPES, recipe
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             config, checkpoint=options.checkpoint, report=_print_epoch, progress=_print_stage, warn=_print_stage
         )
     except (UserError, DivergedError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{harmless(str(error))}\n")
         return 2
     except KeyboardInterrupt:
         kept = options.checkpoint
@@ -54,7 +55,7 @@ def _check(name: str, changes: Mapping[str, Any]) -> int:
     kept, seen = True, set[str | None]()
     for promise, broken in outcomes(config):
         how = "the same" if broken in seen else broken
-        sys.stdout.write(f"holds   {promise}\n" if broken is None else f"BROKEN  {promise}: {how}\n")
+        sys.stdout.write(f"holds   {promise}\n" if broken is None else f"BROKEN  {promise}: {harmless(str(how))}\n")
         sys.stdout.flush()
         kept, seen = kept and broken is None, seen | {broken}
     sys.stdout.write(f"{name} {'keeps' if kept else 'does not keep'} to what every trainable must\n")

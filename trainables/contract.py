@@ -14,11 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables import adversaries, catalogue, checkpoint, cost, packages
+from trainables import adversaries, catalogue, checkpoint, cost, objectives, packages
 from trainables.adversaries import Attack
 from trainables.config import TrialConfig, override
 from trainables.data import load
 from trainables.losses import Losses
+from trainables.objectives import ObjectiveError
 from trainables.pretrain import Pretraining
 
 SMALL: Mapping[str, Any] = {
@@ -86,6 +87,8 @@ def outcomes(config: TrialConfig) -> Iterator[tuple[str, str | None]]:
             promise(config)
         except BrokenError as error:
             yield words, str(error)
+        except ObjectiveError as error:
+            yield words, str(error) + packages.definition(objectives.find(config.objective.name).loss)
         except Exception as error:
             yield words, " ".join(f"{type(error).__name__}: {error}".split()) + packages.place(error)
         else:
@@ -122,6 +125,26 @@ def _attackable(config: TrialConfig) -> None:
     with torch.no_grad():
         after = float(losses.ascended(losses.pairing.attack(views, adversarial), labels))
     _require(after > before, f"5 steps of PGD took it from {before:.4g} to {after:.4g}")
+
+
+def _weighted(config: TrialConfig) -> None:
+    idle = [name for name in config.objective.weights if not _weighs(config, name)]
+    _require(not idle, f"it is the same whatever {', '.join(idle)} {'is' if len(idle) == 1 else 'are'}")
+
+
+def _weighs(config: TrialConfig, name: str) -> bool:
+    """Whether another value of a weight makes another loss, of what is trained or of what the adversary ascends."""
+    value = config.objective.weights[name]
+    return any(_at(config, name, other) != _at(config, name, value) for other in (value / 2 or 1.0, value + 1))
+
+
+def _at(config: TrialConfig, name: str, value: float) -> tuple[float, float]:
+    """Both losses with that value of the weight ``name``."""
+    losses, views, labels = _one_loss(override(config, {f"objective.weights.{name}": value}))
+    clean = losses.pairing.perturbed(views)
+    with torch.no_grad():
+        trained = losses.trained(views, clean, labels).total
+        return float(trained), float(losses.ascended(losses.pairing.attack(views, clean), labels))
 
 
 def _seeded(config: TrialConfig) -> None:
@@ -171,6 +194,7 @@ def _in_bfloat16(config: TrialConfig) -> None:
 CONTRACT: Mapping[str, Promise] = {
     "its loss is finite, and differentiable down to weights and pixels": _differentiable,
     "an adversary raises its loss": _attackable,
+    "each of its weights weighs in its loss": _weighted,
     "equal seeds give equal bits, others do not": _seeded,
     "killed after an epoch and resumed, it ends with the same bits": _resumable,
     "its cost is what passes through the network": _counted,

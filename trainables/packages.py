@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -157,6 +158,12 @@ def place(error: BaseException) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_file()]
     own = [frame for frame in frames if Path(frame.filename) != Path(__file__) and "importlib" not in frame.filename]
     return f" in {own[-1].filename}, line {own[-1].lineno}" if own else ""
+
+
+def definition(function: Callable[..., object]) -> str:
+    """`` in FILE, line N`` where ``function`` is written; "" of what is not written in Python."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f" in {code.co_filename}, line {code.co_firstlineno}" if code else ""
 
 
 def _words(kind: Kind, entry: EntryPoint) -> str:

@@ -18,6 +18,7 @@ from study.config.listed import Listed
 from study.config.stored import load_stored
 from study.execution.executor import Backend
 from study.launch import launch, resume
+from study.say import say
 from trainables.config import TrialConfig, flatten
 
 
@@ -106,7 +107,7 @@ def run(
     console = console or Console(stderr=True)
     config = prepared.config
     for line in (*prepared.remarks, words):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(console, line)
     if not prepared.begun:
         return launch(config, backend=backend, address=address, console=console)
     return resume(

@@ -16,6 +16,8 @@ from trainables.metrics import EVALUATION_FORWARD_EQUIVALENTS, FORWARD_EQUIVALEN
 from trainables.trial import evaluation_images, load_all
 
 NOTHING = "Nothing was written."
+WORK, MINUTES = "forward-equivalents", "GPU-minutes"
+"""What work and time are counted in."""
 
 
 class Images(NamedTuple):

@@ -23,6 +23,7 @@ from study.commands import (  # noqa: F401  each joins its commands to the appli
 from study.commands.app import app
 from study.files.disk import full_disk
 from trainables.config import UserError
+from trainables.harmless import harmless
 
 __all__ = ["app", "main"]
 
@@ -47,5 +48,5 @@ def main() -> None:
     except Exception as error:
         if (full := full_disk(error)) is None:
             raise
-        sys.stderr.write(f"a disk is full ({full}); make room and try again\n")
+        sys.stderr.write(f"a disk is full ({harmless(full)}); make room and try again\n")
         raise SystemExit(2) from None

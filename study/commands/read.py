@@ -26,6 +26,7 @@ from study.commands.show import (
     writing,
 )
 from trainables.config import UserError
+from trainables.harmless import harmless
 
 
 @command("Example: study status demo\nEverything about one trial: study status demo/3")
@@ -53,7 +54,7 @@ def status(
         )
     if name is None:
         for paths in all_studies():
-            typer.echo(f"{paths.name}  {counts(standing(paths.name))}")
+            typer.echo(f"{harmless(paths.name)}  {counts(standing(paths.name))}")
         return
     from analysis.confirmed import confirms
     from analysis.elapsed import elapsed

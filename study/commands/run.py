@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -29,6 +30,9 @@ from study.commands.options import (
 )
 from study.commands.show import paths_of, print_front, print_outcome, print_report, print_rich, unread
 from trainables.config import UserError
+
+if TYPE_CHECKING:
+    from study.rehearsal import Rehearsed
 
 MOST = 1e9
 """Minutes or hours that anybody asks for; not infinity."""
@@ -99,7 +103,9 @@ def launch(
         from study.dry_run import plan
         from study.preflight import check_free
 
-        print_rich(plan(config, here=address is None))
+        with _located(file, overrides):
+            told = plan(config, here=address is None)
+        print_rich(told)
         try:
             check_free(paths_of(config.name))
         except UserError as error:
@@ -109,15 +115,20 @@ def launch(
 
     uri = None if config.tracking.offline else config.tracking.uri
     _drive(config.name, *_where(backend, address, uri), *_option("--curves", curves))
-    print_outcome(run(config, backend=backend, address=address, curves=curves))
+    with _located(file, overrides):
+        paths = run(config, backend=backend, address=address, curves=curves)
+    print_outcome(paths)
 
 
-@command("Example: study resume demo --trials 40")
+@command("Example: study resume demo --trials 40 --dry-run")
 def resume(
     name: Name,
     trials: Annotated[int | None, typer.Option(min=1, help="New total of trials, those done included.")] = None,
     wall_minutes: Annotated[float | None, typer.Option(min=0.01, max=MOST, help="New total of minutes.")] = None,
     gpu_hours: Annotated[float | None, typer.Option(min=0.01, max=MOST, help="New total of GPU-hours.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would go on, what is left, what has changed; write nothing.")
+    ] = False,
     backend: AnyBackend = "ray",
     address: Address = None,
     curves: Curves = None,
@@ -127,6 +138,12 @@ def resume(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Go on with a study where it stopped, or further than it was meant to go."""
+    if dry_run:
+        from study.rehearsal import resumption
+
+        more: dict[str, Any] = {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
+        _show(resumption(paths_of(name).name, **more, backend=backend), here=address is None)
+        return
     from study.launch import resume as run
 
     budget = {"--trials": trials, "--wall-minutes": wall_minutes, "--gpu-hours": gpu_hours, "--curves": curves}
@@ -274,12 +291,7 @@ def extend(
     name, changes = paths_of(name).name, parse_overrides(assignments)
     more: dict[str, Any] = {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
     if dry_run:
-        from study.dry_run import plan
-
-        rehearsed = rehearse(name, **more, changes=changes)
-        for line in rehearsed.lines:
-            typer.echo(line)
-        print_rich(plan(rehearsed.config, here=address is None, begun=rehearsed.begun))
+        _show(rehearse(name, **more, changes=changes), here=address is None)
         return
     paths = run(
         name,
@@ -291,6 +303,31 @@ def extend(
         extended=lambda: _drive(name, *_where(backend, address, tracking_uri)),
     )
     print_outcome(paths)
+
+
+@contextmanager
+def _located(file: Path, overrides: Mapping[str, Any]) -> Iterator[None]:
+    """A mistake that comes to light within, when data and machine are known, is told with its place in the file."""
+    from study.config.file import located
+
+    try:
+        yield
+    except UserError as error:
+        raise UserError(located(file, overrides, str(error))) from error
+
+
+def _show(rehearsed: Rehearsed, *, here: bool) -> None:
+    """``here``: as ``plan`` has it."""
+    from study.dry_run import plan
+    from study.files.lock import check_idle
+
+    for line in rehearsed.lines:
+        typer.echo(line)
+    print_rich(plan(rehearsed.config, here=here, begun=rehearsed.begun))
+    try:
+        check_idle(study_paths(rehearsed.config.name))
+    except UserError as error:
+        typer.echo(f"warning: it would be refused: {error}")
 
 
 def _drive(name: str, *options: str, go_on: Sequence[str] = ()) -> None:

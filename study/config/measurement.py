@@ -43,11 +43,21 @@ class BestCase(Section):
     """By objective."""
 
 
+class Lost(Section):
+    """The trial ``trial``, whose network may stand on the frontier and cannot be measured."""
+
+    trial: int = Field(ge=0)
+    reason: str
+
+
 class Measurement(Listed[Network]):
     """Networks of the measured study, each with the configuration that it was trained by and is measured by now."""
 
     best_cases: list[BestCase] = []
     """Where the frontier is to be that of all its trusted trials, of each of them: ``analysis.settled``."""
+
+    lost: list[Lost] = []
+    """Those among them that were to be measured and could not be."""
 
     @classmethod
     def of(
@@ -55,6 +65,7 @@ class Measurement(Listed[Network]):
         study: str,
         chosen: Sequence[tuple[int, Any, TrialConfig, Pretrained]],
         best_cases: Sequence[BestCase] = (),
+        lost: Sequence[Lost] = (),
     ) -> Self:
         """Of ``chosen`` trials: number, searched parameters, the configuration to measure by, what was trained."""
         shared, own = divided([config for _, _, config, _ in chosen])
@@ -62,7 +73,7 @@ class Measurement(Listed[Network]):
             Network(trial=number, params=dict(params), settings=settings, known=Known(**asdict(pretrained)))
             for (number, params, _, pretrained), settings in zip(chosen, own, strict=True)
         ]
-        return cls(study=study, settings=shared, configurations=networks, best_cases=list(best_cases))
+        return cls(study=study, settings=shared, configurations=networks, best_cases=list(best_cases), lost=list(lost))
 
     @property
     def runs(self) -> int:

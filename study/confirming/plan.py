@@ -11,7 +11,7 @@ from rich.text import Text
 from analysis import labels
 from analysis.runs import Study
 from study.choosing.child import Prepared
-from study.choosing.plan import NOTHING, checked, done, evaluation, images, speed
+from study.choosing.plan import MINUTES, NOTHING, WORK, checked, done, evaluation, images, speed
 from study.config.confirmation import Confirmation
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig
@@ -40,7 +40,7 @@ def plan(prepared: Prepared) -> Group:
     return Group(
         *map(Text, prepared.remarks),
         _table(prepared.config.name, confirmation, trainings),
-        f"Data: {data}; trained on {_trained_on(confirmation)} training images, measured once on test images",
+        Text(f"Data: {data}; trained on {_trained_on(confirmation)} training images, measured once on test images"),
         *map(Text, lacking),
         _sum(prepared, confirmation, trainings),
         NOTHING,
@@ -71,7 +71,7 @@ def _table(name: str, confirmation: Confirmation, trainings: list[Training]) -> 
     table = Table(title=f"{name}: trials of {confirmation.study}, each with {seeds}", title_justify="left")
     for heading in ("Trial", "Trainable"):
         table.add_column(heading)
-    for heading in ("Pre-training", "Evaluation", "Minutes"):
+    for heading in (f"Pre-training, {WORK}", f"Evaluation, {WORK}", MINUTES):
         table.add_column(heading, justify="right")
     for one in trainings:
         figures = (labels.cost(one.pretraining), labels.cost(one.evaluation), labels.cost(one.minutes))
@@ -85,5 +85,5 @@ def _sum(prepared: Prepared, confirmation: Confirmation, trainings: list[Trainin
     minutes = seeds * sum(one.minutes for one in trainings)
     product = f"{labels.counted(len(trainings), 'configuration')} x {labels.counted(seeds, 'seed')}"
     counted = f"{labels.counted(confirmation.runs, 'training')} ({product}), {done(prepared)} of them done"
-    spent = f"{labels.cost(work)} forward-equivalents, {labels.cost(minutes)} GPU-minutes at the search's speed"
+    spent = f"{labels.cost(work)} {WORK}, {labels.cost(minutes)} {MINUTES} at the search's speed"
     return f"{counted}; altogether about {spent} (on a CPU, minutes of one trial at a time)."

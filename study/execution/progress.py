@@ -20,6 +20,7 @@ from search_spaces.listed import CONFIGURATION
 from study.config import Budget, StudyConfig
 from study.execution.standing import Standing
 from study.samplers.trials import metrics_of, status_of
+from study.say import say
 from study.search.searcher import Search
 from trainables.metrics import (
     ACCURACIES,
@@ -73,7 +74,7 @@ class Progress:
             return
         name, told = self._config.name, self._told(Standing.read(search))
         how = f"study status {name} shows its trials, study stop {name} ends it in order"
-        self._console.print(f"{name} runs: {told}; {how}", highlight=False, soft_wrap=True)
+        say(self._console, f"{name} runs: {told}; {how}")
 
     def update(self, search: Search) -> None:
         """Something changed; eyes need it a few times a second at most, and drawing it asks Optuna's database."""
@@ -105,7 +106,7 @@ class Progress:
             standing.ended(self._config.budget),
             *self._left(standing),
         ]
-        self._console.print("  ".join(words), highlight=False, soft_wrap=True)
+        say(self._console, "  ".join(words))
 
     def _origin(self, trial: FrozenTrial) -> str:
         """Of a chosen trial its id in the other study."""

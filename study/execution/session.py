@@ -18,6 +18,7 @@ from study.files import stop
 from study.files.disk import full_disk, is_low
 from study.files.storage import EVENTS, Storage
 from study.resources.allotment import Allotment
+from study.say import say
 from study.search.losses import judge, record_loss
 from study.search.searcher import Assignment, Later, Search
 from study.tracking.tracker import Tracker
@@ -157,7 +158,7 @@ class Session:
             self._publish(number, EVENTS)
 
     def say(self, line: str) -> None:
-        self.console.print(line, highlight=False, soft_wrap=True)
+        say(self.console, line)
 
     def _announce(self, asked: stop.Request | None = None) -> None:
         """Say once how the study ends; not from within a signal, which may have come in the middle of a line."""

@@ -95,4 +95,4 @@ def about(minutes: float) -> str:
 
 
 def _of(limit: float | None) -> str:
-    return "" if limit is None else f" of {limit:g}"
+    return "" if limit is None else f" of {labels.amount(limit)}"

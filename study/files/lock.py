@@ -30,9 +30,7 @@ def sole_driver(paths: StudyPaths) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as error:
-        raise StudyBusyError(
-            f"study {paths.name} is being run by another process; wait for it, or end it with `study stop {paths.name}`"
-        ) from error
+        raise _busy(paths) from error
     except OSError as error:
         raise UserError(
             f"study {paths.name} cannot be changed: {paths.root} cannot be written ({error.strerror})"
@@ -43,9 +41,21 @@ def sole_driver(paths: StudyPaths) -> Iterator[None]:
         lock.release()
 
 
+def check_idle(paths: StudyPaths) -> None:
+    """Raises ``StudyBusyError`` where ``sole_driver`` would now."""
+    if _is_held(paths.lock):
+        raise _busy(paths)
+
+
 def is_running(paths: StudyPaths) -> bool:
     """Whether a driver runs the study, or somebody is about to start it again."""
     return _is_held(paths.lock) or _is_held(paths.supervisor_lock)
+
+
+def _busy(paths: StudyPaths) -> StudyBusyError:
+    return StudyBusyError(
+        f"study {paths.name} is being run by another process; wait for it, or end it with `study stop {paths.name}`"
+    )
 
 
 def _is_held(path: Path) -> bool:

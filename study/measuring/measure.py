@@ -7,9 +7,9 @@ be settled it grows by rounds; each is decided from the files alone, so that a d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from typing import Any
 
@@ -32,7 +32,7 @@ from study.files import stop
 from study.measuring.request import Request
 from study.measuring.rounds import next_round
 from study.search.networks import trained
-from trainables.config import TrialConfig
+from trainables.config import TrialConfig, UserError
 from trainables.metrics import Pretrained
 
 
@@ -51,20 +51,21 @@ def measure(
     """
     run = partial(child.run, tracking_uri=request.tracking_uri, backend=backend, address=address, console=console)
     prepared = prepare(request)
-    words = in_words(_measurement(prepared))
+    words, said = in_words(_measurement(prepared)), set(prepared.remarks)
     for number in count(2):
         paths = run(prepared, words, restarted=restarted)
         if (more := _next(request, prepared, paths)) is None:
             break
-        added = listed("trial", list(map(trial_number, _measurement(more).trials[_measurement(prepared).runs :])))
-        prepared, words = more, f"round {number}: {added} may still stand on the frontier under AutoAttack"
+        words = f"round {number}: {_added(prepared, more)}"
+        prepared = replace(more, remarks=tuple(remark for remark in more.remarks if remark not in said))
+        said |= set(more.remarks)
     return paths
 
 
 def prepare(request: Request) -> Prepared:
     """What would be measured: what has begun, and what is asked for now; writes nothing.
 
-    All that is asked for is read anew, also what has begun: its network must be what it was.
+    All that is asked for is read anew, also what has begun: its network must be what it was, if it is still there.
     """
     paths = study_paths(request.study)
     parent = read_study(paths)
@@ -72,10 +73,15 @@ def prepare(request: Request) -> Prepared:
         raise ChoiceError(f"{request.study} replays recorded trials and has trained no network; name a study that has")
     searched, begun = load_stored(paths), child.stored(request)
     known = _begun(request, begun)
-    now = next_round(parent, searched, request, begun)
+    read = cache(partial(_read, paths, request, searched.storage, begun))
+    now = next_round(parent, searched, request, begun, read)
     numbers = [*known, *(number for number in now.numbers if number not in known)]
     best_cases = now.best_cases or (begun.measures.best_cases if begun and begun.measures else ())
-    asked = Measurement.of(request.study, _read(paths, request, numbers, searched.storage), best_cases)
+    if not numbers:
+        raise ChoiceError(
+            f"no network of {request.study} that may stand on the frontier can be read. {now.lost[0].reason}"
+        )
+    asked = Measurement.of(request.study, list(map(read, numbers)), best_cases, now.lost)
     if begun is None:
         objectives, resources = request.objectives(searched), _one_process(searched.resources)
         config = child.new_study(request, searched, asked, kind="measures", objectives=objectives, resources=resources)
@@ -105,7 +111,16 @@ def _next(request: Request, prepared: Prepared, paths: StudyPaths) -> Prepared |
     if stopped or not (request.settles and measurement.best_cases):
         return None
     more = prepare(request)
-    return replace(more, remarks=()) if _measurement(more).runs > measurement.runs else None
+    now = _measurement(more)
+    return more if now.runs > measurement.runs or now.lost != measurement.lost else None
+
+
+def _added(prepared: Prepared, more: Prepared) -> str:
+    """Which trials the next round measures, in words; it may be none that can be read."""
+    new = _measurement(more).trials[_measurement(prepared).runs :]
+    if not new:
+        return "what may still stand on the frontier under AutoAttack cannot be measured"
+    return f"{listed('trial', list(map(trial_number, new)))} may still stand on the frontier under AutoAttack"
 
 
 def _begun(request: Request, begun: StudyConfig | None) -> list[int]:
@@ -119,14 +134,25 @@ def _begun(request: Request, begun: StudyConfig | None) -> list[int]:
 
 
 def _read(
-    paths: StudyPaths, request: Request, numbers: Sequence[int], storage: str | None
-) -> list[tuple[int, Any, TrialConfig, Pretrained]]:
-    chosen = []
-    for number in numbers:
-        params, config = read_trial(paths.trial(number))
+    paths: StudyPaths, request: Request, storage: str | None, begun: StudyConfig | None, number: int
+) -> tuple[int, Any, TrialConfig, Pretrained]:
+    """A trial that is to be measured; one that ``begun`` has it knows already, also where its network is gone.
+
+    Raises ``UserError`` for another whose network cannot be read.
+    """
+    params, config = read_trial(paths.trial(number))
+    try:
         known = trained(paths.name, number, config, storage)
-        chosen.append((number, params, request.measured(config), known))
-    return chosen
+    except UserError:
+        if (before := _known(begun, number)) is None:
+            raise
+        known = before
+    return number, params, request.measured(config), known
+
+
+def _known(begun: StudyConfig | None, number: int) -> Pretrained | None:
+    configurations = begun.measures.configurations if begun and begun.measures else ()
+    return next((one.known.pretrained for one in configurations if one.trial == number), None)
 
 
 def _check_alike(request: Request, begun: Measurement, asked: Measurement) -> None:

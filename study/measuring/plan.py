@@ -14,7 +14,7 @@ from analysis.layout import study_paths
 from analysis.runs import Study
 from analysis.written import config_of
 from study.choosing.child import Prepared
-from study.choosing.plan import NOTHING, Images, checked, done, evaluation, images, speed
+from study.choosing.plan import MINUTES, NOTHING, WORK, Images, checked, done, evaluation, images, speed
 from study.config.measurement import Measurement
 from study.measuring.measure import in_words
 from trainables.config import TrialConfig
@@ -45,7 +45,7 @@ def plan(prepared: Prepared) -> Group:
     return Group(
         *map(Text, prepared.remarks),
         _table(prepared.config.name, measurement, each),
-        f"Data: {data}; measured on {_splits(measurement)} images",
+        Text(f"Data: {data}; measured on {_splits(measurement)} images"),
         *map(Text, lacking),
         _sum(prepared, measurement, each),
         *_following(_each(prepared.parent, prepared.following.items())),
@@ -85,7 +85,7 @@ def _table(name: str, measurement: Measurement, each: list[Measuring]) -> Table:
     table = Table(title=f"{name}: {in_words(measurement)}", title_justify="left")
     for heading in ("Trial", "Trainable", "Heads to train"):
         table.add_column(heading)
-    for heading in ("Evaluation", "Minutes"):
+    for heading in (f"Evaluation, {WORK}", MINUTES):
         table.add_column(heading, justify="right")
     for one in each:
         heads = ", ".join(one.trained) or "none"
@@ -110,4 +110,4 @@ def _following(each: list[Measuring]) -> Iterator[str]:
 
 def _spent(each: list[Measuring]) -> str:
     work, minutes = sum(one.evaluation for one in each), sum(one.minutes for one in each)
-    return f"{labels.cost(work)} forward-equivalents, {labels.cost(minutes)} GPU-minutes"
+    return f"{labels.cost(work)} {WORK}, {labels.cost(minutes)} {MINUTES}"

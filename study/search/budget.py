@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from analysis import labels
 from analysis.schema import TIME_LIMIT
 from study.config import Budget
 
@@ -29,8 +30,19 @@ def no_more_trials(budget: Budget, spent: Spent) -> str | None:
     if budget.trials is not None and spent.trials >= budget.trials:
         return f"all {budget.trials} trials were begun"
     if budget.gpu_hours is not None and spent.gpu_hours >= budget.gpu_hours:
-        return f"{spent.gpu_hours:.2f} of {budget.gpu_hours:g} GPU-hours are spent"
+        return f"{labels.amount(spent.gpu_hours)} of {labels.amount(budget.gpu_hours)} GPU-hours are spent"
     return None
+
+
+def left(budget: Budget, spent: Spent, wall_minutes: float) -> str:
+    """``12 of 40 trials, 3.2 of 24 GPU-hours``: what the study may still spend."""
+    limits = (
+        (budget.trials, spent.trials, "trials"),
+        (budget.wall_minutes, wall_minutes, "wall minutes"),
+        (budget.gpu_hours, spent.gpu_hours, "GPU-hours"),
+    )
+    rests = ((limit, max(limit - used, 0), what) for limit, used, what in limits if limit is not None)
+    return ", ".join(f"{labels.amount(rest)} of {labels.amount(limit)} {what}" for limit, rest, what in rests)
 
 
 def keeps_the_rest(budget: Budget, spent: Spent) -> bool:
@@ -41,7 +53,7 @@ def keeps_the_rest(budget: Budget, spent: Spent) -> bool:
 def out_of_time(budget: Budget, wall_minutes: float) -> str | None:
     """Why even the running trials must stop; ``None`` if they need not."""
     if budget.wall_minutes is not None and wall_minutes >= budget.wall_minutes:
-        return f"{TIME_LIMIT} {budget.wall_minutes:g} minutes is reached"
+        return f"{TIME_LIMIT} {labels.counted(budget.wall_minutes, 'minute')} is reached"
     return None
 
 

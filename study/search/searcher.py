@@ -268,6 +268,10 @@ class Search:
         finally:
             release(self._storage)
 
+    def unfinished(self) -> list[int]:
+        """The trials that were begun, have not ended and wait to be handed out again, in order."""
+        return list(self._unfinished)
+
     def exhausted(self) -> str | None:
         """Why no trial would be handed out now; ``None`` if one would."""
         return self.out_of_time() or (None if self._unfinished else self._no_more_trials(self._spent_of_budget()))

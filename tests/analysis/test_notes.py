@@ -38,7 +38,7 @@ def test_the_newest_note_counts_whatever_was_torn(tmp_path_factory: Any, texts: 
 def test_a_note_is_a_line_that_steers_no_terminal_and_has_an_end(tmp_path: Path) -> None:
     trial = TrialPaths(tmp_path / "0003")
     append_note(trial, "first\nsecond \x1b[31mred\x9b0m\x07 \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645")
-    assert note_of(trial) == "first second [31mred 0m \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    assert note_of(trial) == r"first second \x1b[31mred\x9b0m\x07" + " \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
     with open(trial.notes, "a") as file:
         file.write('{"text": null}\n{"text": ["no", "note"]}\n')
     assert note_of(trial).startswith("first second"), "what is no text is no note"

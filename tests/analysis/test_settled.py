@@ -126,9 +126,12 @@ def measuring(new_study: NewStudy) -> Callable[..., Study]:
         ({3: 0.3, 12: 0.3}, "Not settled: trial 0007 of first may"),
         ({3: 0.2, 12: 0.2, 7: 0.2}, "Not settled: trial 0005 of first may"),
         ({3: 0.3, 12: 0.3, 7: 0.3}, "Settled: 3 of the 4"),
-        ({3: None, 12: 0.5}, "Settled but for trial 0003, whose figures are missing: 1 of the 4"),
+        (
+            {3: None, 12: 0.5},
+            "Not settled: trial 0003 of first may stand on this frontier, too, and could not be measured; 1 of the 4",
+        ),
         ({3: 0.5, 12: 0.5, 7: None}, "Settled: 2 of the 4"),
-        ({12: None, 3: None, 7: 0.4}, "Settled but for trials 0012, 0003, whose figures are missing: 1 of"),
+        ({12: None, 3: None, 7: 0.4}, "Not settled: trials 0012, 0003 of first may stand on this frontier, too, and"),
         ({3: 0.45, 12: 0.61}, "on this frontier unless, as trial 0012 did, it comes out better than first had it."),
         ({3: 0.3, 12: 0.3, 99: 0.9}, "Not settled: trial 0007"),
     ],
@@ -139,6 +142,18 @@ def test_what_is_settled_is_told_from_what_is_open(
     study = measuring(left)
     assert told in settled_sentence(study)
     assert dict(facts(study))["Frontier"] == settled_sentence(study)
+
+
+def test_a_network_that_is_lost_leaves_the_frontier_open_as_far_as_it_may_stand_there(
+    measuring: Callable[..., Study],
+) -> None:
+    lost = [{"trial": 3, "reason": "it is missing"}, "torn"]
+    open_by_it = settlement(measuring({12: 0.5}, lost=lost))
+    assert (open_by_it.open, open_by_it.failed, open_by_it.measured) == ([], [3], 1)
+    beaten = settlement(measuring({12: 0.5}, lost=[{"trial": 5}]))
+    assert (beaten.open, beaten.failed) == ([3], [])
+    found_again = settlement(measuring({3: 0.45, 12: 0.5}, lost=lost))
+    assert (found_again.open, found_again.failed) == ([], [])
 
 
 def test_flagged_figures_dominate_nobody_and_need_no_second_measurement(measuring: Callable[..., Study]) -> None:

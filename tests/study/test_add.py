@@ -196,7 +196,7 @@ def test_the_budget_that_lacks_is_told_with_how_to_give_it(paths: StudyPaths, ti
     write_atomically(paths.study_file, tiny(budget={"gpu_hours": 1}).to_yaml())
     append_event(paths.trial(2), ENDED, 1, status="finished", reason=None, metrics={"gpu_minutes": 90.0})
     told = add("tiny", {"learning_rate": 0.75}, like=0)
-    assert told[1] == "1.50 of 1 GPU-hours are spent, so what waits needs more: study extend tiny --gpu-hours HOURS"
+    assert told[1] == "1.5 of 1 GPU-hours are spent, so what waits needs more: study extend tiny --gpu-hours HOURS"
 
 
 def test_a_study_of_listed_configurations_takes_no_others(paths: StudyPaths, monkeypatch: pytest.MonkeyPatch) -> None:

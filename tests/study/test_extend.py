@@ -745,11 +745,31 @@ def test_a_rehearsal_refuses_what_an_extension_would(studied: Callable[..., Stud
     assert str(rehearsed.value).rpartition("/")[2] == str(tried.value).rpartition("/")[2]
 
 
-def test_a_study_that_runs_is_not_rehearsed(studied: Callable[..., StudyPaths]) -> None:
-    """Its search is being written."""
-    paths = studied(trials=1)
-    with sole_driver(paths), pytest.raises(UserError, match="is being run"):
-        rehearse("tiny", trials=1)
+def test_a_study_that_runs_is_rehearsed_and_the_refusal_told(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(trials=2)
+    with sole_driver(paths):
+        before = contents(paths.root)
+        assert rehearse("tiny", trials=1).lines == ["budget: 3 trials (before: 2 trials)"]
+        assert contents(paths.root) == before
+        shown = CliRunner().invoke(app, ["extend", "tiny", "--trials", "1", "--dry-run"], catch_exceptions=False)
+    assert "warning: it would be refused: study tiny is being run by another process" in shown.output
+
+
+def test_other_bounds_name_who_leaves_the_frontier_and_who_comes(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied()
+    stood = set(frontier(read_study(paths))["number"])
+    bounded = {"constraints": {CLEAN_ACCURACY: {"at_least": 0.4}}}
+    lines = rehearse("tiny", changes=bounded).lines
+    extended(paths, bounded)
+    stands, beyond = frontier(read_study(paths)), read_study(paths).trials.set_index("number")["violation"]
+    fallen = sorted(stood - set(stands["number"]))
+    assert fallen
+    assert lines[1] == f"{len(fallen)} trials no longer on the frontier:"
+    assert lines[2:] == [f"  {number:04d}: {beyond[number]}" for number in fallen]
+    back = rehearse("tiny", changes={"constraints": {}}).lines
+    assert back[1:] == [f"on the frontier with these bounds: trials {', '.join(f'{n:04d}' for n in fallen)}"]
+    none = rehearse("tiny", changes={"constraints": {CLEAN_ACCURACY: {"at_least": 0.99}}}).lines
+    assert none[-1].startswith("There is no frontier: ")
 
 
 def test_a_study_that_replays_is_not_extended(studied: Callable[..., StudyPaths]) -> None:

@@ -1,4 +1,4 @@
-"""The method that the guide shows as one's own is found, keeps the contract and joins the README's study."""
+"""The method that the guide shows as one's own is found, keeps the contract and joins the guides' studies."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ import pytest
 from study.config import StudyConfig
 from study.config.file import parse_overrides
 from trainables.catalogue import TRAINABLES, check, default_config
+from trainables.config import override
 from trainables.contract import CONTRACT, small
+from trainables.metrics import CLEAN_ACCURACY
+from trainables.trial import run
 
 ROOT = Path(__file__).parents[2]
-README, GUIDE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/own-method.md"))
+README, FILES, GUIDE = (
+    (ROOT / name).read_text("utf-8") for name in ("README.md", "docs/study-file.md", "docs/own-method.md")
+)
+BY_NAME = {"first": README, "digits": FILES}
 NAME = "align_uniform_pgd"
 
 
@@ -43,11 +49,26 @@ def test_the_method_of_the_guide_is_a_trainable(shown: str) -> None:
     assert NAME not in TRAINABLES
 
 
-def test_it_joins_the_readmes_first_study(shown: str, tmp_path: Path) -> None:
-    (first,) = re.findall(r"```yaml\n(# first\.yaml\n.*?)```", README, re.DOTALL)
-    file = tmp_path / "first.yaml"
-    file.write_text(first)
-    (command,) = re.findall(r"study launch first\.yaml (.*)", shown.replace("\\\n", " "))
-    space = StudyConfig.load(file, parse_overrides(shlex.split(command)[1::2])).search_space()
-    names = {"epsilon", "crop_scale_min", "learning_rate", "objective.weights.uniformity"}
-    assert set(space.parameters(NAME)) == names
+@pytest.mark.parametrize("name", ["digits", "first"])
+def test_it_joins_the_studies_of_the_guides(shown: str, tmp_path: Path, name: str) -> None:
+    space = _joined(shown, tmp_path, name).search_space()
+    own = {"epsilon", "objective.weights.uniformity"}
+    named = {"digits": own | {"epochs"}, "first": own | {"crop_scale_min", "learning_rate"}}
+    assert set(space.parameters(NAME)) == named[name]
+
+
+@pytest.mark.slow
+def test_a_trial_of_it_runs_on_digits(shown: str, tmp_path: Path) -> None:
+    space = _joined(shown, tmp_path, "digits").search_space()
+    drawn = next(config for config in map(space.sample, range(100)) if config.trainable == NAME)
+    result = run(override(drawn, {"optimiser.epochs": 1, "evaluation.head_epochs": 1, "device": "cpu"}))
+    assert result.metrics()[CLEAN_ACCURACY] > 0.1
+
+
+def _joined(shown: str, folder: Path, name: str) -> StudyConfig:
+    """The study of that name as the guide's command has it, which is told for the smaller of the two."""
+    (written,) = re.findall(rf"```yaml\n((?:# first\.yaml\n)?name: {name}\n.*?)```", BY_NAME[name], re.DOTALL)
+    file = folder / f"{name}.yaml"
+    file.write_text(written)
+    (command,) = re.findall(r"study launch digits\.yaml (.*)", shown.replace("\\\n", " "))
+    return StudyConfig.load(file, parse_overrides(shlex.split(command)[1::2]))

@@ -24,7 +24,8 @@ def loss(z, labels, weights):
     calls.append(1)
     return Loss({loss}, {{}})
 
-FAULTY = replace(OBJECTIVES["emp_ssl"], name="faulty_loss", loss=loss, settings=())
+own = {{"spread": 0.0, "size": 1.0}}
+FAULTY = replace(OBJECTIVES["emp_ssl"], name="faulty_loss", loss=loss, settings=(), weights=own)
 base = TRAINABLES["pgd_emp_ssl"]
 
 def defaults(faithful_to):
@@ -33,7 +34,7 @@ def defaults(faithful_to):
 
 METHOD = replace(base, name="faulty_method", objectives=("faulty_loss",), defaults=defaults)
 """
-FINITE, ATTACKED, SEEDED, RESUMED, *_ = CONTRACT
+FINITE, ATTACKED, WEIGHED, SEEDED, RESUMED, *_ = CONTRACT
 
 
 @pytest.fixture
@@ -51,6 +52,8 @@ def faulty(package: Callable[..., Path]) -> Callable[[str], None]:
         ("z.square().sum() * float('nan')", FINITE, "it is nan"),
         ("z.sum() * 0", FINITE, "its gradient to the pixels is zero everywhere"),
         ("z.sum() * 0", ATTACKED, "5 steps of PGD took it from 0 to 0"),
+        ("z.var()", WEIGHED, "it is the same whatever spread, size are"),
+        ("z.var() + weights['spread'] * z.square().mean()", WEIGHED, "it is the same whatever size is"),
         ("z.var() * numpy.random.default_rng().random()", SEEDED, "two runs of one seed differ"),
         ("z.var() / len(calls)", RESUMED, "must keep nothing from batch to batch"),
     ],
@@ -70,6 +73,19 @@ def test_a_loss_that_raises_breaks_every_promise_and_the_check_says_where(faulty
     assert "faulty.py, line 12" in told[0]
     assert {line.rpartition(": ")[2] for line in told[1:]} == {"the same"}
     assert verdict == "faulty_method does not keep to what every trainable must"
+
+
+def test_weights_that_weigh_are_seen_to(faulty) -> None:
+    faulty("z.var() + weights['spread'] * z.square().mean() + weights['size'] * z.mean()")
+    CONTRACT[WEIGHED](small(default_config("faulty_method")))
+
+
+def test_what_no_weight_can_learn_from_is_told_with_the_place_of_the_loss_itself(faulty, capsys) -> None:
+    faulty("z.detach().square().sum()")
+    assert main(["--check", "faulty_method"]) == 2
+    told = capsys.readouterr().out.splitlines()[0]
+    assert "the loss of faulty_loss does not depend on the embeddings" in told
+    assert told.endswith("faulty.py, line 10")
 
 
 @pytest.mark.slow

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import get_args
 
+from trainables.harmless import harmless
+
 
 class UserError(Exception):
-    """A mistake its user can mend: one line that says what is wrong and what to do. Never a traceback."""
+    """A mistake its user can mend: one line that says what is wrong and what to do. Never a traceback.
+
+    What the line names, files say, may be called anything: as text it steers no terminal.
+    """
+
+    def __str__(self) -> str:
+        return harmless(super().__str__())
 
 
 class ConfigError(UserError, ValueError):

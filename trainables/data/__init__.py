@@ -5,7 +5,7 @@ from __future__ import annotations
 from trainables.data.crops import shifted
 from trainables.data.identity import identity
 from trainables.data.images import DataError, ImageSet, Splits, pixels
-from trainables.data.load import download_folder, load
+from trainables.data.load import download_folder, in_blank, load
 from trainables.data.rng import generator, global_stream
 from trainables.data.stratify import divide, draw, draw_rows
 from trainables.data.stream import in_order, place, stream
@@ -27,6 +27,7 @@ __all__ = [
     "global_stream",
     "heads_data",
     "identity",
+    "in_blank",
     "in_order",
     "load",
     "make_views",

@@ -14,8 +14,9 @@ from trainables.config import DataConfig
 from trainables.data.images import DataError, ImageSet, Source
 from trainables.data.store import data_root, publish
 
-_EDGE = 32
+_EDGE, _TRAINING, _TEST = 32, 50_000, 10_000
 _DATASETS = {"cifar10": CIFAR10, "cifar100": CIFAR100}
+_CLASSES = {"cifar10": 10, "cifar100": 100}
 CIFAR = tuple(_DATASETS)
 
 
@@ -36,6 +37,16 @@ def read_cifar(config: DataConfig) -> Source:
             f"{home} is incomplete or damaged; remove it and add --set data.download=true ({error})"
         ) from error
     return Source(config.source, _images(train, config), _images(test, config), tuple(train.classes))
+
+
+def blank_cifar(config: DataConfig) -> Source:
+    """As many images of the same size in as many equal classes, all black and without memory of their own."""
+    edge, classes = config.image_size or _EDGE, _CLASSES[config.source]
+
+    def blank(count: int) -> ImageSet:
+        return ImageSet(torch.zeros((), dtype=torch.uint8).expand(count, 3, edge, edge), torch.arange(count) % classes)
+
+    return Source(config.source, blank(_TRAINING), blank(_TEST), tuple(map(str, range(classes))))
 
 
 def home_of(config: DataConfig) -> Path:

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from trainables.config import DataConfig
-from trainables.data.cifar import CIFAR, home_of, read_cifar
+from trainables.data.cifar import CIFAR, blank_cifar, home_of, read_cifar
 from trainables.data.digits import read_digits
 from trainables.data.folder import read_folder
 from trainables.data.images import Source, Splits
 from trainables.data.stratify import train_and_validation
+
+_blank = ContextVar("_blank", default=False)
+
+
+@contextmanager
+def in_blank() -> Iterator[None]:
+    """Within: ``load`` downloads nothing; of images that it would, it gives as many black ones of their size and number
+    of classes. What is learned of a configuration from numbers of images alone is then as with the images themselves.
+    """
+    token = _blank.set(True)
+    try:
+        yield
+    finally:
+        _blank.reset(token)
 
 
 def load(config: DataConfig, *, progress: bool = False) -> Splits:
@@ -43,5 +60,5 @@ def _read(config: DataConfig, *, progress: bool) -> Source:
     if config.source == "digits":
         return read_digits(config)
     if config.source in CIFAR:
-        return read_cifar(config)
+        return blank_cifar(config) if _blank.get() and download_folder(config) else read_cifar(config)
     return read_folder(config, progress=progress)

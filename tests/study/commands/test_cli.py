@@ -215,18 +215,27 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(study, studies, tiny_file):
     assert sorted(studies.iterdir()) == before
 
 
-def test_a_dry_run_downloads_nothing_and_says_what_a_launch_would(study, studies, tiny_file, monkeypatch, tmp_path):
+def test_a_dry_run_downloads_nothing_and_says_what_a_launch_would_and_what_it_costs(
+    study, studies, tiny_file, monkeypatch, tmp_path
+):
     def fetched(*_args, **_keys):
         raise AssertionError("a dry run downloads nothing")
 
     monkeypatch.setattr("trainables.data.cifar._download", fetched)
     absent = ["--set", "settings.data.download=true", "--set", f"settings.data.root={tmp_path / 'data'}"]
     homes = {"data.source=cifar10": "cifar-10-batches-py", "evaluation.source=cifar100": "cifar-100-python"}
+    counts = {"data.source=cifar10": "200 training", "evaluation.source=cifar100": "100 classes: 45000 training"}
     for source, home in homes.items():
         code, out, err = study("launch", tiny_file, "--dry-run", *absent, "--set", f"settings.{source}")
         assert (code, err) == (0, "")
         assert f"a launch would download them to {tmp_path / 'data' / home}" in out
         assert "learning_rate" in out
+        assert counts[source] in out
+        assert "for 2 trials." in out
+        assert "can be measured once the images are there" in out
+    code, _, err = study("launch", tiny_file, "--dry-run", *absent, "--set", "settings.data.source=cifar10",
+                         "--set", "settings.data.train_images=60000")  # fmt: skip
+    assert (code, "validation leaves 45000" in err) == (2, True)
     assert not (tmp_path / "data").exists()
 
 
@@ -294,7 +303,45 @@ def test_a_dry_run_finds_missing_data_and_a_batch_that_is_too_large(study, tiny_
     assert "none" in err
     code, _, err = study("launch", tiny_file, "--dry-run", "--set", "settings.optimiser.batch_size=500")
     assert (code, len(err.splitlines())) == (2, 1)
-    assert "optimiser.batch_size is 500" in err
+    assert err.startswith("--set settings.optimiser.batch_size: cf_amc_ssl: optimiser.batch_size is 500")
+
+
+@pytest.mark.parametrize(
+    ("written", "changed", "told"),
+    [
+        ("batch_size: 64", "batch_size: 500", "11: cf_amc_ssl: optimiser.batch_size is 500 but only 200 images train"),
+        ("train_images: 200", "train_images: 2000", "8: data.train_images is 2000, but validation leaves 1294"),
+        ("image_size: 8", "image_size: 8, validation_fraction: 0.0", "8: evaluation.split is 'validation' but it has"),
+        (
+            "{width: 4, depth: 10, pre_feature: 32, projector_hidden: 32, embedding: 16}",
+            "{architecture: vit_tiny, patch_size: 3}",
+            "10: network.patch_size is 3, which does not divide",
+        ),
+    ],
+)
+@pytest.mark.parametrize("how", ["--dry-run", "--backend=inline"])
+def test_what_only_the_data_reveal_is_told_with_its_line(study, tiny_file, written, changed, told, how):
+    assert tiny_file.read_text().count(written) == 1
+    tiny_file.write_text(tiny_file.read_text().replace(written, changed))
+    code, _, err = study("launch", tiny_file, how)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert err.startswith(f"{tiny_file}:{told}")
+
+
+def test_a_mistake_of_no_setting_is_told_without_a_line(study, tiny_file):
+    write_json(study_paths("tiny").trial(0).config, {})
+    code, _, err = study("launch", tiny_file, "--backend", "inline")
+    assert (code, err.startswith("a study called tiny exists in")) == (2, True)
+
+
+def test_searched_batches_are_refused_where_all_are_too_large_and_else_warned_of(study, tiny_file):
+    tiny_file.write_text(tiny_file.read_text().replace(", batch_size: 64", ""))
+    code, _, err = study("launch", tiny_file, "--dry-run", "--set", "space.batch_size=[500, 700]")
+    assert (code, err.startswith("--set space.batch_size: cf_amc_ssl: optimiser.batch_size is 500")) == (2, True)
+    code, out, err = study("launch", tiny_file, "--dry-run", "--set", "space.batch_size=[32, 500]")
+    assert (code, err) == (0, "")
+    assert "warning: cf_amc_ssl: optimiser.batch_size is 500 but only 200 images train" in out
+    assert "a trial that draws it fails" in out
 
 
 def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
@@ -517,6 +564,38 @@ def test_a_trials_page_says_what_can_be_done_with_it(study, studies):
         *_, heard, end = study("status", "tiny/0")[1].splitlines()
     assert heard.startswith("0000: before its first epoch's end")
     assert end == "End it: study stop tiny/0"
+
+
+STEERS = "\x1b]0;owned\x07\x1b[2J\x9b1A\r\x08\x7f"
+"""What a terminal would do something at."""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["status"], ["status", "tiny"], ["status", "tiny/0"], ["front", "tiny"], ["trials", "tiny"], ["report", "tiny"]],
+)
+def test_nothing_that_a_study_names_steers_the_terminal(study, studies, arguments):
+    paths = study_paths("tiny")
+    paths.root.mkdir()
+    paths.study_file.write_text(f"name: tiny # {STEERS}\n", "utf-8")
+    write_json(paths.manifest, {"name": "tiny", "data": STEERS, "sampler": STEERS, "environment": {"torch": STEERS}})
+    write_json(paths.trial(0).config, {"trainable": STEERS, "origin": STEERS, "params": {STEERS: STEERS}, "config": {}})
+    write_json(paths.trial(0).progress, {"words": STEERS})
+    append_event(paths.trial(0), ATTEMPT, 1, host=STEERS, device=STEERS, gpu_share=1.0)
+    write_json(paths.trial(1).config, {"trainable": STEERS, "params": {STEERS: STEERS}, "config": {STEERS: STEERS}})
+    append_event(paths.trial(1), ATTEMPT, 1, host=STEERS, device=STEERS)
+    append_event(paths.trial(1), ENDED, 1, status="failed", reason=f"ValueError: {STEERS}", metrics={})
+    code, out, err = study(*arguments)
+    assert code == 0
+    shown = out + err + (paths.report.read_text("utf-8") if paths.report.exists() else "")
+    assert [sign for sign in STEERS if not sign.isprintable() and sign in shown] == []
+
+
+def test_a_mistake_with_a_file_of_any_name_steers_nothing(study, tmp_path):
+    code, _, err = study("launch", tmp_path / f"{STEERS}.yaml")
+    assert code == 2
+    assert r"\x1b]0;owned\x07" in err
+    assert [sign for sign in STEERS if not sign.isprintable() and sign in err] == []
 
 
 def test_a_note_is_made_changed_and_taken_back(study, studies):

@@ -317,6 +317,8 @@ def test_a_plan_counts_what_the_trials_then_report(child: StudyPaths) -> None:
     console.print(plan(prepared))
     assert "4 trainings (2 configurations x 2 seeds), 2 of them done" in console.file.getvalue()
     assert "two seeds give intervals too wide" in console.file.getvalue()
+    for heading in ("Pre-training, forward-equivalents", "Evaluation, forward-equivalents", "GPU-minutes"):
+        assert heading in console.file.getvalue()
     assert not any("two seeds" in remark for remark in prepare(request(seeds=3)).remarks)
     assert sorted(child.root.parent.rglob("*")) == before
     for trial, number, config in zip(child.each_trial(), (0, 2), prepared.config.confirms.configs(), strict=True):

@@ -81,6 +81,14 @@ def test_a_line_says_whose_network_it_is_and_how_few_images_autoattack_saw(
     assert told in line.split("  ")
 
 
+def test_a_reason_is_told_as_it_is_and_steers_nothing(studies: Path, tiny: Callable[..., StudyConfig]) -> None:
+    config, shown = tiny(), io.StringIO()
+    with begun(config) as search, Progress(Console(file=shown, width=80), config) as told:
+        search.tell(0, TrialStatus.FAILED, {}, "ValueError: [/red] of shape [b, d] \x1b[2J")
+        told.ended(search, 0)
+    assert r"failed: ValueError: [/red] of shape [b, d] \x1b[2J" in shown.getvalue()
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_what_ended_and_the_time_left_are_told(
     studies: Path, tiny: Callable[..., StudyConfig], monkeypatch: pytest.MonkeyPatch, terminal: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -449,6 +450,7 @@ def test_a_plan_counts_what_is_done_and_writes_nothing(parent: StudyPaths) -> No
     told = console.file.getvalue()
     assert "2 networks, 0 of them measured" in told
     assert "measured on validation images" in told
+    assert re.search(r"Heads to train +┃ +Evaluation, forward-equivalents +┃ +GPU-minutes", told)
     assert sorted(parent.root.parent.rglob("*")) == before
     console.print(dry_run.plan(prepare(asked).config))
     alone = console.file.getvalue().removeprefix(told)

@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 from analysis.layout import StudyPaths, study_paths, write_json
 from analysis.pareto import frontier
 from analysis.runs import read_study
-from analysis.settled import settled_sentence
+from analysis.settled import settled_sentence, settlement
 from analysis.written import config_of
 from study import supervise
+from study.choosing.request import ChoiceError
 from study.commands.main import app
 from study.commands.show import print_front
 from study.config import StudyConfig
@@ -235,11 +236,71 @@ def test_a_measurement_that_fails_ends_and_is_said(parent: StudyPaths, attack: A
     attack(breaks)
     run()
     which = f"trial{'s' * (len(first) > 1)} {', '.join(f'{lost:04d}' for lost in sorted(first))}"
-    assert f"Settled but for {which}, whose figures are missing: " in told()
+    assert f"Not settled: {which} of tiny may stand on this frontier, too, and could not be measured; " in told()
     assert not first & measured(study_paths("tiny-measured")).keys()
     before = events(study_paths("tiny-measured"))
     run()
     assert events(study_paths("tiny-measured")) == before
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"torn")])
+def test_a_network_that_is_gone_is_named_and_keeps_no_other_from_its_turn(
+    parent: StudyPaths, attack: Attack, damage: Callable[[Path], object]
+) -> None:
+    first = undominated(best_cases(), best_cases())
+    lost = min(first)
+    checkpoint = parent.trial(lost).checkpoint
+    kept = checkpoint.read_bytes()
+    damage(checkpoint)
+    stand_in = attack(lambda number: False)
+    said = run()
+    assert f"trial {lost:04d} is not measured: {checkpoint} is " in said
+    assert (
+        f"Not settled: trial {lost:04d} of tiny may stand on this frontier, too, and could not be measured; " in told()
+    )
+    assert settlement(read_study(study_paths("tiny-measured"))).open == []
+    assert set(stand_in.attacked) >= first - {lost}
+    assert lost not in stand_in.attacked
+    checkpoint.write_bytes(kept)
+    run()
+    assert told().startswith("Settled: ")
+    assert stand_in.attacked.count(lost) == 1
+
+
+def test_what_is_measured_needs_its_network_no_more(parent: StudyPaths, attack: Attack) -> None:
+    first = undominated(best_cases(), best_cases())
+    attack(lambda number: number in first)
+    run(request(trials=tuple(first)))
+    for number in first:
+        parent.trial(number).checkpoint.unlink()
+    run()
+    assert told().startswith("Settled: ")
+
+
+def test_where_no_network_is_left_that_may_stand_on_the_frontier_it_is_said(parent: StudyPaths) -> None:
+    for trial in parent.each_trial():
+        trial.checkpoint.unlink()
+    with pytest.raises(ChoiceError, match=r"no network of tiny that may stand on the frontier can be read\. .*missing"):
+        prepare(request())
+
+
+def test_one_that_is_found_gone_in_a_later_round_is_named_and_kept(parent: StudyPaths, attack: Attack) -> None:
+    first = undominated(best_cases(), best_cases())
+    rest = set(best_cases()) - first
+
+    def breaks(number: int) -> bool:
+        for later in rest:
+            parent.trial(later).checkpoint.unlink(missing_ok=True)
+        return True
+
+    attack(breaks)
+    said = run()
+    assert "round 2: what may still stand on the frontier under AutoAttack cannot be measured" in said
+    assert "Not settled: trial" in told()
+    assert "and could not be measured" in told()
+    kept = StudyConfig.load(study_paths("tiny-measured").study_file).measures
+    assert kept is not None
+    assert {one.trial for one in kept.lost} <= rest
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from study.config import Budget
-from study.search.budget import Spent, keeps_the_rest, minutes_left
+from study.search.budget import Spent, keeps_the_rest, minutes_left, no_more_trials, out_of_time
 
 
 def left(
@@ -79,3 +79,9 @@ def test_where_nothing_can_be_said_nothing_is() -> None:
 def test_trials_that_failed_at_once_are_part_of_the_pace() -> None:
     spent = Spent(trials=4, ended=4, gpu_hours=0.0)
     assert minutes_left(Budget(trials=6), spent, 20.0, [10.0, 10.0], []) == pytest.approx(10.0)
+
+
+def test_what_is_used_up_is_told_in_few_digits() -> None:
+    spent = Spent(trials=3, ended=3, gpu_hours=0.513333)
+    assert no_more_trials(Budget(gpu_hours=0.5), spent) == "0.513 of 0.5 GPU-hours are spent"
+    assert out_of_time(Budget(wall_minutes=22.5658), 30.0) == "the time limit of 22.6 minutes is reached"

@@ -154,7 +154,7 @@ def test_gpu_hours_that_running_trials_will_use_are_not_given_to_others(paths: S
         for number in (first[2], fourth, fourth + 1):
             search.tell(number, TrialStatus.FINISHED, GOOD)
         assert search.ask() is None
-        assert search.exhausted() == "2.30 of 2 GPU-hours are spent"
+        assert search.exhausted() == "2.3 of 2 GPU-hours are spent"
 
 
 def test_the_time_limit_counts_all_drivers(paths: StudyPaths, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -13,7 +14,7 @@ from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10, CIFAR100
 
 from trainables.config import DataConfig
-from trainables.data import DataError, load
+from trainables.data import DataError, in_blank, load
 from trainables.data.store import data_root
 
 
@@ -128,3 +129,19 @@ def test_damaged_cifar_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / CIFAR10.base_folder / "data_batch_1").write_bytes(b"half")
     with pytest.raises(DataError, match=r"is incomplete or damaged; remove it and add --set data.download=true"):
         load(DataConfig(source="cifar10", root=str(tmp_path)))
+
+
+@pytest.mark.parametrize(("source", "classes"), [("cifar10", 10), ("cifar100", 100)])
+def test_of_images_that_would_be_downloaded_there_are_as_many_black_ones(
+    source: str, classes: int, tmp_path: Path
+) -> None:
+    config = DataConfig(source=source, root=str(tmp_path), download=True)
+    with in_blank():
+        splits = load(config)
+        with pytest.raises(DataError, match="is not in"):
+            load(replace(config, download=False))
+    told = f"{source}, 32x32 pixels, {classes} classes: 45000 training, 5000 validation, 10000 test images"
+    assert splits.description == told
+    assert len(splits.classes) == classes
+    assert splits.train.labels.bincount().tolist() == [45000 // classes] * classes
+    assert not any(tmp_path.iterdir())
