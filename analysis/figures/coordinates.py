@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import labels
 from analysis.dimensions import is_numeric
-from analysis.figures.style import Ticks, even_ticks, log_ticks, spans_a_decade
+from analysis.figures.style import Ticks, apart, even_ticks, log_ticks, spans_a_decade
 from analysis.runs import Study
 from analysis.titles import metric_title
 
@@ -70,7 +70,7 @@ def scaled(title: str, values: pd.Series[float], *, log: bool = False) -> Coordi
     places = values.map(math.log10) if log else values
     marks = sorted(places.unique())
     if _recur(distinct, len(values)) and _apart(marks):
-        ticks = Ticks(marks, [labels.cost(value) for value in distinct])
+        ticks = Ticks(marks, apart(distinct))
     else:
         ticks = _log_ticks(distinct) if log else even_ticks(distinct)
     return Coordinate(title, places.astype(float).tolist(), ticks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -60,16 +61,29 @@ def log_ticks(values: Iterable[float]) -> Ticks:
     return Ticks([math.log10(mark) for mark in inside], [labels.cost(mark) for mark in inside])
 
 
-def even_ticks(values: Iterable[float]) -> Ticks:
-    """Round numbers, at most seven, over the range of ``values``; none where there is no range."""
+def even_ticks(values: Iterable[float], most: int = 7) -> Ticks:
+    """Round numbers, at most ``most``, over the range of ``values``; none where there is no range."""
     sound = [value for value in values if math.isfinite(value)]
     span = max(sound, default=0.0) - min(sound, default=0.0)
     if span <= 0:
         return Ticks([], [])
-    power = 10.0 ** math.floor(math.log10(span / 6))
-    step = next(power * factor for factor in (1, 2, 5, 10) if span <= 6 * power * factor)
+    steps = most - 1
+    power = 10.0 ** math.floor(math.log10(span / steps))
+    step = next(power * factor for factor in (1, 2, 5, 10) if span <= steps * power * factor)
     marks = [step * count for count in range(math.ceil(min(sound) / step), math.floor(max(sound) / step) + 1)]
-    return Ticks(marks, [labels.cost(mark) for mark in marks])
+    return Ticks(marks, apart(marks))
+
+
+def apart(marks: Sequence[float]) -> list[str]:
+    """What stands at ``marks``, in order of size: all with as many digits as it takes for the gaps to be right."""
+    nearest = min((after - before for before, after in itertools.pairwise(marks)), default=math.inf)
+    digits = next((digits for digits in range(3, 16) if all(_off(mark, digits) <= nearest / 100 for mark in marks)), 16)
+    return [labels.cost(mark, digits) for mark in marks]
+
+
+def _off(mark: float, digits: int) -> float:
+    """By how much ``mark`` is off that is written with so many digits."""
+    return abs(float(f"{mark:.{digits}g}") - mark)
 
 
 def colour_axis(

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis.figures import curves, curves_figure, parallel, parallel_figure, pareto, pareto_figure, published
 from analysis.figures.axis import Axis
-from analysis.figures.coordinates import scaled
+from analysis.figures.coordinates import scaled, setting
 from analysis.figures.planes import plane_pairs
 from analysis.figures.published import published_figure
 from analysis.figures.references import comparability
@@ -498,9 +500,36 @@ def test_colours_are_logarithmic_over_more_than_a_decade() -> None:
     assert colour_axis(near, "Cost")[0].tolist() == near.tolist()
 
 
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([60.9, 61.0], ["60.9", "60.92", "60.94", "60.96", "60.98", "61"]),
+        ([60.935, 61.045], ["60.94", "60.96", "60.98", "61", "61.02", "61.04"]),
+        ([35_999.55, 36_000.65], ["35.9996 k", "35.9998 k", "36 k", "36.0002 k", "36.0004 k", "36.0006 k"]),
+        ([999_000, 1_001_000], ["999 k", "999.5 k", "1 M", "1.0005 M", "1.001 M"]),
+        ([-0.0001, 0.0001], ["-0.0001", "-5e-05", "0", "5e-05", "0.0001"]),
+    ],
+)
+def test_ticks_of_a_narrow_range_are_told_apart_and_right(values: list[float], texts: list[str]) -> None:
+    assert even_ticks(values).texts == texts
+
+
+@settings(deadline=None)
+@given(st.floats(-1e9, 1e9), st.floats(1e-3, 1e9), st.integers(2, 7))
+def test_no_two_ticks_read_alike(low: float, span: float, most: int) -> None:
+    ticks = even_ticks([low, low + span], most)
+    assert len(set(ticks.texts)) == len(ticks.texts) <= most
+
+
+def test_choices_that_lie_close_are_told_apart() -> None:
+    found = setting("momentum", pd.Series([0.9991, 0.9994, 0.9991, 0.9994]))
+    assert found.ticks.texts == ["0.9991", "0.9994"]
+
+
 def test_even_ticks_are_round_and_few() -> None:
     assert even_ticks([3.3e5, 1.29e6]).texts == ["400 k", "600 k", "800 k", "1 M", "1.2 M"]
     assert even_ticks([0, 6]).values == [0, 1, 2, 3, 4, 5, 6]
+    assert even_ticks([0, 6], most=4).values == [0, 2, 4, 6]
     assert even_ticks([2, 2]) == even_ticks([]) == even_ticks([math.nan]) == ([], [])
 
 
