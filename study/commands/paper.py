@@ -62,7 +62,7 @@ def figures(
     ] = None,
     formats: Annotated[list[Image] | None, typer.Option("--format", help="May be repeated; all without.")] = None,
     width: Annotated[
-        str, typer.Option(metavar="WIDTH", help="88mm or 700px, say; figures of many panels take what they need.")
+        str, typer.Option(metavar="WIDTH", help="88mm or 700px, say; parallel coordinates take what they need.")
     ] = "178mm",
     scale: Annotated[float, typer.Option(min=0.1, max=20, help="Pixels of a PNG for each of 1/96 inch.")] = 3.0,
     tracking_uri: FromMlflow = None,
@@ -74,12 +74,13 @@ def figures(
     from analysis.figures.planes import plane_pairs
     from analysis.gallery import all_figures
     from analysis.importance import importances
-    from analysis.static import papers
+    from analysis.static import laid_out_px, papers
 
     width_px, study = _pixels(width), read(name, tracking_uri)
     into = folder or (paths_of(name).figures if tracking_uri is None else Path(f"{name}-figures"))
-    together = all_figures(study, importances(study), plane_pairs(study))
-    alone = {f"curves-{name}": figure for name, figure in curves_by_trainable(study).items()}
+    across = laid_out_px(width_px)
+    together = all_figures(study, importances(study), plane_pairs(study), width_px=across)
+    alone = {f"curves-{name}": figure for name, figure in curves_by_trainable(study, across).items()}
     drawn = papers(together | alone, width_px)
     if not drawn:
         raise UserError(f"there is nothing to draw yet: no trial of {name} has finished; `study status {name}`")

@@ -329,7 +329,19 @@ def test_colours_span_what_a_view_shows(new_study: NewStudy) -> None:
     near, everything = (button.args[0] for button in figure.layout.updatemenus[0].buttons)
     assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (100, 107)
     assert (near["coloraxis.cmin"], near["coloraxis.cmax"]) == (100, 107)
+    assert list(figure.layout.coloraxis.colorbar.ticktext) == ["100", "102", "104", "106"]
+    assert everything["coloraxis.colorbar.ticktext"] == ["100", "150", "200", "250", "300"]
     assert (everything["coloraxis.cmin"], everything["coloraxis.cmax"]) == (100, 300)
+
+
+def test_equal_costs_have_the_one_tick_that_they_are(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(2):
+        study.finished(number, 0.9, 0.3 + 0.01 * number, forward_equivalents=35_999.5)
+    costs, _ = plane_pairs(read_study(study.paths))[0]
+    assert list(costs.figure.layout.xaxis.tickvals) == [35_999.5]
+    assert list(costs.figure.layout.xaxis.ticktext) == ["36 k"]
+    assert costs.figure.layout.yaxis.tickvals is None
 
 
 def test_attacks_share_their_scale_and_costs_are_coloured_by_the_other_accuracy(new_study: NewStudy) -> None:
@@ -417,6 +429,27 @@ def test_curves_mark_where_training_broke_down_and_leave_out_panels_nobody_has(n
     assert (list(mark.ids), list(mark.x), list(mark.y)) == (["0001"], [3], [1.0])
 
 
+@pytest.mark.parametrize(("epochs", "apart"), [(2, 1), (5, 1), (6, 2), (12, 2), (40, None)])
+def test_epochs_are_whole_and_named_below_the_last_panels(new_study: NewStudy, epochs: int, apart: int | None) -> None:
+    study = new_study()
+    for number in range(3):
+        study.epochs(study.begin(number, {}), epochs)
+    figure = curves_figure(read_study(study.paths), width_px=436)
+    assert {axis.dtick for axis in figure.select_xaxes()} == {apart}
+    assert min(min(trace.x) for trace in figure.data) == 1, "a gap between two trials' lines begins no axis at 0"
+    lowest = {axis.domain[0]: axis.anchor for axis in figure.select_xaxes() if axis.title.text}
+    assert len(lowest) == len([axis for axis in figure.select_xaxes() if axis.title.text]) == 2
+    for axis in figure.select_xaxes():
+        down = figure.layout[axis.anchor.replace("y", "yaxis")].domain[0]
+        assert (down == min(_downs(figure, axis.domain[0]))) == bool(axis.title.text)
+
+
+def _downs(figure: Any, left: float) -> list[float]:
+    """Where the panels of one column end."""
+    column = [axis for axis in figure.select_xaxes() if axis.domain[0] == left]
+    return [figure.layout[axis.anchor.replace("y", "yaxis")].domain[0] for axis in column]
+
+
 def test_each_trainable_has_its_curves_by_itself(study: Any) -> None:
     read = read_study(study.paths)
     drawn = curves.curves_by_trainable(read)
@@ -488,16 +521,16 @@ def test_long_curves_are_thinned_with_both_ends_kept() -> None:
 )
 def test_ticks_of_a_cost_are_whole_numbers(study: Any, costs: list[float], scale: dict[str, object]) -> None:
     axis = Axis.of(read_study(study.paths), "forward_equivalents")
-    assert axis.scale(pd.Series(costs)) == scale
+    assert axis.layout(pd.Series(costs)) == {"title": "Cost (forward-equivalents)"} | scale
 
 
-def test_colours_are_logarithmic_over_more_than_a_decade() -> None:
+def test_colours_are_logarithmic_where_that_is_asked_for() -> None:
     values = np.array([1e5, 1e6, 2e6])
-    scaled, axis = colour_axis(values, "Cost")
+    scaled, axis = colour_axis(values, "Cost", log=True)
     assert scaled == pytest.approx(np.log10(values))
     assert axis["colorbar"]["ticktext"] == ["100 k", "200 k", "500 k", "1 M", "2 M"]
     near = np.array([1.0, 2.0, 9.0])
-    assert colour_axis(near, "Cost")[0].tolist() == near.tolist()
+    assert colour_axis(near, "Cost", log=False)[0].tolist() == near.tolist()
 
 
 @pytest.mark.parametrize(
