@@ -33,7 +33,11 @@ def tables(
     ] = None,
     published: Annotated[
         str | None,
-        typer.Option(metavar="TABLES", help="Comma-separated: table1 to table5, leaderboard, or none; all without."),
+        typer.Option(
+            metavar="TABLES",
+            help="Published tables to set beside it, with all their rows, separated by commas: table1 to table5, "
+            "leaderboard; or none. Without it, the rows of all of them that compare with the study's.",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")] = None,
     tracking_uri: FromMlflow = None,
@@ -103,12 +107,12 @@ def _pixels(width: str) -> float:
     return pixels
 
 
-def _tables(names: str | None) -> list[str]:
-    """In the order of publication, whatever the order of ``names``."""
+def _tables(names: str | None) -> list[str] | None:
+    """In the order of publication, whatever the order of ``names``; ``None`` where none are asked for."""
     from analysis.beside import TABLES
 
     if names is None:
-        return list(TABLES)
+        return None
     wanted = {name.strip() for name in names.split(",")} - {"none", ""}
     if unknown := sorted(wanted - TABLES.keys()):
         raise UserError(f"--published has no {', '.join(map(repr, unknown))}; choose from {', '.join(TABLES)}, none")
