@@ -11,23 +11,22 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis import labels
+from analysis import epochs, labels
 from analysis.breakdowns import COLLAPSE, OVERFITTING, breakdowns
 from analysis.figures.pareto import optimal_trials
 from analysis.figures.style import GREY, INK, QUALITATIVE, SCREEN_PX, broken, fitted, fitting, inked, style
 from analysis.runs import Study
+from analysis.so_far import PROBES
 from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY
 
 _GAP = "fgsm_pgd_gap"
 _LOSSES = ("train/loss_clean", "train/loss_fgsm", "train/loss_pgd")
 _FITTED = ("train/loss", *_LOSSES)
 _PANELS = {
-    "train/loss": "Training loss",
-    **dict(zip(_LOSSES, ("Loss on a fixed batch, clean", "… under FGSM", "… under PGD"), strict=True)),
-    _GAP: "PGD above FGSM",
-    PROBE_ACCURACY: "Probe accuracy (%)",
-    PROBE_PGD_ACCURACY: "Probe accuracy under PGD (%)",
-    "train/learning_rate": "Learning rate",
+    **{metric: epochs.name(metric) for metric in _FITTED},
+    _GAP: "Fixed batch: PGD loss less FGSM loss",
+    **{metric: f"{epochs.name(metric)} (%)" for metric in PROBES},
+    "train/learning_rate": epochs.name("train/learning_rate"),
 }
 _MARKS = {OVERFITTING: ("x", "#D55E00", (_GAP, PROBE_PGD_ACCURACY)), COLLAPSE: ("cross", "#882255", (PROBE_ACCURACY,))}
 """Symbol, colour and panels of each breakdown."""
@@ -151,7 +150,7 @@ def _with_breaks(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _with_gap(curves: pd.DataFrame) -> pd.DataFrame:
     wanted = curves.reindex(columns=["trial", "epoch", *_PANELS])
-    percent = {name: wanted[name] * 100 for name in (PROBE_ACCURACY, PROBE_PGD_ACCURACY)}
+    percent = {name: wanted[name] * 100 for name in PROBES}
     return wanted.assign(**{_GAP: wanted["train/loss_pgd"] - wanted["train/loss_fgsm"]}, **percent)
 
 
@@ -205,11 +204,11 @@ def _title(panel: Panel, letters: int) -> str:
     return f"{html.escape(panel.trainable)}<br>{title}" if panel.trainable else title
 
 
-def _scale(figure: go.Figure, places: dict[Panel, tuple[int, int]], epochs: int) -> None:
+def _scale(figure: go.Figure, places: dict[Panel, tuple[int, int]], last: int) -> None:
     """The fixed batch's losses share their scale, of each trainable by itself. Epochs are named below the last panel
     of a column, and are whole."""
     figure.update_annotations(font_size=14)
-    figure.update_xaxes(dtick=next((step for most, step in _FEW if epochs <= most), None))
+    figure.update_xaxes(dtick=next((step for most, step in _FEW if last <= most), None))
     for row, column in {column: (row, column) for row, column in sorted(places.values())}.values():
         figure.update_xaxes(title_text="Epoch", row=row + 1, col=column + 1)
     figure.update_yaxes(tickformat="~g")

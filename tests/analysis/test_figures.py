@@ -479,7 +479,7 @@ def test_each_of_several_trainables_has_its_own_scale_of_losses(new_study: NewSt
         scales.setdefault(axis.matches or trace.yaxis, set()).update(trace.customdata)
     loss, fixed_batch, gap, probe = ([0], [1]), ([0], [1]), ([0], [1]), [0, 1]
     assert sorted(map(sorted, scales.values())) == sorted([*loss, *fixed_batch, *gap, probe, probe])
-    assert "robust_simclr<br>… under PGD" in [note.text for note in figure.layout.annotations]
+    assert "robust_simclr<br>Fixed batch: PGD loss" in [note.text for note in figure.layout.annotations]
     named = [trace.name for trace in figure.data if trace.meta and trace.showlegend]
     assert sorted(named) == ["0000 cf_amc_ssl", "0001 robust_simclr"]
     marks = [([*trace.ids], [*trace.y]) for trace in figure.data if trace.name == "catastrophic overfitting"]
