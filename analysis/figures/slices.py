@@ -130,7 +130,7 @@ def _draw(slices: tuple[Slice, ...], width_px: float) -> go.Figure:
     names = list(dict.fromkeys(one.x.name for one in slices))
     metrics = list(dict.fromkeys(one.y.name for one in slices))
     figure, columns = _panels(len(names), len(metrics), width_px)
-    letters = int((fitted(_PANEL, width_px) + _GAP) / _TYPE)
+    letters = int((fitted(_PANEL, width_px) + _GAP / 2) / _TYPE)
     everything = pd.concat([one.points for one in slices])
     colour = colours(everything)
     explain(figure, everything, colour)
