@@ -137,8 +137,12 @@ def broken(title: str, fits: int = 24) -> str:
 
 
 def wrapped(title: str, fits: int) -> str:
-    """``title`` over as few lines of at most ``fits`` letters as it takes, all about as long."""
-    wraps = [textwrap.wrap(title, width, break_long_words=False) for width in range(1, fits + 1)]
+    """``title`` over as few lines of at most ``fits`` letters as it takes, all about as long; a word is
+    parted, at a hyphen, only where it is longer than a line."""
+    hyphens = max(map(len, title.split()), default=0) > fits
+    wraps = [
+        textwrap.wrap(title, width, break_long_words=False, break_on_hyphens=hyphens) for width in range(1, fits + 1)
+    ]
     return "<br>".join(next(lines for lines in wraps if len(lines) <= len(wraps[-1])))
 
 

@@ -19,7 +19,7 @@ from analysis.figures.coordinates import scaled, setting
 from analysis.figures.planes import plane_pairs
 from analysis.figures.published import published_figure
 from analysis.figures.references import comparability
-from analysis.figures.style import choices, colour_axis, even_ticks, log_ticks, spans_a_decade
+from analysis.figures.style import choices, colour_axis, even_ticks, log_ticks, spans_a_decade, wrapped
 from analysis.layout import EPOCH, append_event, write_json
 from analysis.runs import read_study
 
@@ -557,6 +557,21 @@ def test_no_two_ticks_read_alike(low: float, span: float, most: int) -> None:
 def test_choices_that_lie_close_are_told_apart() -> None:
     found = setting("momentum", pd.Series([0.9991, 0.9994, 0.9991, 0.9994]))
     assert found.ticks.texts == ["0.9991", "0.9994"]
+
+
+@pytest.mark.parametrize(
+    ("title", "fits", "lines"),
+    [
+        ("Clean accuracy (%)", 20, "Clean accuracy (%)"),
+        ("Clean accuracy (%)", 13, "Clean<br>accuracy (%)"),
+        ("PGD accuracy at 16/255 (%)", 25, "PGD accuracy<br>at 16/255 (%)"),
+        ("Cost (forward-equivalents)", 25, "Cost<br>(forward-equivalents)"),
+        ("Cost (forward-equivalents)", 14, "Cost (forward-<br>equivalents)"),
+        ("", 5, ""),
+    ],
+)
+def test_a_title_takes_as_few_lines_as_fit_and_even_ones(title: str, fits: int, lines: str) -> None:
+    assert wrapped(title, fits) == lines
 
 
 def test_even_ticks_are_round_and_few() -> None:
