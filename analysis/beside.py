@@ -44,12 +44,14 @@ _EXACT_FROM = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Beside:
-    """The table. ``left_out``: how many finished trials of the study are not in it for being flagged."""
+    """The table. ``left_out``: how many finished trials of the study are not in it for being flagged; ``apart``: how
+    many published rows are not, for none of ours can be compared with them."""
 
     study: Study
     ours: tuple[Row, ...]
     theirs: tuple[Row, ...]
     left_out: int
+    apart: int = 0
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -62,19 +64,23 @@ class Beside:
         return tuple(row for row in self.ours if row.protocol in protocols)
 
 
-def beside(study: Study, tables: Iterable[str] = TABLES) -> Beside:
-    """The frontier of ``study``, or of a confirmation all configurations, and the rows of the published ``tables``.
+def beside(study: Study, tables: Iterable[str] | None = None) -> Beside:
+    """The frontier of ``study``, or of a confirmation all configurations, and the rows of the published ``tables``;
+    where none are named, of all tables those rows that any of ours can be compared with.
 
     The published rows are CIFAR-100's for studies on CIFAR-100, CIFAR-10's for all others.
     """
-    data = DATA_SETS.get(_data_source(study), "CIFAR-10")
-    points = [point for name in tables for point in TABLES[name] if point.data == data]
+    data, ours = DATA_SETS.get(_data_source(study), "CIFAR-10"), tuple(_ours(study))
+    named = TABLES if tables is None else tables
+    points = [point for name in named for point in TABLES[name] if point.data == data]
+    alike = [point for point in points if tables is not None or of_point(point) in {row.protocol for row in ours}]
     flagged = study.finished["verdict"].map(labels.is_flagged).astype(bool)
     return Beside(
         study=study,
-        ours=tuple(_ours(study)),
-        theirs=tuple(map(_theirs, points)),
+        ours=ours,
+        theirs=tuple(map(_theirs, alike)),
         left_out=0 if confirms(study) else int(flagged.sum()),
+        apart=len(points) - len(alike),
     )
 
 

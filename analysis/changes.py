@@ -73,10 +73,13 @@ def _ranges(old: Any, new: Any) -> Iterator[str]:
 
 
 def over_time(manifest: Mapping[str, Any], part: str) -> str:
-    """``tpe, from trial 0012 gp``: what ``part`` was and became; "" where it is not known."""
+    """``tpe, then from trial 0012: gp``: what ``part`` was and became, whatever commas either has; "" where it is not
+    known."""
     made = [(change.since, *change.parts[part]) for change in changes(manifest) if part in change.parts]
     first, *_ = [*((old, new) for _, old, new in made), (manifest.get(part), None)]
-    return ", ".join([_written(part, *first), *(f"{since} {_written(part, new, old)}" for since, old, new in made)])
+    return ", ".join(
+        [_written(part, *first), *(f"then {since}: {_written(part, new, old)}" for since, old, new in made)]
+    )
 
 
 def _written(part: str, value: Any, other: Any) -> str:

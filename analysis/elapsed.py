@@ -1,31 +1,50 @@
-"""How long a study and its running trials have taken, by the clock on the wall."""
+"""How long a study has run, and its running trials, by the clock on the wall."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
+import pandas as pd
+
 from analysis import labels
 from analysis.runs import Study
 from analysis.schema import TrialStatus
 
 
-def wall_seconds(study: Study, now: float = math.nan) -> float:
-    """From the first trial's begin to ``now`` while one runs, else to the last one's end; NaN if none is known.
+def ran_seconds(study: Study, now: float = math.nan) -> float:
+    """While any trial ran, from an attempt's begin to its last report or its end; NaN before any has begun.
 
-    ``now`` in unix seconds. Time between drivers counts.
+    ``now`` in unix seconds: until when trials that run do so. What ran side by side counts once, pauses do not count:
+    neither those of a study that is stopped, extended or resumed, nor a trial's between two attempts.
     """
-    runs = study.trials["status"].eq(TrialStatus.RUNNING).any() and math.isfinite(now)
-    return float((now if runs else study.trials["ended"].max()) - study.trials["started"].min())
+    if study.attempts.empty:
+        return math.nan
+    newest = ~study.attempts["trial"].duplicated(keep="last")
+    runs = newest & study.attempts["trial"].isin(_running(study)["number"]) & math.isfinite(now)
+    ends = study.attempts["last"].where(~runs, now)
+    spans = pd.DataFrame({"began": study.attempts["began"], "ends": ends}).sort_values("began")
+    reached = spans["ends"].cummax().shift(fill_value=-math.inf)
+    return float((spans["ends"] - spans["began"].clip(lower=reached)).clip(lower=0.0).sum())
 
 
 def elapsed(study: Study, now: float) -> str:
-    """``2 h 05 min of wall time; running trials began: 0007 3 min 20 s ago``; "" before any trial has begun."""
-    running = study.trials[study.trials["status"].eq(TrialStatus.RUNNING) & study.trials["started"].notna()]
+    """``2 h 05 min of wall time without pauses; running trials began: 0007 3 min 20 s ago``; "" before any trial has
+    begun."""
+    running = _running(study)
     ages = now - running["started"]
-    total = wall_seconds(study, now)
-    parts = [f"{labels.duration(max(0.0, total))} of wall time"] if math.isfinite(total) else []
-    return "; ".join([*parts, *began(dict(zip(running["number"], ages, strict=True)))])
+    return "; ".join([*wall_time(study, now), *began(dict(zip(running["number"], ages, strict=True)))])
+
+
+def wall_time(study: Study, now: float = math.nan) -> list[str]:
+    """``2 h 05 min of wall time without pauses``; empty before any trial has begun."""
+    total = ran_seconds(study, now)
+    return [f"{labels.duration(total)} of wall time without pauses"] if math.isfinite(total) else []
+
+
+def _running(study: Study) -> pd.DataFrame:
+    """Of the trials those that run, as far as it is known since when."""
+    return study.trials[study.trials["status"].eq(TrialStatus.RUNNING) & study.trials["started"].notna()]
 
 
 def began(ages: Mapping[int, float]) -> list[str]:

@@ -12,6 +12,7 @@ from analysis.figures.importance import importance_figure
 from analysis.figures.interactions import interactions_figure
 from analysis.figures.planes import Plane
 from analysis.figures.slices import slices_figure
+from analysis.figures.style import SCREEN_PX
 from analysis.measured import searches
 from analysis.runs import Study
 
@@ -21,11 +22,12 @@ def all_figures(
     importances: pd.DataFrame,
     pairs: Iterable[tuple[Plane, Plane]],
     chances: Mapping[str, float] | None = None,
+    width_px: float = SCREEN_PX,
 ) -> dict[str, go.Figure]:
     """Those that there is anything to draw in.
 
     ``importances`` and ``pairs`` as their functions give them for ``study``; ``chances`` of non-domination, where they
-    are known already.
+    are known already. ``width_px``: of the page, in the figures' own type of 14 px.
     """
     drawn = {
         "frontier": pareto_figure(study),
@@ -33,9 +35,9 @@ def all_figures(
         **{plane.name: plane.figure for pair in pairs for plane in pair},
         "hypervolume": hypervolume_figure(study),
         "parallel": parallel_figure(study) if searches(study) else None,
-        "importance": importance_figure(study, importances),
-        "slices": slices_figure(study),
-        "interactions": interactions_figure(study),
-        "curves": curves_figure(study),
+        "importance": importance_figure(study, importances, width_px),
+        "slices": slices_figure(study, width_px),
+        "interactions": interactions_figure(study, width_px),
+        "curves": curves_figure(study, width_px),
     }
     return {name: figure for name, figure in drawn.items() if figure is not None}

@@ -25,10 +25,16 @@ _COLUMNS = (
     Column("Trainable", False, ("trainable",)),
     Column("Trials ended", True, ("trials",)),
     Column("GPU-hours", True, (GPU_HOURS,)),
-    Column("Alone, %", True, (ALONE,)),
-    Column("Added as they came, %", True, (ADDED,)),
+    Column("Hypervolume of its own, %", True, (ALONE,)),
+    Column("Gained when its trials ended, %", True, (ADDED,)),
     Column("Lost without it, %", True, (LOST,)),
 )
+GAINS = (
+    "Of its own: what its trials reach by themselves. Gained when its trials ended: by how much they raised the "
+    "study's, which favours who came first; all gains add up to it. Lost without it: what the study's would lack, "
+    "which counts only what no other trainable reached"
+)
+"""What the columns of ``gains_table`` say."""
 
 
 def words(study: Study) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -151,6 +151,8 @@ def notes(found: Beside) -> Iterator[str]:
         )
     if found.ours and found.theirs:
         yield _comparison(found)
+    if found.ours and found.apart:
+        yield _apart(found)
     if any(row.minutes == row.minutes for row in found.ours):
         yield "Minutes of ours are of pre-training too, but compare only on the same hardware."
     if found.rows:
@@ -180,5 +182,17 @@ def _comparison(found: Beside) -> str:
     apart = [row for row in found.ours if row not in found.comparable]
     which = "Ours" if len(apart) == len(found.ours) else f"{len(apart)} of ours"
     are = "is" if which == "1 of ours" else "are"
-    reasons = ", ".join(dict.fromkeys(words for row in apart for words in row.departures)) or "another table"
+    reasons = _departures(apart) or "another table"
     return f"{which} cannot be compared with the published rows ({reasons}) and {are} ranked apart from them."
+
+
+def _apart(found: Beside) -> str:
+    rows = labels.counted(found.apart, "published row")
+    reasons = "another head, network or attack" if found.theirs else _departures(found.ours)
+    return (
+        f"Left out: {rows} that ours cannot be compared with ({reasons}); --published table1, say, shows a table whole."
+    )
+
+
+def _departures(rows: Iterable[Row]) -> str:
+    return ", ".join(dict.fromkeys(words for row in rows for words in row.departures))

@@ -21,7 +21,7 @@ from analysis.figures.interactions import left_out
 from analysis.figures.pareto import compute
 from analysis.figures.planes import plane_pairs
 from analysis.figures.references import comparability
-from analysis.history import gains_table
+from analysis.history import GAINS, gains_table
 from analysis.importance import importances, why_no_importances
 from analysis.layout import write_atomically
 from analysis.measured import searches
@@ -76,6 +76,7 @@ def _frontier(study: Study, odds: Mapping[str, float]) -> dict[str, Any]:
         "attained": attainment_sentence(study),
         "plateau": plateau_sentence(study),
         "gains": gains_table(study),
+        "gains_caption": GAINS,
         "shares": shares_table(study),
     }
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from analysis import changes, constraints, labels
 from analysis.confirmed import confirmed, confirms
-from analysis.elapsed import wall_seconds
+from analysis.elapsed import wall_time
 from analysis.measured import measures
 from analysis.pareto import frontier, measured, study_hypervolume
 from analysis.runs import Study
@@ -82,10 +81,7 @@ def _hypervolume(study: Study) -> str:
 
 def _used(study: Study) -> str:
     minutes = with_costs(study)[GPU_MINUTES].sum()
-    wall = wall_seconds(study)
-    parts = [f"{labels.duration(wall)} of wall time"] if math.isfinite(wall) else []
-    parts += [f"{labels.cost(minutes)} GPU-minutes"] if minutes else []
-    return ", ".join(parts)
+    return ", ".join([*wall_time(study), *([f"{labels.cost(minutes)} GPU-minutes"] if minutes else [])])
 
 
 def local_pages(urls: Iterable[str]) -> str:

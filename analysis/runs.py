@@ -6,6 +6,7 @@ everything after that. A file that is missing, torn or half-written costs its ow
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -59,6 +60,9 @@ class Study:
     """The study file's YAML as launched; "" if it is not there."""
     outcomes: Mapping[str, Outcomes] = field(default_factory=dict)
     """By id, the figures of finished trials image by image, of those that recorded them."""
+    attempts: pd.DataFrame = field(default_factory=lambda: _attempts_frame([]))
+    """One row an attempt: ``trial``, a trial's ``number``, and when it ``began`` and was ``last`` heard of, or ended
+    (unix seconds)."""
 
     @property
     def objectives(self) -> dict[str, Direction]:
@@ -109,12 +113,13 @@ def read_mlflow(tracking_uri: str, name: str, pages: str | None = None) -> Study
 
 def _read(paths: StudyPaths, links: Mapping[int, RunLink]) -> Study:
     trials = [trial for trial in paths.each_trial() if trial.root.is_dir()]
-    rows, curves, outcomes, manifest = [], [], {}, read_manifest(paths)
+    rows, curves, attempts, outcomes, manifest = [], [], [], {}, read_manifest(paths)
     bounds = constraints.readable(manifest.get("constraints"))
     for trial in trials:
         events = _events(trial)
         rows.append(_trial_row(paths, trial, events, links.get(trial.number, RunLink("", "")), bounds))
         curves += _curve_rows(trial.number, events)
+        attempts += _attempt_rows(trial.number, events)
         if (found := _outcomes(events)) is not None:
             outcomes[paths.trial_id(trial.number)] = found
     return Study(
@@ -124,6 +129,7 @@ def _read(paths: StudyPaths, links: Mapping[int, RunLink]) -> Study:
         curves=_curves_frame(curves),
         study_file=harmless(paths.study_file.read_text("utf-8", "replace")) if paths.study_file.is_file() else "",
         outcomes=outcomes,
+        attempts=_attempts_frame(attempts),
     )
 
 
@@ -230,6 +236,14 @@ def _curve_rows(number: int, events: list[dict[str, Any]]) -> list[dict[str, Any
     return [rows[epoch] for epoch in sorted(rows)]
 
 
+def _attempt_rows(number: int, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    times: dict[int, list[float]] = {}
+    for event in events:
+        if isinstance(event.get("attempt"), int) and math.isfinite(time := number_or_nan(event.get("time"))):
+            times.setdefault(event["attempt"], []).append(time)
+    return [{"trial": number, "began": min(own), "last": max(own)} for own in times.values()]
+
+
 def _trials_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Columns: the fixed ones, then parameters, settings and metrics, each in order of appearance."""
     seen = list(dict.fromkeys(name for row in rows for name in row if name not in _ALWAYS))
@@ -244,6 +258,11 @@ def _curves_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     metrics = dict.fromkeys(name for row in rows for name in row if name not in ("trial", "epoch"))
     frame = pd.DataFrame(rows, columns=["trial", "epoch", *metrics])
     return frame.astype({"trial": "int64", "epoch": "int64"})
+
+
+def _attempts_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["trial", "began", "last"])
+    return frame.astype({"trial": "int64", "began": "float64", "last": "float64"})
 
 
 def _tracked_runs(paths: StudyPaths, pages: str | None) -> dict[int, RunLink]:

@@ -26,7 +26,7 @@ _SHARES = (
     Column("of all, %", True, (f"{FORWARD_EQUIVALENTS}_share",)),
     Column("On the frontier", True, (FRONTIER,)),
     Column("of all, %", True, (f"{FRONTIER}_share",)),
-    Column("At equal GPU-minutes", True, (EQUAL,)),
+    Column("On the frontier, at equal GPU-minutes", True, (EQUAL,)),
     Column("of all, %", True, (f"{EQUAL}_share",)),
 )
 

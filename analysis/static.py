@@ -11,23 +11,28 @@ from typing import Any
 
 from plotly import graph_objects as go
 
-from analysis.figures.style import broken, choices
+from analysis.figures.style import SCREEN_PX, broken, choices
 from analysis.headings import headings
 from analysis.paper_type import LETTER_PX, TYPE_PX, printed_px
 from analysis.point_labels import fit_labels
 
 PX_PER_MM = 96 / 25.4
-_DRAWN_TYPE_PX, _DRAWN_WIDTH_PX = 14, 1000
+_DRAWN_TYPE_PX = 14
 _SCALE = TYPE_PX / _DRAWN_TYPE_PX
 """Marks, lines and margins shrink as the type does, so that they keep their proportions."""
 _LINE_PX = 1.6 * TYPE_PX
 _KEY_PX = 42
 """A legend's symbol with the space around it."""
-_PANEL_PX, _COORDINATE_PX = 40 * PX_PER_MM, 18 * PX_PER_MM
-"""Narrower ones cannot be read."""
+_COORDINATE_PX = 18 * PX_PER_MM
+"""From one parallel coordinate to the next: closer ones cannot be read."""
 _NARROW_PX = 120 * PX_PER_MM
 _FONT = "Arial, Helvetica, 'Liberation Sans', sans-serif"
 _GRID = "#dcdfe4"
+
+
+def laid_out_px(width_px: float) -> float:
+    """Of a page ``width_px`` wide the width in the type that figures are laid out in (``style.SCREEN_PX``)."""
+    return width_px / _SCALE
 
 
 def papers(figures: Mapping[str, go.Figure], width_px: float) -> dict[str, go.Figure]:
@@ -40,7 +45,8 @@ def papers(figures: Mapping[str, go.Figure], width_px: float) -> dict[str, go.Fi
 
 
 def paper(figure: go.Figure, width_px: float) -> go.Figure:
-    """A copy of ``figure`` to be read at ``width_px``, or at what its panels need if that is more.
+    """A copy of ``figure``, laid out for ``laid_out_px``, to be read at ``width_px``, or at what its parallel
+    coordinates need if that is more.
 
     Its menu is gone; it shows what that shows first.
     """
@@ -49,9 +55,11 @@ def paper(figure: go.Figure, width_px: float) -> go.Figure:
     beneath = _lines(_named(made, width), width) * _LINE_PX
     _shrink(made, width)
     drawn = figure.layout.margin
-    plot = (figure.layout.height - drawn.t - drawn.b) * max(_SCALE, min(1.0, width / _DRAWN_WIDTH_PX))
-    plot = plot if _least(figure) else min(plot, 0.8 * width)
+    plot = (figure.layout.height - drawn.t - drawn.b) * max(_SCALE, min(1.0, width / SCREEN_PX))
+    plot = min(plot, 0.8 * width) if _single(figure) else plot
     margin = {"l": drawn.l * _SCALE, "r": _beside(made, drawn), "t": _above(made), "b": _under(made) + beneath}
+    if _over(made):
+        _name_beneath(made)
     for trace in _parallel(made):
         margin |= _headed(trace, width - margin["l"], margin)
     made.update_layout(
@@ -79,10 +87,13 @@ def _views(figure: go.Figure) -> dict[str, go.Figure]:
 
 
 def _least(figure: go.Figure) -> float:
-    """What all panels side by side, or all parallel coordinates, need; nothing for a single plot."""
-    lefts = {axis.domain[0] for axis in figure.select_xaxes() if axis.domain}
-    coordinates = max((len(trace.dimensions) for trace in _parallel(figure)), default=0)
-    return max(len(lefts) * _PANEL_PX if len(lefts) > 1 else 0, coordinates * _COORDINATE_PX)
+    """What its parallel coordinates need."""
+    return _COORDINATE_PX * max((len(trace.dimensions) for trace in _parallel(figure)), default=0)
+
+
+def _single(figure: go.Figure) -> bool:
+    """Whether it is one plot, of no panels or coordinates."""
+    return not _parallel(figure) and len(list(figure.select_xaxes())) <= 1
 
 
 def _parallel(figure: go.Figure) -> list[Any]:
@@ -118,14 +129,29 @@ def _above(figure: go.Figure) -> float:
     """For titles and colour bars over the plot."""
     titles = [str(note.text) for note in figure.layout.annotations if note.yref == "paper" and (note.y or 0) >= 1]
     lines = max((text.count("<br>") + 1 for text in titles), default=0)
-    over = [bar for bar in _colour_bars(figure) if bar.orientation == "h" and (bar.y or 0) >= 1]
-    return 12 + (lines + _deepest(over)) * _LINE_PX
+    return 12 + (lines + _deepest(_over(figure))) * _LINE_PX
+
+
+def _over(figure: go.Figure) -> list[Any]:
+    """Colour bars over the plot."""
+    return [bar for bar in _colour_bars(figure) if bar.orientation == "h" and (bar.y or 0) >= 1]
 
 
 def _under(figure: go.Figure) -> float:
     """For an axis's ticks and title, and for colour bars beneath the plot."""
     beneath = [bar for bar in _colour_bars(figure) if bar.orientation == "h" and (bar.y or 0) < 0]
     return 50 * _SCALE + _deepest(beneath) * _LINE_PX
+
+
+def _name_beneath(figure: go.Figure) -> None:
+    """The names of horizontal axes beneath their ticks; plotly's own stand among these where colour bars are above."""
+    for axis in figure.select_xaxes():
+        if axis.title.text and axis.visible is not False:
+            letter = axis.plotly_name.replace("axis", "")
+            place = {"x": 0.5, "xref": f"{letter} domain", "y": 0, "yref": f"{axis.anchor or 'y'} domain"}
+            beneath = {"yanchor": "top", "yshift": -1.1 * _LINE_PX, "font": {"size": TYPE_PX}}
+            figure.add_annotation(text=axis.title.text, showarrow=False, **place, **beneath)
+            axis.title.text = None
 
 
 def _deepest(bars: list[Any]) -> float:
@@ -183,7 +209,17 @@ def _shrink_bar(bar: Any, width_px: float, *, beneath: bool) -> None:
     bar.update(thickness=12 * _SCALE, title_font_size=TYPE_PX, tickfont_size=TYPE_PX)
     if bar.orientation != "h" and width_px < _NARROW_PX:
         place = {"y": -0.04, "yanchor": "top"} if beneath else {"y": 1.02, "yanchor": "bottom"}
-        bar.update(orientation="h", len=1, x=0.5, xanchor="center", title_side="top", **place)
+        _thin(bar, 0.7 * width_px)
+        bar.update(orientation="h", len=1, ypad=0, tickangle=0, x=0.5, xanchor="center", title_side="top", **place)
+
+
+def _thin(bar: Any, across_px: float) -> None:
+    """Every other tick left out, or more, until those of a bar that lies have room side by side."""
+    values, texts = bar.tickvals or (), bar.ticktext or ()
+    for every in range(1, len(texts)):
+        if sum(printed_px(text) + 2 * LETTER_PX for text in texts[::every]) <= across_px:
+            bar.update(tickvals=values[::every], ticktext=texts[::every])
+            return
 
 
 def _shrink_trace(trace: Any) -> None:

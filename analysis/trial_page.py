@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from analysis import epochs, labels
+from analysis.elapsed import ran_seconds
 from analysis.layout import ATTEMPT, ENDED, LOST, OUT_OF_MEMORY, TrialPaths, finite, read_events, read_json
 from analysis.measured import searches
 from analysis.pareto import frontier
@@ -148,12 +149,17 @@ def _facts(study: Study, row: Mapping[str, Any], folder: TrialPaths) -> Iterator
     yield "Seed", "" if _is_absent(row["seed"]) else f"{row['seed']:.0f}"
     of = number_or_nan(row.get(f"{CONFIG}optimiser.epochs"))
     yield "Epochs", f"{row['epochs']} of {of:.0f}" if math.isfinite(of) else ""
-    took = row["ended"] - row["started"]
-    yield "Took", labels.duration(took) if math.isfinite(took) else ""
+    yield "Took", _took(study, row)
     work, minutes = (labels.cost(row[name]) for name in (FORWARD_EQUIVALENTS, GPU_MINUTES))
     yield "Cost", f"{work} forward-equivalents, {minutes} GPU-minutes"
     yield "Files", str(folder.root)
     yield "MLflow", str(row["mlflow_url"] or row["mlflow_run_id"])
+
+
+def _took(study: Study, row: Mapping[str, Any]) -> str:
+    """Of a trial that has ended, without what passed between its attempts."""
+    own = replace(study, attempts=study.attempts[study.attempts["trial"] == row["number"]])
+    return labels.duration(ran_seconds(own)) if math.isfinite(row["ended"]) else ""
 
 
 def _on_frontier(study: Study, row: Mapping[str, Any]) -> str:

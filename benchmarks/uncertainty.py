@@ -120,14 +120,14 @@ def judge(found: list[Candidate], true: NDArray[np.float64]) -> Judged:
 def _summed_up(judged: list[Judged], optimal: NDArray[np.bool_]) -> Iterator[tuple[str, Any]]:
     chances = np.stack([one.chances for one in judged])
     surely = chances > SURE
-    yield "intervals_that_hold_the_hypervolume", _share(np.array([one.holds for one in judged]))
+    yield "intervals_that_hold_the_hypervolume", share(np.array([one.holds for one in judged]))
     yield "mean_width", round(float(np.mean([one.width for one in judged])), 4)
     yield f"trials_with_a_chance_above_{SURE:g}", int(surely.sum())
-    yield "of_them_on_the_true_frontier", _share(optimal[surely]) if surely.any() else None
+    yield "of_them_on_the_true_frontier", share(optimal[surely]) if surely.any() else None
     yield "brier_score", round(float(((chances - optimal) ** 2).mean()), 4)
 
 
-def _share(held: NDArray[np.bool_]) -> dict[str, float]:
+def share(held: NDArray[np.bool_]) -> dict[str, float]:
     """With Wilson's 95 % interval."""
     found = Accuracy(correct=int(held.sum()), images=len(held))
     low, high = found.interval()

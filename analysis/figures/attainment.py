@@ -109,7 +109,7 @@ def _draw(plot: AttainmentPlot) -> go.Figure:
         _draw_trainable(figure, plot, str(name), index)
     _explain(figure, plot)
     for axis, name in ((plot.x, "x"), (plot.y, "y")):
-        figure.update_layout({f"{name}axis": {"title": axis.label} | axis.scale(plot.points[name])})
+        figure.update_layout({f"{name}axis": axis.layout(plot.points[name])})
     legend = {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top", "tracegroupgap": 0}
     margin = {"l": 70, "r": 20, "t": 70, "b": 150}
     return style(with_views(figure, _views(plot)), 680, legend=legend, margin=margin)

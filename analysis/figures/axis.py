@@ -9,10 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import labels
-from analysis.figures.style import GREY, spans_a_decade
+from analysis.figures.style import GREY, apart, broken, spans_a_decade
 from analysis.runs import Study
 from analysis.titles import metric_title
 from trainables.metrics import ENDS, OBJECTIVES, Direction
+
+_TITLE = 40
+"""Letters of a title that fit on a line."""
 
 
 class Axis(NamedTuple):
@@ -38,11 +41,16 @@ class Axis(NamedTuple):
         """Whether it shows ``values`` better by their logarithms."""
         return not labels.is_accuracy(self.metric) and spans_a_decade(values)
 
-    def scale(self, values: pd.Series[float]) -> dict[str, Any]:
-        """Of a layout's axis that shows ``values``. Without a format a logarithmic axis writes 2 for 200 k."""
+    def layout(self, values: pd.Series[float]) -> dict[str, Any]:
+        """Title and scale of an axis that shows ``values``. Without a format a logarithmic axis writes 2 for 200 k,
+        and around equal costs plotly sets ticks that none can have."""
+        title = {"title": broken(self.label, _TITLE)}
         if not self.is_log(values):
-            return {"type": "linear"}
-        return {"type": "log", "dtick": "D2", "tickformat": "~s" if values.min() >= 1 else "~g"}
+            equal = sorted(set(values)) if not labels.is_accuracy(self.metric) else []
+            return (
+                title | {"type": "linear"} | ({"tickvals": equal, "ticktext": apart(equal)} if len(equal) == 1 else {})
+            )
+        return title | {"type": "log", "dtick": "D2", "tickformat": "~s" if values.min() >= 1 else "~g"}
 
 
 def positions(found: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:

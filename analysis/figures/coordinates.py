@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import labels
 from analysis.dimensions import is_numeric
-from analysis.figures.style import Ticks, even_ticks, log_ticks, spans_a_decade
+from analysis.figures.style import Ticks, apart, even_ticks, log_ticks, spans_a_decade
 from analysis.runs import Study
 from analysis.titles import metric_title
 
@@ -70,19 +70,10 @@ def scaled(title: str, values: pd.Series[float], *, log: bool = False) -> Coordi
     places = values.map(math.log10) if log else values
     marks = sorted(places.unique())
     if _recur(distinct, len(values)) and _apart(marks):
-        ticks = Ticks(marks, [labels.cost(value) for value in distinct])
+        ticks = Ticks(marks, apart(distinct))
     else:
-        ticks = _log_ticks(distinct) if log else even_ticks(distinct)
+        ticks = log_ticks(distinct) if log else even_ticks(distinct)
     return Coordinate(title, places.astype(float).tolist(), ticks)
-
-
-def _log_ticks(values: list[float]) -> Ticks:
-    """Round numbers of each power of ten, or of an even scale where the values lie between two of those."""
-    ticks = log_ticks(values)
-    if len(ticks.values) > 1:
-        return ticks
-    even = even_ticks(values)
-    return Ticks([math.log10(value) for value in even.values], even.texts)
 
 
 def _spaced(name: str, values: pd.Series[Any]) -> Coordinate:

@@ -11,29 +11,34 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis import labels
+from analysis import epochs, labels
 from analysis.breakdowns import COLLAPSE, OVERFITTING, breakdowns
 from analysis.figures.pareto import optimal_trials
-from analysis.figures.style import GREY, INK, QUALITATIVE, inked, style
+from analysis.figures.style import GREY, INK, QUALITATIVE, SCREEN_PX, broken, fitted, fitting, inked, style
 from analysis.runs import Study
+from analysis.so_far import PROBES
 from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY
 
 _GAP = "fgsm_pgd_gap"
 _LOSSES = ("train/loss_clean", "train/loss_fgsm", "train/loss_pgd")
 _FITTED = ("train/loss", *_LOSSES)
 _PANELS = {
-    "train/loss": "Training loss",
-    **dict(zip(_LOSSES, ("Loss on a fixed batch, clean", "… under FGSM", "… under PGD"), strict=True)),
-    _GAP: "PGD above FGSM",
-    PROBE_ACCURACY: "Probe accuracy (%)",
-    PROBE_PGD_ACCURACY: "Probe accuracy under PGD (%)",
-    "train/learning_rate": "Learning rate",
+    **{metric: epochs.name(metric) for metric in _FITTED},
+    _GAP: "Fixed batch: PGD loss less FGSM loss",
+    **{metric: f"{epochs.name(metric)} (%)" for metric in PROBES},
+    "train/learning_rate": epochs.name("train/learning_rate"),
 }
 _MARKS = {OVERFITTING: ("x", "#D55E00", (_GAP, PROBE_PGD_ACCURACY)), COLLAPSE: ("cross", "#882255", (PROBE_ACCURACY,))}
 """Symbol, colour and panels of each breakdown."""
 _LOOKS = tuple((colour, dash) for dash in ("solid", "dash") for colour in QUALITATIVE)
 """Colour and dash of trials that are told apart; of more no eye keeps track."""
 _COLUMNS = 4
+_SIDES, _TICKS, _TYPE, _LEAST = 75, 54, 8, 140
+"""Widths in pixels: of both margins, of ticks between two panels, of a title's letter, of the narrowest panel."""
+_PANEL, _BETWEEN, _LEGEND = 230, 95, 100
+"""Heights in pixels: of a panel on a screen, of what stands between two, of what stands beneath the last."""
+_FEW = ((5, 1), (12, 2))
+"""Epochs up to which ticks are set, and how far apart: plotly's would be of half epochs."""
 _MARKED_UP_TO = 20
 _POINTS = 10_000
 """Of a panel, as far as that leaves each trial ``_FEWEST`` epochs: screens show no more."""
@@ -69,14 +74,14 @@ class Breakdown(NamedTuple):
     rows: pd.DataFrame
 
 
-def curves_figure(study: Study) -> go.Figure | None:
+def curves_figure(study: Study, width_px: float = SCREEN_PX) -> go.Figure | None:
     """Losses, probe accuracies and learning rate against epochs, one line a trial; panels that no trial has are left
     out. Each of several trainables has panels of its own for its losses."""
     lines = compute(study)
-    return _draw(lines, broken_down(study)) if lines else None
+    return _draw(lines, broken_down(study), width_px) if lines else None
 
 
-def curves_by_trainable(study: Study) -> dict[str, go.Figure]:
+def curves_by_trainable(study: Study, width_px: float = SCREEN_PX) -> dict[str, go.Figure]:
     """``curves_figure`` of each trainable by itself, for print: on paper nobody can hide the others. Empty for a study
     of one trainable."""
     lines, broken = compute(study), broken_down(study)
@@ -85,6 +90,7 @@ def curves_by_trainable(study: Study) -> dict[str, go.Figure]:
         name: _draw(
             tuple(line for line in lines if line.trainable == name),
             tuple(Breakdown(kind, rows[rows["trainable"] == name]) for kind, rows in broken),
+            width_px,
         )
         for name in names
         if len(names) > 1
@@ -144,20 +150,23 @@ def _with_breaks(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _with_gap(curves: pd.DataFrame) -> pd.DataFrame:
     wanted = curves.reindex(columns=["trial", "epoch", *_PANELS])
-    percent = {name: wanted[name] * 100 for name in (PROBE_ACCURACY, PROBE_PGD_ACCURACY)}
+    percent = {name: wanted[name] * 100 for name in PROBES}
     return wanted.assign(**{_GAP: wanted["train/loss_pgd"] - wanted["train/loss_fgsm"]}, **percent)
 
 
-def _draw(lines: tuple[Line, ...], broken: tuple[Breakdown, ...]) -> go.Figure:
-    shown = _panels(lines)
-    places = {panel: divmod(place, _COLUMNS) for place, panel in enumerate(shown)}
-    bands = -(-len(shown) // _COLUMNS)
+def _draw(lines: tuple[Line, ...], breakdowns: tuple[Breakdown, ...], width_px: float) -> go.Figure:
+    shown, across = _panels(lines), width_px - _SIDES
+    columns = fitting(across, _LEAST, min(_COLUMNS, len(shown)))
+    places = {panel: divmod(place, columns) for place, panel in enumerate(shown)}
+    bands = -(-len(shown) // columns)
+    letters = int((across + _TICKS) / columns / _TYPE)
+    down = bands * (fitted(_PANEL, width_px) + _BETWEEN) - _BETWEEN
     figure = make_subplots(
         rows=bands,
-        cols=min(_COLUMNS, len(shown)),
-        subplot_titles=[_title(panel) for panel in shown],
-        vertical_spacing=0.4 / max(2, bands),
-        horizontal_spacing=0.06,
+        cols=columns,
+        subplot_titles=[_title(panel, letters) for panel in shown],
+        vertical_spacing=_BETWEEN / down if bands > 1 else 0,
+        horizontal_spacing=_TICKS / across if columns > 1 else 0,
     )
     marked = max(line.rows["epoch"].max() for line in lines) <= _MARKED_UP_TO
     for index, line in enumerate(lines):
@@ -166,14 +175,15 @@ def _draw(lines: tuple[Line, ...], broken: tuple[Breakdown, ...]) -> go.Figure:
             row, column = places[panel]
             trace = _trace(line, panel.metric, marked=marked, named=named and number == 0)
             figure.add_trace(trace, row=row + 1, col=column + 1)
-    for breakdown in (one for one in broken if len(one.rows)):
+    for breakdown in (one for one in breakdowns if len(one.rows)):
         for number, mark in enumerate(_marks(breakdown, places)):
             mark[0].showlegend = number == 0
             figure.add_trace(mark[0], row=mark[1] + 1, col=mark[2] + 1)
-    _scale(figure, places)
-    legend = {"orientation": "h", "x": 0, "y": -0.28 / bands, "yanchor": "top"}
-    margin = {"l": 55, "r": 20, "t": 50 + 20 * any(panel.trainable for panel in shown), "b": 100}
-    return style(figure, 320 * bands + 90, legend=legend, margin=margin)
+    _scale(figure, places, int(max(line.rows["epoch"].max() for line in lines)))
+    legend = {"orientation": "h", "x": 0, "y": -70 / down, "yanchor": "top"}
+    top = 30 + 20 * max(note.text.count("<br>") + 1 for note in figure.layout.annotations)
+    margin = {"l": 55, "r": 20, "t": top, "b": _LEGEND}
+    return style(figure, round(top + down + _LEGEND), legend=legend, margin=margin)
 
 
 def _panels(lines: tuple[Line, ...]) -> list[Panel]:
@@ -189,15 +199,18 @@ def _has(line: Line, panel: Panel) -> bool:
     return panel.shows(line) and bool(np.isfinite(line.rows[panel.metric]).any())
 
 
-def _title(panel: Panel) -> str:
-    title = _PANELS[panel.metric]
+def _title(panel: Panel, letters: int) -> str:
+    title = broken(_PANELS[panel.metric], letters)
     return f"{html.escape(panel.trainable)}<br>{title}" if panel.trainable else title
 
 
-def _scale(figure: go.Figure, places: dict[Panel, tuple[int, int]]) -> None:
-    """The fixed batch's losses share their scale, of each trainable by itself."""
+def _scale(figure: go.Figure, places: dict[Panel, tuple[int, int]], last: int) -> None:
+    """The fixed batch's losses share their scale, of each trainable by itself. Epochs are named below the last panel
+    of a column, and are whole."""
     figure.update_annotations(font_size=14)
-    figure.update_xaxes(title_text="Epoch")
+    figure.update_xaxes(dtick=next((step for most, step in _FEW if last <= most), None))
+    for row, column in {column: (row, column) for row, column in sorted(places.values())}.values():
+        figure.update_xaxes(title_text="Epoch", row=row + 1, col=column + 1)
     figure.update_yaxes(tickformat="~g")
     first: dict[str, str] = {}
     for panel, (row, column) in places.items():
@@ -215,7 +228,7 @@ def _trace(line: Line, column: str, *, marked: bool, named: bool) -> go.Scatter:
         legendgroup=html.escape(line.title),
         showlegend=named,
         mode="lines+markers" if marked else "lines",
-        x=line.rows["epoch"].fillna(0).to_numpy(dtype="uint16"),
+        x=line.rows["epoch"].ffill().to_numpy(dtype="uint16"),
         y=line.rows[column].to_numpy(dtype="float32"),
         customdata=line.rows["trial"].to_numpy(dtype="uint16"),
         meta={"lines": True} | (inked("line.color") if line.colour == INK else {}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -11,12 +11,27 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis import labels
-from analysis.figures.style import GREY, INK, MENU_PX, QUALITATIVE, Choice, broken, inked, menu, style
+from analysis.figures.style import (
+    GREY,
+    INK,
+    MENU_PX,
+    QUALITATIVE,
+    SCREEN_PX,
+    Choice,
+    broken,
+    fitting,
+    inked,
+    menu,
+    style,
+)
 from analysis.importance import FRONTIER, importances, objective_title
 from analysis.runs import Study
 
-_BAR = 34
-"""Height in pixels, with its share of the gaps."""
+_BAR, _GAP, _BENEATH = 34, 100, 110
+"""Heights in pixels: of a bar with its share of the gaps, between two rows of panels, of what is beneath the last."""
+_SIDES, _LEAST, _TICKS, _TYPE = 140, 135, 40, 8
+"""Widths in pixels: of both margins, of the narrowest panel, of ticks that two panels have between them, of a title's
+letter."""
 
 
 class Panel(NamedTuple):
@@ -29,13 +44,13 @@ class Panel(NamedTuple):
     """Whether the legend and the axis speak of it: of a trainable's first objective alone."""
 
 
-def importance_figure(study: Study, found: pd.DataFrame | None = None) -> go.Figure | None:
+def importance_figure(study: Study, found: pd.DataFrame | None = None, width_px: float = SCREEN_PX) -> go.Figure | None:
     """Shares of importance; a menu of trainables where there are several; ``None`` where nothing has importances.
 
     ``found``: ``importances(study)`` where that is known already.
     """
     panels = compute(importances(study) if found is None else found)
-    return _draw(study, panels) if panels else None
+    return _draw(study, panels, width_px) if panels else None
 
 
 def compute(found: pd.DataFrame) -> tuple[Panel, ...]:
@@ -50,39 +65,48 @@ def compute(found: pd.DataFrame) -> tuple[Panel, ...]:
     return tuple(panels)
 
 
-def _draw(study: Study, panels: tuple[Panel, ...]) -> go.Figure:
+def _draw(study: Study, panels: tuple[Panel, ...], width_px: float) -> go.Figure:
     objectives = [name for name in (FRONTIER, *study.objectives) if name in {panel.objective for panel in panels}]
-    titles = [broken(objective_title(name, study)) for name in objectives]
-    figure = make_subplots(cols=len(objectives), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.06)
+    columns = fitting(width_px - _SIDES, _LEAST, len(objectives))
+    letters = min(24, int((width_px - _SIDES) / columns / _TYPE))
+    rows, height = -(-len(objectives) // columns), _BAR * max(len(panel.rows) for panel in panels)
+    down = rows * (height + _GAP) - _GAP
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        shared_yaxes=True,
+        subplot_titles=[broken(objective_title(name, study), letters) for name in objectives],
+        horizontal_spacing=max(0.06, _TICKS / (width_px - _SIDES)) if columns > 1 else 0,
+        vertical_spacing=_GAP / down if rows > 1 else 0,
+    )
     for panel in panels:
         for trace in _traces(panel):
             trace.visible = panel.trainable == panels[0].trainable
-            figure.add_trace(trace, row=1, col=objectives.index(panel.objective) + 1)
+            row, column = divmod(objectives.index(panel.objective), columns)
+            figure.add_trace(trace, row=row + 1, col=column + 1)
     figure.update_annotations(font_size=14)
     figure.update_xaxes(range=[0, 104], title_text="Share (%)", tickvals=[0, 25, 50, 75, 100])
     figure.update_yaxes(ticks="outside", ticklen=6, tickcolor="rgba(0, 0, 0, 0)")
-    return _finish(figure, panels, len(objectives))
+    return _finish(figure, panels, down)
 
 
-def _finish(figure: go.Figure, panels: tuple[Panel, ...], columns: int) -> go.Figure:
+def _finish(figure: go.Figure, panels: tuple[Panel, ...], down: float) -> go.Figure:
     firsts = {panel.trainable: panel for panel in panels if panel.named}
     owners = [panel.trainable for panel in panels for _ in _traces(panel)]
-    offered = [
-        Choice(name, [owner == name for owner in owners], _axes(panel, columns)) for name, panel in firsts.items()
-    ]
+    axes = [axis.plotly_name for axis in figure.select_yaxes()]
+    offered = [Choice(name, [owner == name for owner in owners], _axes(panel, axes)) for name, panel in firsts.items()]
     several = len(offered) > 1
     figure.update_layout(offered[0].layout, updatemenus=menu(offered, above=55) if several else [])
-    top, height = 75 + several * MENU_PX, _BAR * max(len(panel.rows) for panel in panels)
-    legend = {"orientation": "h", "x": 0, "y": -60 / height, "yanchor": "top"}
-    margin = {"l": 120, "r": 20, "t": top, "b": 110}
-    return style(figure, top + height + 110, bargap=0.35, legend=legend, margin=margin)
+    top = 75 + several * MENU_PX
+    legend = {"orientation": "h", "x": 0, "y": -60 / down, "yanchor": "top"}
+    margin = {"l": 120, "r": 20, "t": top, "b": _BENEATH}
+    return style(figure, round(top + down + _BENEATH), bargap=0.35, legend=legend, margin=margin)
 
 
-def _axes(panel: Panel, columns: int) -> dict[str, object]:
+def _axes(panel: Panel, axes: Sequence[str]) -> dict[str, object]:
     """The dimensions' places from the top, as changes of a layout."""
     names = [html.escape(str(name)) for name in panel.rows["dimension"]]
     settings = {"tickvals": list(range(len(names))), "ticktext": names, "range": [len(names) - 0.5, -0.5]}
-    axes = [f"yaxis{column + 1 if column else ''}" for column in range(columns)]
     return {f"{axis}.{key}": value for axis in axes for key, value in settings.items()}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import itertools
-import math
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -14,14 +13,31 @@ from plotly.subplots import make_subplots
 from analysis.figures.coordinates import Coordinate
 from analysis.figures.marks import explain, marks
 from analysis.figures.slices import Axis, measured, placed, searched
-from analysis.figures.style import GREY, MENU_PX, SCALE, Choice, Ticks, broken, menu, style
+from analysis.figures.style import (
+    GREY,
+    MENU_PX,
+    SCALE,
+    SCREEN_PX,
+    Choice,
+    Ticks,
+    broken,
+    even_ticks,
+    fitted,
+    fitting,
+    menu,
+    style,
+)
 from analysis.importance import ranking
 from analysis.runs import Study
 
 _CHOSEN = 6
 """Dimensions whose pairs the menu offers: fifteen."""
-_TICKS = 4
-"""That fit on an objective's scale."""
+_TICKS, _LETTERS = 4, 14
+"""On an objective's scale, and letters of all of them that fit side by side."""
+_SIDES, _LEAST = 95, 150
+"""Widths in pixels: of both margins, of the narrowest panel."""
+_PANEL, _GAP, _SCALE_PX = 290, 160, 8
+"""Heights in pixels: of a panel on a screen, between two rows of them, between a panel and its scale."""
 
 
 class Interaction(NamedTuple):
@@ -33,13 +49,13 @@ class Interaction(NamedTuple):
     points: pd.DataFrame
 
 
-def interactions_figure(study: Study) -> go.Figure | None:
+def interactions_figure(study: Study, width_px: float = SCREEN_PX) -> go.Figure | None:
     """A panel an objective for the two dimensions most important for the frontier, other pairs by a menu.
 
     ``None`` while fewer than two trials have two dimensions that vary, and an objective.
     """
     found = compute(study)
-    return _draw(found) if found else None
+    return _draw(found, width_px) if found else None
 
 
 def compute(study: Study) -> tuple[Interaction, ...]:
@@ -67,26 +83,37 @@ def _ranked(study: Study) -> list[Axis]:
     return [axes[name] for name in ranking(study) if name in axes]
 
 
-def _draw(found: tuple[Interaction, ...]) -> go.Figure:
+def _draw(found: tuple[Interaction, ...], width_px: float) -> go.Figure:
     metrics = {one.z.name: one.z for one in found}
     pairs = list({_pair(one): one for one in found}.values())
-    figure = make_subplots(cols=len(metrics), horizontal_spacing=0.07)
+    columns = fitting(width_px - _SIDES, _LEAST, len(metrics))
+    rows = -(-len(metrics) // columns)
+    down = rows * (fitted(_PANEL, width_px) + _GAP) - _GAP
+    figure = make_subplots(
+        rows=rows, cols=columns, horizontal_spacing=0.06, vertical_spacing=_GAP / down if rows > 1 else 0
+    )
     explain(figure, pd.concat([one.points for one in found]), {})
     owners = [""] * len(figure.data)
     for one in found:
-        place = list(metrics).index(one.z.name) + 1
-        figure.add_trace(_trace(one, place), row=1, col=place)
+        place = list(metrics).index(one.z.name)
+        row, column = divmod(place, columns)
+        figure.add_trace(_trace(one, place + 1), row=row + 1, col=column + 1)
         owners.append(_pair(one))
     for place, axis in enumerate(metrics.values(), start=1):
-        figure.update_layout({f"coloraxis{place}": _colour_axis(figure, axis, place)})
-    return _finish(figure, pairs, owners, len(metrics))
+        figure.update_layout({f"coloraxis{place}": _colour_axis(figure, axis, place, down)})
+    for place in range(len(metrics), rows * columns):
+        figure.update_layout({f"{letter}axis{place + 1}.visible": False for letter in "xy"})
+    firsts = [place % columns == 0 for place in range(len(metrics))]
+    return _finish(figure, pairs, owners, firsts, down)
 
 
-def _finish(figure: go.Figure, pairs: list[Interaction], owners: list[str], panels: int) -> go.Figure:
-    """With the first pair shown, and a menu where there are several."""
+def _finish(
+    figure: go.Figure, pairs: list[Interaction], owners: list[str], firsts: list[bool], down: float
+) -> go.Figure:
+    """With the first pair shown, and a menu where there are several. ``firsts``: which panels begin a row."""
     names = [_pair(pair) for pair in pairs]
     offered = [
-        Choice(name, [owner in ("", name) for owner in owners], _axes(pair, panels))
+        Choice(name, [owner in ("", name) for owner in owners], _axes(pair, firsts))
         for name, pair in zip(names, pairs, strict=True)
     ]
     for trace, visible in zip(figure.data, offered[0].visible, strict=True):
@@ -94,8 +121,8 @@ def _finish(figure: go.Figure, pairs: list[Interaction], owners: list[str], pane
     several = len(offered) > 1
     figure.update_layout(offered[0].layout, updatemenus=menu(offered, above=95) if several else [])
     top = 110 + several * MENU_PX
-    legend = {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"}
-    style(figure, top + 400, legend=legend, margin={"l": 75, "r": 20, "t": top, "b": 110})
+    legend = {"orientation": "h", "x": 0, "y": -60 / down, "yanchor": "top"}
+    style(figure, round(top + down + 110), legend=legend, margin={"l": 75, "r": 20, "t": top, "b": 110})
     return figure.update_xaxes(title_standoff=None)  # with one, plotly writes titles over ticks where scales are above
 
 
@@ -103,36 +130,39 @@ def _pair(one: Interaction) -> str:
     return f"{one.x.name} and {one.y.name}"
 
 
-def _axes(pair: Interaction, panels: int) -> dict[str, Any]:
-    """Every panel's axes for a pair, as changes of a layout."""
+def _axes(pair: Interaction, firsts: list[bool]) -> dict[str, Any]:
+    """Every panel's axes for a pair, as changes of a layout; the first of a row names what all of it share."""
     changes: dict[str, Any] = {}
     for letter, axis in (("x", pair.x.coordinate), ("y", pair.y.coordinate)):
-        for panel in range(panels):
-            title = html.escape(axis.title) if letter == "x" or panel == 0 else ""
-            settings = {"title.text": title, "range": axis.range, **axis.ticked}
+        for panel, first in enumerate(firsts):
+            told = letter == "x" or first
+            title = html.escape(axis.title) if told else ""
+            settings = {"title.text": title, "range": axis.range, "showticklabels": told, **axis.ticked}
             changes |= {f"{letter}axis{panel + 1 if panel else ''}.{key}": value for key, value in settings.items()}
     return changes
 
 
-def _colour_axis(figure: go.Figure, axis: Axis, place: int) -> dict[str, Any]:
+def _colour_axis(figure: go.Figure, axis: Axis, place: int, down: float) -> dict[str, Any]:
     """The objective's scale as the panel's head."""
-    left, right = figure.layout[f"xaxis{place if place > 1 else ''}"].domain
+    which = place if place > 1 else ""
+    (left, right), (_, top) = (figure.layout[f"{letter}axis{which}"].domain for letter in "xy")
     bar = {
         "title": {"text": broken(axis.coordinate.title), "side": "top"},
         "orientation": "h",
         **{"x": (left + right) / 2, "xanchor": "center", "len": right - left},
-        **{"y": 1.02, "yanchor": "bottom", "thickness": 12, "outlinewidth": 0},
-        **_few(axis.coordinate).ticked,
+        **{"y": top + _SCALE_PX / down, "yanchor": "bottom", "thickness": 12, "outlinewidth": 0},
+        **{"ypad": 0, "xpad": 0, "tickangle": 0, **_few(axis.coordinate).ticked},
     }
     low, high = min(axis.coordinate.values), max(axis.coordinate.values)
     return {"colorscale": SCALE, "colorbar": bar, "cmin": low, "cmax": high, "showscale": high > low}
 
 
 def _few(coordinate: Coordinate) -> Coordinate:
-    """With every other tick left out, or more, until they fit."""
-    values, texts = coordinate.ticks
-    every = math.ceil(len(values) / _TICKS) or 1
-    return coordinate._replace(ticks=Ticks(values[::every], texts[::every]))
+    """With every other tick left out, or more, until they fit; with even ones where it has none."""
+    found = coordinate.ticks if coordinate.ticks.values else even_ticks(coordinate.values)
+    kept = (Ticks(found.values[::every], found.texts[::every]) for every in range(1, len(found.values)))
+    fits = (ticks for ticks in kept if len(ticks.values) <= _TICKS and sum(map(len, ticks.texts)) <= _LETTERS)
+    return coordinate._replace(ticks=next(fits, Ticks(found.values[:1], found.texts[:1])))
 
 
 def _trace(one: Interaction, place: int) -> go.Scatter:

@@ -18,7 +18,17 @@ from analysis.constraints import bound_words, limit, readable
 from analysis.figures.axis import Axis, bars, ends, positions
 from analysis.figures.means import means
 from analysis.figures.references import NO_REFERENCES, References, references
-from analysis.figures.style import GREY, INK, SYMBOLS, broken, colour_axis, inked, legend_entry, style
+from analysis.figures.style import (
+    GREY,
+    INK,
+    SYMBOLS,
+    colour_axis,
+    even_ticks,
+    inked,
+    legend_entry,
+    log_ticks,
+    style,
+)
 from analysis.figures.views import EVERYTHING, outliers, ranges, with_views
 from analysis.pareto import frontier, non_dominated
 from analysis.runs import PARAM, Study, number_or_nan
@@ -35,8 +45,6 @@ from trainables.metrics import (
 
 _LABELLED = 12
 _HOVER_PARAMS = 12
-_TITLE = 40
-"""Letters of an axis's title that fit on a line."""
 _NEAR = 1.0
 """A bound's line is drawn so far beyond the points, in their range's lengths: they keep half of the axis."""
 _ARROWS = {("x", -1): "← {}", ("x", 1): "{} →", ("y", -1): "{} ↓", ("y", 1): "{} ↑"}
@@ -201,8 +209,8 @@ def _draw(plot: ParetoPlot, height: int) -> go.Figure:
     _draw_references(figure, plot.references)
     _draw_step(figure, plot)
     title = plot.colour.label if plot.colour else ""
-    linear = plot.colour is not None and labels.is_accuracy(plot.colour.metric)
-    colours, axis = colour_axis(plot.points["colour"].to_numpy(dtype=float), title, linear=linear)
+    log = plot.colour is not None and plot.colour.is_log(plot.points["colour"])
+    colours, axis = colour_axis(plot.points["colour"].to_numpy(dtype=float), title, log=log)
     points = plot.points.assign(colour=colours)
     for index, trainable in enumerate(sorted(points["trainable"].unique())):
         _draw_trainable(figure, plot, points[points["trainable"] == trainable], SYMBOLS[index % len(SYMBOLS)])
@@ -211,14 +219,13 @@ def _draw(plot: ParetoPlot, height: int) -> go.Figure:
         legend_entry(figure, labels.HOLLOW if plot.means.empty else labels.HOLLOW_SEED, "circle-open", GREY)
     figure.update_layout(coloraxis=axis)
     for axis_of, name in ((plot.x, "x"), (plot.y, "y")):
-        titled = {"title": broken(axis_of.label, _TITLE)}
-        figure.update_layout({f"{name}axis": titled | axis_of.scale(points[name])})
+        figure.update_layout({f"{name}axis": axis_of.layout(points[name])})
     legend = {"orientation": "h", "x": 0, "y": -70 / (height - 170), "yanchor": "top", "tracegroupgap": 0}
     margin = {"l": 70, "r": 20, "t": 60, "b": 110}
-    return style(with_views(figure, _views(plot, colours)), height, legend=legend, margin=margin)
+    return style(with_views(figure, _views(plot, colours, log=log)), height, legend=legend, margin=margin)
 
 
-def _views(plot: ParetoPlot, colours: NDArray[np.float64]) -> list[tuple[str, dict[str, Any]]]:
+def _views(plot: ParetoPlot, colours: NDArray[np.float64], *, log: bool) -> list[tuple[str, dict[str, Any]]]:
     """First without the trials that are far worse than the others, for they press the frontier into a corner."""
     axes = (plot.x, plot.y)
     values = plot.points[["x", "y"]].to_numpy(dtype=float)
@@ -230,17 +237,26 @@ def _views(plot: ParetoPlot, colours: NDArray[np.float64]) -> list[tuple[str, di
         return [EVERYTHING]
     text = f"without {labels.counted(far.sum(), 'outlier')}"
     drawn = plot.points if plot.means.empty else plot.means
-    near = ranges(np.concatenate([values[~far], *ends(drawn[drawn["best"]])]), logs) | _coloured(colours[~far])
+    near = ranges(np.concatenate([values[~far], *ends(drawn[drawn["best"]])]), logs)
     everything, layout = EVERYTHING
-    return [(text, near), (everything, layout | _coloured(colours))]
+    return [
+        (text, near | _coloured(colours[~far], log=log)),
+        (everything, layout | _coloured(colours, log=log)),
+    ]
 
 
-def _coloured(colours: NDArray[np.float64]) -> dict[str, Any]:
-    """The colours' range, as a change of a layout; nothing to change where no two are known."""
+def _coloured(colours: NDArray[np.float64], *, log: bool) -> dict[str, Any]:
+    """The colours' range and its ticks, as a change of a layout; nothing to change where no two are known."""
     known = colours[np.isfinite(colours)]
     if len(np.unique(known)) < 2:
         return {}
-    return {"coloraxis.cmin": float(known.min()), "coloraxis.cmax": float(known.max())}
+    ticks = log_ticks(10.0**known) if log else even_ticks(known)
+    return {
+        "coloraxis.cmin": float(known.min()),
+        "coloraxis.cmax": float(known.max()),
+        "coloraxis.colorbar.tickvals": ticks.values,
+        "coloraxis.colorbar.ticktext": ticks.texts,
+    }
 
 
 def _draw_bounds(figure: go.Figure, bounds: Sequence[BoundLine]) -> None:

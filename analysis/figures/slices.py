@@ -16,11 +16,13 @@ from analysis import labels
 from analysis.dimensions import dimensions, is_choice, is_log
 from analysis.figures.coordinates import Coordinate, metric, setting
 from analysis.figures.marks import colours, explain, marks
-from analysis.figures.style import INK, broken, inked, style
+from analysis.figures.style import INK, SCREEN_PX, fitted, fitting, inked, style, wrapped
 from analysis.runs import Study
 from analysis.titles import metric_title
 
 _COLUMNS = 4
+_SIDES, _LEAST, _TYPE = 95, 150, 8
+"""Widths in pixels: of both margins, of the narrowest panel, of a title's letter."""
 _PANEL, _LEGEND, _TITLE = 190, 55, 65
 """Heights in pixels."""
 _GAP, _GAP_WITH_TITLES = 20, 80
@@ -50,10 +52,10 @@ class Slice(NamedTuple):
     points: pd.DataFrame
 
 
-def slices_figure(study: Study) -> go.Figure | None:
+def slices_figure(study: Study, width_px: float = SCREEN_PX) -> go.Figure | None:
     """A panel for each dimension that varies and each objective; ``None`` while no two trials can be compared."""
     slices = compute(study)
-    return _draw(slices) if slices else None
+    return _draw(slices, width_px) if slices else None
 
 
 def compute(study: Study) -> tuple[Slice, ...]:
@@ -124,10 +126,11 @@ def _figure(name: str, value: float) -> str:
     return f"{labels.metric(name, value)} %" if labels.is_accuracy(name) else labels.metric(name, value)
 
 
-def _draw(slices: tuple[Slice, ...]) -> go.Figure:
+def _draw(slices: tuple[Slice, ...], width_px: float) -> go.Figure:
     names = list(dict.fromkeys(one.x.name for one in slices))
     metrics = list(dict.fromkeys(one.y.name for one in slices))
-    figure, columns = _panels(len(names), len(metrics))
+    figure, columns = _panels(len(names), len(metrics), width_px)
+    letters = int((fitted(_PANEL, width_px) + _GAP / 2) / _TYPE)
     everything = pd.concat([one.points for one in slices])
     colour = colours(everything)
     explain(figure, everything, colour)
@@ -136,25 +139,26 @@ def _draw(slices: tuple[Slice, ...]) -> go.Figure:
         row = band * len(metrics) + metrics.index(one.y.name)
         for trace in _traces(one, colour):
             figure.add_trace(trace, row=row + 1, col=column + 1)
-        _label(figure, one, row + 1, column + 1, last=one.y.name == metrics[-1])
+        _label(figure, one, row + 1, column + 1, last=one.y.name == metrics[-1], letters=letters)
     return figure
 
 
-def _panels(dimensions: int, metrics: int) -> tuple[go.Figure, int]:
+def _panels(dimensions: int, metrics: int, width_px: float) -> tuple[go.Figure, int]:
     """Bands of as many dimensions, in each a row a metric; and how many dimensions there are in a band."""
-    bands = math.ceil(dimensions / _COLUMNS)
+    bands = math.ceil(dimensions / fitting(width_px - _SIDES, _LEAST, _COLUMNS))
     columns, rows = math.ceil(dimensions / bands), bands * metrics
-    tops = [row * (_PANEL + _GAP) + row // metrics * (_GAP_WITH_TITLES - _GAP) for row in range(rows)]
-    inner = tops[-1] + _PANEL
+    panel = fitted(_PANEL, width_px)
+    tops = [row * (panel + _GAP) + row // metrics * (_GAP_WITH_TITLES - _GAP) for row in range(rows)]
+    inner = tops[-1] + panel
     figure = make_subplots(rows=rows, cols=columns, vertical_spacing=0, horizontal_spacing=0.025)
     for row, top in enumerate(tops, start=1):
-        figure.update_yaxes(row=row, domain=[1 - (top + _PANEL) / inner if row < rows else 0, 1 - top / inner])
+        figure.update_yaxes(row=row, domain=[1 - (top + panel) / inner if row < rows else 0, 1 - top / inner])
     legend = {"orientation": "h", "x": 0, "y": 1 + 12 / inner, "yanchor": "bottom"}
     margin = {"l": 75, "r": 20, "t": _LEGEND, "b": _TITLE}
-    return style(figure, inner + _LEGEND + _TITLE, legend=legend, margin=margin), columns
+    return style(figure, round(inner + _LEGEND + _TITLE), legend=legend, margin=margin), columns
 
 
-def _label(figure: go.Figure, one: Slice, row: int, column: int, *, last: bool) -> None:
+def _label(figure: go.Figure, one: Slice, row: int, column: int, *, last: bool, letters: int) -> None:
     """An objective is named at the left, a dimension below its last panel."""
     x, y, first = one.x.coordinate, one.y.coordinate, column == 1
     upright = x.spaced and sum(map(len, x.ticks.texts)) > _LETTERS
@@ -164,7 +168,7 @@ def _label(figure: go.Figure, one: Slice, row: int, column: int, *, last: bool) 
     if last:
         figure.update_xaxes(row=row, col=column, title_text=html.escape(x.title))
     if first:
-        figure.update_yaxes(row=row, col=column, title_text=broken(y.title))
+        figure.update_yaxes(row=row, col=column, title_text=wrapped(y.title, letters))
 
 
 def _traces(one: Slice, colour: dict[str, str]) -> Iterator[go.Scatter]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import itertools
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +24,8 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "pentagon", "star", "he
 GREY = "#8a8f98"
 INK = "#1f2430"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+SCREEN_PX = 1000.0
+"""The width that figures are laid out for; a narrower page, in the same type, has fewer panels side by side."""
 MENU_PX = 30
 """Of a figure's upper margin that a menu takes."""
 _DECADE = 10.0
@@ -51,33 +55,45 @@ def spans_a_decade(values: Iterable[float]) -> bool:
 
 
 def log_ticks(values: Iterable[float]) -> Ticks:
-    """1, 2 and 5 of each power of ten over the range of positive ``values``, placed at their logarithms."""
-    logs = np.log10(np.asarray([value for value in values if math.isfinite(value)]))
+    """1, 2 and 5 of each power of ten over the range of positive ``values``, or of an even scale where they lie between
+    two of those; placed at their logarithms."""
+    sound = [value for value in values if math.isfinite(value)]
+    logs = np.log10(np.asarray(sound))
     low, high = float(logs.min()), float(logs.max())
     steps = (1, 2, 5) if high - low < 3 else (1,)
     marks = [step * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for step in steps]
     inside = [mark for mark in marks if low - 0.05 <= math.log10(mark) <= high + 0.05]
-    return Ticks([math.log10(mark) for mark in inside], [labels.cost(mark) for mark in inside])
+    marked = Ticks(inside, [labels.cost(mark) for mark in inside]) if len(inside) > 1 else even_ticks(sound)
+    return marked._replace(values=[math.log10(mark) for mark in marked.values])
 
 
-def even_ticks(values: Iterable[float]) -> Ticks:
-    """Round numbers, at most seven, over the range of ``values``; none where there is no range."""
+def even_ticks(values: Iterable[float], most: int = 7) -> Ticks:
+    """Round numbers, at most ``most``, over the range of ``values``; none where there is no range."""
     sound = [value for value in values if math.isfinite(value)]
     span = max(sound, default=0.0) - min(sound, default=0.0)
     if span <= 0:
         return Ticks([], [])
-    power = 10.0 ** math.floor(math.log10(span / 6))
-    step = next(power * factor for factor in (1, 2, 5, 10) if span <= 6 * power * factor)
+    steps = most - 1
+    power = 10.0 ** math.floor(math.log10(span / steps))
+    step = next(power * factor for factor in (1, 2, 5, 10) if span <= steps * power * factor)
     marks = [step * count for count in range(math.ceil(min(sound) / step), math.floor(max(sound) / step) + 1)]
-    return Ticks(marks, [labels.cost(mark) for mark in marks])
+    return Ticks(marks, apart(marks))
 
 
-def colour_axis(
-    values: NDArray[np.float64], title: str, *, linear: bool = False
-) -> tuple[NDArray[np.float64], dict[str, Any]]:
-    """``values`` as they are to be coloured, and their colour axis; logarithmic over more than a decade, unless
-    ``linear``."""
-    log = spans_a_decade(values) and not linear
+def apart(marks: Sequence[float]) -> list[str]:
+    """What stands at ``marks``, in order of size: all with as many digits as it takes for the gaps to be right."""
+    nearest = min((after - before for before, after in itertools.pairwise(marks)), default=math.inf)
+    digits = next((digits for digits in range(3, 16) if all(_off(mark, digits) <= nearest / 100 for mark in marks)), 16)
+    return [labels.cost(mark, digits) for mark in marks]
+
+
+def _off(mark: float, digits: int) -> float:
+    """By how much ``mark`` is off that is written with so many digits."""
+    return abs(float(f"{mark:.{digits}g}") - mark)
+
+
+def colour_axis(values: NDArray[np.float64], title: str, *, log: bool) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    """``values`` as they are to be coloured, by their logarithms or as they are, and their colour axis."""
     ticks = log_ticks(values) if log else even_ticks(values)
     bar: dict[str, Any] = {"title": {"text": title, "side": "right"}, "thickness": 14, "outlinewidth": 0, "len": 0.9}
     if ticks.values:
@@ -101,6 +117,16 @@ def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     return figure
 
 
+def fitting(across_px: float, least_px: float, most: int) -> int:
+    """How many panels stand side by side in ``across_px``, each at least ``least_px`` wide."""
+    return max(1, min(most, int(across_px // least_px)))
+
+
+def fitted(height_px: float, width_px: float) -> float:
+    """The height of a panel that is ``height_px`` high on a screen; lower on a narrow page, but half of it at least."""
+    return height_px * min(1.0, max(0.5, width_px / SCREEN_PX))
+
+
 def broken(title: str, fits: int = 24) -> str:
     """``title`` over two lines, at the space nearest to its middle, where it has more than ``fits`` letters."""
     spaces = [place for place, letter in enumerate(title) if letter == " "]
@@ -108,6 +134,16 @@ def broken(title: str, fits: int = 24) -> str:
         return title
     middle = min(spaces, key=lambda place: abs(place - len(title) / 2))
     return f"{title[:middle]}<br>{title[middle + 1 :]}"
+
+
+def wrapped(title: str, fits: int) -> str:
+    """``title`` over as few lines of at most ``fits`` letters as it takes, all about as long; a word is
+    parted, at a hyphen, only where it is longer than a line."""
+    hyphens = max(map(len, title.split()), default=0) > fits
+    wraps = [
+        textwrap.wrap(title, width, break_long_words=False, break_on_hyphens=hyphens) for width in range(1, fits + 1)
+    ]
+    return "<br>".join(next(lines for lines in wraps if len(lines) <= len(wraps[-1])))
 
 
 def inked(path: str) -> dict[str, str]:

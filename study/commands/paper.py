@@ -33,7 +33,11 @@ def tables(
     ] = None,
     published: Annotated[
         str | None,
-        typer.Option(metavar="TABLES", help="Comma-separated: table1 to table5, leaderboard, or none; all without."),
+        typer.Option(
+            metavar="TABLES",
+            help="Published tables to set beside it, with all their rows, separated by commas: table1 to table5, "
+            "leaderboard; or none. Without it, the rows of all of them that compare with the study's.",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")] = None,
     tracking_uri: FromMlflow = None,
@@ -62,7 +66,7 @@ def figures(
     ] = None,
     formats: Annotated[list[Image] | None, typer.Option("--format", help="May be repeated; all without.")] = None,
     width: Annotated[
-        str, typer.Option(metavar="WIDTH", help="88mm or 700px, say; figures of many panels take what they need.")
+        str, typer.Option(metavar="WIDTH", help="88mm or 700px, say; parallel coordinates take what they need.")
     ] = "178mm",
     scale: Annotated[float, typer.Option(min=0.1, max=20, help="Pixels of a PNG for each of 1/96 inch.")] = 3.0,
     tracking_uri: FromMlflow = None,
@@ -74,12 +78,13 @@ def figures(
     from analysis.figures.planes import plane_pairs
     from analysis.gallery import all_figures
     from analysis.importance import importances
-    from analysis.static import papers
+    from analysis.static import laid_out_px, papers
 
     width_px, study = _pixels(width), read(name, tracking_uri)
     into = folder or (paths_of(name).figures if tracking_uri is None else Path(f"{name}-figures"))
-    together = all_figures(study, importances(study), plane_pairs(study))
-    alone = {f"curves-{name}": figure for name, figure in curves_by_trainable(study).items()}
+    across = laid_out_px(width_px)
+    together = all_figures(study, importances(study), plane_pairs(study), width_px=across)
+    alone = {f"curves-{name}": figure for name, figure in curves_by_trainable(study, across).items()}
     drawn = papers(together | alone, width_px)
     if not drawn:
         raise UserError(f"there is nothing to draw yet: no trial of {name} has finished; `study status {name}`")
@@ -102,12 +107,12 @@ def _pixels(width: str) -> float:
     return pixels
 
 
-def _tables(names: str | None) -> list[str]:
-    """In the order of publication, whatever the order of ``names``."""
+def _tables(names: str | None) -> list[str] | None:
+    """In the order of publication, whatever the order of ``names``; ``None`` where none are asked for."""
     from analysis.beside import TABLES
 
     if names is None:
-        return list(TABLES)
+        return None
     wanted = {name.strip() for name in names.split(",")} - {"none", ""}
     if unknown := sorted(wanted - TABLES.keys()):
         raise UserError(f"--published has no {', '.join(map(repr, unknown))}; choose from {', '.join(TABLES)}, none")

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from analysis.runs import Study
     from analysis.tables import Table
 
-_PIPED_WIDTH = 400
-"""Columns where nobody's window limits them: tables are then whole."""
+_UNLIMITED = 100_000
+"""Columns where neither a window nor ``$COLUMNS`` limits them: tables are then whole."""
 _BLOCK = 2
 """Columns of a block: a heading, and what stands under it."""
 
@@ -179,8 +179,8 @@ def print_rich(renderable: Any) -> None:
     from rich.console import Console
 
     console = Console()
-    if not console.is_terminal:
-        console.width = _PIPED_WIDTH
+    if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
+        console.width = _UNLIMITED
     console.print(stacked(renderable) if _too_wide(renderable, console) else renderable)
 
 
@@ -190,7 +190,7 @@ def _too_wide(renderable: Any, console: Console) -> bool:
 
     if not isinstance(renderable, Table) or len(renderable.columns) <= _BLOCK:
         return False
-    whole = console.options.update(width=_PIPED_WIDTH, max_width=_PIPED_WIDTH)
+    whole = console.options.update(width=_UNLIMITED, max_width=_UNLIMITED)
     return console.measure(renderable, options=whole).maximum > console.width
 
 

@@ -44,6 +44,19 @@ def confirmation(new_study: NewStudy) -> Any:
     return new_study("tiny-confirmed", confirms=told, evaluation=evaluation)
 
 
+def test_unasked_only_those_published_rows_stand_beside_ours_that_compare(confirmation: Any) -> None:
+    confirm(confirmation, 3, [0.9, 0.8], AS_PUBLISHED)
+    found = beside(read_study(confirmation.paths))
+    assert {row.source for row in found.theirs} == {"Table 1", "Table 3", "Table 4"}
+    assert {row.protocol for row in found.theirs} == {found.ours[0].protocol}
+    assert len(found.theirs) + found.apart == 34
+    (told,) = [note for note in paper_table(found).notes if note.startswith("Left out")]
+    assert told.startswith(f"Left out: {found.apart} published rows that ours cannot be compared with (another head, ")
+    whole = beside(read_study(confirmation.paths), TABLES)
+    assert (len(whole.theirs), whole.apart) == (34, 0)
+    assert not any(note.startswith("Left out") for note in paper_table(whole).notes)
+
+
 def test_golden_markdown(new_study: NewStudy) -> None:
     study = new_study(environment={"hardware": "2 cores, no GPU"})
     study.finished(3, 0.9, 0.5)

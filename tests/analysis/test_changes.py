@@ -42,10 +42,14 @@ def test_every_change_is_told_in_words() -> None:
         "from trial 0009 sampler: tpe (before: gp); scheduler: halving (loss 0.1) (before: halving (loss 0.03)); "
         "constraints: figures trusted, clean_accuracy at least 70 % (before: figures trusted)"
     )
-    assert over_time(MANIFEST, "sampler") == "nsga2 (population 20), from trial 0004 gp, from trial 0009 tpe"
-    assert over_time(MANIFEST, "scheduler") == "none, from trial 0004 halving, from trial 0009 halving (loss 0.1)"
+    assert (
+        over_time(MANIFEST, "sampler") == "nsga2 (population 20), then from trial 0004: gp, then from trial 0009: tpe"
+    )
+    assert over_time(MANIFEST, "scheduler") == (
+        "none, then from trial 0004: halving, then from trial 0009: halving (loss 0.1)"
+    )
     assert over_time(MANIFEST, "constraints") == (
-        "figures trusted, from trial 0009 figures trusted, clean_accuracy at least 70 %"
+        "figures trusted, then from trial 0009: figures trusted, clean_accuracy at least 70 %"
     )
 
 

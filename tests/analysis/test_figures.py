@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis.figures import curves, curves_figure, parallel, parallel_figure, pareto, pareto_figure, published
 from analysis.figures.axis import Axis
-from analysis.figures.coordinates import scaled
+from analysis.figures.coordinates import scaled, setting
 from analysis.figures.planes import plane_pairs
 from analysis.figures.published import published_figure
 from analysis.figures.references import comparability
-from analysis.figures.style import choices, colour_axis, even_ticks, log_ticks, spans_a_decade
+from analysis.figures.style import choices, colour_axis, even_ticks, log_ticks, spans_a_decade, wrapped
 from analysis.layout import EPOCH, append_event, write_json
 from analysis.runs import read_study
 
@@ -327,7 +329,19 @@ def test_colours_span_what_a_view_shows(new_study: NewStudy) -> None:
     near, everything = (button.args[0] for button in figure.layout.updatemenus[0].buttons)
     assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (100, 107)
     assert (near["coloraxis.cmin"], near["coloraxis.cmax"]) == (100, 107)
+    assert list(figure.layout.coloraxis.colorbar.ticktext) == ["100", "102", "104", "106"]
+    assert everything["coloraxis.colorbar.ticktext"] == ["100", "150", "200", "250", "300"]
     assert (everything["coloraxis.cmin"], everything["coloraxis.cmax"]) == (100, 300)
+
+
+def test_equal_costs_have_the_one_tick_that_they_are(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(2):
+        study.finished(number, 0.9, 0.3 + 0.01 * number, forward_equivalents=35_999.5)
+    costs, _ = plane_pairs(read_study(study.paths))[0]
+    assert list(costs.figure.layout.xaxis.tickvals) == [35_999.5]
+    assert list(costs.figure.layout.xaxis.ticktext) == ["36 k"]
+    assert costs.figure.layout.yaxis.tickvals is None
 
 
 def test_attacks_share_their_scale_and_costs_are_coloured_by_the_other_accuracy(new_study: NewStudy) -> None:
@@ -415,6 +429,27 @@ def test_curves_mark_where_training_broke_down_and_leave_out_panels_nobody_has(n
     assert (list(mark.ids), list(mark.x), list(mark.y)) == (["0001"], [3], [1.0])
 
 
+@pytest.mark.parametrize(("epochs", "apart"), [(2, 1), (5, 1), (6, 2), (12, 2), (40, None)])
+def test_epochs_are_whole_and_named_below_the_last_panels(new_study: NewStudy, epochs: int, apart: int | None) -> None:
+    study = new_study()
+    for number in range(3):
+        study.epochs(study.begin(number, {}), epochs)
+    figure = curves_figure(read_study(study.paths), width_px=436)
+    assert {axis.dtick for axis in figure.select_xaxes()} == {apart}
+    assert min(min(trace.x) for trace in figure.data) == 1, "a gap between two trials' lines begins no axis at 0"
+    lowest = {axis.domain[0]: axis.anchor for axis in figure.select_xaxes() if axis.title.text}
+    assert len(lowest) == len([axis for axis in figure.select_xaxes() if axis.title.text]) == 2
+    for axis in figure.select_xaxes():
+        down = figure.layout[axis.anchor.replace("y", "yaxis")].domain[0]
+        assert (down == min(_downs(figure, axis.domain[0]))) == bool(axis.title.text)
+
+
+def _downs(figure: Any, left: float) -> list[float]:
+    """Where the panels of one column end."""
+    column = [axis for axis in figure.select_xaxes() if axis.domain[0] == left]
+    return [figure.layout[axis.anchor.replace("y", "yaxis")].domain[0] for axis in column]
+
+
 def test_each_trainable_has_its_curves_by_itself(study: Any) -> None:
     read = read_study(study.paths)
     drawn = curves.curves_by_trainable(read)
@@ -444,7 +479,7 @@ def test_each_of_several_trainables_has_its_own_scale_of_losses(new_study: NewSt
         scales.setdefault(axis.matches or trace.yaxis, set()).update(trace.customdata)
     loss, fixed_batch, gap, probe = ([0], [1]), ([0], [1]), ([0], [1]), [0, 1]
     assert sorted(map(sorted, scales.values())) == sorted([*loss, *fixed_batch, *gap, probe, probe])
-    assert "robust_simclr<br>… under PGD" in [note.text for note in figure.layout.annotations]
+    assert "robust_simclr<br>Fixed batch: PGD loss" in [note.text for note in figure.layout.annotations]
     named = [trace.name for trace in figure.data if trace.meta and trace.showlegend]
     assert sorted(named) == ["0000 cf_amc_ssl", "0001 robust_simclr"]
     marks = [([*trace.ids], [*trace.y]) for trace in figure.data if trace.name == "catastrophic overfitting"]
@@ -486,21 +521,63 @@ def test_long_curves_are_thinned_with_both_ends_kept() -> None:
 )
 def test_ticks_of_a_cost_are_whole_numbers(study: Any, costs: list[float], scale: dict[str, object]) -> None:
     axis = Axis.of(read_study(study.paths), "forward_equivalents")
-    assert axis.scale(pd.Series(costs)) == scale
+    assert axis.layout(pd.Series(costs)) == {"title": "Cost (forward-equivalents)"} | scale
 
 
-def test_colours_are_logarithmic_over_more_than_a_decade() -> None:
+def test_colours_are_logarithmic_where_that_is_asked_for() -> None:
     values = np.array([1e5, 1e6, 2e6])
-    scaled, axis = colour_axis(values, "Cost")
+    scaled, axis = colour_axis(values, "Cost", log=True)
     assert scaled == pytest.approx(np.log10(values))
     assert axis["colorbar"]["ticktext"] == ["100 k", "200 k", "500 k", "1 M", "2 M"]
     near = np.array([1.0, 2.0, 9.0])
-    assert colour_axis(near, "Cost")[0].tolist() == near.tolist()
+    assert colour_axis(near, "Cost", log=False)[0].tolist() == near.tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([60.9, 61.0], ["60.9", "60.92", "60.94", "60.96", "60.98", "61"]),
+        ([60.935, 61.045], ["60.94", "60.96", "60.98", "61", "61.02", "61.04"]),
+        ([35_999.55, 36_000.65], ["35.9996 k", "35.9998 k", "36 k", "36.0002 k", "36.0004 k", "36.0006 k"]),
+        ([999_000, 1_001_000], ["999 k", "999.5 k", "1 M", "1.0005 M", "1.001 M"]),
+        ([-0.0001, 0.0001], ["-0.0001", "-5e-05", "0", "5e-05", "0.0001"]),
+    ],
+)
+def test_ticks_of_a_narrow_range_are_told_apart_and_right(values: list[float], texts: list[str]) -> None:
+    assert even_ticks(values).texts == texts
+
+
+@settings(deadline=None)
+@given(st.floats(-1e9, 1e9), st.floats(1e-3, 1e9), st.integers(2, 7))
+def test_no_two_ticks_read_alike(low: float, span: float, most: int) -> None:
+    ticks = even_ticks([low, low + span], most)
+    assert len(set(ticks.texts)) == len(ticks.texts) <= most
+
+
+def test_choices_that_lie_close_are_told_apart() -> None:
+    found = setting("momentum", pd.Series([0.9991, 0.9994, 0.9991, 0.9994]))
+    assert found.ticks.texts == ["0.9991", "0.9994"]
+
+
+@pytest.mark.parametrize(
+    ("title", "fits", "lines"),
+    [
+        ("Clean accuracy (%)", 20, "Clean accuracy (%)"),
+        ("Clean accuracy (%)", 13, "Clean<br>accuracy (%)"),
+        ("PGD accuracy at 16/255 (%)", 25, "PGD accuracy<br>at 16/255 (%)"),
+        ("Cost (forward-equivalents)", 25, "Cost<br>(forward-equivalents)"),
+        ("Cost (forward-equivalents)", 14, "Cost (forward-<br>equivalents)"),
+        ("", 5, ""),
+    ],
+)
+def test_a_title_takes_as_few_lines_as_fit_and_even_ones(title: str, fits: int, lines: str) -> None:
+    assert wrapped(title, fits) == lines
 
 
 def test_even_ticks_are_round_and_few() -> None:
     assert even_ticks([3.3e5, 1.29e6]).texts == ["400 k", "600 k", "800 k", "1 M", "1.2 M"]
     assert even_ticks([0, 6]).values == [0, 1, 2, 3, 4, 5, 6]
+    assert even_ticks([0, 6], most=4).values == [0, 2, 4, 6]
     assert even_ticks([2, 2]) == even_ticks([]) == even_ticks([math.nan]) == ([], [])
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analysis.history import gains, gains_table, history, words
+from analysis import epochs
+from analysis.history import GAINS, gains, gains_table, history, words
 from analysis.layout import ATTEMPT, ENDED, append_event, write_json
 from analysis.pareto import study_hypervolume
+from analysis.report import render
 from analysis.runs import read_study
 
 OTHER = "pgd_emp_ssl"
@@ -64,6 +68,19 @@ def test_gains_by_trainable(study: Any) -> None:
     table = gains_table(read_study(study.paths))
     assert table is not None
     assert table.rows[1] == (OTHER, "2", "0.3", "26.00", "7.50", "7.50")
+
+
+def test_the_guide_and_the_report_explain_what_the_headings_say(study: Any) -> None:
+    read = read_study(study.paths)
+    table, guide = gains_table(read), (Path(__file__).parents[2] / "docs/results.md").read_text()
+    assert table is not None
+    for column in table.columns[3:]:
+        heading = column.title.removesuffix(", %").removeprefix("Hypervolume ")
+        assert f"| {column.title} |" in guide
+        assert heading[0].upper() + heading[1:] in GAINS
+    assert GAINS in html.unescape(render(read))
+    for metric in ("train/loss", "train/probe_accuracy"):
+        assert f"| {epochs.title(metric)}" in guide
 
 
 def test_a_cost_among_the_objectives_does_not_enter_and_the_title_says_so(new_study: Callable[..., Any]) -> None:

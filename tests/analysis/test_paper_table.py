@@ -14,7 +14,7 @@ import pytest
 
 from analysis import labels, published
 from analysis.agreement import OURS
-from analysis.beside import Beside, beside
+from analysis.beside import TABLES, Beside, beside
 from analysis.layout import ATTEMPT, ENDED, append_event, write_json
 from analysis.marking import Mark
 from analysis.paper_rows import CLEAN, THIS_STUDY, WORST, Figure, Row
@@ -185,7 +185,7 @@ def test_a_networks_size_is_told_where_it_is_not_the_usual(
 def test_published_rows_are_those_of_the_studys_data(new_study: NewStudy, source: str, words: str, theirs: str) -> None:
     study = new_study()
     ended(study, 0, settings={"data.source": source})
-    found = beside(read_study(study.paths))
+    found = beside(read_study(study.paths), TABLES)
     assert found.ours[0].data == words
     assert {published_row.data for published_row in found.theirs} == {f"{theirs}, test"}
     assert len(found.theirs) == sum(point.data == theirs for point in published.POINTS)

@@ -56,7 +56,7 @@ def test_epochs_have_a_row_each(study: Study) -> None:
     pd.testing.assert_frame_equal(found, study.curves)
     assert found[["trial", "epoch"]].to_numpy().tolist() == [[0, 1], [0, 2], [0, 3], [1, 1]]
     cells = dict(zip((column.title for column in table.columns), table.rows[2], strict=True))
-    assert (cells["Trial"], cells["Epoch"], cells["probe accuracy, %"]) == ("0000", "3", "80.0")
+    assert (cells["Trial"], cells["Epoch"], cells["Probe accuracy, %"]) == ("0000", "3", "80.0")
 
 
 def test_a_study_without_trials_has_headings_alone(new_study: Callable[..., Any]) -> None:

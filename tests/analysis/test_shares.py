@@ -90,7 +90,7 @@ def test_each_figure_stands_under_its_heading(new_study: Callable) -> None:
     assert table.caption.endswith("; at equal GPU-minutes: of the first 6 of each")
     titles = [column.title for column in table.columns]
     assert [title for title in titles if title != "of all, %"][-4:] == [
-        *("GPU-minutes", "Forward-equivalents", "On the frontier", "At equal GPU-minutes"),
+        *("GPU-minutes", "Forward-equivalents", "On the frontier", "On the frontier, at equal GPU-minutes"),
     ]
     first = titles.index("GPU-minutes")
     assert [row[first:] for row in table.rows] == [

@@ -19,19 +19,17 @@ from analysis.importance import importances
 from analysis.layout import write_json
 from analysis.paper_type import LETTER_PX, TYPE_PX, printed_px
 from analysis.runs import Study, read_study
-from analysis.static import PX_PER_MM, paper, papers
+from analysis.static import PX_PER_MM, laid_out_px, paper, papers
 
 NewStudy = Callable[..., Any]
 NARROWEST, NARROW, WIDE = 60 * PX_PER_MM, 88 * PX_PER_MM, 178 * PX_PER_MM
 
 
-def drawn(study: Study) -> dict[str, go.Figure]:
-    return all_figures(study, importances(study), plane_pairs(study))
+def drawn(study: Study, width: float = WIDE) -> dict[str, go.Figure]:
+    return all_figures(study, importances(study), plane_pairs(study), width_px=laid_out_px(width))
 
 
-@pytest.fixture
-def figures(new_study: NewStudy) -> dict[str, go.Figure]:
-    study = new_study()
+def filled(study: Any) -> Study:
     for number in range(24):
         trainable = ("cf_amc_ssl", "pgd_emp_ssl")[number % 2]
         params = {
@@ -43,7 +41,12 @@ def figures(new_study: NewStudy) -> dict[str, go.Figure]:
         study.finished(
             number, 0.5 + number / 60, 0.6 - number / 60, work=10**6 * (1 + number), params=params, trainable=trainable
         )
-    return drawn(read_study(study.paths))
+    return read_study(study.paths)
+
+
+@pytest.fixture
+def figures(new_study: NewStudy) -> dict[str, go.Figure]:
+    return drawn(filled(new_study()))
 
 
 def test_every_figure_of_a_study_is_drawn_for_paper(figures: dict[str, go.Figure]) -> None:
@@ -77,16 +80,44 @@ def test_every_choice_of_a_menu_is_a_figure_of_its_own(figures: dict[str, go.Fig
     assert figures["hypervolume"].data[0].visible, "the report's figure stays as it is"
 
 
-def test_panels_and_coordinates_take_the_width_they_need(figures: dict[str, go.Figure]) -> None:
-    widths = {name: paper(figure, NARROW).layout.width for name, figure in figures.items()}
-    single = {name for name, width in widths.items() if width == round(NARROW)}
-    assert {"frontier", "attainment", "hypervolume"} <= single
-    assert widths["slices"] > 110 * PX_PER_MM
-    assert widths["parallel"] > NARROW
+@pytest.mark.parametrize(("width", "across"), [(NARROWEST, [1, 1, 1]), (NARROW, [2, 2, 2]), (WIDE, [3, 2, 3])])
+def test_panels_stand_side_by_side_as_far_as_the_page_is_wide(
+    new_study: NewStudy, width: float, across: list[int]
+) -> None:
+    figures = drawn(filled(new_study()), width)
+    made = {name: paper(figure, width) for name, figure in figures.items()}
+    assert {name for name, one in made.items() if one.layout.width != round(width)} <= {"parallel"}
+    lefts = {name: len({axis.domain[0] for axis in one.select_xaxes() if axis.domain}) for name, one in made.items()}
+    assert [lefts[name] for name in ("importance", "interactions", "slices")] == across
+    assert made["parallel"].layout.width > NARROW
 
 
-def test_the_ends_of_neighbouring_scales_are_not_read_as_one_number(figures: dict[str, go.Figure]) -> None:
-    layout = paper(figures["importance"], NARROW).layout
+def test_axes_under_colour_bars_are_named_beneath_their_ticks(new_study: NewStudy) -> None:
+    figures = drawn(filled(new_study()), NARROW)
+    for name, shown in (("interactions", 2), ("frontier", 1)):
+        made = paper(figures[name], NARROW)
+        named = [note for note in made.layout.annotations if str(note.yref).endswith("domain") and note.y == 0]
+        told = [axis.title.text for axis in figures[name].select_xaxes() if axis.title.text]
+        assert [note.text for note in named] == told
+        assert len(told) == shown
+        assert all(note.yshift < -TYPE_PX for note in named)
+        assert not any(axis.title.text for axis in made.select_xaxes())
+
+
+def test_ticks_of_a_bar_that_lies_have_room(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(6):
+        study.finished(number, 0.9 - number / 1000, 0.6 + number / 100, work=100_000 + number)
+    figure = pareto_figure(read_study(study.paths))
+    assert figure is not None
+    narrow, wide = (paper(figure, width).layout.coloraxis.colorbar for width in (NARROW, WIDE))
+    assert wide.ticktext == ("100 k", "100.001 k", "100.002 k", "100.003 k", "100.004 k", "100.005 k")
+    assert narrow.ticktext == ("100 k", "100.002 k", "100.004 k")
+    assert narrow.tickangle == 0
+
+
+def test_the_ends_of_neighbouring_scales_are_not_read_as_one_number(new_study: NewStudy) -> None:
+    layout = paper(drawn(filled(new_study()), NARROW)["importance"], NARROW).layout
     first, second = (layout[name] for name in ("xaxis", "xaxis2"))
     width = layout.width - layout.margin.l - layout.margin.r
     beyond = (1 - 100 / first.range[1]) * (first.domain[1] - first.domain[0])

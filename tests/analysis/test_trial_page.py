@@ -83,7 +83,7 @@ def test_a_trial_that_ended_early_shows_how_far_it_came(new_study: NewStudy) -> 
     assert ("Status", "stopped: by hand") in found.facts
     assert not any(title == "On the frontier" for title, _ in found.facts)
     assert found.last_epoch["epoch"] == 1
-    assert "probe accuracy, %" in {row[0] for table in found.tables() for row in table.rows}
+    assert "Probe accuracy, %" in {row[0] for table in found.tables() for row in table.rows}
     told = json.loads(found.json())
     assert (told["status"], told["last_epoch"]["epoch"], told["tries"][0]["end"]) == ("stopped", 1, "stopped: by hand")
     assert "clean_accuracy" not in told

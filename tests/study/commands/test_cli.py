@@ -537,7 +537,7 @@ def test_nothing_runs_without_a_driver(study, studies):
         assert study("status")[1] == "tiny  1 running\n"
         told = study("status", "tiny")[1]
         assert told.endswith("Budget: unknown; running\n")
-        assert "of wall time; running trials began: 0000 " in told
+        assert "of wall time without pauses; running trials began: 0000 " in told
         assert study("stop", "tiny") == (0, "tiny ends with its running trials; continue with: study resume tiny\n", "")
         assert asked(paths) is Request.DRAIN
         assert study("stop", "tiny/0", "--now")[::2] == (

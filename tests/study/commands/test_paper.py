@@ -56,13 +56,17 @@ def test_tables_in_every_form(study: Study, tiny: StudyPaths, tmp_path: Path) ->
     assert (code, err) == (0, "")
     assert "| **90.0** " in out
     assert out.count("| Table 1 |") == 7
+    everything = ("--published", "table1,table2,table3,table4,table5,leaderboard")
     for suffix, beginning in ((".md", "**tiny"), (".csv", "section,"), (".tex", "% needs")):
         path = tmp_path / f"table{suffix}"
-        assert study("tables", "tiny", "-o", path) == (0, f"{path}\n", "")
+        assert study("tables", "tiny", "-o", path, *everything) == (0, f"{path}\n", "")
         assert path.read_text().startswith(beginning)
-    assert study("tables", "tiny", "-o", tmp_path / "table.md", "--format", "csv")[0] == 0
+    assert study("tables", "tiny", "-o", tmp_path / "table.md", "--format", "csv", *everything)[0] == 0
     assert len(pd.read_csv(tmp_path / "table.md")) == 2 + 34
     assert "Table" not in study("tables", "tiny", "--published", "none")[1]
+    plain = study("tables", "tiny")[1]
+    assert "| Table" not in plain
+    assert "- Left out: 34 published rows that ours cannot be compared with (another data set, " in plain
 
 
 def test_a_table_of_a_table_that_is_not_there(study: Study, tiny: StudyPaths) -> None:

@@ -38,6 +38,26 @@ def test_no_cell_is_cut_or_broken(monkeypatch: pytest.MonkeyPatch, width: int, b
     assert text.count("Clean accuracy, %") == blocks
 
 
+@pytest.mark.parametrize(
+    ("columns", "tables", "widest"),
+    [(None, 1, 700), ("", 1, 700), ("700", 1, 700), ("120", 3, 120)],
+    ids=["as wide as it is", "no number", "wide enough", "blocks"],
+)
+def test_what_is_printed_into_a_pipe_is_as_wide_as_it_is_or_as_columns_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str | None, tables: int, widest: int
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    found, reason = table(), " ".join(["a word"] * 80)
+    found.add_row("0007", reason, "1")
+    show.print_rich(found)
+    text = capsys.readouterr().out
+    assert text.count("Clean accuracy, %") == tables
+    assert (reason in text) == (tables == 1)
+    assert max(map(len, text.splitlines())) <= widest
+
+
 def test_headings_beside_what_they_say_stay_one_table_whatever_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
     screen, folder = io.StringIO(), "/home/somebody/studies/first/trials/0003"
     monkeypatch.setattr(
