@@ -48,11 +48,11 @@ def budget(limits: object) -> str:
 
 
 def sampler(stated: object) -> str:
-    """``tpe``, ``nsga2 (population 20)`` for a manifest's ``sampler``; "" if it names none."""
-    if not isinstance(stated, dict):
+    """``tpe``, ``nsga2 (population 20)`` for a manifest's ``sampler``; "" if there is none, a torn one as it is."""
+    if not isinstance(stated, dict) or "name" not in stated:
         return "" if stated is None else str(stated)
     numbers = [f"{name.replace('_', ' ')} {number}" for name, number in stated.items() if name != "name"]
-    return " ".join([str(stated.get("name", "")), *([f"({', '.join(numbers)})"] if numbers else [])])
+    return " ".join([str(stated["name"]), *([f"({', '.join(numbers)})"] if numbers else [])])
 
 
 def counted(number: float, noun: str) -> str:
