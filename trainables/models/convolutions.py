@@ -20,19 +20,35 @@ MATRICES: bool = torch.cpu.get_capabilities().get("amx_bf16", False)
 """Whether the processor has units for matrices of bfloat16, on which products are faster."""
 WEIGHED, MULTIPLIED = 8, 4
 """Pixels a side of the largest output whose weights' gradient is a matrix product, and where all the rest is one."""
+FEW = 8
+"""Channels with which a strided convolution of single pixels is given the pixels that it reads, and no others."""
 
 
 class Convolution(nn.Conv2d):
     """``nn.Conv2d``; under bfloat16 autocast on a CPU with ``MATRICES``, by products where the maps are small.
 
-    It differs from ``nn.Conv2d``'s by bfloat16's rounding, with gradients and without alike.
+    It differs from ``nn.Conv2d``'s by bfloat16's rounding, with gradients and without alike. What PyTorch's own would
+    not survive is computed otherwise, to the same bits.
     """
 
     def forward(self, images: Tensor) -> Tensor:
-        if not self._is_for_products(images):
-            return super().forward(images)
-        weight = self.weight.to(torch.bfloat16)
-        return convolve(images.to(torch.bfloat16), weight, self.stride[0])
+        if self._is_for_products(images):
+            weight = self.weight.to(torch.bfloat16)
+            return convolve(images.to(torch.bfloat16), weight, self.stride[0])
+        if self._is_unsafe(images):
+            stride = self.stride[0]
+            return F.conv2d(images[:, :, ::stride, ::stride], self.weight)
+        return super().forward(images)
+
+    def _is_unsafe(self, images: Tensor) -> bool:
+        """Whether oneDNN would write beyond its memory, as it does in float32 where few channels are strided over in
+        large maps (seen with torch 2.11 and 2.15 on AVX-512, up to 8 channels, from 48 pixels a side on)."""
+        return (
+            images.device.type == "cpu"
+            and self.kernel_size == (1, 1)
+            and self.stride[0] > 1
+            and self.in_channels <= FEW
+        )
 
     def _is_for_products(self, images: Tensor) -> bool:
         return (

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trainables.models import build
 from trainables.models import convolutions as module
-from trainables.models.convolutions import MULTIPLIED, WEIGHED, Convolution, multiply_small_maps
+from trainables.models.convolutions import FEW, MULTIPLIED, WEIGHED, Convolution, multiply_small_maps
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +137,19 @@ def test_of_what_strides_the_outputs_decide(watched):
             ours(torch.rand(2, 6, size, 2, requires_grad=True)).sum().backward()
     small = [("product", 2 * MULTIPLIED), ("product_of_images", MULTIPLIED), ("product_of_weight", MULTIPLIED)]
     assert watched == [*small, ("product_of_weight", WEIGHED)]
+
+
+@pytest.mark.parametrize(("channels", "size"), [(FEW, 64), (4, 16), (FEW + 1, 16)])
+def test_few_channels_are_strided_over_in_large_maps(channels, size):
+    """PyTorch's own, with 8 channels and 64 pixels a side, ends the process."""
+    conv = nn.Conv2d(channels, 10, 1, stride=2, bias=False)
+    multiply_small_maps(conv)
+    images = torch.rand(60, channels, size, size).to(memory_format=torch.channels_last).requires_grad_()
+    for _ in range(3):
+        outputs = conv(images)
+        outputs.sum().backward()
+    exact = torch.einsum("nchw,dc->ndhw", images[:, :, ::2, ::2].double(), conv.weight[:, :, 0, 0].double())
+    torch.testing.assert_close(outputs.double(), exact)
 
 
 def test_what_is_no_plain_convolution_stays_as_it_is():
