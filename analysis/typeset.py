@@ -30,7 +30,7 @@ _LATEX = {
     labels.ABSENT: r"\textendash{}",
     **{letter: f"\\{letter}" for letter in "{}$&#_%"},
 }
-_MARKDOWN = re.compile(r"[\\`*\[\]<>|~&$]|(?<!\w)_|_(?!\w)")
+_MARKDOWN = re.compile(r"[\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def typeset(found: Beside, kind: Format) -> str:

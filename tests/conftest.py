@@ -22,6 +22,9 @@ from torch import Tensor
 # Before anybody imports Ray, which reads it once: its workers let others go first, and those are here other tests.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
+# Tables are as wide as the window is said to be, and the line editor of who starts the workers tells them of one.
+os.environ.pop("COLUMNS", None)
+
 GOLDEN = Path(__file__).parent / "golden"
 
 # A shell's background jobs ignore Ctrl-C or a closed terminal, and so would all that the tests start and interrupt.

@@ -203,15 +203,17 @@ def test_a_recipe_is_run_although_another_study_has_run_it(tiny: Tiny) -> None:
     assert all(trial.state.is_finished() for trial in search._study.get_trials())
 
 
-def test_genetic_samplers_breed_from_observations(tiny: Tiny) -> None:
-    config = tiny(sampler="nsga2", warm_start=["other"], budget={"trials": 10})
+@pytest.mark.parametrize(("population", "generations"), [(50, [50, 10]), (20, [20, 20])])
+def test_genetic_samplers_breed_from_observations(tiny: Tiny, population: int, generations: list[int]) -> None:
+    sampler = {"name": "nsga2", "population": population}
+    config = tiny(sampler=sampler, warm_start=["other"], budget={"trials": 10})
     other(config, [({}, GOOD)] * 60)
     paths = study_paths("tiny")
     paths.root.mkdir()
     record(paths, gathered(config))
     search = Search.open(paths, config, config.search_space())
-    sampler: Any = search._study.sampler
-    assert [len(sampler.get_population(search._study, generation)) for generation in (0, 1)] == [50, 10]
+    breeds: Any = search._study.sampler
+    assert [len(breeds.get_population(search._study, generation)) for generation in (0, 1)] == generations
     search.close()
 
 
