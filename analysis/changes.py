@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from analysis import constraints, labels
-from analysis.dimensions import range_words
+from analysis.dimensions import parameters_of, searched_words
 from analysis.manifest import records
 
 EXTENSIONS, FROM = "extensions", "from_trial"
@@ -63,13 +63,12 @@ def now_and_before(name: str, new: str, old: str) -> str:
 
 
 def _ranges(old: Any, new: Any) -> Iterator[str]:
-    """``crops: 4 to 40 (before: 4 to 24)``, of each range that is another; that there are such where none is known."""
-    before, after = (space.get("parameters", {}) if isinstance(space, Mapping) else {} for space in (old, new))
-    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    for name in names:
-        yield now_and_before(name, *(range_words(name, space.get(name, {})) for space in (after, before)))
-    if not names:
-        yield "other ranges"
+    """``crops: 4 to 40 (before: 4 to 24)``, of each range that is another; that there are such where no words tell
+    them apart."""
+    names = dict.fromkeys([*parameters_of(old), *parameters_of(new)])
+    found = ((name, searched_words(new, name), searched_words(old, name)) for name in names)
+    others = [now_and_before(name, now, then) for name, now, then in found if now != then]
+    yield from others or ["other ranges"]
 
 
 def over_time(manifest: Mapping[str, Any], part: str) -> str:

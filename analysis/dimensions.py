@@ -38,8 +38,7 @@ def parameter(study: Study, trainable: str, dimension: str) -> str:
 
 def stated_range(study: Study, parameter: str) -> dict[str, Any]:
     """What the manifest says of a parameter's range, in Optuna's JSON, parsed; empty if it says nothing."""
-    found = parameters(study).get(parameter)
-    return found if isinstance(found, dict) else {}
+    return _mapping(parameters(study).get(parameter))
 
 
 def is_choice(study: Study, dimension: str) -> bool:
@@ -66,9 +65,47 @@ def _stated_ranges(study: Study, dimension: str) -> list[dict[str, Any]]:
 
 def parameters(study: Study) -> dict[str, Any]:
     """What the manifest says of each parameter's range, by its name."""
-    space = study.manifest.get("space")
-    found = space.get("parameters") if isinstance(space, dict) else None
-    return found if isinstance(found, dict) else {}
+    return parameters_of(study.manifest.get("space"))
+
+
+def parameters_of(space: object) -> dict[str, Any]:
+    """The same of a manifest's ``space``; empty where that is torn."""
+    return _mapping(_mapping(space).get("parameters"))
+
+
+def searched_words(space: object, parameter: str) -> str:
+    """``2, 4 where network.architecture is vit_tiny``: the range of a parameter in a manifest's ``space``, and where a
+    trial has it; a dash where it is not searched."""
+    words = range_words(parameter, _mapping(parameters_of(space).get(parameter)))
+    owners = _conditions(_mapping(space), parameter)
+    if len(set(owners.values())) > 1:
+        each = (f"of {owner} {condition}" for owner, condition in owners.items() if condition)
+        return ", ".join([words, *each])
+    return " ".join(filter(None, [words, *set(owners.values())]))
+
+
+def _conditions(space: Mapping[str, Any], parameter: str) -> dict[str, str]:
+    """By trainable that has the parameter, ``where crops is 2 or 4``; "" where its trials all have it."""
+    parts = {owner: _mapping(part) for owner, part in _mapping(space.get("trainables")).items()}
+    return {
+        owner: _condition(_mapping(_mapping(part.get("when")).get(name)))
+        for owner, part in parts.items()
+        for name, own in _mapping(part.get("parameters")).items()
+        if own == parameter
+    }
+
+
+def _condition(demands: Mapping[str, Any]) -> str:
+    each = (f"{name} is {' or '.join(_choices(name, wanted))}" for name, wanted in demands.items())
+    return f"where {' and '.join(each)}" if demands else ""
+
+
+def _choices(name: str, listed: object) -> list[str]:
+    return [labels.param(name, labels.choice(value)) for value in (listed if isinstance(listed, list) else [])]
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _dimension(study: Study, parameter: str) -> str:
@@ -83,7 +120,7 @@ def range_words(name: str, stated: Mapping[str, Any]) -> str:
     if not isinstance(attributes, dict):
         return labels.ABSENT
     if isinstance(choices := attributes.get("choices"), list):
-        return ", ".join(labels.param(name, labels.choice(choice)) for choice in choices)
+        return ", ".join(_choices(name, choices))
     span = " to ".join(labels.param(name, attributes.get(end)) for end in ("low", "high"))
     step = attributes.get("step")
     steps = f" in steps of {labels.param(name, step)}" if step not in (None, 1) else ""

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis import labels
 from analysis.comparability import TOLD, distinct
 from analysis.confirmed import confirms
-from analysis.dimensions import TRAINABLE, parameters, range_words, stated_range
+from analysis.dimensions import TRAINABLE, parameters, parameters_of, searched_words
 from analysis.drawn import drawn_by_all
 from analysis.history import HYPERVOLUME
 from analysis.measured import searches
@@ -147,9 +147,9 @@ def _ranges(studies: Sequence[Study]) -> dict[str, list[str]]:
 
 def _range(study: Study, name: str) -> str:
     """The range, or the value where a setting that others search is held."""
-    stated = stated_range(study, name) if searches(study) else {}
-    held = not stated and CONFIG + name in study.trials
-    return _setting(study, [study], name) if held else range_words(name, stated)
+    space = study.manifest.get("space") if searches(study) else None
+    held = not parameters_of(space).get(name) and CONFIG + name in study.trials
+    return _setting(study, [study], name) if held else searched_words(space, name)
 
 
 def _held(studies: Sequence[Study], told: Collection[str]) -> list[tuple[str, ...]]:

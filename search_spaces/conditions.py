@@ -10,9 +10,7 @@ from search_spaces import ranges
 from search_spaces.dimension import Distribution, Value
 from search_spaces.faults import Fault, SpaceError, nearest
 from search_spaces.leaves import searchable
-
-WHEN = "when"
-"""The key of a range, or of choices, under which its condition stands."""
+from search_spaces.ranges import WHEN
 
 
 @dataclass(frozen=True)

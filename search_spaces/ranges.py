@@ -23,6 +23,8 @@ KEYS = ("low", "high", "log", "step")
 """Of a range."""
 CHOICES = "choices"
 """The key of a list that has more to say than its choices."""
+WHEN = "when"
+"""The key, of a range or of choices, under which stands on what the dimension depends."""
 _FEW = 32
 _CLOSE = 1e-9
 """Values nearer than this to a bound, a choice or a grid point are on it: they come back from products of floats."""
@@ -166,7 +168,7 @@ def _range(dimension: Dimension, choice: Mapping[Any, Any], default: Distributio
         message = f"{dimension.name} is {_WANTED[dimension.kind]}, which has no range; list its choices, {example}"
         raise SpaceError([Fault((), message)])
     faults = [
-        Fault((str(key),), f"{dimension.name}.{key} is unknown; {nearest(str(key), KEYS)}")
+        Fault((str(key),), f"{dimension.name}.{key} is unknown; {nearest(str(key), (*KEYS, CHOICES, WHEN))}")
         for key in choice
         if key not in KEYS
     ]

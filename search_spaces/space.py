@@ -12,10 +12,11 @@ from typing import Any, Protocol
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from search_spaces import ranges
-from search_spaces.conditions import WHEN, Condition
+from search_spaces.conditions import Condition
 from search_spaces.dimension import Distribution, Value
 from search_spaces.faults import Fault, SpaceError, nearest
 from search_spaces.leaves import SEARCHABLE, searchable
+from search_spaces.ranges import WHEN
 from trainables.config import TrialConfig, flatten, override, weight
 
 TRAINABLE = "trainable"

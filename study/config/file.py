@@ -10,10 +10,9 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from search_spaces.catalogue import DIMENSIONS
-from search_spaces.conditions import WHEN
 from search_spaces.faults import Fault, nearest
-from search_spaces.leaves import SEARCHABLE
-from search_spaces.ranges import KEYS
+from search_spaces.leaves import is_searchable
+from search_spaces.ranges import KEYS, WHEN
 from study.config import yaml_tree
 from study.config.bounds import SIDES
 from study.config.settings import flatten_settings
@@ -194,7 +193,7 @@ def _in_space(words: list[str]) -> tuple[str, ...]:
     """The keys of ``cf_amc_ssl.optimiser.momentum.high`` in a space, where a dotted path is one key."""
     if words[0] in names() and len(words) > 1:
         return words[0], *_in_space(words[1:])
-    known = next((end for end in range(1, len(words)) if ".".join(words[:end]) in SEARCHABLE), None)
+    known = next((end for end in range(1, len(words)) if is_searchable(".".join(words[:end]))), None)
     end = known or len(words) - (len(words) > 1 and words[-1] in KEYS)
     inner = words[end:]
     if inner[:1] == [WHEN]:

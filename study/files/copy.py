@@ -13,6 +13,7 @@ from pathlib import Path
 
 from analysis.layout import StudyPaths
 from study.files.containment import check_contained
+from trainables.config import UserError
 
 _LEFT = ("*.pt", "*.lock", ".lock", "*.part", "networks", "figures", "report.html", "optuna.db*")
 """Names of what is not copied as it is: what nobody asks of a copy, and the search, which is copied whole."""
@@ -22,7 +23,8 @@ _LEFT = ("*.pt", "*.lock", ".lock", "*.part", "networks", "figures", "report.htm
 def copied(paths: StudyPaths) -> Iterator[StudyPaths]:
     """Within: the study under its name in another folder, without networks and pictures. Whoever runs it goes on.
 
-    What is taken away in the meantime is not in the copy. The search comes last, and so knows every trial in it.
+    Errors that are raised within name the study's own files: those of the copy are gone when somebody reads them. What
+    is taken away in the meantime is not in the copy. The search comes last, and so knows every trial in it.
     """
     check_contained(paths.root)
     with tempfile.TemporaryDirectory(prefix="study-") as folder:
@@ -30,7 +32,11 @@ def copied(paths: StudyPaths) -> Iterator[StudyPaths]:
         _copy_files(paths.root, copy.root)
         if paths.optuna.exists():
             _copy_database(paths.optuna, copy.optuna)
-        yield copy
+        try:
+            yield copy
+        except UserError as error:
+            error.args = tuple(str(arg).replace(str(copy.root), str(paths.root)) for arg in error.args)
+            raise
 
 
 def _copy_files(source: Path, target: Path) -> None:

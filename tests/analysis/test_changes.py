@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.changes import EXTENSIONS, FROM, PARTS, Change, before, changes, over_time, told
+from analysis.changes import EXTENSIONS, FROM, PARTS, Change, before, changes, in_words, over_time, told
 from analysis.report import render
 from analysis.runs import read_study
 from study.tracking.view import description
@@ -73,6 +73,30 @@ def test_ranges_are_told_as_they_are_and_were() -> None:
         "from trial 0002 crops: 4 to 40 (before: 4 to 24); crops_scale: \N{EN DASH} (before: 4 to 8); "
         "m: 4 to 9 (before: \N{EN DASH})"
     )
+
+
+def test_where_a_dimension_is_searched_is_told_as_it_is_and_was() -> None:
+    sizes = {"name": "CategoricalDistribution", "attributes": {"choices": [2, 4]}}
+
+    def space(**when: dict[str, Any]) -> dict[str, Any]:
+        owners = {name: {"parameters": {"m": "m", "network.patch_size": "sizes"}} for name in ("acl", "simclr")}
+        whens = {name: {"when": {"network.patch_size": demands}} for name, demands in when.items()}
+        parameters = {"sizes": sizes, "m": {"name": "IntDistribution", "attributes": {"low": 2, "high": 4}}}
+        return {"parameters": parameters, "trainables": {name: owners[name] | whens.get(name, {}) for name in owners}}
+
+    def words(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+        return list(in_words(Change(2, {"space": (before, after)})))
+
+    vit, null = {"network.architecture": ["vit_tiny", "vit_small"]}, {"network.pre_feature": [None], "crops": [4]}
+    assert words(space(), space(acl=vit, simclr=vit)) == [
+        "sizes: 2, 4 where network.architecture is vit_tiny or vit_small (before: 2, 4)"
+    ]
+    assert words(space(acl=null), space(acl=null, simclr=vit)) == [
+        "sizes: 2, 4, of acl where network.pre_feature is null and crops is 4, of simclr where network.architecture is "
+        "vit_tiny or vit_small (before: 2, 4, of acl where network.pre_feature is null and crops is 4)"
+    ]
+    for torn in (3, {"acl": 3}, {"acl": {"parameters": {"network.patch_size": "sizes"}, "when": [3]}}):
+        assert words(space(), space() | {"trainables": torn}) == ["other ranges"]
 
 
 @pytest.mark.parametrize("damage", [3, {}, [3, None], [{FROM: "x", before("sampler"): "random"}]])

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from analysis.comparability import titles
+from analysis.dimensions import range_words
 from analysis.figures import side_by_side as figures
 from analysis.layout import write_json
 from analysis.pareto import hypervolume, non_dominated
@@ -25,7 +26,7 @@ from analysis.resampling import Candidate
 from analysis.runs import Study, read_study
 from analysis.same_images import Seen
 from analysis.side_by_side import Side, compute, equal_work, gather, greatest
-from analysis.side_by_side_tables import range_words, settings_table, standings_table
+from analysis.side_by_side_tables import settings_table, standings_table
 from trainables.metrics import FORWARD_EQUIVALENTS
 
 PLANE = ("clean_accuracy", "pgd_accuracy")
@@ -249,6 +250,20 @@ def test_settings_are_those_that_the_files_search_whatever_was_drawn(new_study: 
     table = settings_table([read_study(folder.paths) for folder in (one, other)])
     assert table is not None
     assert [row[0] for row in table.rows] == ["optimiser.weight_decay"]
+
+
+def test_ranges_differ_in_where_they_are_searched(new_study: Callable[..., Any]) -> None:
+    spaces = [
+        {
+            "parameters": {"m": {"name": "CategoricalDistribution", "attributes": {"choices": [3, 7]}}},
+            "trainables": {"cf_amc_ssl": {"parameters": {"m": "m"}, **when}},
+        }
+        for when in ({}, {"when": {"m": {"crops": [2, 4]}}})
+    ]
+    studies = [read_study(new_study(f"s{place}", space=space).paths) for place, space in enumerate(spaces)]
+    table = settings_table(studies)
+    assert table is not None
+    assert table.rows == (("m", "3, 7", "3, 7 where crops is 2 or 4"),)
 
 
 def test_a_confirmation_searches_nothing(new_study: Callable[..., Any]) -> None:

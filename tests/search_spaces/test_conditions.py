@@ -155,6 +155,7 @@ WIDTH, ARCHITECTURES = "network.width", {"network.architecture": ["resnet18", "v
             "; or say where it is searched, when: {network.architecture: ...}",
         ),
         ({"m": {"choices": [1, 2], "low": 1}}, ("m", "low"), "m has both choices and low; keep one of them"),
+        ({"m": {"choice": [1, 2]}}, ("m", "choice"), "m.choice is unknown; did you mean choices? Valid: "),
         ({"m": {"choices": 3}}, ("m", "choices"), "m.choices is 3; it must be a list, [a, b] say"),
         ({"m": {"choices": [3, "x"]}}, ("m", "choices", 1), "m[1] is 'x'; it must be a whole number"),
     ],

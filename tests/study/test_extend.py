@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from study.extend import ExtensionError, _check_search, _extend, _extended, exte
 from study.files.added import leave
 from study.files.lock import sole_driver
 from study.launch import launch, resume
+from study.rehearsal import resumption
 from study.samplers.trials import OUTSIDE, WITHDRAWN, is_own
 from study.search.extension import complete, extend_folder
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES
@@ -741,7 +743,16 @@ def test_a_rehearsal_refuses_what_an_extension_would(studied: Callable[..., Stud
         rehearse("tiny", **asked)
     with pytest.raises(UserError) as tried:
         extend("tiny", backend="inline", console=Console(file=io.StringIO()), **asked)
-    assert str(rehearsed.value).rpartition("/")[2] == str(tried.value).rpartition("/")[2]
+    assert str(rehearsed.value) == str(tried.value)
+
+
+def test_a_rehearsal_that_is_refused_names_the_studys_own_file(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(trials=1)
+    with paths.study_file.open("a", encoding="utf-8") as file:
+        file.write("colour: red\n")
+    for rehearsed in (rehearse, resumption):
+        with pytest.raises(UserError, match=rf"^{re.escape(str(paths.study_file))}:\d+: unknown key 'colour'"):
+            rehearsed("tiny", trials=2)
 
 
 def test_a_study_that_runs_is_rehearsed_and_the_refusal_told(studied: Callable[..., StudyPaths]) -> None:

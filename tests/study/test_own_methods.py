@@ -184,6 +184,8 @@ def test_a_study_file_names_every_fault(own_package: Path, package, tmp_path: Pa
     found = StudyConfig.load(file, {f"settings.vicreg_pgd.{VARIANCE}": 3} | ends)
     assert found.base_configs()["vicreg_pgd"].objective.weights["variance"] == 3.0
     assert found.space == {"objective.weights.covariance": {"low": 1, "high": 4}}
+    listed = StudyConfig.load(file, {f"space.{VARIANCE}.choices": [1, 2], f"space.{VARIANCE}.when.crops": 4})
+    assert listed.space == {VARIANCE: {"choices": [1, 2], "when": {"crops": 4}}}
 
 
 def test_no_trainable_is_called_as_a_dimension_is(package, tiny) -> None:
