@@ -84,6 +84,8 @@ def test_texts_from_users_are_escaped(new_study: NewStudy) -> None:
         (["pgd_accuracy", "clean_accuracy"], ("pgd_accuracy", "clean_accuracy"), "Cost (forward-equivalents)"),
         (["forward_equivalents", "pgd_accuracy"], ("pgd_accuracy", "forward_equivalents"), "Clean accuracy (%)"),
         (["clean_accuracy"], ("clean_accuracy", "pgd_accuracy"), "Cost (forward-equivalents)"),
+        (["clean_accuracy", "gpu_minutes"], ("clean_accuracy", "gpu_minutes"), "PGD accuracy at 8/255 (%)"),
+        (["clean_accuracy", "pgd_accuracy", "gpu_minutes"], ("clean_accuracy", "pgd_accuracy"), "Cost (GPU-minutes)"),
         (["forward_equivalents", "gpu_minutes"], ("forward_equivalents", "gpu_minutes"), "PGD accuracy at 8/255 (%)"),
     ],
 )
