@@ -154,9 +154,12 @@ def notes(found: Beside) -> Iterator[str]:
     if found.ours and found.apart:
         yield _apart(found)
     if any(row.minutes == row.minutes for row in found.ours):
-        yield "Minutes of ours are of pre-training too, but compare only on the same hardware."
+        yield "Minutes of ours are of pre-training alone, as published ones are, and compare only on the same hardware."
     if found.rows:
-        yield "Bold: best, underlined: second best, among the rows that compare; flagged rows have no mark."
+        yield (
+            "Bold: best, underlined: second best, among the rows that compare; no mark: flagged rows, and columns in "
+            "which all would be best."
+        )
     if len(found.ours) > 1 and found.study.outcomes:
         yield f"Bold, too: ours that a comparison with the best on the same images does not tell from it ({PAIRED})."
     if any(name == WORST for row in found.ours for name in row.figures):
