@@ -55,7 +55,8 @@ def _confirmation(study: Study) -> str:
     told = confirms(study)
     if not told:
         return ""
-    return labels.trainings([one["trial"] for one in told["configurations"]], told["study"], told["seeds"])
+    which = [labels.trial_number(one["trial"]) for one in told["configurations"]]
+    return labels.trainings(which, told["study"], told["seeds"])
 
 
 def _measurement(study: Study) -> str:
