@@ -14,7 +14,7 @@ from analysis.differences import PAIRED, between
 from analysis.marking import Mark, marked
 from analysis.paper_rows import CLEAN, WORST, Figure, Row
 from analysis.tables import why_no_frontier
-from analysis.titles import protocol
+from analysis.titles import auto_attack_images_of, images_of, protocol
 from analysis.uncertainty import SEEDS_INTERVAL
 
 
@@ -144,6 +144,8 @@ def notes(found: Beside) -> Iterator[str]:
     yield from _missing(found)
     if found.ours:
         yield f"Ours: {_measured(found)}; intervals {SEEDS_INTERVAL}."
+    if (fewer := auto_attack_images_of(found.study)) and fewer != images_of(found.study):
+        yield f"AutoAttack attacked fewer of them: {fewer}. So it may leave a greater share than PGD, of other images."
     if found.theirs:
         yield (
             "Published: test figures of single runs whose settings their authors chose by hand, without intervals; "
