@@ -72,7 +72,7 @@ def listed(noun: str, names: Sequence[object]) -> str:
 
 
 def trainings(trials: Sequence[object], study: str, seeds: Sequence[object]) -> str:
-    """``trials 3, 12 of first, each with seeds 1, 2``."""
+    """``trials 0003, 0012 of first, each with seeds 1, 2``, of ``trials`` as they are written."""
     each = "each " if len(trials) > 1 else ""
     return f"{listed('trial', trials)} of {study}, {each}with {listed('seed', seeds)}"
 

@@ -14,7 +14,7 @@ from analysis.differences import PAIRED, between
 from analysis.marking import Mark, marked
 from analysis.paper_rows import CLEAN, WORST, Figure, Row
 from analysis.tables import why_no_frontier
-from analysis.titles import protocol
+from analysis.titles import auto_attack_images_of, images_of, protocol
 from analysis.uncertainty import SEEDS_INTERVAL
 
 
@@ -144,6 +144,8 @@ def notes(found: Beside) -> Iterator[str]:
     yield from _missing(found)
     if found.ours:
         yield f"Ours: {_measured(found)}; intervals {SEEDS_INTERVAL}."
+    if (fewer := auto_attack_images_of(found.study)) and fewer != images_of(found.study):
+        yield f"AutoAttack attacked fewer of them: {fewer}. So it may leave a greater share than PGD, of other images."
     if found.theirs:
         yield (
             "Published: test figures of single runs whose settings their authors chose by hand, without intervals; "
@@ -154,9 +156,12 @@ def notes(found: Beside) -> Iterator[str]:
     if found.ours and found.apart:
         yield _apart(found)
     if any(row.minutes == row.minutes for row in found.ours):
-        yield "Minutes of ours are of pre-training too, but compare only on the same hardware."
+        yield "Minutes of ours are of pre-training alone, as published ones are, and compare only on the same hardware."
     if found.rows:
-        yield "Bold: best, underlined: second best, among the rows that compare; flagged rows have no mark."
+        yield (
+            "Bold: best, underlined: second best, among the rows that compare; no mark: flagged rows, and columns in "
+            "which all would be best."
+        )
     if len(found.ours) > 1 and found.study.outcomes:
         yield f"Bold, too: ours that a comparison with the best on the same images does not tell from it ({PAIRED})."
     if any(name == WORST for row in found.ours for name in row.figures):

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from plotly import graph_objects as go
 
-LABEL_PX = {"x": 30.0, "y": 18.0}
-"""How far a label reaches from its point's middle."""
+LABEL_PX = {"x": 38.0, "y": 18.0}
+"""How far a label reaches from its point's middle, and off an axis's numbers."""
 _APART_PX = (30.0, 12.0)
 _AT_MOST = 0.4
 """Of a plot's width or height is given to a label."""

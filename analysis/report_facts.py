@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -32,6 +32,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Data": str(manifest.get("data") or ""),
         "Trainables": ", ".join(map(str, manifest.get("trainables", []))),
         "Search": ", ".join(part for part in search if part),
+        "Early stopping": _early_stopping(manifest.get("scheduler")),
         "Changed": changes.told(manifest),
         "Confirms": _confirmation(study),
         "Measures": _measurement(study),
@@ -44,11 +45,18 @@ def facts(study: Study) -> list[tuple[str, str]]:
     return [(title, text) for title, text in facts.items() if text]
 
 
+def _early_stopping(stated: object) -> str:
+    """Its name as in a study file; "" where nobody is ended early."""
+    name = str(stated.get("name", "")) if isinstance(stated, Mapping) else str(stated or "")
+    return "" if name == "none" else name
+
+
 def _confirmation(study: Study) -> str:
     told = confirms(study)
     if not told:
         return ""
-    return labels.trainings([one["trial"] for one in told["configurations"]], told["study"], told["seeds"])
+    which = [labels.trial_number(one["trial"]) for one in told["configurations"]]
+    return labels.trainings(which, told["study"], told["seeds"])
 
 
 def _measurement(study: Study) -> str:

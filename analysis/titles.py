@@ -52,6 +52,11 @@ def images_of(study: Study) -> str:
     return _count(study, EVALUATION_IMAGES)
 
 
+def auto_attack_images_of(study: Study) -> str:
+    """As ``images_of``, of those that AutoAttack attacked."""
+    return _count(study, AUTO_ATTACK_IMAGES)
+
+
 def _trained_on(study: Study) -> str:
     """``trained on 1,000 images`` where that was asked for: with all of them accuracies are other ones."""
     asked = study.trials.get(f"{CONFIG}data.train_images")

@@ -194,14 +194,14 @@ def space_table(name: str, space: SearchSpace) -> Table:
 
 
 def sample_table(space: SearchSpace, samples: list[TrialConfig]) -> Table:
-    """Some configurations, a row each; a dimension that a trainable lacks is left blank."""
+    """Some configurations, a row each; a dash for a dimension that one lacks."""
     names = [name for name in space.distributions if name != TRAINABLE]
     table = Table(title="Configurations it may draw", title_justify="left")
     for heading in (TRAINABLE, *names):
         table.add_column(heading)
     for config in samples:
         params = space.params(config)
-        cells = [labels.param(name, labels.choice(params[name])) if name in params else "" for name in names]
+        cells = [labels.param(name, labels.choice(params[name]) if name in params else None) for name in names]
         table.add_row(config.trainable, *cells)
     return table
 

@@ -11,14 +11,15 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.dimensions import is_log
+from analysis.figures.axis import Axis
 from analysis.figures.coordinates import Coordinate, metric, setting
-from analysis.figures.style import SCALE, broken, style
+from analysis.figures.style import SCALE, Ticks, broken, style
 from analysis.runs import PARAM, Study
-from analysis.titles import metric_title
 
 _TILT_FROM = 7
 _LETTERS = 16
 """Of a name on a line, so that names do not touch."""
+_BLANKS = str.maketrans("01", " \u00a0")
 
 
 class Panel(NamedTuple):
@@ -33,7 +34,7 @@ class Panel(NamedTuple):
 def parallel_figure(study: Study) -> go.Figure | None:
     """Searched settings and objectives of the finished trials; panels of single trainables are drawn hidden."""
     panels = compute(study)
-    return _draw(panels, metric_title(_colour(study), study)) if panels else None
+    return _draw(panels, Axis.of(study, _colour(study)).label) if panels else None
 
 
 def compute(study: Study) -> tuple[Panel, ...]:
@@ -98,6 +99,15 @@ def _dimension(coordinate: Coordinate) -> dict[str, Any]:
         "range": [low - pad, high + pad],
     }
     if coordinate.ticks.values:
-        texts = [html.escape(text) for text in coordinate.ticks.texts]
-        dimension |= {"tickvals": coordinate.ticks.values, "ticktext": texts}
+        values, texts = _stops(coordinate)
+        dimension |= {"tickvals": values, "ticktext": [html.escape(text) for text in texts]}
     return dimension
+
+
+def _stops(coordinate: Coordinate) -> Ticks:
+    """The ticks, and a blank one at each trial between or beyond them: plotly draws an axis from its first tick to its
+    last, lets a drag select from tick to tick, and tells ticks apart by their texts."""
+    between = sorted(set(coordinate.values) - set(coordinate.ticks.values))
+    blank = [f"{count:b}".translate(_BLANKS) for count in range(len(between))]
+    stops = sorted(zip([*coordinate.ticks.values, *between], [*coordinate.ticks.texts, *blank], strict=True))
+    return Ticks([value for value, _ in stops], [text for _, text in stops])

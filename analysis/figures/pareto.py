@@ -143,8 +143,10 @@ def plane(study: Study) -> tuple[Axis, Axis]:
 
 
 def _colour(study: Study, trials: pd.DataFrame, taken: tuple[str, str]) -> Axis | None:
-    """The cost, or where that is an axis an accuracy that is none; ``None`` if no trial has any."""
-    costs, accuracies = (FORWARD_EQUIVALENTS, GPU_MINUTES), (PGD_ACCURACY, CLEAN_ACCURACY)
+    """The cost, that which the study optimised if it did one, or where that is an axis an accuracy that is none;
+    ``None`` if no trial has any."""
+    costs = sorted((FORWARD_EQUIVALENTS, GPU_MINUTES), key=lambda name: name not in study.objectives)
+    accuracies = (PGD_ACCURACY, CLEAN_ACCURACY)
     candidates = (*accuracies, *costs) if set(costs) & set(taken) else (*costs, *accuracies)
     known = [name for name in candidates if name not in taken and np.isfinite(trials[name]).any()]
     return Axis.of(study, known[0]) if known else None

@@ -188,6 +188,7 @@ def _traces(one: Slice, colour: dict[str, str]) -> Iterator[go.Scatter]:
                 "line": {"width": 1.5 if best or hollow else 0.5, "color": INK if best else own},
             },
             **_hover(one, group),
+            cliponaxis=False,  # a mark at an end is wider than the room there of a small panel
             ids=group["number"],
             meta=inked("marker.line.color") if best else None,
         )

@@ -158,7 +158,7 @@ def test_tables_and_report_show_configurations(child: Any) -> None:
     assert [row["epsilon"] for row in rows] == ["8/255", labels.ABSENT]
     page = render(study)
     assert "Confirmed on test images" in page
-    assert "trials 3, 12 of tiny, each with seeds 1, 2" in page
+    assert "trials 0003, 0012 of tiny, each with seeds 1, 2" in page
     assert "tiny/0012" in page
 
 

@@ -84,6 +84,8 @@ def test_texts_from_users_are_escaped(new_study: NewStudy) -> None:
         (["pgd_accuracy", "clean_accuracy"], ("pgd_accuracy", "clean_accuracy"), "Cost (forward-equivalents)"),
         (["forward_equivalents", "pgd_accuracy"], ("pgd_accuracy", "forward_equivalents"), "Clean accuracy (%)"),
         (["clean_accuracy"], ("clean_accuracy", "pgd_accuracy"), "Cost (forward-equivalents)"),
+        (["clean_accuracy", "gpu_minutes"], ("clean_accuracy", "gpu_minutes"), "PGD accuracy at 8/255 (%)"),
+        (["clean_accuracy", "pgd_accuracy", "gpu_minutes"], ("clean_accuracy", "pgd_accuracy"), "Cost (GPU-minutes)"),
         (["forward_equivalents", "gpu_minutes"], ("forward_equivalents", "gpu_minutes"), "PGD accuracy at 8/255 (%)"),
     ],
 )
@@ -230,6 +232,20 @@ def test_parallel_panels_hold_what_their_trials_share(study: Any) -> None:
     assert free[2].values == pytest.approx([math.log10(0.3), math.log10(0.003)])
     assert free[2].ticks.texts == ["0.003", "0.3"]
     assert panels["pgd_emp_ssl"].colour == pytest.approx([40, 45])
+
+
+def test_a_parallel_axis_reaches_from_its_first_trial_to_its_last(new_study: NewStudy) -> None:
+    study = new_study()
+    rates = [0.12, 0.31, 0.47, 0.66, 0.83]
+    for number, rate in enumerate(rates):
+        study.finished(number, 0.9 - rate / 10, 0.3, params={"learning_rate": rate})
+    figure = parallel_figure(read_study(study.paths))
+    axis = figure.data[0].dimensions[0]
+    assert (min(axis.tickvals), max(axis.tickvals)) == (0.12, 0.83)
+    assert set(rates) <= set(axis.tickvals)
+    assert [text for text in axis.ticktext if text.strip()] == ["0.2", "0.4", "0.6", "0.8"]
+    assert len(set(axis.ticktext)) == len(axis.ticktext), "plotly tells ticks apart by their texts"
+    assert figure.data[0].line.colorbar.title.text == "PGD accuracy at 8/255 (%)"
 
 
 def test_radii_are_shown_in_pixel_levels(new_study: NewStudy) -> None:

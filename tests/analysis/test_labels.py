@@ -11,8 +11,8 @@ def test_one_is_told_without_an_s() -> None:
     assert labels.counted(1_234_567, "event") == "1234567 events"
     assert labels.budget({"trials": 1, "wall_minutes": 90, "gpu_hours": 1.0}) == "1 trial, 90 wall minutes, 1 GPU-hour"
     assert labels.counted(1.001, "GPU-hour") == "1 GPU-hour"
-    assert labels.trainings([3], "first", [1]) == "trial 3 of first, with seed 1"
-    assert labels.trainings([3, 12], "first", [1, 2]) == "trials 3, 12 of first, each with seeds 1, 2"
+    assert labels.trainings(["0003"], "first", [1]) == "trial 0003 of first, with seed 1"
+    assert labels.trainings(["0003", "0012"], "first", [1, 2]) == "trials 0003, 0012 of first, each with seeds 1, 2"
     assert Attainment({}, 1, seeds=True).words(50) == "attained by 50 % of 1 seed (at least 1)"
 
 

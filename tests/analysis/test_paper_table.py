@@ -121,6 +121,14 @@ def test_what_ours_are_is_said(new_study: NewStudy, configuration: Any) -> None:
     assert confirmation.startswith(f"Ours: means over seeds; {protocol}")
 
 
+@pytest.mark.parametrize(("attacked", "said"), [(100.0, True), (360.0, False), (None, False)])
+def test_that_autoattack_saw_fewer_images_is_said(new_study: NewStudy, attacked: float | None, said: bool) -> None:
+    study = new_study()
+    ended(study, 0, **({} if attacked is None else {"auto_attack_accuracy": 0.4, "auto_attack_images": attacked}))
+    found = list(notes(of(study, [row()])))
+    assert any(note.startswith("AutoAttack attacked fewer of them: n = 100 images") for note in found) == said
+
+
 def test_a_configurations_minutes_are_the_mean_of_its_seeds(new_confirmation: NewStudy) -> None:
     found = only(new_confirmation({3: [0.5, 0.6]}))
     assert found.minutes == pytest.approx(0.1), "6 seconds each"

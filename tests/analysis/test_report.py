@@ -15,7 +15,7 @@ from plotly import graph_objects as go
 
 from analysis.layout import write_json
 from analysis.report import render, write_report
-from analysis.report_facts import local_pages
+from analysis.report_facts import facts, local_pages
 from analysis.runs import Study, read_study
 
 NewStudy = Callable[..., Any]
@@ -314,3 +314,13 @@ def test_losses_of_several_scales_are_to_be_seen_alone(new_study: NewStudy, othe
         study.epochs(study.begin(number, {}, trainable), 2)
     text = " ".join(Page(render(read_study(study.paths))).text.split())
     assert ("each trainable has a scale of its own" in text) == (len(others) > 1)
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [({"name": "asha", "eta": 2.0}, "asha"), ({"name": "none"}, None), ("halving", "halving"), (None, None)],
+)
+def test_the_head_tells_what_ended_trials_early(new_study: NewStudy, stated: object, told: str | None) -> None:
+    study = new_study(scheduler=stated)
+    study.finished(0, 0.9, 0.3)
+    assert dict(facts(read_study(study.paths))).get("Early stopping") == told

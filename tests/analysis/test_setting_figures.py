@@ -114,6 +114,12 @@ def test_slices_are_of_every_dimension_and_objective(study: Any) -> None:
     assert found["pgd_steps", "clean_accuracy"].points["trainable"].tolist() == [OTHER, OTHER]
 
 
+def test_marks_at_the_ends_of_a_slice_are_drawn_whole(study: Any) -> None:
+    drawn = [trace for trace in slices_figure(read_study(study.paths)).data if trace.ids is not None]
+    assert drawn
+    assert all(trace.cliponaxis is False for trace in drawn)
+
+
 def test_choices_are_categories_in_order_and_radii_pixel_levels(study: Any) -> None:
     found = {one.x.name: one.x.coordinate for one in slices.compute(read_study(study.paths))}
     assert found["batch_size"].values == [2, 0, 1]

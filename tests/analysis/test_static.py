@@ -163,7 +163,7 @@ def test_labels_of_points_at_the_edge_are_within_the_plot(width: float, log: boo
     plot = {"x": made.layout.width - 43, "y": made.layout.height - 46}
     vertical, side = position.split()
     (trace,) = made.data
-    for name, size, needed, after in (("x", plot["x"], 26, side == "right"), ("y", plot["y"], 16, vertical == "top")):
+    for name, size, needed, after in (("x", plot["x"], 36, side == "right"), ("y", plot["y"], 16, vertical == "top")):
         low, high = made.layout[f"{name}axis"].range
         places = [math.log10(value) if name == "x" and log else value for value in trace[name]]
         free = high - max(places) if after else min(places) - low

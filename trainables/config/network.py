@@ -72,8 +72,9 @@ class NetworkConfig:
     def _only(self, name: str, owners: tuple[str, ...]) -> None:
         """``ConfigError`` if ``name`` is not at its default though the architecture is none of ``owners``."""
         value, default = getattr(self, name), {field.name: field.default for field in dataclasses.fields(self)}[name]
+        kept = "null" if default is None else repr(default)  # as a study file has it
         require(
             value == default or self.architecture in owners,
             f"network.{name} is {value!r}, which {self.architecture!r} does not have; "
-            f"leave it at {default!r} or set network.architecture to one of {', '.join(owners)}",
+            f"leave it at {kept} or set network.architecture to one of {', '.join(owners)}",
         )

@@ -215,6 +215,15 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(study, studies, tiny_file):
     assert sorted(studies.iterdir()) == before
 
 
+def test_a_dry_run_shows_a_dash_where_a_configuration_lacks_a_dimension(study, tiny_file):
+    kinds = "space.optimiser.nesterov=[true, false]"
+    rates = "space.optimiser.momentum={choices: [0.8, 0.9], when: {optimiser.nesterov: true}}"
+    code, out, err = study("launch", tiny_file, "--dry-run", "--set", kinds, "--set", rates)
+    assert (code, err) == (0, "")
+    drawn = [line.split("│")[-3:-1] for line in out.splitlines() if "│ cf_amc_ssl" in line]
+    assert [labels.ABSENT, "false"] in [[cell.strip() for cell in cells] for cells in drawn]
+
+
 def test_a_dry_run_downloads_nothing_and_says_what_a_launch_would_and_what_it_costs(
     study, studies, tiny_file, monkeypatch, tmp_path
 ):

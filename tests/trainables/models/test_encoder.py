@@ -139,6 +139,12 @@ def test_a_setting_that_the_architecture_lacks_is_refused(architecture, setting,
         NetworkConfig(architecture=architecture, **{setting: value})
 
 
+@pytest.mark.parametrize(("setting", "value", "kept"), [("depth", 10, "null"), ("stem", "imagenet", "'cifar'")])
+def test_what_to_leave_a_setting_at_is_said_as_a_study_file_has_it(setting, value, kept):
+    with pytest.raises(ConfigError, match=f"leave it at {kept} or set"):
+        NetworkConfig(architecture="vit_tiny", **{setting: value})
+
+
 @pytest.mark.parametrize("architecture", ["resnet18", "resnet50", "vit_tiny", "densenet121"])
 def test_defaults_fit_every_architecture(architecture):
     spelt_out = {"depth": None, "width": 64, "stem": "cifar", "patch_size": 4, "dropout": 0.0}
