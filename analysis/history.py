@@ -44,7 +44,7 @@ def words(study: Study) -> str:
     costs = "; costs do not enter" if len(names) < len(study.objectives) else ""
     return (
         f"Hypervolume of {titles}, % of what there could be; from accuracy {REFERENCE.accuracy:g} "
-        f"(reference point {REFERENCE.version}){costs}"
+        f"(reference point v{REFERENCE.version}){costs}"
     )
 
 

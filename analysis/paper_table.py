@@ -194,9 +194,7 @@ def _comparison(found: Beside) -> str:
 def _apart(found: Beside) -> str:
     rows = labels.counted(found.apart, "published row")
     reasons = "another head, network or attack" if found.theirs else _departures(found.ours)
-    return (
-        f"Left out: {rows} that ours cannot be compared with ({reasons}); --published table1, say, shows a table whole."
-    )
+    return f"Left out: {rows} that ours cannot be compared with ({reasons})."
 
 
 def _departures(rows: Iterable[Row]) -> str:

@@ -77,12 +77,12 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
     ``UserError`` for what a launch would refuse anywhere.
     """
     space = config.search_space()
-    check_search(config, space)
+    lacking: list[str] = []
+    check_search(config, space, warn=lacking.append)
     check_evaluation(space)
     check_objectives(config, space)
     samples = _listed(space) or [space.sample(config.seed + index) for index in range(SAMPLES)]
     folders = [folder for part in space.parts for folder in downloads(part.base)]
-    lacking: list[str] = []
     with in_blank():
         refused = refused_here(config, space) if here else []
         data = check_data(space, progress=sys.stderr.isatty(), warn=lacking.append)

@@ -82,7 +82,7 @@ def launch(
     check_name(paths)
     if not config.tracking.offline:
         check_tracking(paths, config.tracking.uri)
-    check_search(config, space)
+    check_search(config, space, warn=lambda line: say(console, line))
     check_evaluation(space)
     check_objectives(config, space)
     replay = _replay(backend, curves)

@@ -61,11 +61,20 @@ def _leavings(paths: StudyPaths) -> set[Path]:
     }
 
 
-def check_search(config: StudyConfig, space: SearchSpace) -> None:
-    """Raises ``ConfigError`` for a sampler or a recipe to start from that does not fit the space."""
+def check_search(config: StudyConfig, space: SearchSpace, *, warn: Callable[[str], None] = lambda _: None) -> None:
+    """Raises ``ConfigError`` for a sampler or a recipe to start from that does not fit the space.
+
+    ``warn`` hears of early stopping that the budget never lets begin.
+    """
     make_sampler(config.sampler.name, config.seed, 0, space, config.sampler.numbers)
     for name in config.start_from:
         start_params(space, name)
+    trials, needed = config.budget.trials, config.scheduler.finished
+    if config.scheduler.name == "halving" and trials is not None and trials <= needed:
+        warn(
+            f"warning: halving ends nobody before {needed} trials have finished, and the budget holds {trials}; set "
+            "scheduler.finished lower, or let scheduler.name be asha or none"
+        )
 
 
 def check_evaluation(space: SearchSpace) -> None:

@@ -97,7 +97,7 @@ class EarlyStopping(Section):
 
     name: Literal["none", SchedulerName] = "halving"
     """``halving``: end those early that have no chance of the frontier; ``asha``: all but the best of each rung;
-    ``none``: nobody."""
+    ``none``: nobody. Where only numbers are given it is ``halving``."""
     eta: float = Field(default=Rule.eta, gt=1, le=100)
     rungs: int = Field(default=Rule.rungs, gt=0, le=20)
     spread: float = Field(default=Rule.spread, gt=1, le=100)

@@ -91,7 +91,7 @@ def test_a_cost_among_the_objectives_does_not_enter_and_the_title_says_so(new_st
     assert history(read)["hypervolume"].tolist() == pytest.approx([0.25])
     assert words(read) == (
         "Hypervolume of Clean accuracy and PGD accuracy at 8/255, % of what there could be; "
-        "from accuracy 0 (reference point 1); costs do not enter"
+        "from accuracy 0 (reference point v1); costs do not enter"
     )
 
 

@@ -215,6 +215,16 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(study, studies, tiny_file):
     assert sorted(studies.iterdir()) == before
 
 
+@pytest.mark.parametrize(("trials", "warned"), [(12, True), (13, False)])
+def test_who_could_end_nobody_early_is_told(study, tiny_file, trials, warned):
+    asked = ("--set", "scheduler=halving", "--set", f"budget.trials={trials}")
+    _, out, _ = study("launch", tiny_file, "--dry-run", *asked)
+    warning = (
+        "warning: halving ends nobody before 12 trials have finished, and the budget holds 12; set scheduler.finished"
+    )
+    assert (warning in out) is warned
+
+
 def test_a_dry_run_shows_a_dash_where_a_configuration_lacks_a_dimension(study, tiny_file):
     kinds = "space.optimiser.nesterov=[true, false]"
     rates = "space.optimiser.momentum={choices: [0.8, 0.9], when: {optimiser.nesterov: true}}"
