@@ -46,7 +46,7 @@ from study import launch as launching
 from study.config import StudyConfig
 from study.execution import ray_backend, ray_cluster
 from study.execution.worker import run_on_ray
-from study.samplers.by_name import make_sampler
+from study.samplers.by_name import stock_sampler
 from trainables import trial as trials
 from trainables.metrics import Accuracy, AttackResult, Cost, EpochReport, HeadResult, TrialResult
 
@@ -190,7 +190,7 @@ def run_stock(folder: Path, marks: Path, uri: str, count: int) -> None:
     search = OptunaSearch(
         metric=["clean_accuracy", "pgd_accuracy"],
         mode=["max", "max"],
-        sampler=make_sampler("tpe", 0, 0, ["cf_amc_ssl"]),
+        sampler=stock_sampler("tpe", 0),
         storage=RDBStorage(f"sqlite:///{folder / 'optuna.db'}"),
         study_name="overhead",
     )

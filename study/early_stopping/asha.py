@@ -7,20 +7,15 @@ an epsilon-net.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from study.early_stopping.ranking import farthest_first, fronts
-from study.early_stopping.rungs import Bracket, Decision, Point, Rule, Rungs, Scores
+from study.early_stopping.rungs import Bracket, Features, Rule, Rungs, Scores, Verdict
 
 Ahead = Callable[[Sequence[Scores]], int]
 """How many at a rung stand ahead of the last one."""
-
-
-def ahead_in(figure: int) -> Ahead:
-    """By one figure alone."""
-    return lambda scores: sum(other[figure] > scores[-1][figure] for other in scores)
 
 
 def ahead_in_all(scores: Sequence[Scores]) -> int:
@@ -37,22 +32,8 @@ class Asha(Rungs):
         super().__init__(rule)
         self._ahead = ahead
 
-    def judge(self, number: int, total: float, rung: float, point: Point) -> Decision:
-        """Record a trial at a rung and say whether it goes on.
-
-        It ends if the rung holds enough records and too many of them stand ahead. Nobody is ended by its last report:
-        all that would save is the evaluation that it trained for.
-        """
-        self.record(number, total, rung, point)
-        found = self._members(Bracket.of(total, self._rule), rung)
+    def _verdict(self, number: int, found: Mapping[int, Features], bracket: Bracket, rung: float) -> Verdict:  # noqa: ARG002
+        """It ends if too many stand ahead."""
         others = [features.scores for other, features in found.items() if other != number]
-        ahead = self._ahead([*others, point.scores])
-        judged = len(found) >= self._rule.minimum and point.work < total
-        return Decision(
-            rung=rung,
-            epoch=point.epoch,
-            rank=1 + ahead,
-            of=len(found),
-            chance=None,
-            stop=judged and ahead >= max(1, int(len(found) / self._rule.eta)),
-        )
+        ahead = self._ahead([*others, found[number].scores])
+        return Verdict(rank=1 + ahead, chance=None, ends=ahead >= max(1, int(len(found) / self._rule.eta)))

@@ -20,7 +20,7 @@ import numpy as np
 
 from study.early_stopping.foretelling import Foretelling, NormalScores
 from study.early_stopping.ranking import Floats, chances, fronts, ranking
-from study.early_stopping.rungs import Bracket, Decision, Features, Point, Rule, Rungs, Scores
+from study.early_stopping.rungs import Bracket, Features, Rule, Rungs, Scores, Verdict
 
 DRAWS = 256
 """Of the ends of a rung's members."""
@@ -42,28 +42,16 @@ class Halving(Rungs):
         self._own = tuple(own)
         self._least = least or (-math.inf,) * len(self._own)
 
-    def judge(self, number: int, total: float, rung: float, point: Point) -> Decision:
-        """Record a trial at a rung and say whether it goes on.
-
-        It ends if the rung holds enough records, it is neither among the best nor on the rung's own frontier, and its
-        chance is small enough. Nobody is ended by its last report: all that would save is the evaluation that it
-        trained for.
-        """
-        self.record(number, total, rung, point)
-        bracket = Bracket.of(total, self._rule)
-        found = self._members(bracket, rung)
+    def _verdict(self, number: int, found: Mapping[int, Features], bracket: Bracket, rung: float) -> Verdict:
+        """It ends if it is neither among the best nor on the rung's own frontier, and its chance is small enough."""
         scores, place = [features.scores for features in found.values()], list(found).index(number)
         rank = int(ranking(scores)[place])
         beaten = fronts(scores)[place] > 0 and rank > math.ceil(len(found) * self._rule.best)
         chance = self._chances(found, bracket, rung)
-        judged = len(found) >= self._rule.minimum and point.work < total
-        return Decision(
-            rung=rung,
-            epoch=point.epoch,
+        return Verdict(
             rank=rank,
-            of=len(found),
             chance=None if chance is None else float(chance[place]),
-            stop=bool(judged and beaten and chance is not None and self._hopeless(chance, place)),
+            ends=bool(beaten and chance is not None and self._hopeless(chance, place)),
         )
 
     def _hopeless(self, chance: Floats, place: int) -> bool:

@@ -24,6 +24,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 Scores = tuple[float, ...]
 """Accuracies of one trial."""
@@ -109,6 +110,14 @@ class Features:
     done: float
 
 
+class Verdict(NamedTuple):
+    """What a rule says of a trial among the members of its rung; ``chance`` as a ``Decision`` has it."""
+
+    rank: int
+    chance: float | None
+    ends: bool
+
+
 class Rungs(ABC):
     """The records of all rungs, what finished trials reached, and the decisions that follow from them.
 
@@ -123,8 +132,28 @@ class Rungs(ABC):
         self._ruled_out: set[int] = set()
 
     @abstractmethod
+    def _verdict(self, number: int, found: Mapping[int, Features], bracket: Bracket, rung: float) -> Verdict:
+        """On a trial among ``found``, the members of a rung of its bracket."""
+
     def judge(self, number: int, total: float, rung: float, point: Point) -> Decision:
-        """Record a trial at a rung and say whether it goes on."""
+        """Record a trial at a rung and say whether it goes on.
+
+        Nobody is ended before the rung holds enough records, nor by its last report: all that would save is the
+        evaluation that it trained for.
+        """
+        self.record(number, total, rung, point)
+        bracket = Bracket.of(total, self._rule)
+        found = self._members(bracket, rung)
+        verdict = self._verdict(number, found, bracket, rung)
+        judged = len(found) >= self._rule.minimum and point.work < total
+        return Decision(
+            rung=rung,
+            epoch=point.epoch,
+            rank=verdict.rank,
+            of=len(found),
+            chance=verdict.chance,
+            stop=judged and verdict.ends,
+        )
 
     @property
     def records(self) -> Mapping[tuple[float, float], Mapping[int, Scores]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
-from study.early_stopping.asha import Ahead, Asha, ahead_in
+from study.early_stopping.asha import Ahead, Asha
 from study.early_stopping.halving import Halving
 from study.early_stopping.rungs import Point, Rule, Rungs, Scores
 
@@ -48,6 +48,11 @@ PUBLISHED_ETA = 4.0
 """Of the experiments in arXiv 1810.05934: three of four trials end at each rung."""
 CLEAN, PGD = 0, 1
 """Places of the probes in a point's scores."""
+
+
+def ahead_in(figure: int) -> Ahead:
+    """By one figure alone."""
+    return lambda scores: sum(other[figure] > scores[-1][figure] for other in scores)
 
 
 def _published(rule: Rule, ahead: Ahead) -> Judge:

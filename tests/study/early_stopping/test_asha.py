@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from study.early_stopping.asha import Asha, ahead_in, ahead_in_all
+from study.early_stopping.asha import Asha, ahead_in_all
 from study.early_stopping.rungs import Point, Rule
+from study.simulation.baselines import ahead_in
 
 TOTAL = 1024.0
 RULE = Rule(eta=2, rungs=1, minimum=1)
