@@ -21,6 +21,7 @@ from trainables.data import load
 from trainables.losses import Losses
 from trainables.objectives import ObjectiveError
 from trainables.pretrain import Pretraining
+from trainables.simulated_device import DEVICE, MixedDevicesError, simulated_device
 
 SMALL: Mapping[str, Any] = {
     "data.source": "digits",
@@ -183,6 +184,22 @@ def _counted(config: TrialConfig) -> None:
     _require(found == told, f"an epoch costs {told} forward-equivalents, and {found} passed through the network")
 
 
+def _on_a_device(config: TrialConfig) -> None:
+    """Of all that runs in a training, the loss alone is of who brings a method."""
+    losses, views, labels = _one_loss(config)
+    embeddings = losses.model(views.flatten(0, 1)).detach().view(*views.shape[:2], -1)
+    objective = objectives.find(config.objective.name)
+    with simulated_device() as waits:
+        there, labels_there = embeddings.to(DEVICE).requires_grad_(), labels.to(DEVICE)
+        waits.clear()
+        try:
+            for criterion in (objective.bound(config.objective), objective.bound_attacked(config.objective)):
+                criterion(there, labels_there).total.backward()
+        except MixedDevicesError as error:
+            raise BrokenError(f"{error}; make tensors with device=embeddings.device") from error
+    _require(not waits, f"the CPU waits for a value at {', '.join(waits)}; a GPU would stall at every batch")
+
+
 def _in_micro_batches(config: TrialConfig) -> None:
     _after_an_epoch(override(config, {"optimiser.micro_batches": 2}))
 
@@ -198,6 +215,7 @@ CONTRACT: Mapping[str, Promise] = {
     "equal seeds give equal bits, others do not": _seeded,
     "killed after an epoch and resumed, it ends with the same bits": _resumable,
     "its cost is what passes through the network": _counted,
+    "its loss stays on the device of the embeddings, and waits for no value": _on_a_device,
     "it trains in micro-batches": _in_micro_batches,
     "it trains in bfloat16": _in_bfloat16,
 }

@@ -34,7 +34,7 @@ def defaults(faithful_to):
 
 METHOD = replace(base, name="faulty_method", objectives=("faulty_loss",), defaults=defaults)
 """
-FINITE, ATTACKED, WEIGHED, SEEDED, RESUMED, *_ = CONTRACT
+FINITE, ATTACKED, WEIGHED, SEEDED, RESUMED, _COST, ON_A_DEVICE, *_ = CONTRACT
 
 
 @pytest.fixture
@@ -56,6 +56,12 @@ def faulty(package: Callable[..., Path]) -> Callable[[str], None]:
         ("z.var() + weights['spread'] * z.square().mean()", WEIGHED, "it is the same whatever size is"),
         ("z.var() * numpy.random.default_rng().random()", SEEDED, "two runs of one seed differ"),
         ("z.var() / len(calls)", RESUMED, "must keep nothing from batch to batch"),
+        (
+            "(z @ torch.eye(z.shape[-1])).var()",
+            ON_A_DEVICE,
+            r"aten::\w+ .* CPU, at \S+faulty.py, line 12; make tensors",
+        ),
+        ("z.var() if z.var() > 1 else z.std()", ON_A_DEVICE, "the CPU waits for a value at .*faulty.py, line 12;"),
     ],
 )
 def test_a_broken_promise_is_told(faulty, loss: str, promise: str, told: str) -> None:
