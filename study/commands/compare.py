@@ -154,6 +154,7 @@ def _print(groups: Sequence[Sequence[Study]], told: Comparability, table: Table,
     from analysis.side_by_side_tables import settings_table
     from analysis.tables import frontier_table, why_nothing_found
     from analysis.titles import protocol
+    from search_spaces import DIMENSIONS
 
     if told.measured:
         _not_alike(told)
@@ -171,7 +172,8 @@ def _print(groups: Sequence[Sequence[Study]], told: Comparability, table: Table,
     for study in (study for group in groups for study in group):
         if nothing := why_nothing_found(study, frontier_table(study)):
             typer.echo(f"{study.name}: {nothing}")
-    if (settings := settings_table(columns)) is not None:
+    paths = {name: dimension.path for name, dimension in DIMENSIONS.items()}
+    if (settings := settings_table(columns, paths)) is not None:
         print_rich(settings.rich())
 
 
