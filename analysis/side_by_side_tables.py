@@ -40,7 +40,6 @@ _OWN: dict[str, Callable[[Standing], str]] = {
     "Hypervolume, %": lambda one: labels.percent_interval(one.hypervolume, one.low, one.high),
 }
 _AGAINST_EACH_OTHER: dict[str, Callable[[Standing], str]] = {
-    "  at equal forward-equivalents, %": lambda one: labels.percent(one.equal),
     "  chance that it is the greatest on other images, %": lambda one: labels.percent(one.chance),
     "On the joint frontier": lambda one: str(one.joint),
     "  share of it, %": lambda one: labels.percent(one.share),
@@ -55,7 +54,8 @@ def standings_table(
     ``ranked``: with what sets the studies against each other, which says nothing of studies that were not measured
     alike. ``drawn``: how the images were, as ``resampling.sharing`` tells.
     """
-    figures = _OWN | (_AGAINST_EACH_OTHER if ranked else {})
+    at_equal = {f"  at equal {labels.COSTS[standings[0].cost]}, %": lambda one: labels.percent(one.equal)}
+    figures = _OWN | (at_equal | _AGAINST_EACH_OTHER if ranked else {})
     rows = [(title, *map(figure, standings)) for title, figure in figures.items()]
     rows += [
         (f"Best {titles[name]}, %", *(labels.percent_interval(*one.best[name]) for one in standings))
@@ -74,10 +74,20 @@ def of_what(studies: Sequence[Study]) -> str:
     confirmed = all(map(confirms, studies))
     networks = "confirmed configurations on other images and seeds" if confirmed else "trained networks on other images"
     return (
-        f"The chance is of these {networks} and says nothing of the searches, of which another run finds others. To "
-        "compare searches, run each with several seeds and join its runs by commas: "
+        f"The chance is of these {networks} and says nothing of the searches, of which another run finds others; costs "
+        "do not enter it. To compare searches, run each with several seeds and join its runs by commas: "
         "study compare a-0,a-1,a-2 b-0,b-1,b-2."
     )
+
+
+def why_minutes(cost: str) -> list[str]:
+    """Why the studies are not compared in forward-equivalents, in a sentence; empty where they are."""
+    if cost == FORWARD_EQUIVALENTS:
+        return []
+    return [
+        "Their networks differ, and a forward-equivalent is a pass of each one's own: they are compared at equal "
+        "GPU-minutes, which depend on the machine."
+    ]
 
 
 def _caption(accuracies: Sequence[str], drawn: str) -> str:
@@ -91,7 +101,7 @@ def _caption(accuracies: Sequence[str], drawn: str) -> str:
 def _record(one: Standing, *, ranked: bool) -> dict[str, Any]:
     """JSON-ready, under the names of ``Study.trials`` where it has them."""
     against = {
-        f"{HYPERVOLUME}_at_equal_{FORWARD_EQUIVALENTS}": one.equal,
+        f"{HYPERVOLUME}_at_equal_{one.cost}": one.equal,
         CHANCE: one.chance,
         "joint_frontier": one.joint,
         "joint_frontier_share": one.share,

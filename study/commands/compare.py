@@ -119,11 +119,12 @@ def _compared(
         drawn = resampling.sharing([one for side in sides for one in side.candidates])
         standings = side_by_side.compute(sides)
         table = side_by_side_tables.standings_table(standings, called, ranked=ranked, drawn=drawn)
-        return table, [side_by_side_tables.of_what(studies)] if ranked else []
+        why = side_by_side_tables.why_minutes(sides[0].cost)
+        return table, [side_by_side_tables.of_what(studies), *why] if ranked else []
     found = repeated.compute(groups, told.accuracies)
     accuracies = ", ".join(called[name] for name in told.accuracies)
     table = repeated_tables.repeats_table(found, accuracies, ranked=ranked)
-    return table, list(repeated_tables.told(found)) if ranked else []
+    return table, [*repeated_tables.told(found), *side_by_side_tables.why_minutes(found.cost)] if ranked else []
 
 
 def _repeat(groups: Sequence[Sequence[Study]]) -> bool:

@@ -20,13 +20,13 @@ from scipy.stats import norm
 from analysis.comparability import titles
 from analysis.dimensions import range_words
 from analysis.figures import side_by_side as figures
-from analysis.layout import write_json
+from analysis.layout import read_json, write_json
 from analysis.pareto import hypervolume, non_dominated
 from analysis.resampling import Candidate
 from analysis.runs import Study, read_study
 from analysis.same_images import Seen
-from analysis.side_by_side import Side, compute, equal_work, gather, greatest
-from analysis.side_by_side_tables import settings_table, standings_table
+from analysis.side_by_side import WORK, Side, compute, equal_work, gather, greatest
+from analysis.side_by_side_tables import of_what, settings_table, standings_table, why_minutes
 from trainables.metrics import FORWARD_EQUIVALENTS
 
 PATHS = {"m": "adversary.replays", "crops": "views.number"}
@@ -43,8 +43,8 @@ def side(
     found = [Candidate(f"{name}/{place}", np.array([point]), known) for place, point in enumerate(points)]
     table = pd.DataFrame(points, columns=list(PLANE)).assign(counts=True)
     ends = {f"{metric}_{end}": math.nan for metric in PLANE for end in ("low", "high")}
-    path = pd.DataFrame({FORWARD_EQUIVALENTS: list(work), "hypervolume": list(volumes)}, dtype=float)
-    return Side(name, PLANE, len(points), 0.0, 0.0, table.assign(**ends), found, path)
+    path = pd.DataFrame({WORK: list(work), "hypervolume": list(volumes)}, dtype=float)
+    return Side(name, PLANE, FORWARD_EQUIVALENTS, len(points), 0.0, 0.0, table.assign(**ends), found, path)
 
 
 def test_hypervolume_frontiers_and_shares_of_studies_with_exact_figures() -> None:
@@ -203,6 +203,30 @@ def test_confirmations_compare_by_their_means_over_seeds(new_confirmation: Calla
     assert marks[0].points["id"].tolist() == ["tiny/0003", "tiny/0005"]
 
 
+def test_searches_of_unlike_networks_are_compared_at_equal_minutes(new_study: Callable[..., Any]) -> None:
+    """A forward-equivalent is a pass of a trial's own network: of a small one it is little work."""
+    one, other = new_study("one"), new_study("other")
+    for folder, width in ((one, 64), (other, 8)):
+        for number, clean in enumerate((0.5, 0.9)):
+            folder.finished(number, clean, 0.5, work=1000, gpu_minutes=float(width))
+            config = read_json(folder.paths.trial(number).config)
+            config["config"]["network"]["width"] = width
+            write_json(folder.paths.trial(number).config, config)
+    studies = [read_study(folder.paths) for folder in (one, other)]
+    large, small = compute(gather(studies, PLANE))
+    assert (large.equal, small.equal) == (0, pytest.approx(0.45)), "16 minutes, in which the first ended no trial"
+    rows = [row[0].strip() for row in standings_table([large, small], titles(studies), ranked=True).rows]
+    assert "at equal GPU-minutes, %" in rows
+    assert "at equal forward-equivalents, %" not in rows
+    (why,) = why_minutes(large.cost)
+    assert why.startswith("Their networks differ")
+    figure = figures.side_by_side_figure(gather(studies, PLANE), titles(studies), ranked=True)
+    assert figure.layout.xaxis2.title.text == "Cost of trials that have ended (GPU-minutes)"
+    assert [text.text for text in figure.layout.annotations] == ["equal GPU-minutes"]
+    (alike, _), cost = compute(gather([studies[1], studies[1]], PLANE)), FORWARD_EQUIVALENTS
+    assert (alike.cost, why_minutes(cost)) == (cost, [])
+
+
 def test_tables_have_a_column_a_study_and_values_a_row(pair: list[Study]) -> None:
     table = standings_table(compute(gather(pair, PLANE)), titles(pair), ranked=True)
     assert [column.title for column in table.columns] == ["", "one", "other"]
@@ -211,6 +235,7 @@ def test_tables_have_a_column_a_study_and_values_a_row(pair: list[Study]) -> Non
     assert rows["Forward-equivalents"] == ("2 k", "5 k")
     assert "Best PGD accuracy at 8/255, %" in rows
     assert "PGD accuracy at 8/255; hypervolume from accuracy 0" in table.caption
+    assert "costs do not enter it" in of_what(pair)
     values = json.loads(table.values.to_json(orient="records"))
     assert [row["study"] for row in values] == ["one", "other"]
     assert values[1]["hypervolume"] == pytest.approx(0.24)
@@ -233,7 +258,9 @@ def test_settings_that_differ_are_held_or_searched(new_study: Callable[..., Any]
     assert "views.number" not in rows
     assert "seed" not in rows
     assert settings_table([studies[1], replace(studies[1], name="again")], PATHS) is None
-    assert settings_table([studies[1], read_study(new_study("empty").paths)], PATHS) is None, "of no trials nothing is known"
+    assert settings_table([studies[1], read_study(new_study("empty").paths)], PATHS) is None, (
+        "of no trials nothing is known"
+    )
 
 
 def test_a_range_is_searched_though_its_draws_are_all_alike(new_study: Callable[..., Any]) -> None:
