@@ -18,7 +18,7 @@ from analysis.runs import Study
 _AXES = {
     "trials": ("against trials", "Trials that have ended, each line its own"),
     GPU_HOURS: ("against GPU-hours", "GPU-hours of trials that have ended, each line its own"),
-    WALL_HOURS: ("against wall time", "Hours since the study began, pauses included"),
+    WALL_HOURS: ("against wall time", "Hours of wall time without pauses"),
 }
 _MARK = 6
 
