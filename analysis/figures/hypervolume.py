@@ -73,7 +73,7 @@ def _draw(lines: tuple[Line, ...], title: str) -> go.Figure:
         Choice(text, [axis == chosen for _, axis in owners], {"xaxis.title.text": label})
         for chosen, (text, label) in _AXES.items()
     ]
-    figure.update_xaxes(title_text=next(iter(_AXES.values()))[1], rangemode="tozero")
+    figure.update_xaxes(title_text=next(iter(_AXES.values()))[1], rangemode="tozero", tickformat=",~g")
     figure.update_yaxes(title_text="Hypervolume (%)")
     text = ";<br>".join(map(html.escape, title.split("; ", 1)))
     heading = {"text": text, "font": {"size": 14}, "x": 0, "xref": "paper"}

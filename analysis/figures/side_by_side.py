@@ -15,7 +15,7 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis import labels
-from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry, style
+from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, even_ticks, legend_entry, style
 from analysis.figures.views import EVERYTHING, outliers, ranges, with_views
 from analysis.history import HYPERVOLUME
 from analysis.layout import write_atomically
@@ -56,7 +56,7 @@ def side_by_side_figure(
     searched = any(len(side.path) for side in sides)
     figure = _draw(compute(sides, titles, searches), axes, 1 + searched)
     if searched:
-        _label_work(figure, sides[0].cost, least)
+        _label_work(figure, sides, least)
     once = searched and len(set(searches)) == len(searches)
     text = _UNLIKE if not ranked else _ONCE if once else ""
     # At the right: the menu is at the left.
@@ -182,13 +182,16 @@ def _steps(one: Marks) -> go.Scatter:
     )
 
 
-def _label_work(figure: go.Figure, cost: str, least: float) -> None:
-    title = f"Cost of trials that have ended ({labels.COSTS[cost]})"
-    figure.update_xaxes(title_text=title, rangemode="tozero", row=1, col=2)
+def _label_work(figure: go.Figure, sides: Sequence[Side], least: float) -> None:
+    cost = labels.COSTS[sides[0].cost]
+    ticks = even_ticks([0.0, *(float(side.path[WORK].max()) for side in sides if len(side.path))])
+    spelled = {"tickvals": ticks.values, "ticktext": ticks.texts} if ticks.values else {}
+    title = f"Cost of trials that have ended ({cost})"
+    figure.update_xaxes(title_text=title, rangemode="tozero", **spelled, row=1, col=2)
     figure.update_yaxes(title_text="Hypervolume (%)", rangemode="tozero", row=1, col=2)
     if math.isfinite(least):
         line = {"color": GREY, "width": 1, "dash": "dot"}
-        figure.add_vline(x=least, line=line, annotation_text=f"equal {labels.COSTS[cost]}", row=1, col=2)
+        figure.add_vline(x=least, line=line, annotation_text=f"equal {cost}", row=1, col=2)
 
 
 def _views(marks: Sequence[Marks]) -> list[tuple[str, dict[str, Any]]]:

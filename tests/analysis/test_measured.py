@@ -11,6 +11,7 @@ from analysis.comparability import comparability
 from analysis.confirmed import confirmations_of, confirms
 from analysis.dimensions import dimensions
 from analysis.figures.hypervolume import hypervolume_figure
+from analysis.figures.pareto import hovers, pareto_figure
 from analysis.history import gains_table
 from analysis.layout import StudyPaths, read_json, write_json
 from analysis.measured import measurements_of, measures, searches
@@ -64,6 +65,13 @@ def test_its_frontier_is_of_trials_and_nothing_is_said_of_a_search(child: Study)
     assert "trials 0003, 0012, 0007 of tiny, whose pre-training is in the costs" in page
     assert "Confirmed on test images" not in page
     assert "importances" not in page.partition("<main>")[2].partition("<script")[0].lower()
+
+
+def test_its_figures_name_the_trials_whose_networks_they_are_of(child: Study) -> None:
+    """Its own numbers are those of other trials there."""
+    figure = pareto_figure(child)
+    assert [list(trace.text) for trace in figure.data if "text" in str(trace.mode)] == [["tiny/0012"]]
+    assert hovers(child)["0001"].split("<br>")[:2] == ["<b>Trial 0001</b>  pgd_emp_ssl", "origin: tiny/0012"]
 
 
 def test_it_stands_beside_its_search_and_joins_none(new_study: NewStudy, child: Study) -> None:
