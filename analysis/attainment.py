@@ -39,10 +39,10 @@ class Attainment(NamedTuple):
     """Whether the runs are a confirmation's seeds; else they are resamples of a search's images."""
 
     def words(self, level: int) -> str:
-        """``attained by 50 % of 3 seeds (at least 2)``."""
+        """``attained by 50 %, at least 2 of 3 seeds``."""
         if not self.seeds:
             return f"attained by {level} % of {self.runs} resamples of the images"
-        return f"attained by {level} % of {labels.counted(self.runs, 'seed')} (at least {needed(level, self.runs)})"
+        return f"attained by {level} %, at least {needed(level, self.runs)} of {labels.counted(self.runs, 'seed')}"
 
 
 def attainment_sentence(study: Study) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 from analysis import labels, published
 from analysis.agreement import DATA_SETS, OURS, departures, network, of_point, of_trial
 from analysis.confirmed import confirms
+from analysis.measured import measures
 from analysis.paper_rows import CLEAN, THIS_STUDY, WORST, Figure, Row
 from analysis.pareto import frontier
 from analysis.published import PublishedPoint
@@ -122,6 +123,7 @@ def _row(study: Study, source: str, trials: pd.DataFrame) -> Row:
         section=THIS_STUDY,
         method=str(first["trainable"]) or "unknown",
         source=source,
+        origin=str(first["origin"]) if measures(study) else "",
         data=_data(study, first),
         head=str(first.get(f"{CONFIG}evaluation.head") or study.evaluation.get("head", "")),
         network=network(first),

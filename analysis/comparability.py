@@ -12,6 +12,7 @@ import pandas as pd
 from analysis import changes, constraints, labels
 from analysis.agreement import HEAD_TRAINING, NETWORK_SIZE
 from analysis.confirmed import confirms
+from analysis.dimensions import searched_names
 from analysis.drawn import drawn, drawn_by_all, listed
 from analysis.measured import searches
 from analysis.pareto import measured
@@ -19,14 +20,17 @@ from analysis.runs import CONFIG, Study
 from analysis.so_far import with_costs
 from analysis.titles import images_of, metric_title
 from trainables.config import UserError
+from trainables.config.network import has_setting
 from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, FORWARD_EQUIVALENTS
 
 _NETWORK = ("network.architecture", *NETWORK_SIZE)
+_ARCHITECTURE = CONFIG + "network.architecture"
 _ATTACK = ("evaluation.attack_steps", "evaluation.attack_step_size", "evaluation.attack_restarts")
 _AUTO_ATTACK_IMAGES = "evaluation.auto_attack_images"
 _SOURCES = ("data.source", "evaluation.source")
 _IMAGE_SIZE = "data.image_size"
 _HEAD, _SPLIT, _RADIUS = "evaluation.head", "evaluation.split", "evaluation.epsilon"
+_SEARCHED = "searched"
 TOLD = {*_NETWORK, *_ATTACK, *HEAD_TRAINING, *_SOURCES, _AUTO_ATTACK_IMAGES, _IMAGE_SIZE, _HEAD, _SPLIT, _RADIUS}
 """The settings that the sentences are of."""
 
@@ -76,11 +80,21 @@ def titles(studies: Sequence[Study]) -> dict[str, str]:
     return {name: min(told).partition(" at " if len(told) > 1 else ",")[0] for name, told in found.items()}
 
 
-def distinct(study: Study, path: str) -> list[Any]:
-    """The values that its trials have of the setting ``path``, in order of appearance; ``None`` for one not set."""
-    column = study.trials.get(CONFIG + path, pd.Series(dtype=object))
+def distinct(trials: pd.DataFrame, path: str) -> list[Any]:
+    """The values that ``trials`` have of the setting ``path``, in order of appearance; ``None`` for one not set.
+
+    Of those alone to which it means something: a transformer's config has a width, too, and no use for it.
+    """
+    column = _meant(trials, path).get(CONFIG + path, pd.Series(dtype=object))
     values = (None if pd.api.types.is_scalar(value) and pd.isna(value) else value for value in column)
     return list({str(value): value for value in values}.values())
+
+
+def _meant(trials: pd.DataFrame, path: str) -> pd.DataFrame:
+    section, _, name = path.rpartition(".")
+    if section != "network" or _ARCHITECTURE not in trials:
+        return trials
+    return trials[[has_setting(str(architecture), name) for architecture in trials[_ARCHITECTURE]]]
 
 
 def _check_splits(studies: Sequence[Study]) -> None:
@@ -118,7 +132,7 @@ def _differing(facts: dict[str, Fact], studies: Sequence[Study]) -> tuple[str, .
 
 def _data(study: Study) -> str:
     """``digits``; of a folder of images its name without the path; with the heads' data set where that is another."""
-    source, heads = (distinct(study, path) for path in _SOURCES)
+    source, heads = (distinct(study.trials, path) for path in _SOURCES)
     return ", ".join([*map(_source, source), *(f"heads on {_source(value)}" for value in heads if value is not None)])
 
 
@@ -130,7 +144,7 @@ def _image_size(study: Study) -> str:
     """As set, or where it is left to the images, as the manifest describes them."""
     described = re.search(r"\d+x\d+ pixels", str(study.manifest.get("data")))
     own = described[0] if described else "that of the images"
-    sizes = (own if size is None else f"{size:.0f}x{size:.0f} pixels" for size in distinct(study, _IMAGE_SIZE))
+    sizes = (own if size is None else f"{size:.0f}x{size:.0f} pixels" for size in distinct(study.trials, _IMAGE_SIZE))
     return ", ".join(dict.fromkeys(sizes))
 
 
@@ -150,17 +164,18 @@ def _auto_attack(study: Study) -> str:
 
 
 def _named(*paths: str) -> Fact:
-    """``stem cifar, width 64``: the settings ``paths`` that its trials have."""
+    """``stem cifar, width searched``: the settings ``paths`` that its trials have."""
 
     def fact(study: Study) -> str:
-        found = {path.rpartition(".")[2].replace("_", " "): _text(study, path) for path in paths}
+        varied = searched_names(study)
+        found = {path.rpartition(".")[2]: _SEARCHED if path in varied else _text(study, path) for path in paths}
         return ", ".join(f"{name} {text}" for name, text in found.items() if text)
 
     return fact
 
 
 def _text(study: Study, path: str) -> str:
-    return " or ".join(labels.param(path, value) for value in distinct(study, path))
+    return " or ".join(labels.param(path, value) for value in distinct(study.trials, path))
 
 
 def _drawn(study: Study) -> str:

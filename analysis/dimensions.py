@@ -24,10 +24,15 @@ def dimensions(study: Study) -> pd.DataFrame:
     found: dict[str, pd.Series[Any]] = {}
     for parameter in study.params if searches(study) else []:
         values = study.trials[PARAM + parameter].map(lambda value: str(value) if isinstance(value, tuple) else value)
-        name = _dimension(study, parameter)
+        name = dimension_of(study, parameter)
         found[name] = found[name].where(found[name].notna(), values) if name in found else values
     found.pop(TRAINABLE, None)
     return pd.DataFrame(found, index=study.trials.index)
+
+
+def searched_names(study: Study) -> set[str]:
+    """The dimensions that the manifest says are searched, drawn or not; none where nothing is."""
+    return {dimension_of(study, name) for name in parameters(study)} - {TRAINABLE} if searches(study) else set()
 
 
 def parameter(study: Study, trainable: str, dimension: str) -> str:
@@ -108,7 +113,7 @@ def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _dimension(study: Study, parameter: str) -> str:
+def dimension_of(study: Study, parameter: str) -> str:
     """``crops`` of ``cf_amc_ssl.crops``, which it is called where trainables search different ranges."""
     trainable, _, rest = parameter.partition(".")
     return rest if rest and trainable in set(study.trials["trainable"]) else parameter

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis import labels
 from analysis.runs import Study
@@ -20,12 +22,29 @@ def ran_seconds(study: Study, now: float = math.nan) -> float:
     """
     if study.attempts.empty:
         return math.nan
+    return float(_clock(study, now)["seconds"].iloc[-1])
+
+
+def ran_seconds_at(study: Study, times: pd.Series[float]) -> NDArray[np.float64]:
+    """(n,) The same up to each of ``times``, in unix seconds."""
+    if study.attempts.empty:
+        return np.full(len(times), math.nan)
+    clock = _clock(study, math.nan)
+    found: NDArray[np.float64] = np.interp(times, clock["time"], clock["seconds"])
+    return found
+
+
+def _clock(study: Study, now: float) -> pd.DataFrame:
+    """How many ``seconds`` had been run at each ``time`` at which an attempt began or ended, in their order."""
     newest = ~study.attempts["trial"].duplicated(keep="last")
     runs = newest & study.attempts["trial"].isin(_running(study)["number"]) & math.isfinite(now)
     ends = study.attempts["last"].where(~runs, now)
     spans = pd.DataFrame({"began": study.attempts["began"], "ends": ends}).sort_values("began")
     reached = spans["ends"].cummax().shift(fill_value=-math.inf)
-    return float((spans["ends"] - spans["began"].clip(lower=reached)).clip(lower=0.0).sum())
+    begins = spans["began"].clip(lower=reached)
+    lasts = (spans["ends"] - begins).clip(lower=0.0)
+    seconds = np.column_stack([lasts.cumsum() - lasts, lasts.cumsum()])
+    return pd.DataFrame({"time": np.column_stack([begins, begins + lasts]).ravel(), "seconds": seconds.ravel()})
 
 
 def elapsed(study: Study, now: float) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import labels
+from analysis.elapsed import ran_seconds_at
 from analysis.measured import searches
 from analysis.pareto import REFERENCE, hypervolume, measured, non_dominated
 from analysis.runs import Study
@@ -52,8 +53,8 @@ def history(study: Study, trainable: str | None = None) -> pd.DataFrame:
     """One row a trial that has ended, in order of their ends; of one ``trainable``, or of all.
 
     ``number``, ``trainable``, ``status``; ``trials``, ``gpu_hours`` and ``forward_equivalents``: how many had ended by
-    then and what they had cost (running ones not counted); ``wall_hours`` since the study's first trial began, pauses
-    included, NaN if not known; ``hypervolume`` of their ``measured`` accuracies from ``REFERENCE``, a share of what
+    then and what they had cost (running ones not counted); ``wall_hours`` that the study had run (``ran_seconds``), NaN
+    if not known; ``hypervolume`` of their ``measured`` accuracies from ``REFERENCE``, a share of what
     there could be; ``gain`` over the row before. Failed, stopped, flagged and infeasible trials use budget and gain
     nothing. Empty for a study that has no accuracy among its objectives.
     """
@@ -66,7 +67,7 @@ def history(study: Study, trainable: str | None = None) -> pd.DataFrame:
             "trials": np.arange(1, len(ended) + 1),
             GPU_HOURS: ended[GPU_MINUTES].cumsum().to_numpy() / 60,
             FORWARD_EQUIVALENTS: ended[FORWARD_EQUIVALENTS].cumsum().to_numpy(),
-            WALL_HOURS: (ended["ended"] - study.trials["started"].min()).to_numpy() / 3600,
+            WALL_HOURS: ran_seconds_at(study, ended["ended"]) / 3600,
             HYPERVOLUME: volumes,
             "gain": np.diff(volumes, prepend=0.0),
         }

@@ -79,7 +79,14 @@ def why_no_importances(study: Study) -> str:
     groups = _groups(study)
     if not groups:
         return "No trial has finished within the bounds and unflagged, so there are no importances yet."
+    if not any(_is_large(group) for group in groups):
+        groups = [groups[0]._replace(trainable="any trainable")] if len(groups) > 1 else groups
     return " ".join(sentence for group in groups for sentence in _sentences(study, group))
+
+
+def _is_large(group: _Group) -> bool:
+    """Whether it has trials enough; the trainables of one that is not have not, either."""
+    return len(group.trials) >= FEWEST
 
 
 def ranking(study: Study) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from trainables.harmless import harmless
-from trainables.metrics import ACCURACIES
+from trainables.metrics import ACCURACIES, FORWARD_EQUIVALENTS, GPU_MINUTES
 
 ALL_TRAINABLES = "all trainables"
 """What stands for them together, in menus and tables."""
@@ -19,6 +19,8 @@ PGD_STARTS = (
     "PGD starts from the image itself, as published; the worst PGD, which is a study's PGD accuracy, counts every "
     "start, zero and random."
 )
+COSTS = {FORWARD_EQUIVALENTS: "forward-equivalents", GPU_MINUTES: "GPU-minutes"}
+"""What a sentence calls them."""
 _BUDGETED = {"trials": "trial", "wall_minutes": "wall minute", "gpu_hours": "GPU-hour"}
 """What a budget's limits count."""
 ABSENT = "–"  # noqa: RUF001  a dash for a figure that there is not

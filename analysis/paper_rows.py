@@ -46,6 +46,8 @@ class Row:
     method: str
     source: str
     """The trial, or the published table."""
+    origin: str = ""
+    """The trial whose network ours measures again."""
     data: str
     head: str
     network: str

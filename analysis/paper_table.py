@@ -12,6 +12,7 @@ from analysis.beside import Beside, metric
 from analysis.confirmed import confirms
 from analysis.differences import PAIRED, between
 from analysis.marking import Mark, marked
+from analysis.measured import measures
 from analysis.paper_rows import CLEAN, WORST, Figure, Row
 from analysis.tables import why_no_frontier
 from analysis.titles import auto_attack_images_of, images_of, protocol
@@ -104,7 +105,7 @@ def _groups(found: Beside) -> list[Hashable]:
 def _columns(found: Beside) -> Iterator[tuple[Heading, list[Cell]]]:
     words: dict[str, Callable[[Row], str]] = {
         "Method": lambda row: f"{row.method} (flagged)" if row.flagged else row.method,
-        "From": lambda row: row.source,
+        "Trial or table" if found.theirs else "Trial": lambda row: row.origin or row.source,
         "Data": lambda row: row.data,
         "Head": lambda row: row.head,
         "Network": lambda row: row.network,
@@ -115,7 +116,7 @@ def _columns(found: Beside) -> Iterator[tuple[Heading, list[Cell]]]:
     for name in accuracies(found):
         yield Heading(f"{title(name, found)}, %", True), _figures(found, name)
     yield Heading("Seeds", True), [_count(row.seeds) for row in found.rows]
-    yield Heading("Images", True), [_count(row.images) for row in found.rows]
+    yield Heading("Evaluated images", True), [_count(row.images) for row in found.rows]
     yield Heading("Minutes", True), _minutes(found)
     yield Heading("Hardware", False), [Cell(row.hardware or labels.ABSENT) for row in found.rows]
 
@@ -177,7 +178,8 @@ def _missing(found: Beside) -> Iterator[str]:
 
 
 def _measured(found: Beside) -> str:
-    kind = "means over seeds" if confirms(found.study) else "single trials of a search"
+    others = "networks that are measured again" if measures(found.study) else "single trials of a search"
+    kind = "means over seeds" if confirms(found.study) else others
     return "; ".join(part for part in (kind, protocol(found.study)) if part)
 
 

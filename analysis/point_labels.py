@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from plotly import graph_objects as go
 
-LABEL_PX = {"x": 38.0, "y": 18.0}
-"""How far a label reaches from its point's middle, and off an axis's numbers."""
-_APART_PX = (30.0, 12.0)
+from analysis.paper_type import printed_px
+
+_BESIDE_PX, _HIGH_PX = 14.5, 18.0
+"""How far from its point's middle a label begins, off an axis's numbers, and how high it reaches."""
+_APART_PX = (6.5, 12.0)
+"""Between two labels, and from one line to the next."""
 _AT_MOST = 0.4
 """Of a plot's width or height is given to a label."""
 _AFTER, _BEFORE = {"x": "right", "y": "top"}, {"x": "left", "y": "bottom"}
@@ -46,17 +49,26 @@ def fit_labels(figure: go.Figure, size_px: tuple[float, float]) -> None:
 def _widened(figure: go.Figure, name: str, drawn: list[Any], labelled: list[Any], size_px: float) -> Scale:
     axis = figure.layout[f"{name}axis"]
     scale = _scale(axis, name, drawn)
-    share = min(LABEL_PX[name] / size_px, _AT_MOST)
     low, high, log = scale
     for trace in labelled:
-        places, words = _known(_places(trace[name], log=log)), str(trace.textposition).split()
-        if _AFTER[name] in words:
-            high = max([high, *((place - share * low) / (1 - share) for place in places)])
-        if _BEFORE[name] in words:
-            low = min([low, *((place - share * high) / (1 - share) for place in places)])
+        for place, words, text in zip(_places(trace[name], log=log), _positions(trace), trace.text, strict=True):
+            if not math.isfinite(place):
+                continue
+            share = min((_HIGH_PX if name == "y" else _BESIDE_PX + printed_px(text)) / size_px, _AT_MOST)
+            if _AFTER[name] in words:
+                high = max(high, (place - share * low) / (1 - share))
+            if _BEFORE[name] in words:
+                low = min(low, (place - share * high) / (1 - share))
     if (low, high) != (scale.low, scale.high):
         axis.update(range=[low, high], autorange=False)
     return Scale(low, high, log)
+
+
+def _positions(trace: Any) -> list[list[str]]:
+    """``["top", "right"]``, where the label of each of a trace's points stands; one position may be that of all."""
+    told = trace.textposition
+    each = [told] * len(trace.text) if told is None or isinstance(told, str) else told
+    return [str(one).split() for one in each]
 
 
 def _scale(axis: Any, name: str, drawn: list[Any]) -> Scale:
@@ -93,17 +105,19 @@ def _known(values: NDArray[np.float64]) -> list[float]:
 
 
 def _thin(labelled: list[Any], scales: list[Scale], size_px: tuple[float, float]) -> None:
-    taken: list[tuple[float, float]] = []
+    taken: list[tuple[float, float, float]] = []
     for trace in labelled:
         texts = []
         shares = [scale.shares(trace[name]) for scale, name in zip(scales, "xy", strict=True)]
         for x, y, text in zip(*shares, trace.text, strict=True):
-            place = (x * size_px[0], y * size_px[1])
+            place = (x * size_px[0], y * size_px[1], printed_px(text))
             free = bool(np.isfinite(place).all()) and all(_apart(place, other) for other in taken)
             taken += [place] if free else []
             texts.append(text if free else "")
         trace.update(text=texts, cliponaxis=False)
 
 
-def _apart(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    return any(abs(a - b) > least for a, b, least in zip(one, other, _APART_PX, strict=True))
+def _apart(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
+    """Of labels by place and width in px."""
+    across, between = _APART_PX
+    return abs(one[0] - other[0]) > across + (one[2] + other[2]) / 2 or abs(one[1] - other[1]) > between

@@ -1,10 +1,10 @@
 """Searches set against each other, each run several times with other seeds: how much one finds above another.
 
-What a run found is its hypervolume when it had spent the least forward-equivalents that any of the runs spent; of a
-confirmation, which searches nothing, that of its means over seeds. Runs of one search differ by luck: of the draws, of
-training, of the best among many that were measured on few images. Their spread says by how much another run would
-differ, which no redraw of one run's images can. Of 6,400 pairs of one and the same random search of 12 or 30 recorded
-trials, 2 to 10 runs a side, 4 % were told apart in 95 % intervals; single runs by such redraws in 33 to 75 % of pairs.
+What a run found is its hypervolume when it had spent the least that any of the runs spent; of a confirmation, which
+searches nothing, that of its means over seeds. Runs of one search differ by luck: of the draws, of training, of the
+best among many that were measured on few images. Their spread says by how much another run would differ, which no
+redraw of one run's images can. Of 6,400 pairs of one and the same random search of 12 or 30 recorded trials, 2 to 10
+runs a side, 4 % were told apart in 95 % intervals; single runs by such redraws in 33 to 75 % of pairs.
 
 Runs of equal seed draw the same configurations as far as their searches agree, and rise and fall together. Random
 searches of 24 seeds with and without early stopping had a correlation of 0.9; TPE, which begins at random, one of 1.0
@@ -74,9 +74,10 @@ class Difference(NamedTuple):
 
 
 class Repeats(NamedTuple):
-    """``work``: the forward-equivalents of the equal hypervolumes, NaN where nothing searches."""
+    """``work``: the ``cost`` of the equal hypervolumes, NaN where nothing searches."""
 
     searches: tuple[Repeated, ...]
+    cost: str
     work: float
     level: float
     """Of each difference's interval: all of them hold together in 95 % of the cases (Bonferroni)."""
@@ -90,15 +91,17 @@ def compute(groups: Sequence[Sequence[Study]], accuracies: Sequence[str]) -> Rep
     """
     for group in groups:
         check_runs(group)
-    sides = [gather(group, accuracies) for group in groups]
-    work = equal_work(list(itertools.chain(*sides)))
+    every = gather(list(itertools.chain(*groups)), accuracies)
+    left = iter(every)
+    sides = [list(itertools.islice(left, len(group))) for group in groups]
+    work = equal_work(every)
     _check_spent(groups, sides, work)
     names = group_names([[study.name for study in group] for group in groups])
     found = tuple(_repeated(*one, work) for one in zip(names, groups, sides, strict=True))
     pairs = list(itertools.combinations(found, 2))
     several = sum(len(one.runs) > 1 for one in found)
     level = 1 - (1 - LEVEL) / max(math.comb(several, 2), 1)
-    return Repeats(found, work, level, tuple(difference(*pair, level) for pair in pairs))
+    return Repeats(found, every[0].cost, work, level, tuple(difference(*pair, level) for pair in pairs))
 
 
 def difference(one: Repeated, other: Repeated, level: float = LEVEL) -> Difference:

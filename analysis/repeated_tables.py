@@ -17,7 +17,6 @@ from analysis.tables import Column, Table
 from analysis.uncertainty import Interval
 from trainables.metrics import ENDS, FORWARD_EQUIVALENTS, GPU_MINUTES
 
-AT_EQUAL = f"{HYPERVOLUME}_at_equal_{FORWARD_EQUIVALENTS}"
 _MEANS = ("finished", GPU_MINUTES, FORWARD_EQUIVALENTS)
 _ROWS: dict[str, Callable[[Repeated], str]] = {
     "Runs": lambda one: ", ".join(run.study for run in one.runs),
@@ -36,7 +35,7 @@ def repeats_table(found: Repeats, accuracies: str, *, ranked: bool) -> Table:
     """
     rows = [(title, *map(figure, found.searches)) for title, figure in _ROWS.items()]
     if ranked and math.isfinite(found.work):
-        rows.append(("  at equal forward-equivalents, %", *(_share(one.equal) for one in found.searches)))
+        rows.append((f"  at equal {labels.COSTS[found.cost]}, %", *(_share(one.equal) for one in found.searches)))
     if ranked and found.differences:
         rows += [(f"  above {one.name}, points", *_above(found, one)) for one in found.searches]
     return Table(
@@ -71,7 +70,8 @@ def _turned(gain: Interval) -> Interval:
 
 
 def _caption(found: Repeats, accuracies: str, *, ranked: bool) -> str:
-    work = f", at equal work: {labels.cost(found.work)}" if ranked and math.isfinite(found.work) else ""
+    equal = f", at equal {labels.COSTS[found.cost]}: {labels.cost(found.work)}"
+    work = equal if ranked and math.isfinite(found.work) else ""
     together = ", of all differences together" if len(found.differences) > 1 else ""
     return (
         f"Searches side by side, each run with several seeds. Hypervolume of {accuracies} from accuracy "
@@ -93,7 +93,7 @@ def _gains(found: Repeats, other: Repeated) -> dict[str, Interval]:
 
 def _record(found: Repeats, one: Repeated, *, ranked: bool) -> dict[str, Any]:
     """JSON-ready; under the names that a study has in ``standings_table``."""
-    against: list[tuple[str, Interval | None]] = [(AT_EQUAL, one.equal)]
+    against: list[tuple[str, Interval | None]] = [(f"{HYPERVOLUME}_at_equal_{found.cost}", one.equal)]
     against += [(f"above_{other.name}", _gains(found, other).get(one.name)) for other in found.searches]
     intervals = [(HYPERVOLUME, one.hypervolume), *(against if ranked else [])]
     return {

@@ -41,8 +41,8 @@ def embedded(
     study: Study, importances: pd.DataFrame, chances: Mapping[str, float], pairs: tuple[tuple[Plane, Plane], ...]
 ) -> Drawn:
     drawn = all_figures(study, importances, pairs, chances)
-    if drawn:
-        drawn["published"] = published_figure(study)
+    if drawn and (published := published_figure(study)) is not None:
+        drawn["published"] = published
     texts = hovers(study)
     contents, columns = with_columns({name: _content(figure, texts) for name, figure in drawn.items()})
     return Drawn({name: _embedded(content) for name, content in contents.items()}, _script(columns))

@@ -37,14 +37,17 @@ from numpy.typing import NDArray
 
 from analysis import labels
 from analysis.confirmed import confirmed, confirms
-from analysis.history import HYPERVOLUME, history
+from analysis.history import GPU_HOURS, HYPERVOLUME, history
 from analysis.measured import searches
 from analysis.pareto import REFERENCE, hypervolume, non_dominated
 from analysis.resampling import DRAWS, Candidate, candidates, resample
-from analysis.runs import Study
+from analysis.runs import CONFIG, Study
 from analysis.so_far import with_costs
 from trainables.metrics import ACCURACIES, ENDS, FORWARD_EQUIVALENTS, GPU_MINUTES, Direction
 
+WORK = "work"
+"""What the ended trials of a search had cost by then."""
+_BACKBONE = tuple(f"{CONFIG}network.{name}" for name in ("architecture", "stem", "width", "depth", "patch_size"))
 _SLACK = 1e-9
 _ENDS = (0.025, 0.975)
 
@@ -55,10 +58,12 @@ class Side(NamedTuple):
     ``points``: a row a finished trial, or of a confirmation a configuration, that has all ``accuracies``: ``id``,
     ``trainable``, each of ``ACCURACIES`` with its interval as ``NAME_low`` and ``NAME_high``, ``verdict``, ``counts``
     (within the study's bounds and not flagged). ``path``: ``history``, empty for a confirmation: that searches nothing.
+    ``cost``: in which its ``WORK`` is counted (``common_cost``).
     """
 
     name: str
     accuracies: tuple[str, ...]
+    cost: str
     finished: int
     gpu_minutes: float
     forward_equivalents: float
@@ -72,8 +77,8 @@ class Standing(NamedTuple):
 
     ``counted``: of its trials or configurations those within its bounds and not flagged; ``frontier``: those of them
     that none of its own dominates, ``joint`` that none of any study does, ``share`` of all such. ``equal``: its
-    hypervolume when it had spent the least forward-equivalents that any search spent. ``chance``: that its hypervolume
-    is the greatest on other images.
+    hypervolume when it had spent the least of ``cost`` that any search spent. ``chance``: that its hypervolume is the
+    greatest on other images.
     """
 
     name: str
@@ -85,6 +90,7 @@ class Standing(NamedTuple):
     hypervolume: float
     low: float
     high: float
+    cost: str
     equal: float
     joint: int
     share: float
@@ -96,7 +102,16 @@ class Standing(NamedTuple):
 def gather(studies: Sequence[Study], accuracies: Sequence[str]) -> list[Side]:
     """As if each study had optimised ``accuracies`` alone."""
     objectives = {"objectives": [{"metric": name} for name in accuracies]}
-    return [_side(replace(study, manifest=study.manifest | objectives), tuple(accuracies)) for study in studies]
+    cost = common_cost(studies)
+    return [_side(replace(study, manifest=study.manifest | objectives), tuple(accuracies), cost) for study in studies]
+
+
+def common_cost(studies: Sequence[Study]) -> str:
+    """The cost that is the same work in all: forward-equivalents where all trials have one backbone, of whose forward
+    pass they are multiples, else GPU-minutes."""
+    told = pd.concat([study.trials.reindex(columns=list(_BACKBONE)) for study in studies]).dropna(subset=_BACKBONE[0])
+    backbones = {tuple(labels.param(path, row[path]) for path in _BACKBONE) for row in told.to_dict("records")}
+    return GPU_MINUTES if len(backbones) > 1 else FORWARD_EQUIVALENTS
 
 
 def compute(sides: Sequence[Side], draws: int = DRAWS) -> list[Standing]:
@@ -121,6 +136,7 @@ def compute(sides: Sequence[Side], draws: int = DRAWS) -> list[Standing]:
             hypervolume=float(volumes[place]),
             low=_interval(reflected[:, place])[0],
             high=_interval(reflected[:, place])[1],
+            cost=side.cost,
             equal=reached(side.path, least),
             joint=int(best[own[place]].sum()),
             share=float(best[own[place]].sum() / best.sum()) if best.any() else math.nan,
@@ -151,22 +167,24 @@ def greatest(draws: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def equal_work(sides: Sequence[Side]) -> float:
-    """The forward-equivalents of the search whose ended trials spent the least, of those that spent any; else NaN."""
-    spent = [float(side.path[FORWARD_EQUIVALENTS].iloc[-1]) for side in sides if len(side.path)]
+    """The ``cost`` of the search whose ended trials spent the least, of those that spent any; else NaN."""
+    spent = [float(side.path[WORK].iloc[-1]) for side in sides if len(side.path)]
     return min((work for work in spent if work > 0), default=math.nan)
 
 
-def _side(study: Study, accuracies: tuple[str, ...]) -> Side:
+def _side(study: Study, accuracies: tuple[str, ...], cost: str) -> Side:
     costs = with_costs(study)
+    path = history(study) if searches(study) else history(study)[:0]
     return Side(
         name=study.name,
         accuracies=accuracies,
+        cost=cost,
         finished=len(study.finished),
         gpu_minutes=float(costs[GPU_MINUTES].sum()),
         forward_equivalents=float(costs[FORWARD_EQUIVALENTS].sum()),
         points=_points(study, accuracies),
         candidates=candidates(study, accuracies),
-        path=history(study) if searches(study) else history(study)[:0],
+        path=path.assign(**{WORK: path[FORWARD_EQUIVALENTS] if cost == FORWARD_EQUIVALENTS else path[GPU_HOURS] * 60}),
     )
 
 
@@ -210,7 +228,7 @@ def reached(path: pd.DataFrame, work: float) -> float:
     """The hypervolume of the trials that had ended within ``work``; NaN without a search or any work."""
     if path.empty or math.isnan(work):
         return math.nan
-    within = path[path[FORWARD_EQUIVALENTS] <= work * (1 + _SLACK)]
+    within = path[path[WORK] <= work * (1 + _SLACK)]
     return float(within[HYPERVOLUME].iloc[-1]) if len(within) else 0.0
 
 

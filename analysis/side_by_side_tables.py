@@ -10,7 +10,14 @@ import pandas as pd
 from analysis import labels
 from analysis.comparability import TOLD, distinct
 from analysis.confirmed import confirms
-from analysis.dimensions import TRAINABLE, parameters, parameters_of, searched_words
+from analysis.dimensions import (
+    TRAINABLE,
+    dimension_of,
+    parameters,
+    parameters_of,
+    searched_names,
+    searched_words,
+)
 from analysis.drawn import drawn_by_all
 from analysis.history import HYPERVOLUME
 from analysis.measured import searches
@@ -24,7 +31,6 @@ from trainables.metrics import ENDS, FORWARD_EQUIVALENTS, GPU_MINUTES
 CHANCE = "greatest_chance_on_other_images"
 _NO_MATTER = ("trainable", "seed", "device", "data.root", "data.download", "data.placement", "compute.compile")
 """Settings that are told of elsewhere, or that change nothing that is measured."""
-_SEARCHED = "searched"
 _OWN: dict[str, Callable[[Standing], str]] = {
     "Trials finished": lambda one: str(one.finished),
     "Trials or configurations unflagged, within bounds": lambda one: str(one.counted),
@@ -34,7 +40,6 @@ _OWN: dict[str, Callable[[Standing], str]] = {
     "Hypervolume, %": lambda one: labels.percent_interval(one.hypervolume, one.low, one.high),
 }
 _AGAINST_EACH_OTHER: dict[str, Callable[[Standing], str]] = {
-    "  at equal forward-equivalents, %": lambda one: labels.percent(one.equal),
     "  chance that it is the greatest on other images, %": lambda one: labels.percent(one.chance),
     "On the joint frontier": lambda one: str(one.joint),
     "  share of it, %": lambda one: labels.percent(one.share),
@@ -49,7 +54,8 @@ def standings_table(
     ``ranked``: with what sets the studies against each other, which says nothing of studies that were not measured
     alike. ``drawn``: how the images were, as ``resampling.sharing`` tells.
     """
-    figures = _OWN | (_AGAINST_EACH_OTHER if ranked else {})
+    at_equal = {f"  at equal {labels.COSTS[standings[0].cost]}, %": lambda one: labels.percent(one.equal)}
+    figures = _OWN | (at_equal | _AGAINST_EACH_OTHER if ranked else {})
     rows = [(title, *map(figure, standings)) for title, figure in figures.items()]
     rows += [
         (f"Best {titles[name]}, %", *(labels.percent_interval(*one.best[name]) for one in standings))
@@ -68,10 +74,20 @@ def of_what(studies: Sequence[Study]) -> str:
     confirmed = all(map(confirms, studies))
     networks = "confirmed configurations on other images and seeds" if confirmed else "trained networks on other images"
     return (
-        f"The chance is of these {networks} and says nothing of the searches, of which another run finds others. To "
-        "compare searches, run each with several seeds and join its runs by commas: "
+        f"The chance is of these {networks} and says nothing of the searches, of which another run finds others; costs "
+        "do not enter it. To compare searches, run each with several seeds and join its runs by commas: "
         "study compare a-0,a-1,a-2 b-0,b-1,b-2."
     )
+
+
+def why_minutes(cost: str) -> list[str]:
+    """Why the studies are not compared in forward-equivalents, in a sentence; empty where they are."""
+    if cost == FORWARD_EQUIVALENTS:
+        return []
+    return [
+        "Their networks differ, and a forward-equivalent is a pass of each one's own: they are compared at equal "
+        "GPU-minutes, which depend on the machine."
+    ]
 
 
 def _caption(accuracies: Sequence[str], drawn: str) -> str:
@@ -85,7 +101,7 @@ def _caption(accuracies: Sequence[str], drawn: str) -> str:
 def _record(one: Standing, *, ranked: bool) -> dict[str, Any]:
     """JSON-ready, under the names of ``Study.trials`` where it has them."""
     against = {
-        f"{HYPERVOLUME}_at_equal_{FORWARD_EQUIVALENTS}": one.equal,
+        f"{HYPERVOLUME}_at_equal_{one.cost}": one.equal,
         CHANCE: one.chance,
         "joint_frontier": one.joint,
         "joint_frontier_share": one.share,
@@ -106,14 +122,17 @@ def _record(one: Standing, *, ranked: bool) -> dict[str, Any]:
     }
 
 
-def settings_table(studies: Sequence[Study]) -> Table | None:
+def settings_table(studies: Sequence[Study], paths: Mapping[str, str]) -> Table | None:
     """A row a setting or a searched range that is not the same in all; ``None`` where there is none.
 
-    What the sentences of ``comparability`` tell is left out, what changes no figure, and what only the draws differ in.
+    ``paths``: by a searched dimension's name the setting that it decides, where that is called otherwise. What the
+    sentences of ``comparability`` tell is left out, what changes no figure, and what only the draws differ in.
     """
-    ranges = _ranges(studies)
-    held = _held(drawn_by_all(studies), ranges)
-    return _settings("Settings and searched ranges that differ", studies, [*_unlike(ranges), *held])
+    ranges = _ranges(studies, paths)
+    told = {paths.get(name, name) for study in studies for name in searched_names(study)}
+    return _settings(
+        "Settings and searched ranges that differ", studies, [*_unlike(ranges), *_held(drawn_by_all(studies), told)]
+    )
 
 
 def values_table(trials: Sequence[Study]) -> Table | None:
@@ -137,19 +156,32 @@ def _columns(first: str, names: Sequence[str]) -> tuple[Column, ...]:
     return (Column(first, False, ()), *(Column(name, False, ()) for name in names))
 
 
-def _ranges(studies: Sequence[Study]) -> dict[str, list[str]]:
+def _ranges(studies: Sequence[Study], paths: Mapping[str, str]) -> dict[str, list[str]]:
     """By what some study searches. Chosen trials and seeds, which a study may draw, too, are no search."""
-    names = dict.fromkeys(
-        name for study in filter(searches, studies) for name in parameters(study) if name != TRAINABLE
-    )
-    return {name: [_range(study, name) for study in studies] for name in names}
+    found = {
+        name: dimension_of(study, name)
+        for study in filter(searches, studies)
+        for name in parameters(study)
+        if name != TRAINABLE
+    }
+    return {name: [_range(study, name, of, paths) for study in studies] for name, of in found.items()}
 
 
-def _range(study: Study, name: str) -> str:
-    """The range, or the value where a setting that others search is held."""
+def _range(study: Study, parameter: str, dimension: str, paths: Mapping[str, str]) -> str:
+    """The range, or what a study holds that does not search the setting: under that one's name, where the dimension has
+    another, for the two need not be of one unit."""
     space = study.manifest.get("space") if searches(study) else None
-    held = not parameters_of(space).get(name) and CONFIG + name in study.trials
-    return _setting(study, [study], name) if held else searched_words(space, name)
+    if parameter in parameters_of(space) or dimension in searched_names(study):
+        return searched_words(space, parameter)
+    path = paths.get(dimension, dimension)
+    value = _values(_owned(study, parameter, dimension), path)
+    return value if path == dimension or value == labels.ABSENT else f"{path} {value}"
+
+
+def _owned(study: Study, parameter: str, dimension: str) -> pd.DataFrame:
+    """The trials of the trainable whose own range ``parameter`` is; of all where they share one."""
+    owner = parameter.removesuffix(dimension).removesuffix(".")
+    return study.trials[study.trials["trainable"] == owner] if owner else study.trials
 
 
 def _held(studies: Sequence[Study], told: Collection[str]) -> list[tuple[str, ...]]:
@@ -161,8 +193,7 @@ def _held(studies: Sequence[Study], told: Collection[str]) -> list[tuple[str, ..
         if name.startswith(CONFIG) and (path := name.removeprefix(CONFIG)) not in {*TOLD, *_NO_MATTER, *told}
     )
     known = [study for study in studies if len(study.trials)]
-    alike = [_alike(study, studies) for study in studies]
-    found = {path: [_setting(*one, path) for one in zip(studies, alike, strict=True)] for path in paths}
+    found = {path: [_values(study.trials, path) for study in studies] for path in paths}
     return _unlike(found) if len(known) > 1 else []
 
 
@@ -170,31 +201,9 @@ def _unlike(found: Mapping[str, list[str]]) -> list[tuple[str, ...]]:
     return [(name, *texts) for name, texts in found.items() if len(set(texts)) > 1]
 
 
-def _alike(study: Study, studies: Sequence[Study]) -> list[Study]:
-    """Those of ``studies`` that search the same settings of the same trainables: what varies in one is searched in all,
-    though few draws need not show it."""
-    return [other for other in studies if searches(other) and _dimensions(other) == _dimensions(study)]
-
-
-def _dimensions(study: Study) -> tuple[set[str], object]:
-    space = study.manifest.get("space")
-    return set(parameters(study)), space.get("trainables") if isinstance(space, Mapping) else None
-
-
-def _setting(study: Study, alike: Sequence[Study], path: str) -> str:
-    """Its value, those of the trainables or of chosen trials, or that it is searched, as a study of ``alike`` shows."""
-    values = distinct(study, path)
-    if values and searches(study) and any(_varies(other, path) for other in alike):
-        return _SEARCHED
-    return ", ".join(sorted(_short(path, value) for value in values)) or labels.ABSENT  # in whatever order drawn
-
-
-def _varies(study: Study, path: str) -> bool:
-    """Whether trials of one trainable have it differently."""
-    if CONFIG + path not in study.trials:
-        return False
-    owned = study.trials.groupby("trainable")[CONFIG + path]
-    return bool((owned.agg(lambda values: values.astype(str).nunique()) > 1).any())
+def _values(trials: pd.DataFrame, path: str) -> str:
+    """Those that ``trials`` have of a setting, in whatever order drawn."""
+    return ", ".join(sorted(_short(path, value) for value in distinct(trials, path))) or labels.ABSENT
 
 
 def _short(path: str, value: object) -> str:

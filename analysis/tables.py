@@ -108,7 +108,7 @@ def confirmed_table(study: Study) -> Table:
     found["optimal"] = found["optimal"].map({True: "yes", False: "no"})
     columns = (
         *(Column("Configuration", False, ("configuration",)), _TRAINABLE),
-        *(Column("Seeds", True, ("seeds",)), Column("Seeds planned", True, ("planned",))),
+        *(Column("Seeds finished", True, ("seeds",)), Column("Seeds planned", True, ("planned",))),
         *_figures(study),
         Column("On the frontier", False, ("optimal",)),
         *(
@@ -186,7 +186,8 @@ def unfinished_table(study: Study) -> Table:
     trials = _so_far(study)
     gone = trials[trials["status"].isin(["failed", "stopped"])]
     attempts = Column("Attempts", True, ("attempts",))
-    columns = (_TRIAL, _TRAINABLE, _STATUS, _EPOCHS, *_probe(study, gone), attempts, _REASON)
+    origin = (_ORIGIN,) if measures(study) else ()
+    columns = (_TRIAL, _TRAINABLE, *origin, _STATUS, _EPOCHS, *_probe(study, gone), attempts, _REASON)
     return _table(f"Trials of {study.name} that failed or were stopped", columns, gone)
 
 

@@ -24,7 +24,7 @@ from study.files.lock import sole_driver
 from study.launch import check_kind, resume, total_where_asked
 from study.preflight import check_bounds, check_data, check_search
 from study.rehearsal import Rehearsed, named
-from study.say import say
+from study.say import say, terminal
 from study.search.budget import Spent
 from study.search.extension import complete, extend_folder
 from study.search.rebuild import Outside
@@ -61,7 +61,7 @@ def extend(
     from there on ``resume`` is all that is left to do. Raises ``ExtensionError`` for what may not change, and as
     ``resume`` does.
     """
-    console = console or Console(stderr=True)
+    console = console or terminal(stderr=True)
     paths, more = study_paths(name), {"trials": trials, "wall_minutes": wall_minutes, "gpu_hours": gpu_hours}
     _check_asked(paths, more, changes or {})
     with sole_driver(paths):

@@ -46,7 +46,7 @@ from study.preflight import (
 from study.report import write_report
 from study.resources.allotment import Allotment
 from study.resources.probe import on_auto, shares
-from study.say import say
+from study.say import say, terminal
 from study.search import extension, networks, warm_start
 from study.search.foreknown import known_before
 from study.search.searcher import Search
@@ -77,7 +77,7 @@ def launch(
     Raises ``UserError`` for what the user can mend, before anything is written; ``SystemExit(130)`` when a signal
     ended the study, which can then be resumed.
     """
-    console = console or Console(stderr=True)
+    console = console or terminal(stderr=True)
     paths, space = study_paths(config.name), config.search_space()
     check_name(paths)
     if not config.tracking.offline:
@@ -126,7 +126,7 @@ def resume(
     study. ``restarted``: after a driver that died, so that a request to stop made of that one is heeded, and a
     cluster that is away is waited for. Raises as ``launch`` does.
     """
-    console = console or Console(stderr=True)
+    console = console or terminal(stderr=True)
     paths = study_paths(name)
     if not paths.study_file.exists():
         raise StudyNotFoundError.beside(paths)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from analysis.layout import TrialPaths, studies_folder, write_json
 from study.one_trial import train
@@ -107,7 +108,8 @@ def reproduce(reproduction: Reproduction, out: Path, console: Console) -> tuple[
             _check_same(_paths(out, row, seed), reproduction.config(row, seed))
     found = []
     for place, row in enumerate(reproduction.rows, start=1):
-        console.print(f"[bold]{place} of {len(reproduction.rows)}[/bold]  {row.name}  {row.summary}", highlight=False)
+        counted = Text(f"{place} of {len(reproduction.rows)}", "bold")
+        console.print(counted, f" {row.name}  {row.summary}", highlight=False)
         results = tuple(
             _result(_paths(out, row, seed), reproduction.config(row, seed), console)
             for seed in range(reproduction.seeds)

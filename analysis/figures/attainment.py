@@ -17,7 +17,7 @@ from analysis.attainment import Attainment, attainment
 from analysis.confirmed import confirms
 from analysis.dominance import chances
 from analysis.figures import pareto
-from analysis.figures.axis import Axis, bars, ends
+from analysis.figures.axis import Axis, bars, ends, ticks_of
 from analysis.figures.means import means
 from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry, style
 from analysis.figures.surfaces import draw_surfaces, edges
@@ -165,4 +165,8 @@ def _views(plot: AttainmentPlot) -> list[tuple[str, dict[str, Any]]]:
     if len(near) in (0, len(plot.points)):
         return [EVERYTHING]
     logs = [axis.is_log(plot.points[name]) for name, axis in zip("xy", (plot.x, plot.y), strict=True)]
-    return [("near the frontier", ranges(shown, logs)), EVERYTHING]
+    axes, (everything, layout) = (plot.x, plot.y), EVERYTHING
+    return [
+        ("near the frontier", ranges(shown, logs) | ticks_of(axes, near)),
+        (everything, layout | ticks_of(axes, plot.points)),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import labels
-from analysis.figures.style import GREY, apart, broken, spans_a_decade
+from analysis.figures.style import GREY, Ticks, apart, broken, even_ticks, log_ticks, spans_a_decade
 from analysis.runs import Study
 from analysis.titles import metric_title
 from trainables.metrics import ENDS, OBJECTIVES, Direction
@@ -42,15 +43,32 @@ class Axis(NamedTuple):
         return not labels.is_accuracy(self.metric) and spans_a_decade(values)
 
     def layout(self, values: pd.Series[float]) -> dict[str, Any]:
-        """Title and scale of an axis that shows ``values``. Without a format a logarithmic axis writes 2 for 200 k,
-        and around equal costs plotly sets ticks that none can have."""
-        title = {"title": broken(self.label, _TITLE)}
+        """Title and scale of an axis that shows ``values``."""
+        scale = {"type": "log" if self.is_log(values) else "linear"}
+        return {"title": broken(self.label, _TITLE)} | scale | self.ticked(values)
+
+    def ticked(self, values: pd.Series[float]) -> dict[str, Any]:
+        """Ticks where ``values`` are in sight, spelled as costs are everywhere; plotly's own of accuracies."""
+        if labels.is_accuracy(self.metric):
+            return {}
+        distinct = sorted(set(values))
+        ticks = self._ticks(values) if len(distinct) > 1 else Ticks(distinct, apart(distinct))
+        return {"tickvals": ticks.values, "ticktext": ticks.texts} if ticks.values else {}
+
+    def _ticks(self, values: pd.Series[float]) -> Ticks:
         if not self.is_log(values):
-            equal = sorted(set(values)) if not labels.is_accuracy(self.metric) else []
-            return (
-                title | {"type": "linear"} | ({"tickvals": equal, "ticktext": apart(equal)} if len(equal) == 1 else {})
-            )
-        return title | {"type": "log", "dtick": "D2", "tickformat": "~s" if values.min() >= 1 else "~g"}
+            return even_ticks(values)
+        ticks = log_ticks(values)
+        return ticks._replace(values=[10.0**place for place in ticks.values])
+
+
+def ticks_of(axes: Sequence[Axis], points: pd.DataFrame) -> dict[str, Any]:
+    """Of both ``axes`` where ``positions`` ``points`` are in sight, as changes of a layout."""
+    return {
+        f"{name}axis.{key}": value
+        for name, axis in zip("xy", axes, strict=True)
+        for key, value in axis.ticked(points[name]).items()
+    }
 
 
 def positions(found: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:

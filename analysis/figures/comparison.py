@@ -82,7 +82,7 @@ def _draw(bands: tuple[Band, ...], title: str, sign: str) -> go.Figure:
         row, column = divmod(panels.index(band.panel), columns)
         for trace in _traces(band, colours[band.scheduler], sign, named=band.panel == panels[0]):
             figure.add_trace(trace, row=row + 1, col=column + 1)
-    figure.update_xaxes(title_text="GPU-minutes")
+    figure.update_xaxes(title_text="GPU-minutes", tickformat=",~g")
     figure.update_yaxes(title_text=title, tickformat=f"{sign}.1f", zeroline=True)
     return style(figure, height, legend={"orientation": "h", "x": 0, "y": -2 * _LEGEND / height, "yanchor": "top"})
 

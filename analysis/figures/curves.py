@@ -24,7 +24,7 @@ _LOSSES = ("train/loss_clean", "train/loss_fgsm", "train/loss_pgd")
 _FITTED = ("train/loss", *_LOSSES)
 _PANELS = {
     **{metric: epochs.name(metric) for metric in _FITTED},
-    _GAP: "Fixed batch: PGD loss less FGSM loss",
+    _GAP: "Fixed batch: PGD loss minus FGSM loss",
     **{metric: f"{epochs.name(metric)} (%)" for metric in PROBES},
     "train/learning_rate": epochs.name("train/learning_rate"),
 }

@@ -18,7 +18,7 @@ from analysis.runs import Study
 _AXES = {
     "trials": ("against trials", "Trials that have ended, each line its own"),
     GPU_HOURS: ("against GPU-hours", "GPU-hours of trials that have ended, each line its own"),
-    WALL_HOURS: ("against wall time", "Hours since the study began, pauses included"),
+    WALL_HOURS: ("against wall time", "Hours of wall time without pauses"),
 }
 _MARK = 6
 
@@ -73,7 +73,7 @@ def _draw(lines: tuple[Line, ...], title: str) -> go.Figure:
         Choice(text, [axis == chosen for _, axis in owners], {"xaxis.title.text": label})
         for chosen, (text, label) in _AXES.items()
     ]
-    figure.update_xaxes(title_text=next(iter(_AXES.values()))[1], rangemode="tozero")
+    figure.update_xaxes(title_text=next(iter(_AXES.values()))[1], rangemode="tozero", tickformat=",~g")
     figure.update_yaxes(title_text="Hypervolume (%)")
     text = ";<br>".join(map(html.escape, title.split("; ", 1)))
     heading = {"text": text, "font": {"size": 14}, "x": 0, "xref": "paper"}

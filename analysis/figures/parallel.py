@@ -19,11 +19,13 @@ from analysis.runs import PARAM, Study
 _TILT_FROM = 7
 _LETTERS = 16
 """Of a name on a line, so that names do not touch."""
+_BENEATH = 0.2
+"""Of a setting's range, from its least value to the dash of those without one."""
 _BLANKS = str.maketrans("01", " \u00a0")
 
 
 class Panel(NamedTuple):
-    """The trials of one trainable, or of all with the settings that they share."""
+    """The trials of one trainable, or of all with the settings that their trainables share."""
 
     title: str
     numbers: list[str]
@@ -55,14 +57,27 @@ def _colour(study: Study) -> str:
 
 
 def _panel(study: Study, title: str, trials: pd.DataFrame) -> Panel:
-    varied = [
-        name for name in study.params if trials[PARAM + name].notna().all() and trials[PARAM + name].nunique() > 1
-    ]
-    coordinates = [setting(name, trials[PARAM + name], log=is_log(study, name)) for name in varied]
+    params = trials[[PARAM + name for name in study.params]]
+    shared = params.notna().groupby(trials["trainable"]).any().all() & (params.nunique() > 1)
+    varied = [name for name in study.params if shared[PARAM + name]]
+    coordinates = [_setting(study, name, params[PARAM + name]) for name in varied]
     coordinates += [metric(study, name, trials[name]) for name in study.objectives]
     colour = _colour(study)
     numbers = trials["number"].map(labels.trial_number).tolist()
     return Panel(title, numbers, tuple(coordinates), (trials[colour] * _factor(colour)).tolist())
+
+
+def _setting(study: Study, name: str, values: pd.Series[Any]) -> Coordinate:
+    """Trials that do not have it, where others decide whether they do, stand at a dash beneath the least value."""
+    known = values.dropna().infer_objects()
+    found = setting(name, known, log=is_log(study, name))
+    if len(known) == len(values):
+        return found
+    low, high = min(found.values), max(found.values)
+    beneath = low - (1.0 if found.spaced else _BENEATH * (high - low))
+    places = pd.Series(found.values, index=known.index).reindex(values.index, fill_value=beneath)
+    ticks = Ticks([beneath, *found.ticks.values], [labels.ABSENT, *found.ticks.texts])
+    return found._replace(values=places.tolist(), ticks=ticks)
 
 
 def _factor(metric: str) -> float:

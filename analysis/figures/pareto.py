@@ -15,7 +15,7 @@ from plotly import graph_objects as go
 from analysis import labels
 from analysis.confirmed import competing, confirmed, confirms, seeds_of
 from analysis.constraints import bound_words, limit, readable
-from analysis.figures.axis import Axis, bars, ends, positions
+from analysis.figures.axis import Axis, bars, ends, positions, ticks_of
 from analysis.figures.means import means
 from analysis.figures.references import NO_REFERENCES, References, references
 from analysis.figures.style import (
@@ -30,6 +30,7 @@ from analysis.figures.style import (
     style,
 )
 from analysis.figures.views import EVERYTHING, outliers, ranges, with_views
+from analysis.measured import measures
 from analysis.pareto import frontier, non_dominated
 from analysis.runs import PARAM, Study, number_or_nan
 from analysis.titles import metric_title
@@ -45,6 +46,8 @@ from trainables.metrics import (
 
 _LABELLED = 12
 _HOVER_PARAMS = 12
+_BESIDE, _LETTER, _LINE = 0.04, 0.022, 0.1
+"""Of the width of a small plot what stands before a label and takes one of its letters, of its height a label."""
 _NEAR = 1.0
 """A bound's line is drawn so far beyond the points, in their range's lengths: they keep half of the axis."""
 _ARROWS = {("x", -1): "← {}", ("x", 1): "{} →", ("y", -1): "{} ↓", ("y", 1): "{} ↑"}
@@ -64,10 +67,10 @@ class BoundLine(NamedTuple):
 
 class ParetoPlot(NamedTuple):
     """What is drawn. ``points``: a row a finished trial with ``axis.positions``, ``colour``, ``trainable``, ``number``,
-    ``hollow`` (does not compete for the frontier), ``best`` (on the study's frontier), ``step`` (on the frontier of
-    these two axes), ``text``. ``means``: of a confirmation, whose best trials are the seeds of its best
-    configurations (``means.means``, with ``step``). ``edge``: ``x`` and ``y`` of what the frontier of these axes passes
-    through, trials or means."""
+    ``called`` (its label), ``hollow`` (does not compete for the frontier), ``best`` (on the study's frontier), ``step``
+    (on the frontier of these two axes), ``text``. ``means``: of a confirmation, whose best trials are the seeds of its
+    best configurations (``means.means``, with ``step``). ``edge``: ``x`` and ``y`` of what the frontier of these axes
+    passes through, trials or means."""
 
     x: Axis
     y: Axis
@@ -159,6 +162,7 @@ def _points(study: Study, trials: pd.DataFrame, x: Axis, y: Axis, colour: Axis |
         colour=trials[colour.metric] * colour.factor if colour else np.nan,
         hollow=~trials["number"].isin(competing(study)["number"]),
         best=trials["number"].isin(optimal_trials(study)),
+        called=trials["number"].map(names(study)).map(html.escape),
         text=trials["number"].map(labels.trial_number).map(hovers(study)),
     )
 
@@ -176,6 +180,14 @@ def _with_step(points: pd.DataFrame, x: Axis, y: Axis) -> pd.DataFrame:
     return points.assign(step=non_dominated(values, [x.direction, y.direction]))
 
 
+def names(study: Study) -> dict[int, str]:
+    """What a label calls each trial, by its number: of a measured network the trial that trained it, whose number it
+    has not."""
+    origins = study.trials["origin"] if measures(study) else [""] * len(study.trials)
+    pairs = zip(study.trials["number"], origins, strict=True)
+    return {number: origin or labels.trial_number(number) for number, origin in pairs}
+
+
 def hovers(study: Study) -> dict[str, str]:
     """What each finished trial's mark says, by its number as written."""
     titles = {name: metric_title(name, study) for name in OBJECTIVES}
@@ -187,6 +199,8 @@ def hovers(study: Study) -> dict[str, str]:
 def _hover(trial: dict[Any, Any], titles: Mapping[str, str], params: Sequence[str]) -> str:
     """Everything that identifies the point, escaped: plots read a subset of HTML."""
     lines = [f"<b>Trial {labels.trial_number(trial['number'])}</b>  {html.escape(trial['trainable'])}"]
+    if trial["origin"]:
+        lines.append(f"origin: {html.escape(trial['origin'])}")
     for name in ACCURACIES:
         value, low, high = (number_or_nan(trial.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
         if np.isfinite(value):
@@ -216,7 +230,7 @@ def _draw(plot: ParetoPlot, height: int) -> go.Figure:
     points = plot.points.assign(colour=colours)
     for index, trainable in enumerate(sorted(points["trainable"].unique())):
         _draw_trainable(figure, plot, points[points["trainable"] == trainable], SYMBOLS[index % len(SYMBOLS)])
-    _draw_means(figure, plot.means[plot.means["best"]])
+    _draw_means(figure, plot)
     if points["hollow"].any():
         legend_entry(figure, labels.HOLLOW if plot.means.empty else labels.HOLLOW_SEED, "circle-open", GREY)
     figure.update_layout(coloraxis=axis)
@@ -229,22 +243,35 @@ def _draw(plot: ParetoPlot, height: int) -> go.Figure:
 
 def _views(plot: ParetoPlot, colours: NDArray[np.float64], *, log: bool) -> list[tuple[str, dict[str, Any]]]:
     """First without the trials that are far worse than the others, for they press the frontier into a corner."""
-    axes = (plot.x, plot.y)
-    values = plot.points[["x", "y"]].to_numpy(dtype=float)
-    signs = np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in axes])
-    logs = [axis.is_log(plot.points[name]) for name, axis in zip("xy", axes, strict=True)]
-    far = outliers(np.where(logs, np.log10(np.where(logs, values, 1.0)), values), signs)
-    far &= ~plot.points["best"].to_numpy(dtype=bool)
+    axes, far = (plot.x, plot.y), _far(plot)
     if not far.any():
         return [EVERYTHING]
     text = f"without {labels.counted(far.sum(), 'outlier')}"
-    drawn = plot.points if plot.means.empty else plot.means
-    near = ranges(np.concatenate([values[~far], *ends(drawn[drawn["best"]])]), logs)
+    near = ranges(_near(plot, far), _logs(plot))
     everything, layout = EVERYTHING
     return [
-        (text, near | _coloured(colours[~far], log=log)),
-        (everything, layout | _coloured(colours, log=log)),
+        (text, near | ticks_of(axes, plot.points[~far]) | _coloured(colours[~far], log=log)),
+        (everything, layout | ticks_of(axes, plot.points) | _coloured(colours, log=log)),
     ]
+
+
+def _far(plot: ParetoPlot) -> NDArray[np.bool_]:
+    """(n,) Which trials are far worse than the others, and not on the frontier."""
+    values, logs = plot.points[["x", "y"]].to_numpy(dtype=float), _logs(plot)
+    signs = np.array([1.0 if axis.direction == "maximize" else -1.0 for axis in (plot.x, plot.y)])
+    far = outliers(np.where(logs, np.log10(np.where(logs, values, 1.0)), values), signs)
+    far &= ~plot.points["best"].to_numpy(dtype=bool)
+    return far
+
+
+def _near(plot: ParetoPlot, far: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(m, 2) What is in sight without the trials that are ``far``: the others and the ends of the best ones' bars."""
+    drawn = plot.points[plot.points["best"]] if plot.means.empty else _drawn_means(plot)
+    return np.concatenate([plot.points.loc[~far, ["x", "y"]].to_numpy(dtype=float), *ends(drawn)])
+
+
+def _logs(plot: ParetoPlot) -> list[bool]:
+    return [axis.is_log(plot.points[name]) for name, axis in zip("xy", (plot.x, plot.y), strict=True)]
 
 
 def _coloured(colours: NDArray[np.float64], *, log: bool) -> dict[str, Any]:
@@ -294,7 +321,6 @@ def _draw_references(figure: go.Figure, references: References) -> None:
         name=references.title,
         legendgroup="paper",
         legendrank=2000,
-        visible=True if references.same_data else "legendonly",
         mode="markers",
         x=[point.clean for point in references.points],
         y=[point.robust for point in references.points],
@@ -322,8 +348,7 @@ def _draw_step(figure: go.Figure, plot: ParetoPlot) -> None:
 def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, symbol: str) -> None:
     trainable = html.escape(str(points["trainable"].iloc[0]))
     legend_entry(figure, trainable or "unknown trainable", symbol, GREY, legendgroup=trainable)
-    corner = f"{'top' if plot.y.direction == 'maximize' else 'bottom'} {_side(plot)}"
-    labelled = int(plot.points["best"].sum()) <= _LABELLED
+    labelled = plot.means.empty and int(plot.points["best"].sum()) <= _LABELLED
     for (best, hollow), group in points.groupby(["best", "hollow"]):
         named = best and labelled
         figure.add_scatter(
@@ -333,8 +358,8 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
             x=group["x"],
             y=group["y"],
             ids=group["number"].map(labels.trial_number),
-            text=group["number"].map(labels.trial_number),
-            textposition=corner,
+            text=group["called"],
+            textposition=_corners(plot, group, group["called"]),
             textfont={"size": 12},
             cliponaxis=not named,  # plotly leaves no room for what stands beside the outermost point
             marker={
@@ -352,15 +377,22 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
         )
 
 
-def _draw_means(figure: go.Figure, means: pd.DataFrame) -> None:
+def _draw_means(figure: go.Figure, plot: ParetoPlot) -> None:
+    """Of the study's best configurations, and of those that the line passes through."""
+    means = _drawn_means(plot)
     if means.empty:
         return
+    named = len(means) <= _LABELLED
     figure.add_scatter(
         name="mean over seeds with its 95 % interval",
-        mode="markers",
+        mode="markers+text" if named else "markers",
         x=means["x"],
         y=means["y"],
         ids=means["trials"],
+        text=means["name"].map(html.escape),
+        textposition=_corners(plot, means, means["name"]),
+        textfont={"size": 12},
+        cliponaxis=not named,
         marker={"symbol": "cross-thin", "size": 14, "line": {"width": 2, "color": INK}},
         hovertext=means["text"],
         hoverinfo="text",
@@ -369,5 +401,27 @@ def _draw_means(figure: go.Figure, means: pd.DataFrame) -> None:
     )
 
 
-def _side(plot: ParetoPlot) -> str:
-    return "right" if plot.x.direction == "maximize" else "left"
+def _drawn_means(plot: ParetoPlot) -> pd.DataFrame:
+    return plot.means[plot.means["best"] | plot.means["step"]] if len(plot.means) else plot.means
+
+
+def _corners(plot: ParetoPlot, points: pd.DataFrame, called: pd.Series[str]) -> list[str]:
+    """Where the label of each of ``points``, ``called`` so, stands: on the side that no other trial dominates, or on
+    the other where it would reach beyond the plot, over the numbers of an axis or a bar of colours."""
+    shown, (log_x, log_y) = _near(plot, _far(plot)), _logs(plot)
+    beside = _free(plot.x, points["x"], shown[:, 0], _BESIDE + _LETTER * called.map(len), log=log_x)
+    above = plot.y.direction == "maximize"  # there is room over a plot, and none beneath
+    upright = above | _free(plot.y, points["y"], shown[:, 1], _LINE, log=log_y)
+    sides = np.where(upright, "top", "bottom"), np.where(beside, "right", "left")
+    return [" ".join(corner) for corner in zip(*sides, strict=True)]
+
+
+def _free(
+    axis: Axis, values: pd.Series[float], shown: NDArray[np.float64], reach: pd.Series[float] | float, *, log: bool
+) -> NDArray[np.bool_]:
+    """(n,) Whether a label of ``reach``, a share of the plot, stands towards the high end of the axis."""
+    places, scale = (np.log10(values), np.log10(shown)) if log else (values, shown)
+    room = np.ptp(scale) * reach
+    better = axis.direction == "maximize"
+    beyond = places + room > scale.max() if better else places - room < scale.min()
+    return np.asarray(beyond != better)

@@ -42,7 +42,8 @@ def plane_pairs(study: Study) -> tuple[tuple[Plane, Plane], ...]:
 def _pairs(study: Study) -> list[tuple[tuple[str, str], tuple[str, str]]]:
     attacks = ((CLEAN_ACCURACY, PGD_ACCURACY), (CLEAN_ACCURACY, AUTO_ATTACK_ACCURACY))
     cost = next((name for name in study.objectives if not labels.is_accuracy(name)), None) or _known_cost(study)
-    robust = PGD_ACCURACY if _measured(study, PGD_ACCURACY) else AUTO_ATTACK_ACCURACY
+    objective = AUTO_ATTACK_ACCURACY in study.objectives
+    robust = AUTO_ATTACK_ACCURACY if objective or not _measured(study, PGD_ACCURACY) else PGD_ACCURACY
     costs = ((cost, CLEAN_ACCURACY), (cost, robust)) if cost else None
     found = [attacks] if _measured(study, AUTO_ATTACK_ACCURACY) else []
     return [*found, costs] if costs else found

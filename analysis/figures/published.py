@@ -25,10 +25,11 @@ class Group(NamedTuple):
     radius: float
 
 
-def published_figure(study: Study) -> go.Figure:
-    """Clean accuracy against robust accuracy at the study's radius and on its data set as far as these are published;
-    a panel an attack."""
-    return _draw(compute(study), data_set(study))
+def published_figure(study: Study) -> go.Figure | None:
+    """Clean accuracy against robust accuracy on the study's data set, at its radius as far as that is published; a
+    panel an attack. ``None`` where nothing is published of its data set."""
+    data = data_set(study)
+    return None if data is None else _draw(compute(study), data)
 
 
 def compute(study: Study) -> tuple[Group, ...]:

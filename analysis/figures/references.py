@@ -1,4 +1,4 @@
-"""Published points to show beside a study's, and when they may be shown unasked."""
+"""Published points to show beside a study's."""
 
 from __future__ import annotations
 
@@ -27,30 +27,31 @@ class References(NamedTuple):
 
     points: tuple[Reference, ...]
     title: str
-    same_data: bool
-    """Whether they are on the study's data set; only then they are shown unasked."""
 
 
-NO_REFERENCES = References((), "", same_data=False)
+NO_REFERENCES = References((), "")
 
 
 def references(study: Study, metric: str = PGD_ACCURACY) -> References:
     """The points at the study's radius, head and networks, under the attack of ``metric``, to show beside its figures.
 
-    On CIFAR-100 for studies on CIFAR-100, on CIFAR-10 for all others; none where heads are measured on another data set
-    than pre-training's.
+    None where nothing is published of its data set, or heads are measured on another one than pre-training's.
     """
     level, data = radius(study), data_set(study)
+    if data is None or _transfers(study):
+        return NO_REFERENCES
     kinds = [(data, _head(study), network, _attack(study, metric), level) for network in _networks(study)]
-    points = [point for kind in kinds for point in published.references(*kind) if not _transfers(study)]
+    points = [point for kind in kinds for point in published.references(*kind)]
     if not points:
         return NO_REFERENCES
     shown = tuple(Reference(point.clean, point.robust[level], text(point, level)) for point in points)
-    return References(shown, f"{_source(points)}: all {data} test images", same_data=_data_source(study) in DATA_SETS)
+    return References(shown, f"{_source(points)}: all {data} test images")
 
 
 def comparability(study: Study) -> str:
-    """What of the published figures may be compared with a study's, in sentences."""
+    """What of the published figures may be compared with a study's, in sentences; "" where none are of its data."""
+    if data_set(study) is None:
+        return ""
     published_are = (
         "Published figures are test accuracies of hand-picked ResNet-18 and ResNet-50 settings on all 10,000 CIFAR "
         "images. Among them, compare only those of one data set, network, head and attack: AutoAttack is the stronger "
@@ -78,15 +79,14 @@ def _absence(study: Study, metric: str) -> str:
     attack, head = f"{_attack(study, metric)} at {radius(study):g}/255", _head(study)
     if head in published.ON_CROPS:
         return f"Published attacks on the {head} head perturb each crop, {attack} here the image: they share no plot."
-    source = _data_source(study)
-    data = f"{DATA_SETS.get(source, source)}{' after pre-training on other data' if _transfers(study) else ''}"
+    data = f"{data_set(study)}{' after pre-training on other data' if _transfers(study) else ''}"
     networks = " or ".join(_networks(study))
     return f"Nothing is published for {attack} on the {head} head of {networks} on {data}, so nothing stands beside it."
 
 
-def data_set(study: Study) -> DataSet:
-    """The published one to show beside a study: CIFAR-100 for studies of it, CIFAR-10 for all others."""
-    return "CIFAR-100" if _data_source(study) == "cifar100" else "CIFAR-10"
+def data_set(study: Study) -> DataSet | None:
+    """That which a study trains on, as published figures name it; ``None`` where none are of it."""
+    return DATA_SETS.get(_data_source(study))
 
 
 def radius(study: Study) -> float:

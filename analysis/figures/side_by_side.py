@@ -15,13 +15,13 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis import labels
-from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry, style
+from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, even_ticks, legend_entry, style
 from analysis.figures.views import EVERYTHING, outliers, ranges, with_views
 from analysis.history import HYPERVOLUME
 from analysis.layout import write_atomically
 from analysis.pareto import non_dominated
-from analysis.side_by_side import Side, equal_work
-from trainables.metrics import ACCURACIES, FORWARD_EQUIVALENTS
+from analysis.side_by_side import WORK, Side, equal_work
+from trainables.metrics import ACCURACIES
 
 _HEIGHT = 620
 _UNLIKE = "Not measured alike: this does not rank them"
@@ -47,14 +47,17 @@ def side_by_side_figure(
     sides: Sequence[Side], titles: Mapping[str, str], searches: Sequence[str] = (), *, ranked: bool
 ) -> go.Figure:
     """Their first two accuracies; ``titles``: of all accuracies by name; ``searches``: of each side that which it is a
-    run of, itself without. The hypervolume over work stands beside where
-    one of ``sides`` is a search. Not ``ranked``, for they were not measured alike: it says so; and where no search was
-    run twice, it says that."""
+    run of, itself without. The hypervolume over the cost that all share stands beside where one of ``sides`` is a
+    search. Not ``ranked``, for they were not measured alike: it says so; and where no search was run twice, it says
+    that."""
     plane = _plane(sides[0].accuracies)
     axes = [f"{titles[name]} (%)" for name in plane]
     least = equal_work(sides) if ranked else math.nan
-    figure = _draw(compute(sides, titles, searches), axes, 1 + any(len(side.path) for side in sides), least)
-    once = any(len(side.path) for side in sides) and len(set(searches)) == len(searches)
+    searched = any(len(side.path) for side in sides)
+    figure = _draw(compute(sides, titles, searches), axes, 1 + searched)
+    if searched:
+        _label_work(figure, sides, least)
+    once = searched and len(set(searches)) == len(searches)
     text = _UNLIKE if not ranked else _ONCE if once else ""
     # At the right: the menu is at the left.
     return figure.update_layout(title={"text": text, "font": {"size": 15}, "x": 0.99, "xanchor": "right"})
@@ -76,7 +79,7 @@ def compute(sides: Sequence[Side], titles: Mapping[str, str], searches: Sequence
             colour=QUALITATIVE[place % len(QUALITATIVE)],
             symbol=SYMBOLS[place % len(SYMBOLS)],
             points=_points(side, titles),
-            work=side.path[FORWARD_EQUIVALENTS].to_numpy(dtype=float),
+            work=side.path[WORK].to_numpy(dtype=float),
             volume=side.path[HYPERVOLUME].to_numpy(dtype=float) * 100,
         )
         for side, owner in zip(sides, owners, strict=True)
@@ -115,7 +118,7 @@ def _text(point: Mapping[Any, Any], titles: Mapping[str, str]) -> str:
     return "<br>".join([f"<b>{first}</b>", *rest])
 
 
-def _draw(marks: Sequence[Marks], axes: Sequence[str], columns: int, least: float) -> go.Figure:
+def _draw(marks: Sequence[Marks], axes: Sequence[str], columns: int) -> go.Figure:
     figure = make_subplots(cols=columns, horizontal_spacing=0.1)
     for one in {one.search: one for one in marks}.values():
         legend_entry(figure, one.search, one.symbol, one.colour, legendgroup=one.search)
@@ -127,8 +130,6 @@ def _draw(marks: Sequence[Marks], axes: Sequence[str], columns: int, least: floa
         legend_entry(figure, labels.HOLLOW, "circle-open", GREY)
     figure.update_xaxes(title_text=axes[0], row=1, col=1)
     figure.update_yaxes(title_text=axes[1], row=1, col=1)
-    if columns > 1:
-        _label_work(figure, least)
     legend = {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"}
     margin = {"l": 70, "r": 20, "t": 60, "b": 120}
     return style(with_views(figure, _views(marks)), _HEIGHT, legend=legend, margin=margin)
@@ -181,12 +182,16 @@ def _steps(one: Marks) -> go.Scatter:
     )
 
 
-def _label_work(figure: go.Figure, least: float) -> None:
-    figure.update_xaxes(title_text="Forward-equivalents of trials that have ended", rangemode="tozero", row=1, col=2)
+def _label_work(figure: go.Figure, sides: Sequence[Side], least: float) -> None:
+    cost = labels.COSTS[sides[0].cost]
+    ticks = even_ticks([0.0, *(float(side.path[WORK].max()) for side in sides if len(side.path))])
+    spelled = {"tickvals": ticks.values, "ticktext": ticks.texts} if ticks.values else {}
+    title = f"Cost of trials that have ended ({cost})"
+    figure.update_xaxes(title_text=title, rangemode="tozero", **spelled, row=1, col=2)
     figure.update_yaxes(title_text="Hypervolume (%)", rangemode="tozero", row=1, col=2)
     if math.isfinite(least):
         line = {"color": GREY, "width": 1, "dash": "dot"}
-        figure.add_vline(x=least, line=line, annotation_text="equal work", row=1, col=2)
+        figure.add_vline(x=least, line=line, annotation_text=f"equal {cost}", row=1, col=2)
 
 
 def _views(marks: Sequence[Marks]) -> list[tuple[str, dict[str, Any]]]:

@@ -3,7 +3,7 @@
 // lines through coordinates (several, with spaces between, where a mark stands for several), numbers in `customdata`
 // where `meta.lines` is set. Where `meta.after` is set, a mark says its trial's text and that.
 const PER_POINT = [
-  "x", "y", "ids", "text", "hovertext", "customdata", "marker.color", "marker.size", "marker.symbol",
+  "x", "y", "ids", "text", "textposition", "hovertext", "customdata", "marker.color", "marker.size", "marker.symbol",
   "marker.line.width", "error_x.array", "error_x.arrayminus", "error_y.array", "error_y.arrayminus", "line.color",
 ].map((path) => path.split("."));
 const ARRAYS = {

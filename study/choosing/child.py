@@ -18,7 +18,7 @@ from study.config.listed import Listed
 from study.config.stored import load_stored
 from study.execution.executor import Backend
 from study.launch import launch, resume
-from study.say import say
+from study.say import say, terminal
 from trainables.config import TrialConfig, flatten
 
 
@@ -104,7 +104,7 @@ def run(
 
     ``restarted``: as ``resume`` has it.
     """
-    console = console or Console(stderr=True)
+    console = console or terminal(stderr=True)
     config = prepared.config
     for line in (*prepared.remarks, words):
         say(console, line)

@@ -119,11 +119,12 @@ def _compared(
         drawn = resampling.sharing([one for side in sides for one in side.candidates])
         standings = side_by_side.compute(sides)
         table = side_by_side_tables.standings_table(standings, called, ranked=ranked, drawn=drawn)
-        return table, [side_by_side_tables.of_what(studies)] if ranked else []
+        why = side_by_side_tables.why_minutes(sides[0].cost)
+        return table, [side_by_side_tables.of_what(studies), *why] if ranked else []
     found = repeated.compute(groups, told.accuracies)
     accuracies = ", ".join(called[name] for name in told.accuracies)
     table = repeated_tables.repeats_table(found, accuracies, ranked=ranked)
-    return table, list(repeated_tables.told(found)) if ranked else []
+    return table, [*repeated_tables.told(found), *side_by_side_tables.why_minutes(found.cost)] if ranked else []
 
 
 def _repeat(groups: Sequence[Sequence[Study]]) -> bool:
@@ -154,6 +155,7 @@ def _print(groups: Sequence[Sequence[Study]], told: Comparability, table: Table,
     from analysis.side_by_side_tables import settings_table
     from analysis.tables import frontier_table, why_nothing_found
     from analysis.titles import protocol
+    from search_spaces import DIMENSIONS
 
     if told.measured:
         _not_alike(told)
@@ -171,7 +173,8 @@ def _print(groups: Sequence[Sequence[Study]], told: Comparability, table: Table,
     for study in (study for group in groups for study in group):
         if nothing := why_nothing_found(study, frontier_table(study)):
             typer.echo(f"{study.name}: {nothing}")
-    if (settings := settings_table(columns)) is not None:
+    paths = {name: dimension.path for name, dimension in DIMENSIONS.items()}
+    if (settings := settings_table(columns, paths)) is not None:
         print_rich(settings.rich())
 
 

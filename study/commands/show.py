@@ -176,9 +176,9 @@ def print_unrounded(table: Table, *, json: bool) -> None:
 
 
 def print_rich(renderable: Any) -> None:
-    from rich.console import Console
+    from study.say import terminal
 
-    console = Console()
+    console = terminal()
     if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
         console.width = _UNLIMITED
     console.print(stacked(renderable) if _too_wide(renderable, console) else renderable)

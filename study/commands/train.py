@@ -33,13 +33,12 @@ def train(
     json: Annotated[Path | None, typer.Option(metavar="PATH", help="Write the whole result here.")] = None,
 ) -> None:
     """Train and attack one configuration in this process, without Ray."""
-    from rich.console import Console
-
     from study.config.file import parse_overrides
     from study.named import configure
     from study.one_trial import train as run
+    from study.say import terminal
 
-    run(configure(trainable, parse_overrides(assignments)), checkpoint, json, Console())
+    run(configure(trainable, parse_overrides(assignments)), checkpoint, json, terminal())
 
 
 @command(
@@ -72,12 +71,11 @@ def reproduce(
         return
     if table is None:
         raise UserError("name a table, table1 say; `study reproduce --list` names them all")
-    from rich.console import Console
-
     from analysis.layout import write_json
     from study import reproduce as reproduction
     from study import reproduce_table
     from study.config.file import parse_overrides
+    from study.say import terminal
 
     chosen = reproduction.choose(
         table,
@@ -89,7 +87,7 @@ def reproduce(
         device=device,
         settings=parse_overrides(assignments),
     )
-    found = reproduction.reproduce(chosen, out or chosen.folder(), Console())
+    found = reproduction.reproduce(chosen, out or chosen.folder(), terminal())
     print_rich(reproduce_table.render(chosen, found))
     for note in reproduce_table.notes(chosen, found):
         typer.echo(note)

@@ -11,9 +11,9 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor
 
-from analysis.layout import StudyPaths, TrialPaths, write_atomically, write_json
+from analysis.layout import ATTEMPT, StudyPaths, TrialPaths, read_events, write_atomically, write_json
 from analysis.written import config_of, find_trial, written
-from study.packages import check_installed
+from study.packages import check_installed, versions
 from study.publishing.model_card import Card
 from trainables import checkpoint
 from trainables.config import TrialConfig, UserError
@@ -91,11 +91,14 @@ def torchvision_names(encoder: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _write(model: Model, trial: str, study: StudyPaths, folder: Path) -> None:
     backbone_size = build(model.config.network, 0, image_size=model.result["image_size"]).backbone_size
-    details = Card.of(model.config, model.result, model.head_name, trial, written(study.manifest), backbone_size)
+    paths = study.trial(int(trial.rpartition("/")[2]))
+    attempts = [event for event in read_events(paths) if event["kind"] == ATTEMPT]
+    about = (written(study.manifest), versions(attempts[-1] if attempts else {}), backbone_size)
+    details = Card.of(model.config, model.result, model.head_name, trial, *about)
     for name, weights in ((ENCODER, model.encoder), (HEAD, model.head)):
         # safetensors' own save_file keeps what it writes from all but its owner
         (folder / name).write_bytes(save(weights, metadata={"format": "pt", "trial": trial}))
-    write_json(folder / CONFIG, written(study.trial(int(trial.rpartition("/")[2])).config)["config"])
+    write_json(folder / CONFIG, written(paths.config)["config"])
     write_json(folder / RESULT, model.result)
     write_atomically(folder / EXAMPLE, details.loading_example())
     write_atomically(folder / CARD, details.markdown())

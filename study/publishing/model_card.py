@@ -43,6 +43,8 @@ class Card:
     head: str
     result: Mapping[str, Any]
     commit: str
+    packages: Mapping[str, str]
+    """The version of each that brought a method of the trial, when it was trained."""
     bounds: constraints.Bounds
     """Of the trial's study."""
     backbone_size: int
@@ -55,6 +57,7 @@ class Card:
         head: str,
         trial: str,
         manifest: Mapping[str, Any],
+        packages: Mapping[str, str],
         backbone_size: int,
     ) -> Card:
         """``result``: the trial's ``result.json``; ``manifest``: its study's."""
@@ -65,6 +68,7 @@ class Card:
             head=head,
             result=result,
             commit=str(commit),
+            packages=packages,
             bounds=constraints.readable(manifest.get("constraints")),
             backbone_size=backbone_size,
         )
@@ -164,6 +168,11 @@ class Card:
         work = labels.cost(cost["pretrain_forward_equivalents"])
         minutes = labels.duration(60 * cost["pretrain_minutes"])
         return f"Pre-training took {minutes} and {work} forward-equivalents in {self.result['epochs']} epochs"
+
+    @property
+    def methods(self) -> str:
+        """``Its methods are of group-ssl 0.4.0.``; "" where all are the platform's own."""
+        return f"Its methods are of {', '.join(map(' '.join, self.packages.items()))}." if self.packages else ""
 
     @property
     def device(self) -> str:

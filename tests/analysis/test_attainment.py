@@ -75,7 +75,7 @@ def test_a_confirmations_complete_seeds_are_the_runs(new_study: Callable[..., An
     assert (found.runs, found.seeds) == (2, True), "the third seed has not been tried on all configurations"
     assert found.surfaces[25] == pytest.approx(np.array([[0.6, 0.6], [0.7, 0.5], [0.8, 0.4], [0.9, 0.3]]))
     assert found.surfaces[75] == pytest.approx(np.array([[0.6, 0.5], [0.8, 0.3]]))
-    assert found.words(75) == "attained by 75 % of 2 seeds (at least 2)"
+    assert found.words(75) == "attained by 75 %, at least 2 of 2 seeds"
 
 
 def test_a_seed_that_failed_or_is_flagged_attains_nothing_there(new_study: Callable[..., Any]) -> None:

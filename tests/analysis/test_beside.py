@@ -64,8 +64,8 @@ def test_golden_markdown(new_study: NewStudy) -> None:
     assert markdown(paper_table(of(study, "leaderboard"))).splitlines()[:6] == [
         "**tiny beside published figures**",
         "",
-        "| Method | From | Data | Head | Network | Epochs | Clean, % | PGD 8/255, % | Worst PGD 8/255, % | "
-        "AutoAttack 8/255, % | Seeds | Images | Minutes | Hardware |",
+        "| Method | Trial or table | Data | Head | Network | Epochs | Clean, % | PGD 8/255, % | Worst PGD 8/255, % | "
+        "AutoAttack 8/255, % | Seeds | Evaluated images | Minutes | Hardware |",
         "| --- | --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
         r"| cf_amc_ssl | tiny/0003 | digits, validation | robust | ResNet-18 | 10 | **90.0** \[86.5, 92.7\] | "
         r"<u>50.0</u> \[44.9, 55.1\] | <u>50.0</u> \[44.9, 55.1\] | – | 1 | 360 | 0.1 | 2 cores, no GPU |",  # noqa: RUF001

@@ -45,7 +45,7 @@ def test_a_search_and_its_rerun_are_measured_alike(study: Callable[..., Study]) 
             "Attack: PGD-20 in steps of 0.01, random starts: 1 in one; "
             "PGD-50 in steps of 0.01, random starts: 1 in two.",
         ),
-        ({"evaluation": {"head_epochs": 5}}, "Training of the head: head epochs 20 in one; head epochs 5 in two."),
+        ({"evaluation": {"head_epochs": 5}}, "Training of the head: head_epochs 20 in one; head_epochs 5 in two."),
     ],
 )
 def test_what_was_measured_otherwise_is_a_sentence(
@@ -100,6 +100,21 @@ def test_the_budget_spent_and_the_network_are_told(study: Callable[..., Study], 
         in told.ran
     )
     assert any("architecture resnet18, width 8 in one; " in sentence for sentence in told.studied)
+
+
+def test_a_network_that_is_searched_is_told_so_and_its_settings_as_they_are_spelled(
+    new_study: Callable[..., Any],
+) -> None:
+    space = {"parameters": {"network.width": {"attributes": {"choices": [4, 8]}}}}
+    one, other = new_study("one", space=space), new_study("other")
+    one.begin(0, {"network.width": 4}, settings={"network.width": 4})
+    other.begin(0, {}, settings={"network.width": 4})
+    other.begin(1, {}, settings={"network.architecture": "vit_tiny"})
+    told = comparability([read_study(folder.paths) for folder in (one, other)]).studied
+    assert told == (
+        "Network: architecture resnet18, stem cifar, width searched, depth –, pre_feature 4096 in one; "  # noqa: RUF001
+        "architecture resnet18 or vit_tiny, stem cifar, width 4, depth –, pre_feature 4096 in other.",  # noqa: RUF001
+    )
 
 
 def test_splits_are_never_mixed_and_must_be_known(study: Callable[..., Study]) -> None:

@@ -111,7 +111,7 @@ def test_it_is_said_how_many_of_the_planned_seeds_have_finished(child: Any) -> N
     train(child, 0, 3, 1, 0.9, 0.5)
     study = read_study(child.paths)
     titles = [column.title for column in confirmed_table(study).columns]
-    place = titles.index("Seeds")
+    place = titles.index("Seeds finished")
     assert titles[place + 1] == "Seeds planned"
     assert [row[place : place + 2] for row in confirmed_table(study).rows] == [("1", "2"), ("0", "2")]
     assert "cf_amc_ssl, 1 of 2 seeds" in attainment.compute(study).points["text"].iloc[0]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis import labels
 from analysis.figures import curves, curves_figure, parallel, parallel_figure, pareto, pareto_figure, published
 from analysis.figures.axis import Axis
 from analysis.figures.coordinates import scaled, setting
@@ -126,26 +127,29 @@ def test_a_third_objective_keeps_its_trials_on_the_frontier_but_off_the_line(new
     assert points["step"].tolist() == [True, False]
 
 
+def trained_on(trial: Any, source: str) -> None:
+    trial.config.write_text(trial.config.read_text().replace('"digits"', f'"{source}"'))
+
+
 @pytest.mark.parametrize(
-    ("source", "epsilon", "count", "first", "apply"),
+    ("source", "epsilon", "count", "first"),
     [
-        ("cifar10", 8 / 255, 7, (61, 16.95), True),
-        ("cifar10", 4 / 255, 7, (61, 37.65), True),
-        ("cifar100", 8 / 255, 7, (39.26, 4.22), True),
-        ("digits", 8 / 255, 7, (61, 16.95), False),
-        ("cifar10", 16 / 255, 2, (72.86, 0.33), True),
-        ("cifar10", 2 / 255, 0, None, False),
+        ("cifar10", 8 / 255, 7, (61, 16.95)),
+        ("cifar10", 4 / 255, 7, (61, 37.65)),
+        ("cifar100", 8 / 255, 7, (39.26, 4.22)),
+        ("digits", 8 / 255, 0, None),
+        ("cifar10", 16 / 255, 2, (72.86, 0.33)),
+        ("cifar10", 2 / 255, 0, None),
     ],
 )
 def test_references_match_data_and_radius(
-    new_study: NewStudy, source: str, epsilon: float, count: int, first: tuple[float, float] | None, apply: bool
+    new_study: NewStudy, source: str, epsilon: float, count: int, first: tuple[float, float] | None
 ) -> None:
     study = new_study(evaluation={"head": "robust", "epsilon": epsilon, "split": "test"})
     trial = study.finished(0, 0.9, 0.3)
-    trial.config.write_text(trial.config.read_text().replace('"digits"', f'"{source}"'))
+    trained_on(trial, source)
     references = pareto.compute(read_study(study.paths)).references
     assert len(references.points) == count
-    assert references.same_data == apply
     assert first is None or references.points[0][:2] == first
 
 
@@ -193,23 +197,25 @@ def test_references_are_of_the_same_head_network_and_attack_or_it_is_said_why_th
         axes = (Axis.of(study, "clean_accuracy"), Axis.of(study, metric))
         found = pareto.compute(study, axes).references
         assert found.title == (title and f"{title}: all CIFAR-10 test images")
-        assert found.same_data == bool(found.points) == bool(title)
+        assert bool(found.points) == bool(title)
     assert why in comparability(study)
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_it_is_said_that_the_published_attack_has_fewer_starts(new_study: NewStudy, split: str) -> None:
     study = new_study(evaluation={"head": "robust", "epsilon": 8 / 255, "split": split})
+    trained_on(study.finished(0, 0.9, 0.3), "cifar10")
     assert "the worst PGD, which is a study's PGD accuracy, counts every start" in comparability(
         read_study(study.paths)
     )
 
 
-def test_references_can_be_toggled_and_hide_where_they_do_not_apply(study: Any) -> None:
+def test_references_stand_beside_a_study_of_their_data_alone(study: Any) -> None:
     study.manifest(evaluation={"head": "robust", "epsilon": 8 / 255, "split": "test"})
+    assert comparability(read_study(study.paths)) == ""
+    trained_on(study.paths.trial(0), "cifar10")
     figure = pareto_figure(read_study(study.paths))
     (trace,) = [trace for trace in figure.data if trace.legendgroup == "paper"]
-    assert trace.visible == "legendonly"
     assert "97 min on one A6000" in trace.hovertext[-1]
 
 
@@ -232,6 +238,19 @@ def test_parallel_panels_hold_what_their_trials_share(study: Any) -> None:
     assert free[2].values == pytest.approx([math.log10(0.3), math.log10(0.003)])
     assert free[2].ticks.texts == ["0.003", "0.3"]
     assert panels["pgd_emp_ssl"].colour == pytest.approx([40, 45])
+
+
+def test_settings_that_depend_on_others_stand_in_parallel_coordinates_with_a_dash_for_none(
+    new_study: NewStudy,
+) -> None:
+    study = new_study()
+    for number, params in enumerate(({"kind": "a", "width": 4}, {"kind": "a", "width": 8}, {"kind": "b"})):
+        study.finished(number, 0.9 - number / 10, 0.3, params=params)
+    (panel,) = parallel.compute(read_study(study.paths))
+    width = next(coordinate for coordinate in panel.coordinates if coordinate.title == "width")
+    assert width.values == [4.0, 8.0, pytest.approx(3.2)]
+    assert width.ticks.texts == ["–", "4", "8"]  # noqa: RUF001
+    assert min(width.ticks.values) == min(width.values)
 
 
 def test_a_parallel_axis_reaches_from_its_first_trial_to_its_last(new_study: NewStudy) -> None:
@@ -382,6 +401,17 @@ def test_attacks_share_their_scale_and_costs_are_coloured_by_the_other_accuracy(
     ]
 
 
+def test_what_autoattack_leaves_is_drawn_against_its_cost_where_it_is_an_objective(new_study: NewStudy) -> None:
+    study = new_study(objectives=[{"metric": "clean_accuracy"}, {"metric": "auto_attack_accuracy"}])
+    for number in range(2):
+        study.finished(number, 0.9 - 0.1 * number, 0.5, auto_attack_accuracy=0.3 + 0.1 * number)
+    _, costs = plane_pairs(read_study(study.paths))
+    assert [plane.name for plane in costs] == [
+        "plane_forward_equivalents_clean_accuracy",
+        "plane_forward_equivalents_auto_attack_accuracy",
+    ]
+
+
 def test_attacks_share_a_scale_that_reaches_as_far_as_either_is_zoomed_out(new_study: NewStudy) -> None:
     study = new_study()
     for number in range(8):
@@ -424,6 +454,8 @@ def test_attacks_share_their_scale_in_every_view(new_study: NewStudy) -> None:
 
 
 def test_published_points_stand_by_themselves(study: Any) -> None:
+    assert published_figure(read_study(study.paths)) is None, "nothing is published of digits"
+    trained_on(study.paths.trial(0), "cifar10")
     groups = published.compute(read_study(study.paths))
     assert {group.attack for group in groups} == {"PGD-20", "AutoAttack standard"}
     assert {group.title for group in groups} >= {"Table 1, ResNet-18", "Table 5, ResNet-50", "RobustSSL leaderboard"}
@@ -530,14 +562,47 @@ def test_long_curves_are_thinned_with_both_ends_kept() -> None:
 @pytest.mark.parametrize(
     ("costs", "scale"),
     [
-        ([1e5, 9e5], {"type": "linear"}),
-        ([1e5, 2e6], {"type": "log", "dtick": "D2", "tickformat": "~s"}),
-        ([0.2, 30.0], {"type": "log", "dtick": "D2", "tickformat": "~g"}),
+        ([1e5, 9e5], {"type": "linear", "ticktext": ["200 k", "400 k", "600 k", "800 k"]}),
+        ([1e5, 2e6], {"type": "log", "ticktext": ["100 k", "200 k", "500 k", "1 M", "2 M"]}),
+        ([0.2, 30.0], {"type": "log", "ticktext": ["0.2", "0.5", "1", "2", "5", "10", "20"]}),
     ],
 )
-def test_ticks_of_a_cost_are_whole_numbers(study: Any, costs: list[float], scale: dict[str, object]) -> None:
+def test_ticks_of_a_cost_are_round_numbers_as_tables_spell_them(
+    study: Any, costs: list[float], scale: dict[str, object]
+) -> None:
     axis = Axis.of(read_study(study.paths), "forward_equivalents")
-    assert axis.layout(pd.Series(costs)) == {"title": "Cost (forward-equivalents)"} | scale
+    layout = axis.layout(pd.Series(costs))
+    assert [labels.cost(value) for value in layout.pop("tickvals")] == layout["ticktext"]
+    assert layout == {"title": "Cost (forward-equivalents)"} | scale
+    assert "tickvals" not in Axis.of(read_study(study.paths), "clean_accuracy").layout(pd.Series([0.1, 0.9]))
+
+
+def test_ticks_of_a_cost_are_those_of_its_view(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(8):
+        study.finished(number, 0.8 + 0.01 * number, 0.3, forward_equivalents=100.0 + number)
+    study.finished(8, 0.1, 0.3, forward_equivalents=900.0)
+    costs, _ = plane_pairs(read_study(study.paths))[0]
+    near, everything = (view.layout["xaxis.ticktext"] for view in choices(costs.figure))
+    assert list(costs.figure.layout.xaxis.ticktext) == near == ["100", "102", "104", "106"]
+    assert everything == ["200", "400", "600", "800"]
+
+
+def test_labels_at_an_end_of_an_axis_stand_on_its_inner_side(new_study: NewStudy) -> None:
+    """Elsewhere they stand where no trial dominates: left in a plane of costs."""
+    names = ("clean_accuracy", "pgd_accuracy", "forward_equivalents")
+    study = new_study(objectives=[{"metric": name} for name in names])
+    for number in range(3):
+        study.finished(number, 0.4 + 0.2 * number, 0.6 + 0.1 * number, work=10**6 * (1 + number))
+    read = read_study(study.paths)
+    costs, _ = plane_pairs(read)[0]
+    found = [
+        list(trace.textposition)
+        for figure in (costs.figure, pareto_figure(read))
+        for trace in figure.data
+        if "text" in str(trace.mode)
+    ]
+    assert found == [["top right", "top left", "top left"], ["top right", "top right", "top left"]]
 
 
 def test_colours_are_logarithmic_where_that_is_asked_for() -> None:
@@ -627,9 +692,23 @@ def test_means_over_seeds_are_drawn_with_their_intervals_and_single_seeds_withou
     (mean,) = [trace for trace in pareto_figure(study).data if trace.name == "mean over seeds with its 95 % interval"]
     # Student: standard error 0.1 / sqrt(3), t(0.975, 2) = 4.302653
     assert (list(mean.ids), list(mean.x)) == (["0000 0001 0002"], [pytest.approx(60)])
+    texts = {trace.name: list(trace.text) for trace in pareto_figure(study).data if "text" in str(trace.mode)}
+    assert texts == {mean.name: ["tiny/0003"]}, "labels of seeds lie over each other"
     assert (list(mean.error_x.array), list(mean.error_x.arrayminus)) == ([pytest.approx(24.84, abs=0.01)],) * 2
     barred = [trace.name for trace in pareto_figure(study).data if trace.error_x.visible]
     assert barred == [mean.name]
+
+
+def test_every_mean_that_the_line_passes_through_is_drawn(new_confirmation: NewStudy) -> None:
+    """The second is worse in the study's objective, and costs less."""
+    folder = new_confirmation({3: [0.8, 0.9], 4: [0.4, 0.5]})
+    for number in (2, 3):
+        folder.finished(number, 0.4, 0.1, work=1000, params={"configuration": 4, "seed": number - 1})
+    costs, _ = plane_pairs(read_study(folder.paths))[0]
+    found = {trace.name: trace for trace in costs.figure.data}
+    line, means = found["Pareto frontier"], found["mean over seeds with its 95 % interval"]
+    assert sorted(zip(line.x, line.y, strict=True)) == sorted(zip(means.x, means.y, strict=True))
+    assert sorted(means.text) == ["tiny/0003", "tiny/0004"]
 
 
 def test_a_trial_without_bounds_leaves_the_others_their_bars(new_study: NewStudy) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from analysis import epochs
+from analysis.elapsed import ran_seconds
 from analysis.history import GAINS, gains, gains_table, history, words
 from analysis.layout import ATTEMPT, ENDED, append_event, write_json
 from analysis.pareto import study_hypervolume
@@ -124,15 +125,17 @@ def test_before_a_trial_has_ended(new_study: Callable[..., Any]) -> None:
     assert gains_table(read_study(folder.paths)) is None
 
 
-def test_wall_hours_run_from_the_first_begin_to_each_end(new_study: Callable[..., Any]) -> None:
+def test_wall_hours_are_those_that_the_study_ran_until_each_end(new_study: Callable[..., Any]) -> None:
     folder = new_study()
-    for number, (begin, end) in enumerate(((1000.0, 10_000.0), (2000.0, 2800.0))):
+    for number, (begin, end) in enumerate(((1000.0, 10_000.0), (2000.0, 2800.0), (96_400.0, 100_000.0))):
         trial = folder.paths.trial(number)
         append_event(trial, ATTEMPT, 1, time=begin)
         append_event(trial, ENDED, 1, time=end, status="failed", metrics={})
-    path = history(read_study(folder.paths))
-    assert path["number"].tolist() == [1, 0]
-    assert path["wall_hours"].tolist() == pytest.approx([0.5, 2.5])
+    study = read_study(folder.paths)
+    path = history(study)
+    assert path["number"].tolist() == [1, 0, 2]
+    assert path["wall_hours"].tolist() == pytest.approx([0.5, 2.5, 3.5]), "the pause of a day is in none"
+    assert path["wall_hours"].iloc[-1] * 3600 == pytest.approx(ran_seconds(study))
 
 
 def test_three_accuracies_enclose_a_volume(new_study: Callable[..., Any]) -> None:

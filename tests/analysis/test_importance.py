@@ -244,6 +244,17 @@ def test_few_trials_have_no_importances_and_it_is_said(count: int, enough: bool)
 
 
 @pytest.mark.usefixtures("few_resamples")
+def test_that_all_trainables_have_too_few_trials_is_said_once() -> None:
+    x = uniform(19)
+    few = study_of(x.to_dict("records"), {"clean_accuracy": x["a"]})
+    few.trials.loc[:9, "trainable"] = OTHER
+    assert why_no_importances(replace(few, trials=few.trials)) == (
+        "No importances of any trainable: 19 trials count (finished within the bounds, unflagged, measured), 20 are "
+        "wanted."
+    )
+
+
+@pytest.mark.usefixtures("few_resamples")
 def test_neither_one_dimension_nor_equal_trials_are_compared() -> None:
     x = uniform(40)
     alone = study_of(x[["a"]].to_dict("records"), {"clean_accuracy": x["a"]})

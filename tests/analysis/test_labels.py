@@ -13,7 +13,7 @@ def test_one_is_told_without_an_s() -> None:
     assert labels.counted(1.001, "GPU-hour") == "1 GPU-hour"
     assert labels.trainings(["0003"], "first", [1]) == "trial 0003 of first, with seed 1"
     assert labels.trainings(["0003", "0012"], "first", [1, 2]) == "trials 0003, 0012 of first, each with seeds 1, 2"
-    assert Attainment({}, 1, seeds=True).words(50) == "attained by 50 % of 1 seed (at least 1)"
+    assert Attainment({}, 1, seeds=True).words(50) == "attained by 50 %, at least 1 of 1 seed"
 
 
 def test_amounts_are_told_in_three_digits_and_no_power_of_ten() -> None:

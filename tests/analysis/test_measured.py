@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from analysis.beside import beside
 from analysis.comparability import comparability
 from analysis.confirmed import confirmations_of, confirms
 from analysis.dimensions import dimensions
 from analysis.figures.hypervolume import hypervolume_figure
+from analysis.figures.pareto import hovers, pareto_figure
 from analysis.history import gains_table
 from analysis.layout import StudyPaths, read_json, write_json
 from analysis.measured import measurements_of, measures, searches
+from analysis.paper_table import paper_table
 from analysis.plateau import plateau_sentence
 from analysis.report import render
 from analysis.rows import trial_rows
@@ -21,7 +24,7 @@ from analysis.runs import Study, read_study
 from analysis.same_search import check_runs
 from analysis.shares import shares_table
 from analysis.side_by_side import gather
-from analysis.tables import headline_table
+from analysis.tables import headline_table, unfinished_table
 from trainables.config import UserError
 
 NewStudy = Callable[..., Any]
@@ -64,6 +67,26 @@ def test_its_frontier_is_of_trials_and_nothing_is_said_of_a_search(child: Study)
     assert "trials 0003, 0012, 0007 of tiny, whose pre-training is in the costs" in page
     assert "Confirmed on test images" not in page
     assert "importances" not in page.partition("<main>")[2].partition("<script")[0].lower()
+
+
+def test_its_figures_name_the_trials_whose_networks_they_are_of(child: Study) -> None:
+    """Its own numbers are those of other trials there."""
+    figure = pareto_figure(child)
+    assert [list(trace.text) for trace in figure.data if "text" in str(trace.mode)] == [["tiny/0012"]]
+    assert hovers(child)["0001"].split("<br>")[:2] == ["<b>Trial 0001</b>  pgd_emp_ssl", "origin: tiny/0012"]
+
+
+def test_its_tables_name_the_trials_whose_networks_they_are_of(new_study: NewStudy, child: Study) -> None:
+    table = paper_table(beside(child))
+    place = [heading.title for heading in table.headings].index("Trial")
+    assert [cells[place].text for cells in table.cells] == ["tiny/0012"]
+    assert any("networks that are measured again" in note for note in table.notes)
+    folder = new_study("gone", measures=MEASURES)
+    folder.failed(0)
+    config = folder.paths.trial(0).config
+    write_json(config, read_json(config) | {"origin": "tiny/0003"})
+    gone = unfinished_table(read_study(folder.paths))
+    assert gone.rows[0][[column.title for column in gone.columns].index("Origin")] == "tiny/0003"
 
 
 def test_it_stands_beside_its_search_and_joins_none(new_study: NewStudy, child: Study) -> None:

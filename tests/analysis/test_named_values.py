@@ -103,6 +103,6 @@ def test_a_setting_that_one_study_searches_and_another_holds_is_one_row(new_stud
     for number, value in enumerate((True, False)):
         one.begin(number, {TRUTH: value}, settings={TRUTH: value})
     other.begin(0, {}, settings={TRUTH: False})
-    table = settings_table([read_study(folder.paths) for folder in (one, other)])
+    table = settings_table([read_study(folder.paths) for folder in (one, other)], {})
     assert table is not None
     assert table.rows == ((TRUTH, "true, false", "false"),)

@@ -12,7 +12,7 @@ from scipy import stats
 
 from analysis.layout import write_atomically
 from analysis.repeated import Repeated, Repeats, Run, compute, difference, group_names
-from analysis.repeated_tables import AT_EQUAL, repeats_table, told
+from analysis.repeated_tables import repeats_table, told
 from analysis.runs import Study, read_study
 from analysis.uncertainty import student
 from trainables.config import UserError
@@ -165,12 +165,14 @@ def test_table_and_sentences_tell_who_is_above_whom(search: Search) -> None:
     assert rows["Runs"][0] == "other-0, other-1, other-2"
     assert rows["Hypervolume, mean, %"][1:] == ("50.0 [50.0, 50.0]", "10.0")
     assert rows["above other, points"] == ("–", gain, "-15.00")  # noqa: RUF001
-    assert "at equal work: 1 k" in table.caption
+    assert "at equal forward-equivalents: 1 k" in table.caption
     values = json.loads(table.json())
     assert [row["search"] for row in values] == ["other", "one", "lone-0"]
     assert values[1]["above_other"] == -values[0]["above_one"] == pytest.approx(0.25)
     assert (values[2]["above_one_low"], values[1]["above_one"]) == (None, None)
-    assert values[0][f"{AT_EQUAL}_high"] == pytest.approx(student([0.25, 0.275, 0.225]).high)
+    assert values[0]["hypervolume_at_equal_forward_equivalents_high"] == pytest.approx(
+        student([0.25, 0.275, 0.225]).high
+    )
     apart = repeats_table(found, "PGD accuracy", ranked=False)
     assert not [name for name in [*apart.values, *(row[0] for row in apart.rows)] if "above" in name or "equal" in name]
 
@@ -182,4 +184,4 @@ def test_luck_that_may_be_a_difference_is_not_told_apart() -> None:
 
 
 def _repeats(*searches: Repeated) -> Repeats:
-    return Repeats(searches, 1.0, 0.95, (difference(*searches),))
+    return Repeats(searches, "forward_equivalents", 1.0, 0.95, (difference(*searches),))

@@ -17,9 +17,10 @@ from scipy import stats
 
 from analysis.repeated import Repeated, Run, difference
 from analysis.resampling import Candidate
-from analysis.side_by_side import Side
+from analysis.side_by_side import WORK, Side
 from analysis.side_by_side import compute as compare_networks
 from analysis.uncertainty import student
+from trainables.metrics import FORWARD_EQUIVALENTS
 
 RESULTS = Path(__file__).parents[2] / "results"
 PLANE = ("clean_accuracy", "pgd_accuracy")
@@ -102,5 +103,5 @@ def _side(points: NDArray[np.float64], images: float) -> Side:
     found = [Candidate("", row[None], np.full(2, images)) for row in points]
     table = pd.DataFrame(points, columns=list(PLANE)).assign(counts=True)
     ends = {f"{name}_{end}": math.nan for name in PLANE for end in ("low", "high")}
-    path = pd.DataFrame({"forward_equivalents": [], "hypervolume": []}, dtype=float)
-    return Side("any", PLANE, len(points), 0.0, 0.0, table.assign(**ends), found, path)
+    path = pd.DataFrame({WORK: [], "hypervolume": []}, dtype=float)
+    return Side("any", PLANE, FORWARD_EQUIVALENTS, len(points), 0.0, 0.0, table.assign(**ends), found, path)

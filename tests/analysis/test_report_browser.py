@@ -217,6 +217,9 @@ def test_filters_hide_trials_in_every_view(opened: Opened) -> None:
         "[...new Set(document.getElementById('figure-slices').owners.flat(2))].filter(Boolean)"
     )
     assert set(drawn) == set(shown)
+    opened.see("frontier")
+    labelled = "document.getElementById('figure-frontier').data.filter((one) => Array.isArray(one.textposition))"
+    assert opened.page.evaluate(f"{labelled}.every((one) => one.textposition.length === one.x.length)")
     assert f"{len(shown)} trials shown of {TRIALS}" in str(opened.page.locator("#selection").text_content())
 
 
@@ -282,7 +285,7 @@ def test_the_keyboard_chooses_what_a_figure_shows(opened: Opened) -> None:
     page.locator("#h-progress").click()
     opened.tab_to("select")
     assert page.evaluate("document.activeElement.labels[0].firstChild.textContent.trim()") == "Hypervolume"
-    for start in ("GPU-hours", "Hours since", "Trials"):
+    for start in ("GPU-hours", "Hours of wall time", "Trials"):
         page.keyboard.press("ArrowDown" if start != "Trials" else "Home")
         page.wait_for_function(f"{title}.startsWith('{start}')")
     opened.see("interactions")

@@ -20,15 +20,16 @@ from scipy.stats import norm
 from analysis.comparability import titles
 from analysis.dimensions import range_words
 from analysis.figures import side_by_side as figures
-from analysis.layout import write_json
+from analysis.layout import read_json, write_json
 from analysis.pareto import hypervolume, non_dominated
 from analysis.resampling import Candidate
 from analysis.runs import Study, read_study
 from analysis.same_images import Seen
-from analysis.side_by_side import Side, compute, equal_work, gather, greatest
-from analysis.side_by_side_tables import settings_table, standings_table
+from analysis.side_by_side import WORK, Side, compute, equal_work, gather, greatest
+from analysis.side_by_side_tables import of_what, settings_table, standings_table, why_minutes
 from trainables.metrics import FORWARD_EQUIVALENTS
 
+PATHS = {"m": "adversary.replays", "crops": "views.number"}
 PLANE = ("clean_accuracy", "pgd_accuracy")
 BOTH = ["maximize", "maximize"]
 Points = Sequence[tuple[float, float]]
@@ -42,8 +43,8 @@ def side(
     found = [Candidate(f"{name}/{place}", np.array([point]), known) for place, point in enumerate(points)]
     table = pd.DataFrame(points, columns=list(PLANE)).assign(counts=True)
     ends = {f"{metric}_{end}": math.nan for metric in PLANE for end in ("low", "high")}
-    path = pd.DataFrame({FORWARD_EQUIVALENTS: list(work), "hypervolume": list(volumes)}, dtype=float)
-    return Side(name, PLANE, len(points), 0.0, 0.0, table.assign(**ends), found, path)
+    path = pd.DataFrame({WORK: list(work), "hypervolume": list(volumes)}, dtype=float)
+    return Side(name, PLANE, FORWARD_EQUIVALENTS, len(points), 0.0, 0.0, table.assign(**ends), found, path)
 
 
 def test_hypervolume_frontiers_and_shares_of_studies_with_exact_figures() -> None:
@@ -202,6 +203,30 @@ def test_confirmations_compare_by_their_means_over_seeds(new_confirmation: Calla
     assert marks[0].points["id"].tolist() == ["tiny/0003", "tiny/0005"]
 
 
+def test_searches_of_unlike_networks_are_compared_at_equal_minutes(new_study: Callable[..., Any]) -> None:
+    """A forward-equivalent is a pass of a trial's own network: of a small one it is little work."""
+    one, other = new_study("one"), new_study("other")
+    for folder, width in ((one, 64), (other, 8)):
+        for number, clean in enumerate((0.5, 0.9)):
+            folder.finished(number, clean, 0.5, work=1000, gpu_minutes=float(width))
+            config = read_json(folder.paths.trial(number).config)
+            config["config"]["network"]["width"] = width
+            write_json(folder.paths.trial(number).config, config)
+    studies = [read_study(folder.paths) for folder in (one, other)]
+    large, small = compute(gather(studies, PLANE))
+    assert (large.equal, small.equal) == (0, pytest.approx(0.45)), "16 minutes, in which the first ended no trial"
+    rows = [row[0].strip() for row in standings_table([large, small], titles(studies), ranked=True).rows]
+    assert "at equal GPU-minutes, %" in rows
+    assert "at equal forward-equivalents, %" not in rows
+    (why,) = why_minutes(large.cost)
+    assert why.startswith("Their networks differ")
+    figure = figures.side_by_side_figure(gather(studies, PLANE), titles(studies), ranked=True)
+    assert figure.layout.xaxis2.title.text == "Cost of trials that have ended (GPU-minutes)"
+    assert [text.text for text in figure.layout.annotations] == ["equal GPU-minutes"]
+    (alike, _), cost = compute(gather([studies[1], studies[1]], PLANE)), FORWARD_EQUIVALENTS
+    assert (alike.cost, why_minutes(cost)) == (cost, [])
+
+
 def test_tables_have_a_column_a_study_and_values_a_row(pair: list[Study]) -> None:
     table = standings_table(compute(gather(pair, PLANE)), titles(pair), ranked=True)
     assert [column.title for column in table.columns] == ["", "one", "other"]
@@ -210,6 +235,7 @@ def test_tables_have_a_column_a_study_and_values_a_row(pair: list[Study]) -> Non
     assert rows["Forward-equivalents"] == ("2 k", "5 k")
     assert "Best PGD accuracy at 8/255, %" in rows
     assert "PGD accuracy at 8/255; hypervolume from accuracy 0" in table.caption
+    assert "costs do not enter it" in of_what(pair)
     values = json.loads(table.values.to_json(orient="records"))
     assert [row["study"] for row in values] == ["one", "other"]
     assert values[1]["hypervolume"] == pytest.approx(0.24)
@@ -223,16 +249,54 @@ def test_settings_that_differ_are_held_or_searched(new_study: Callable[..., Any]
         one.begin(number, {"m": replays}, settings={"adversary.replays": replays, "views.number": 8})
     other.begin(0, {}, settings={"adversary.replays": 5, "views.number": 8, "optimiser.epochs": 7})
     studies = [read_study(folder.paths) for folder in (one, other)]
-    table = settings_table(studies)
+    table = settings_table(studies, PATHS)
     assert table is not None
     rows = {row[0]: row[1:] for row in table.rows}
-    assert rows["m"] == ("3, 7", "–")  # noqa: RUF001
-    assert rows["adversary.replays"] == ("searched", "5")
+    assert rows["m"] == ("3, 7", "adversary.replays 5"), "under the name of the setting that is held"
+    assert "adversary.replays" not in rows
     assert rows["optimiser.epochs"][1] == "7"
     assert "views.number" not in rows
     assert "seed" not in rows
-    assert settings_table([studies[1], replace(studies[1], name="again")]) is None
-    assert settings_table([studies[1], read_study(new_study("empty").paths)]) is None, "of no trials nothing is known"
+    assert settings_table([studies[1], replace(studies[1], name="again")], PATHS) is None
+    assert settings_table([studies[1], read_study(new_study("empty").paths)], PATHS) is None, (
+        "of no trials nothing is known"
+    )
+
+
+def test_a_range_is_searched_though_its_draws_are_all_alike(new_study: Callable[..., Any]) -> None:
+    space = {"parameters": {"m": {"name": "CategoricalDistribution", "attributes": {"choices": [3, 7]}}}}
+    one, other = new_study("one", space=space), new_study("other", space=space)
+    for folder, drawn in ((one, (3, 3)), (other, (3, 7))):
+        for number, replays in enumerate(drawn):
+            folder.begin(number, {"m": replays}, settings={"adversary.replays": replays})
+    other.begin(2, {"m": 7}, settings={"adversary.replays": 7, "optimiser.epochs": 7})
+    table = settings_table([read_study(folder.paths) for folder in (one, other)], PATHS)
+    assert table is not None
+    assert [row[0] for row in table.rows] == ["optimiser.epochs"]
+
+
+def test_ranges_of_single_trainables_stand_beside_what_is_held_by_them_alone(new_study: Callable[..., Any]) -> None:
+    crops = {"name": "IntDistribution", "attributes": {"low": 4, "high": 64}}
+    one = new_study("one", space={"parameters": {"cf_amc_ssl.crops": crops}})
+    shared, held = new_study("shared", space={"parameters": {"crops": crops}}), new_study("held")
+    for folder in (one, shared, held):
+        for number, (trainable, views) in enumerate((("cf_amc_ssl", 8), ("simclr_free", 2))):
+            folder.begin(number, {}, trainable, {"views.number": views})
+    table = settings_table([read_study(folder.paths) for folder in (one, shared, held)], PATHS)
+    assert table is not None
+    assert table.rows == (
+        ("cf_amc_ssl.crops", "4 to 64", "–", "views.number 8"),  # noqa: RUF001
+        ("crops", "–", "4 to 64", "views.number 2, 8"),  # noqa: RUF001
+    )
+
+
+def test_settings_that_a_network_does_not_have_are_left_out(new_study: Callable[..., Any]) -> None:
+    one, other = new_study("one"), new_study("other")
+    transformer = {"network.architecture": "vit_tiny", "network.patch_size": 8}
+    one.begin(0, {}, settings=transformer)
+    other.begin(0, {}, settings=transformer)
+    other.begin(1, {})
+    assert settings_table([read_study(folder.paths) for folder in (one, other)], PATHS) is None
 
 
 def test_settings_are_those_that_the_files_search_whatever_was_drawn(new_study: Callable[..., Any]) -> None:
@@ -247,7 +311,7 @@ def test_settings_are_those_that_the_files_search_whatever_was_drawn(new_study: 
         one.begin(number, {"m": replays}, trainable="simclr_free", settings=settings)
     settings = {"views.number": 2, "adversary.replays": 5, "optimiser.weight_decay": 0.5}
     other.begin(0, {"m": 5}, trainable="simclr_free", settings=settings)
-    table = settings_table([read_study(folder.paths) for folder in (one, other)])
+    table = settings_table([read_study(folder.paths) for folder in (one, other)], PATHS)
     assert table is not None
     assert [row[0] for row in table.rows] == ["optimiser.weight_decay"]
 
@@ -261,7 +325,7 @@ def test_ranges_differ_in_where_they_are_searched(new_study: Callable[..., Any])
         for when in ({}, {"when": {"m": {"crops": [2, 4]}}})
     ]
     studies = [read_study(new_study(f"s{place}", space=space).paths) for place, space in enumerate(spaces)]
-    table = settings_table(studies)
+    table = settings_table(studies, PATHS)
     assert table is not None
     assert table.rows == (("m", "3, 7", "3, 7 where crops is 2 or 4"),)
 
@@ -273,7 +337,7 @@ def test_a_confirmation_searches_nothing(new_study: Callable[..., Any]) -> None:
     for number, views in enumerate((4, 5)):
         one.begin(number, {"configuration": 32}, settings={"views.number": views})
     other.begin(0, {}, settings={"views.number": 5})
-    table = settings_table([read_study(folder.paths) for folder in (one, other)])
+    table = settings_table([read_study(folder.paths) for folder in (one, other)], PATHS)
     assert table is not None
     assert table.rows == (("views.number", "4, 5", "5"),)
 

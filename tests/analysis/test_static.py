@@ -170,6 +170,16 @@ def test_labels_of_points_at_the_edge_are_within_the_plot(width: float, log: boo
         assert free / (high - low) * size >= needed
 
 
+def test_each_label_has_the_room_of_its_own_position_and_length() -> None:
+    figure = go.Figure(go.Scatter(x=[0.0, 9.0], y=[0.0, 50.0], mode="markers+text"))
+    figure.update_traces(text=["first/0001", "2"], textposition=["top left", "top left"])
+    figure.update_layout(height=400, margin={"l": 50, "r": 10, "t": 10, "b": 50})
+    both = paper(figure, NARROW).layout.xaxis.range
+    assert -both[0] / (both[1] - both[0]) * (NARROW - 43) >= printed_px("first/0001")
+    right = paper(figure.update_traces(textposition=["top right", "top left"]), NARROW).layout.xaxis.range
+    assert right is None
+
+
 def test_a_range_that_leaves_room_and_one_without_labels_stay() -> None:
     roomy = edged().update_xaxes(range=[-10, 20]).update_yaxes(range=[-100, 100])
     made = paper(roomy, NARROW)

@@ -24,6 +24,7 @@ from study.config import StudyConfig
 from study.config.confirmation import Confirmation
 from study.config.file import StudyFileError
 from study.launch import launch, resume
+from study.publishing.export import export
 from study.reference import keys_in_words, settings, settings_in_words
 from trainables import catalogue
 from trainables.catalogue import configure, default_config
@@ -89,6 +90,16 @@ def test_manifest_and_attempts_record_the_packages(studied: StudyPaths) -> None:
         if event["kind"] == ATTEMPT
     }
     assert used == {"vicreg_pgd": manifest["packages"], "cf_amc_ssl": None}
+
+
+def test_a_model_card_names_the_package_of_its_trials_methods(studied: StudyPaths, tmp_path: Path) -> None:
+    owners = read_study(studied).trials.set_index("trainable")["id"]
+    told = {}
+    for trainable, trial in (("vicreg_pgd", owners["vicreg_pgd"].iloc[0]), ("cf_amc_ssl", owners["cf_amc_ssl"])):
+        export(str(trial), tmp_path / trainable)
+        told[trainable] = (tmp_path / trainable / "README.md").read_text()
+    assert " Its methods are of group-ssl 0.3.1.\n\nEvery setting" in told["vicreg_pgd"]
+    assert "Its methods" not in told["cf_amc_ssl"]
 
 
 def test_a_study_is_read_where_its_package_is_not_installed(elsewhere: StudyPaths) -> None:

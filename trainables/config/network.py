@@ -12,6 +12,18 @@ Stem = Literal["cifar", "imagenet"]
 BasicName = Literal["resnet18", "resnet34"]
 ResidualName = Literal[BasicName, "resnet50"]
 TransformerName = Literal["vit_tiny", "vit_small"]
+_OWNERS: dict[str, tuple[str, ...]] = {
+    "depth": get_args(BasicName),
+    "width": get_args(ResidualName),
+    "stem": get_args(ResidualName),
+    "patch_size": get_args(TransformerName),
+}
+"""The architectures that have a setting, where not all do."""
+
+
+def has_setting(architecture: str, name: str) -> bool:
+    """Whether ``name`` of ``NetworkConfig`` means anything to networks of that architecture."""
+    return architecture in _OWNERS.get(name, (architecture,))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +68,8 @@ class NetworkConfig:
         require(0 <= self.dropout < 1, f"network.dropout is {self.dropout}; it must lie in [0, 1)")
         sizes = ("width", "patch_size", "pre_feature", "projector_hidden", "projector_layers", "embedding")
         at_least(self, "network", 1, *sizes)
-        self._only("depth", get_args(BasicName))
-        self._only("width", get_args(ResidualName))
-        self._only("stem", get_args(ResidualName))
-        self._only("patch_size", get_args(TransformerName))
+        for name, owners in _OWNERS.items():
+            self._only(name, owners)
         if self.architecture in get_args(ResidualName):
             self._only("dropout", get_args(TransformerName))
 

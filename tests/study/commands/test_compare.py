@@ -56,7 +56,7 @@ def test_two_searches_side_by_side(
     assert "The chance is of these trained networks on other images and says nothing of the searches" in out
     assert "optimiser.weight_decay" in out
     assert "plotly" in figure.read_text()
-    assert "equal work" in figure.read_text()
+    assert "equal forward-equivalents" in figure.read_text()
     assert "Not measured alike" not in figure.read_text()
     rows = json.loads(study("compare", "one", "two", "--json")[1])
     assert [(row["study"], row["finished"]) for row in rows] == [("one", 3), ("two", 2)]
@@ -127,7 +127,7 @@ def test_what_was_not_measured_alike_is_a_warning_beside_the_figures(
         name for row in rows for name in row
     }
     assert "Not measured alike" in figure.read_text()
-    assert "equal work" not in figure.read_text()
+    assert "equal forward-equivalents" not in figure.read_text()
 
 
 def test_studies_that_do_not_compare_are_refused_in_a_line(study: Study, searched: Callable[..., None]) -> None:

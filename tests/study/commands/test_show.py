@@ -27,7 +27,7 @@ def table() -> Table:
 def test_no_cell_is_cut_or_broken(monkeypatch: pytest.MonkeyPatch, width: int, blocks: int) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(
-        "rich.console.Console", lambda: Console(file=screen, width=width, force_terminal=True, color_system=None)
+        "study.say.terminal", lambda: Console(file=screen, width=width, force_terminal=True, color_system=None)
     )
     show.print_rich(table())
     text = screen.getvalue()
@@ -61,7 +61,7 @@ def test_what_is_printed_into_a_pipe_is_as_wide_as_it_is_or_as_columns_says(
 def test_headings_beside_what_they_say_stay_one_table_whatever_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
     screen, folder = io.StringIO(), "/home/somebody/studies/first/trials/0003"
     monkeypatch.setattr(
-        "rich.console.Console", lambda: Console(file=screen, width=30, force_terminal=True, color_system=None)
+        "study.say.terminal", lambda: Console(file=screen, width=30, force_terminal=True, color_system=None)
     )
     page = pd.DataFrame([["Trainable", "cf_amc_ssl"], ["Files", folder]])
     columns = (Column("", False, ()), Column(" ", False, ()))
@@ -75,7 +75,7 @@ def test_what_is_longer_than_a_block_is_folded(monkeypatch: pytest.MonkeyPatch) 
     screen, found = io.StringIO(), table()
     found.add_row("0007", "x" * 100, "1")
     monkeypatch.setattr(
-        "rich.console.Console", lambda: Console(file=screen, width=42, force_terminal=True, color_system=None)
+        "study.say.terminal", lambda: Console(file=screen, width=42, force_terminal=True, color_system=None)
     )
     show.print_rich(found)
     assert "0007" in screen.getvalue()
