@@ -321,6 +321,7 @@ def _draw_references(figure: go.Figure, references: References) -> None:
         name=references.title,
         legendgroup="paper",
         legendrank=2000,
+        visible=True if references.same_data else "legendonly",
         mode="markers",
         x=[point.clean for point in references.points],
         y=[point.robust for point in references.points],

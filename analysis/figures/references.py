@@ -27,9 +27,11 @@ class References(NamedTuple):
 
     points: tuple[Reference, ...]
     title: str
+    same_data: bool
+    """Whether the study's images are known to be those; a folder may hold others, and hides them until asked."""
 
 
-NO_REFERENCES = References((), "")
+NO_REFERENCES = References((), "", same_data=False)
 
 
 def references(study: Study, metric: str = PGD_ACCURACY) -> References:
@@ -45,7 +47,7 @@ def references(study: Study, metric: str = PGD_ACCURACY) -> References:
     if not points:
         return NO_REFERENCES
     shown = tuple(Reference(point.clean, point.robust[level], text(point, level)) for point in points)
-    return References(shown, f"{_source(points)}: all {data} test images")
+    return References(shown, f"{_source(points)}: all {data} test images", same_data=_data_source(study) in DATA_SETS)
 
 
 def comparability(study: Study) -> str:
@@ -85,8 +87,12 @@ def _absence(study: Study, metric: str) -> str:
 
 
 def data_set(study: Study) -> DataSet | None:
-    """That which a study trains on, as published figures name it; ``None`` where none are of it."""
-    return DATA_SETS.get(_data_source(study))
+    """That which a study trains on, as published figures name it; ``None`` where none are of it.
+
+    Of a folder nobody can tell: it may hold CIFAR-10.
+    """
+    source = _data_source(study)
+    return None if source == "digits" else DATA_SETS.get(source, "CIFAR-10")
 
 
 def radius(study: Study) -> float:

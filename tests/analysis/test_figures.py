@@ -210,12 +210,16 @@ def test_it_is_said_that_the_published_attack_has_fewer_starts(new_study: NewStu
     )
 
 
-def test_references_stand_beside_a_study_of_their_data_alone(study: Any) -> None:
+@pytest.mark.parametrize(("source", "visible"), [("folder:images", "legendonly"), ("cifar10", True)])
+def test_references_stand_beside_a_study_of_their_data_and_hide_where_that_is_not_known(
+    study: Any, source: str, visible: object
+) -> None:
     study.manifest(evaluation={"head": "robust", "epsilon": 8 / 255, "split": "test"})
     assert comparability(read_study(study.paths)) == ""
-    trained_on(study.paths.trial(0), "cifar10")
+    trained_on(study.paths.trial(0), source)
     figure = pareto_figure(read_study(study.paths))
     (trace,) = [trace for trace in figure.data if trace.legendgroup == "paper"]
+    assert trace.visible == visible
     assert "97 min on one A6000" in trace.hovertext[-1]
 
 
