@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from trainables.data import ImageSet
 from trainables.evaluation import Probe, ProbeAccuracies
-from trainables.evaluation.neighbours import TEMPERATURE
 
 CPU = torch.device("cpu")
 SIZE = 4
@@ -43,7 +42,7 @@ def accuracies(queries: ImageSet, epsilon: float, bank: ImageSet = BANK) -> Prob
 def test_a_class_weighs_the_sum_of_its_neighbours_weights():
     bank = grey([10, 100, 200], [0, 0, 2])
     similarities = torch.tensor([[1.0, 0.5, -1.0], [-1.0, -0.2, 0.9]])
-    weights = (similarities / TEMPERATURE).exp()
+    weights = (similarities / 0.07).exp()
     votes = Probe(bank, BANK, 3, CPU, epsilon=0.1)._votes(similarities)
     torch.testing.assert_close(votes[:, 0], (weights[:, 0] + weights[:, 1]).log())
     torch.testing.assert_close(votes[:, 2], weights[:, 2].log())

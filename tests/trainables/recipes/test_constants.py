@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 
-from trainables.catalogue import check
+from trainables.adversaries import Attack, resolve
+from trainables.catalogue import TRAINABLES, check, default_config
 from trainables.config import ConfigError, flatten
 from trainables.recipes import RECIPES, find_table, recipe
 from trainables.recipes.recipe import Provenance
 
+R = 8 / 255
 LARS: dict[str, Any] = {
     "optimiser.learning_rate": 0.3,
     "optimiser.momentum": 0.9,
@@ -41,12 +44,20 @@ EMP_SSL = LARS | {
 SIMCLR = LARS | {"objective.temperature": 0.07, "network.embedding": 128, "views.augmentation": "simclr"}
 ACL = {
     "objective.temperature": 0.5,
+    "views.augmentation": "simclr",
+    "views.scale_min": 0.1,
     "network.dual_batch_norm": True,
     "network.pre_feature": None,
+    "network.projector_hidden": 512,
+    "network.projector_layers": 3,
+    "network.embedding": 512,
     "optimiser.learning_rate": 5,
+    "optimiser.momentum": 0.9,
+    "optimiser.nesterov": False,
     "optimiser.weight_decay": 1e-6,
     "optimiser.warmup_epochs": 10,
     "optimiser.lars": "scaled",
+    "optimiser.lars_eta": 0.001,
     "adversary.step_size": 2 / 255,
     "adversary.random_start": True,
     "evaluation.finetune_epochs": 25,
@@ -59,6 +70,46 @@ def test_constants_that_tables_leave_to_the_sources(name):
     config = recipe(name)
     leaves, wanted = flatten(config), BY_OBJECTIVE[config.objective.name]
     assert {path: leaves[path] for path in wanted} == wanted
+
+
+ATTACKS = {
+    "cf_amc_ssl": (Attack(epsilon=R, step_size=R, steps=5), {"step_size": 1e-2}),
+    "simclr_free": (Attack(epsilon=R, step_size=R, steps=5), {"step_size": 1e-2}),
+    "supervised_free": (Attack(epsilon=R, step_size=R, steps=5), {"step_size": 1e-2}),
+    "pgd_emp_ssl": (Attack(epsilon=R, step_size=1e-2, steps=5), {"leaks_weight_gradients": True}),
+    "robust_simclr": (
+        Attack(epsilon=R, step_size=1e-2, steps=5, random_start=True),
+        {"random_start": False, "leaks_weight_gradients": True},
+    ),
+    "supervised_pgd": (Attack(epsilon=R, step_size=2 / 255, steps=7, random_start=True), {}),
+    "acl": (Attack(epsilon=R, step_size=2 / 255, steps=5, random_start=True), {}),
+    "dynacl": (Attack(epsilon=R, step_size=2 / 255, steps=5, random_start=True), {}),
+}
+"""Of each method, as the text has it, and what is otherwise as the code has it."""
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_methods_own_adversary_is_its_sources(name):
+    """Text and code differ in what is resolved, and in no default: see ``faithful_to``."""
+    text, code = default_config(name, "paper"), default_config(name, "released_code")
+    assert replace(code, faithful_to="paper") == text
+    as_text, otherwise = ATTACKS[name]
+    assert resolve(text.adversary, text.objective.name, "paper") == as_text
+    assert resolve(code.adversary, code.objective.name, "released_code") == replace(as_text, **otherwise)
+    assert text.adversary.replays == 3
+
+
+def test_every_adversary_is_written_out_here():
+    attacking = {name for name in TRAINABLES if default_config(name).adversary.name != "none"}
+    assert attacking == set(ATTACKS)
+
+
+def test_supervised_methods_see_one_padded_view_and_train_as_the_others():
+    for name, epochs in (("supervised_pgd", 200), ("supervised_free", 167)):
+        leaves = flatten(default_config(name))
+        padded = {"views.number": 1, "views.kind": "padded", "views.augmentation": "none"}
+        wanted = LARS | padded | {"optimiser.epochs": epochs, "optimiser.batch_size": 128}
+        assert {path: leaves[path] for path in wanted} == wanted
 
 
 def test_dynacl_weakens_augmentation_every_50_epochs_and_weighs_by_two_thirds():
