@@ -26,9 +26,7 @@ def network(numbers: dict[str, Tensor]) -> Encoder:
     return model.double().train()
 
 
-@pytest.mark.parametrize(
-    "name", ["emp_ssl", "pgd_emp_ssl", "cf_amc_ssl", "simclr", "robust_simclr", "simclr_free"]
-)
+@pytest.mark.parametrize("name", ["emp_ssl", "pgd_emp_ssl", "cf_amc_ssl", "simclr", "robust_simclr", "simclr_free"])
 def test_weights_and_statistics_end_where_the_released_loop_leaves_them(golden, tiny_config, name: str) -> None:
     """Order of passes, leaked gradients, what is kept from batch to batch, rate of every update, running statistics."""
     numbers = golden("released_loops")
