@@ -50,8 +50,8 @@ STRENGTHS: dict[Version, Strength] = {
     "standard": Strength(),
     "torchattacks_10_steps": Strength(apgd_steps=10, fab_steps=10, target_classes=None),
 }
-"""``torchattacks_10_steps`` only explains the paper's Table 6: torchattacks 3.5.1 stops APGD and FAB that early, and has
-them aim at every wrong class."""
+"""``torchattacks_10_steps`` only explains the paper's Table 6: torchattacks 3.5.1 stops APGD and FAB that early and
+aims them at every wrong class."""
 
 
 class Victim:
