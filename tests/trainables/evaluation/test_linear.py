@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainables.config import EvaluationConfig, ViewsConfig
+from trainables.config.documented import meanings
 from trainables.data import generator, make_views, pixels
 from trainables.evaluation import train_head
 from trainables.evaluation.heads import untrained
@@ -68,3 +71,39 @@ def test_sgd_descends_mean_features_under_a_cosine_by_epochs(encoder: Any, noise
         stepped(F.cross_entropy(by_hand.head(features[rows]), given.labels[rows]), optimiser)
     found = train_head(encoder, "n_crops_4", given, 3, EvaluationConfig(crops_epochs=3), VIEWS, seed=0)
     torch.testing.assert_close(found.head.weight, by_hand.head.weight, rtol=0, atol=2e-6)
+
+
+SETTINGS = {
+    "clean": {"head_epochs", "head_batch_size", "head_learning_rate"},
+    "robust": {"head_epochs", "head_batch_size", "head_learning_rate", "head_epsilon", "head_attack_steps"},
+    "n_crops_2": {"crops_epochs"},
+    "robust_n_crops_2": {"head_epochs", "head_epsilon", "head_attack_steps"},
+    "slf": {"finetune_epochs"},
+    "alf": {"finetune_epochs", "head_epsilon"},
+}
+WORDS = re.compile(r"\w+")
+OTHER = EvaluationConfig(head_epochs=1, crops_epochs=1, finetune_epochs=1, attack_batch_size=8)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_head_is_trained_by_the_settings_that_say_so(name: str, encoder: Any, noise: Any) -> None:
+    """And by no other: what a setting is of is what its meaning names."""
+    changes = {
+        "head_epochs": 2,
+        "head_batch_size": 5,
+        "head_learning_rate": 0.1,
+        "head_epsilon": 1 / 255,
+        "head_attack_steps": 2,
+        "crops_epochs": 2,
+        "finetune_epochs": 2,
+    }
+
+    def weight(**changed: Any) -> Tensor:
+        return train_head(encoder, name, noise(12), 3, replace(OTHER, **changed), VIEWS, seed=0).head.weight
+
+    begun = weight()
+    heeded = {setting for setting, value in changes.items() if not torch.equal(weight(**{setting: value}), begun)}
+    assert heeded == SETTINGS[name]
+    kind = re.sub(r"_\d+$", "", name)
+    named = {setting for setting in changes if kind in WORDS.findall(meanings()[f"evaluation.{setting}"])}
+    assert named == heeded
