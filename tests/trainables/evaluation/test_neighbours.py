@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from trainables.adversaries import Attack
 from trainables.data import ImageSet
 from trainables.evaluation import Probe, ProbeAccuracies
 
@@ -57,6 +58,11 @@ def test_queries_take_the_label_of_the_nearer_side():
 def test_pgd_turns_the_images_within_its_radius_of_the_boundary(levels, survivors):
     queries = grey([114, 99, 126, 200], [0, 0, 1, 1])  # 6, 21, 6 and 80 levels from it
     assert accuracies(queries, levels / 255) == (1.0, survivors / 4)
+
+
+def test_the_attacks_five_steps_go_two_and_a_half_radii():
+    attack = Probe(BANK, BANK, 2, CPU, epsilon=0.1)._attack
+    assert attack == Attack(epsilon=0.1, step_size=pytest.approx(0.05), steps=5)
 
 
 def test_what_was_wrong_before_the_attack_does_not_count_after_it():

@@ -8,8 +8,9 @@ from typing import Any, get_args
 import pytest
 
 from trainables.adversaries import Attack, resolve
-from trainables.catalogue import TRAINABLES, check, default_config
-from trainables.config import ConfigError, flatten
+from trainables.catalogue import TRAINABLES, check, default_config, find
+from trainables.config import ConfigError, FaithfulTo, flatten
+from trainables.cost import image_forward_equivalents
 from trainables.recipes import RECIPES, find_table, recipe
 from trainables.recipes.recipe import Provenance
 
@@ -102,6 +103,49 @@ def test_a_methods_own_adversary_is_its_sources(name):
 def test_every_adversary_is_written_out_here():
     attacking = {name for name in TRAINABLES if default_config(name).adversary.name != "none"}
     assert attacking == set(ATTACKS)
+
+
+SIZES = {
+    "cf_amc_ssl": (16, 10, 100),
+    "pgd_emp_ssl": (16, 30, 128),
+    "emp_ssl": (64, 30, 128),
+    "robust_simclr": (2, 500, 512),
+    "simclr_free": (2, 167, 512),
+    "simclr": (2, 500, 512),
+    "supervised_free": (1, 167, 128),
+    "supervised_pgd": (1, 200, 128),
+    "acl": (2, 1000, 512),
+    "dynacl": (2, 1000, 512),
+}
+"""Views, epochs and batch of each method, unless a table says otherwise."""
+
+
+@pytest.mark.parametrize("name", TRAINABLES)
+def test_a_methods_own_sizes(name):
+    config = default_config(name)
+    assert (config.views.number, config.optimiser.epochs, config.optimiser.batch_size) == SIZES[name]
+
+
+WORK = {
+    "cf_amc_ssl": (16 * 3 * 3, 16 * 3 * 3),
+    "pgd_emp_ssl": (16 * (5 * 2 + 3), 16 * (5 * 3 + 3)),
+    "emp_ssl": (64 * 3, 64 * 3),
+    "robust_simclr": (2 * 5 * 2 + 4 * 3, 2 * 5 * 3 + 2 * 3),
+    "simclr_free": (2 * 3 * 3, 2 * 3 * 3),
+    "simclr": (2 * 3, 2 * 3),
+    "supervised_free": (3 * 3, 3 * 3),
+    "supervised_pgd": (7 * 2 + 3, 7 * 2 + 3),
+    "acl": (2 * 5 * 2 + 4 * 3,) * 2,
+    "dynacl": (2 * 5 * 2 + 4 * 3,) * 2,
+}
+"""Forward-equivalents of an image, after text and code: a pass forward is 1, back to the image 1, to weights too 2."""
+
+
+@pytest.mark.parametrize("name", TRAINABLES)
+def test_the_work_of_an_image(name):
+    whose = get_args(FaithfulTo)
+    found = (image_forward_equivalents(default_config(name, who), find(name).pairing(who)) for who in whose)
+    assert tuple(found) == WORK[name]
 
 
 def test_supervised_methods_see_one_padded_view_and_train_as_the_others():
