@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainables import catalogue, checkpoint, cost
+from trainables import adversaries, catalogue, checkpoint, cost
+from trainables.adversaries import FreePerturbation
 from trainables.config import ConfigError, TrialConfig, override
 from trainables.contract import CONTRACT, begun, equal, weights
 from trainables.losses import Losses
@@ -274,6 +275,28 @@ def test_free_perturbation_moves_with_the_training_gradient(tiny_config):
     delta = training.state_dict()["delta"]
     assert float(delta.abs().max()) == pytest.approx(8 / 255, abs=1e-6)
     assert float((delta != 0).float().mean()) > 0.3
+
+
+def test_free_perturbation_is_brought_into_the_range_of_each_new_batch(tiny_config, monkeypatch):
+    """After the text: what the last replay of a batch left is where the first of the next begins, within its pixels."""
+    training = begun(tiny_config("cf_amc_ssl", optimiser__epochs=1))
+    losses, free, left, seen = training._losses, training._descent._free, [], []
+
+    def ascend(*given: Tensor) -> None:
+        FreePerturbation.ascend(free, *given)
+        left.append(free.delta.clone())
+
+    def trained(views: Tensor, adversarial: Tensor, labels: Tensor) -> Loss:
+        seen.append((views, adversarial.detach() - views))
+        return Losses.trained(losses, views, adversarial, labels)
+
+    monkeypatch.setattr(free, "ascend", ascend)
+    monkeypatch.setattr(losses, "trained", trained)
+    training.run_epoch()
+    assert len(seen) == 2 * 3
+    views, moved = seen[3]
+    torch.testing.assert_close(moved, adversaries.project(left[2], views, 8 / 255))
+    assert not torch.allclose(moved, left[2]), "some pixels of the new batch leave no room"
 
 
 def test_recomputing_activations_changes_no_bit(trainable, tiny_config):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables import catalogue, checkpoint, cost
+from trainables.adversaries import Attack
 from trainables.catalogue import default_config
 from trainables.config import ConfigError, TrialConfig, override
 from trainables.data import load
@@ -72,6 +73,14 @@ def test_resuming_between_selections_is_exact(tiny_config, tmp_path, method):
         second.run_epoch()
     ours, theirs = whole.model.state_dict(), second.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_candidates_attack_crosses_five_quarters_of_the_radius(tiny_config):
+    """2/255 in each of 5 steps within 8/255, from a random start (PGD_contrastive in RCS.py)."""
+    config = tiny_config("acl", coreset__name="rcs", **CORESET | {"coreset__batch_steps": 5})
+    training = pretraining(config)
+    candidates = Candidates(config, training._losses, training._candidates, torch.arange(190).view(10, 19), 2, "cpu")
+    assert candidates._attack == Attack(epsilon=8 / 255, step_size=pytest.approx(2 / 255), steps=5, random_start=True)
 
 
 def test_selecting_moves_nothing_but_the_choice(tiny_config):

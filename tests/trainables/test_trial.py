@@ -11,7 +11,7 @@ import torch
 from trainables import trial
 from trainables.adversaries import resolve
 from trainables.config import ConfigError, override
-from trainables.data import ImageSet, draw_rows, identity
+from trainables.data import ImageSet, draw_rows, identity, load
 from trainables.evaluation import assess
 from trainables.evaluation.assess import fingerprint
 from trainables.evaluation.auto_attack import Trace
@@ -67,6 +67,37 @@ def test_gradients_leak_only_where_the_released_code_leaks_them(tiny_config):
         if resolve(config.adversary, config.objective.name, config.faithful_to).leaks_weight_gradients
     ]
     assert leaking == ["robust_simclr", "pgd_emp_ssl"]
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_nothing_that_is_evaluated_has_trained(tiny_config, monkeypatch, split):
+    """Neither network, nor head, nor the probe's neighbours see an image of the split that figures are of."""
+    seen: dict[str, ImageSet] = {}
+    train, pretraining, probe = assess.train_head, trial.Pretraining, trial.Probe
+
+    def train_head(encoder, name, images, *rest):
+        seen["head"] = images
+        return train(encoder, name, images, *rest)
+
+    def watched(config, pairing, images, *rest):
+        seen["network"] = images
+        return pretraining(config, pairing, images, *rest)
+
+    def neighbours(bank, queries, *rest, **more):
+        seen["bank"] = bank
+        return probe(bank, queries, *rest, **more)
+
+    monkeypatch.setattr(assess, "train_head", train_head)
+    monkeypatch.setattr(trial, "Pretraining", watched)
+    monkeypatch.setattr(trial, "Probe", neighbours)
+    config = tiny_config("simclr", optimiser__epochs=1, evaluation__split=split, evaluation__images=None)
+    run(config)
+    splits = load(config.data)
+    for images in seen.values():
+        assert identity(images) == identity(splits.train)
+    known = {image.numpy().tobytes() for image in (*splits.train.images, *splits.validation.images)}
+    among = [image.numpy().tobytes() in known for image in splits.test.images]
+    assert sum(among) < 0.02 * len(among), "the digits have few twins"
 
 
 def test_heads_and_minutes_survive_a_kill(tiny_config, tmp_path, monkeypatch):

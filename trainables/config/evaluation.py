@@ -41,13 +41,13 @@ class EvaluationConfig:
     head_epochs: int = 20
     """Of ``clean``, ``robust`` and ``robust_n_crops`` heads."""
     head_batch_size: int = 256
-    """Of the same heads."""
+    """Of ``clean`` and ``robust`` heads."""
     head_learning_rate: float = 3e-4
-    """Adam's, of the same heads."""
+    """Adam's, of ``clean`` and ``robust`` heads."""
     head_epsilon: float = 8 / 255
-    """Radius of the PGD that a ``robust`` head is trained on."""
+    """Radius of the PGD that ``robust``, ``robust_n_crops``, ``alf`` and ``aff`` heads are trained on."""
     head_attack_steps: int = 5
-    """Steps of that PGD."""
+    """Steps of that PGD for ``robust`` and ``robust_n_crops`` heads."""
     head_images: int | None = None
     """Train the heads on so many training images; ``None``: all."""
     crops_epochs: int = 100

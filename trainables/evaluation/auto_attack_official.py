@@ -32,8 +32,8 @@ class Strength:
     apgd_steps: int = 100
     fab_steps: int = 100
     square_queries: int = 5000
-    target_classes: int = 9
-    """Of ``apgd-t`` and ``fab-t``; fewer where the data set has not so many wrong classes."""
+    target_classes: int | None = 9
+    """Of ``apgd-t`` and ``fab-t``; fewer where the data set has not so many wrong classes; ``None``: all of these."""
 
     def targets(self, classes: int) -> int:
         """Target classes among ``classes``; ``ConfigError`` where there are too few for AutoAttack."""
@@ -42,14 +42,16 @@ class Strength:
                 f"evaluation.attacks asks for AutoAttack but the classifier has {classes} classes, and its targeted "
                 f"DLR loss needs {FEWEST_CLASSES}; leave it out of evaluation.attacks"
             )
-        return min(self.target_classes, classes - 1)
+        wrong = classes - 1
+        return wrong if self.target_classes is None else min(self.target_classes, wrong)
 
 
 STRENGTHS: dict[Version, Strength] = {
     "standard": Strength(),
-    "torchattacks_10_steps": Strength(apgd_steps=10, fab_steps=10),
+    "torchattacks_10_steps": Strength(apgd_steps=10, fab_steps=10, target_classes=None),
 }
-"""``torchattacks_10_steps`` only explains the paper's Table 6: torchattacks 3.5.1 stops APGD and FAB that early."""
+"""``torchattacks_10_steps`` only explains the paper's Table 6: torchattacks 3.5.1 stops APGD and FAB that early and
+aims them at every wrong class."""
 
 
 class Victim:

@@ -2,7 +2,9 @@
 
 Constants are finetuning.py's and finetuning_utils.py's (GodXuxilie/Efficient_ACL_via_RCS at 6fc9aef) for CIFAR-10:
 SGD, a zero head on the backbone's output, every image moved by up to an eighth of its edge over black and mirrored at
-random. ``slf`` descends the cross-entropy, ``alf`` the same under PGD on it, ``aff`` TRADES (arXiv 1901.08573).
+random. ``slf`` descends the cross-entropy, ``alf`` the same under PGD on it, ``aff`` TRADES (arXiv 1901.08573) on
+DynACL's schedule. Elsewhere the code has others: linear heads on CIFAR-100 at 0.05, ``aff`` of ACL's networks for 100
+epochs with falls at 40 and 60.
 
 Two departures. The code starts TRADES' attack at normal noise of 0.001; here it starts uniformly within the ball, as
 ``alf``'s does. And the code means to finetune a dual-BatchNorm encoder from its trained norms but loads none, which

@@ -202,9 +202,10 @@ def test_attacks_are_set_up_as_the_standard_version_sets_them_up():
         }
 
 
-def test_torchattacks_version_only_shortens_apgd_and_fab(classifier, images):
+def test_torchattacks_version_only_shortens_apgd_and_fab_and_aims_at_every_class(classifier, images):
     weak = STRENGTHS["torchattacks_10_steps"]
-    assert weak == replace(STRENGTHS["standard"], apgd_steps=10, fab_steps=10)
+    assert weak == replace(STRENGTHS["standard"], apgd_steps=10, fab_steps=10, target_classes=None)
+    assert [weak.targets(classes) for classes in (4, 10, 100)] == [3, 9, 99]
     whole = official(nn.Identity())
     weaken(whole, weak)
     ours = official_attack("apgd-t", nn.Identity(), weak, 9, EPSILON, SEED)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from trainables.config import EvaluationConfig, ViewsConfig
 from trainables.data import ImageSet, pixels
 from trainables.evaluation import measure, train_head
+from trainables.evaluation.heads import untrained
 from trainables.evaluation.robustness import margin_loss
 from trainables.pairing import SECOND_VIEW
 
@@ -113,6 +114,17 @@ def test_more_restarts_only_break_more():
     # Image values start at 127/255, so a start turns an image with probability (8 - 4.5) / 16.
     for restarts, found in left.items():
         assert found.float().mean() == pytest.approx((1 - 3.5 / 16) ** restarts, abs=0.07)
+
+
+def test_heads_and_random_starts_follow_the_seed(encoder):
+    images = ImageSet(torch.full((100, 3, 2, 2), 127, dtype=torch.uint8), torch.zeros(100, dtype=torch.int64))
+    for of_seed in (
+        lambda seed: untrained(encoder, "clean", 3, ViewsConfig(), seed).head.weight,
+        lambda seed: measure(Lottery(), "robust", images, EvaluationConfig(), seed).survivors[8 / 255],
+    ):
+        first, again, other = map(of_seed, (0, 0, 1))
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
 
 
 def test_margin_breaks_what_a_saturated_cross_entropy_protects():

@@ -31,6 +31,7 @@ def test_head_starts_at_zero_on_the_backbones_output(name, encoder, noise):
     ("name", "expected"),
     [
         ("slf", [0.01] * 10 + [0.001] * 10 + [0.0001] * 5),
+        ("alf", [0.01] * 10 + [0.001] * 10 + [0.0001] * 5),
         ("aff", [0.1] * 15 + [0.01] * 5 + [0.001] * 5),
     ],
 )
@@ -47,6 +48,11 @@ def test_rate_falls_where_the_code_has_it(name, expected, encoder, noise, monkey
     monkeypatch.setattr(finetune, "STEPS", 1)
     train_head(encoder, name, noise(3), 3, EvaluationConfig(), VIEWS, seed=0)
     assert rates == pytest.approx(expected)
+
+
+def test_batches_and_steps_are_as_the_code_has_them():
+    assert {name: recipe.batch_size for name, recipe in RECIPES.items()} == {"slf": 512, "alf": 512, "aff": 128}
+    assert (STEPS, finetune.STEP_SIZE) == (10, 2 / 255)
 
 
 def test_images_are_moved_over_black_and_mirrored(encoder):

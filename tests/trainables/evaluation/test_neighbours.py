@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from trainables.adversaries import Attack
 from trainables.data import ImageSet
 from trainables.evaluation import Probe, ProbeAccuracies
-from trainables.evaluation.neighbours import TEMPERATURE
 
 CPU = torch.device("cpu")
 SIZE = 4
@@ -43,7 +43,7 @@ def accuracies(queries: ImageSet, epsilon: float, bank: ImageSet = BANK) -> Prob
 def test_a_class_weighs_the_sum_of_its_neighbours_weights():
     bank = grey([10, 100, 200], [0, 0, 2])
     similarities = torch.tensor([[1.0, 0.5, -1.0], [-1.0, -0.2, 0.9]])
-    weights = (similarities / TEMPERATURE).exp()
+    weights = (similarities / 0.07).exp()
     votes = Probe(bank, BANK, 3, CPU, epsilon=0.1)._votes(similarities)
     torch.testing.assert_close(votes[:, 0], (weights[:, 0] + weights[:, 1]).log())
     torch.testing.assert_close(votes[:, 2], weights[:, 2].log())
@@ -58,6 +58,11 @@ def test_queries_take_the_label_of_the_nearer_side():
 def test_pgd_turns_the_images_within_its_radius_of_the_boundary(levels, survivors):
     queries = grey([114, 99, 126, 200], [0, 0, 1, 1])  # 6, 21, 6 and 80 levels from it
     assert accuracies(queries, levels / 255) == (1.0, survivors / 4)
+
+
+def test_the_attacks_five_steps_go_two_and_a_half_radii():
+    attack = Probe(BANK, BANK, 2, CPU, epsilon=0.1)._attack
+    assert attack == Attack(epsilon=0.1, step_size=pytest.approx(0.05), steps=5)
 
 
 def test_what_was_wrong_before_the_attack_does_not_count_after_it():

@@ -45,6 +45,15 @@ def test_zero_weights_take_the_plain_rate():
     torch.testing.assert_close(weight.detach(), torch.full((2, 2), -0.5, dtype=torch.float64))
 
 
+def test_a_weight_without_a_slope_does_not_decay():
+    """As released: decay is part of the adaptive rate, which neither norm may lack."""
+    weight = nn.Parameter(torch.ones(2, 2))
+    optimiser = Lars([weight], learning_rate=0.5, momentum=0.9, weight_decay=0.1, eta=0.005)
+    weight.grad = torch.zeros_like(weight)
+    optimiser.step()
+    assert torch.equal(weight.detach(), torch.ones(2, 2))
+
+
 def test_cosine_ends_at_zero_and_comes_back():
     assert cosine_rate(0, 10, 0.3) == 0.3
     assert cosine_rate(10, 10, 0.3) == pytest.approx(0, abs=1e-15)
