@@ -23,7 +23,7 @@ from search_spaces.space import TRAINABLE, Part, SearchSpace
 from search_spaces.work import total_on
 from study.config import Budget, StudyConfig
 from study.config.listed import Listed
-from study.preflight import allot, check_data, check_evaluation, check_objectives, check_search
+from study.preflight import allot, check_config, check_data
 from study.resources.needs import machine
 from study.resources.packing import most_in_memory
 from study.resources.probe import heaviest, on_auto, shares
@@ -78,9 +78,7 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
     """
     space = config.search_space()
     lacking: list[str] = []
-    check_search(config, space, warn=lacking.append)
-    check_evaluation(space)
-    check_objectives(config, space)
+    check_config(config, warn=lacking.append)
     samples = _listed(space) or [space.sample(config.seed + index) for index in range(SAMPLES)]
     folders = [folder for part in space.parts for folder in downloads(part.base)]
     with in_blank():

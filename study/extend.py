@@ -22,7 +22,7 @@ from study.execution.executor import Backend
 from study.files.copy import copied
 from study.files.lock import sole_driver
 from study.launch import check_kind, resume, total_where_asked
-from study.preflight import check_bounds, check_data, check_search
+from study.preflight import check_bounds, check_data
 from study.rehearsal import Rehearsed, named
 from study.say import say
 from study.search.budget import Spent
@@ -145,7 +145,6 @@ def _extended(paths: StudyPaths, stored: StudyConfig, changes: Mapping[str, Any]
     space = config.search_space()
     recipes = [name for name in stored.start_from if _holds(space, name)]
     config = config.model_copy(update={"start_from": recipes})
-    check_search(config, space)
     return config, space
 
 

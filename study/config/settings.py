@@ -132,8 +132,9 @@ class Settings:
         return self._build(trainable, keys), faults
 
     def _culprit(self, trainable: str, keys: Mapping[str, str], reason: str) -> str:
-        """The setting without which the same complaint is not made."""
-        for key in keys:
+        """The setting without which the same complaint is not made; one that it names, if there is such: without
+        another, a network's architecture say, there may be another complaint before it."""
+        for key in sorted(keys, key=lambda key: keys[key] not in reason):
             if self._refusal(trainable, {other: path for other, path in keys.items() if other != key}) != reason:
                 return key
         raise ConfigError(reason)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, read_events, stud
 from analysis.runs import read_study
 from analysis.schema import BY_HAND
 from analysis.tables import trials_table
-from search_spaces.space import SearchSpace
 from study.add import add
 from study.config import StudyConfig
 from study.execution import inline_backend
@@ -32,13 +30,13 @@ from study.execution.worker import _Progress, run_assignment
 from study.files import stop
 from study.files.lock import StudyBusyError, sole_driver
 from study.launch import launch, resume
-from study.preflight import NameTakenError, check_evaluation
+from study.preflight import NameTakenError
 from study.search.searcher import Search
 from study.search.storage import SearchError
 from study.tracking.tracker import TrackingError
 from trainables import trial
 from trainables.checkpoint import load
-from trainables.config import ConfigError, UserError, from_dict, override
+from trainables.config import ConfigError, UserError, from_dict
 from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, GPU_MINUTES, PGD_ACCURACY, TRAIN_SECONDS
 
 Tiny = Callable[..., StudyConfig]
@@ -529,14 +527,6 @@ def test_one_driver_a_study(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None
 def test_an_unknown_study_cannot_be_resumed(studies: Path) -> None:
     with pytest.raises(StudyNotFoundError, match="no study named 'nothing'"):
         resume("nothing", backend="inline", console=quiet())
-
-
-def test_trainables_are_measured_alike(tiny: Tiny) -> None:
-    parts = tiny(trainables=["cf_amc_ssl", "robust_simclr"], space={}).search_space().parts
-    other = replace(parts[1], base=override(parts[1].base, {"evaluation.split": "test"}))
-    with pytest.raises(ConfigError, match=r"evaluation\.split differs"):
-        check_evaluation(SearchSpace((parts[0], other)))
-    check_evaluation(SearchSpace(parts))
 
 
 def test_an_ended_trial_is_not_run_again(tiny: Tiny) -> None:
