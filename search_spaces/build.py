@@ -14,6 +14,7 @@ from search_spaces.dimension import Dimension, Distribution, Value
 from search_spaces.ends import end_faults
 from search_spaces.faults import Fault, SpaceError
 from search_spaces.leaves import dimensions, is_searchable, searchable, unsearchable, weights_in_words
+from search_spaces.ranges import WHEN
 from search_spaces.space import Part, SearchSpace
 from trainables.config import TrialConfig, weight
 
@@ -121,8 +122,8 @@ def _part(base: TrialConfig, choices: Mapping[str, Any], settled: frozenset[str]
             searched[dimension.name] = parsed
         else:
             fixed[dimension.name] = parsed
-        if when is not None:
-            stated[dimension.name] = when
+        if WHEN in when:
+            stated[dimension.name] = when[WHEN]
     conditions, found = _conditions(stated, searched, unclear)
     part = Part(base, tuple(searched.items()), tuple(fixed.items()), tuple(conditions.items()))
     part = _without(part, stated.keys() - conditions.keys())

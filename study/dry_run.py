@@ -21,6 +21,7 @@ from analysis.constraints import words
 from analysis.layout import study_paths
 from search_spaces.space import TRAINABLE, Part, SearchSpace
 from search_spaces.work import total_on
+from study.choosing.plan import NOTHING
 from study.config import Budget, StudyConfig
 from study.config.listed import Listed
 from study.preflight import allot, check_config, check_data
@@ -39,7 +40,6 @@ SAMPLES = 200
 SHOWN = 5
 RARE = 0.05
 """A trainable of whose draws fewer keep the bounds is as good as excluded."""
-_NOTHING = "Nothing was written."
 _NO_MINUTES = "Minutes depend on the hardware, and can be measured once the images are there."
 
 
@@ -94,7 +94,7 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
         *map(Text, learned.lines()),
         *([_NO_MINUTES] if folders else on_this_machine(config, space, samples)),
         *map(Text, refused),
-        _NOTHING,
+        NOTHING,
     )
 
 

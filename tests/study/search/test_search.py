@@ -412,6 +412,42 @@ def test_a_repeat_that_was_cut_short_does_not_stay_running(paths: StudyPaths, ti
         assert len(search.trials()) == 1
 
 
+def test_no_two_equal_configurations_train_side_by_side(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(space={"unlisted": "fixed", "m": [1, 2, 3]}, budget={"trials": 9}, sampler="random")
+    with opened(paths, config) as search:
+        running = [ask(search) for _ in range(3)]
+        assert sorted(trial.params["m"] for trial in search.trials()) == [1, 2, 3]
+        assert search.ask() is LATER, "the rest of the space runs"
+        search.tell(running[0], TrialStatus.FAILED, {}, "no luck")
+        again = ask(search)
+        assert search.trials()[-1].params == search.trials()[0].params, "it told nothing"
+        for number in (*running[1:], again):
+            search.tell(number, TrialStatus.FINISHED, GOOD)
+        assert search.ask() is None
+        assert "all 3 configurations of the space were tried" in (search.hopeless() or "")
+
+
+def test_equal_configurations_side_by_side_have_seeds_of_their_own_where_that_is_asked(
+    paths: StudyPaths, tiny: Tiny
+) -> None:
+    config = tiny(space={"unlisted": "fixed", "m": [1, 2]}, budget={"trials": 4}, repeats="new_seed")
+    with opened(paths, config) as search:
+        numbers = [ask(search) for _ in range(4)]
+    written = [json.loads(paths.trial(number).config.read_text()) for number in numbers]
+    assert len({(each["params"]["m"], each["config"]["seed"]) for each in written}) == 4
+
+
+def test_what_equals_a_trial_that_runs_is_settled_when_its_driver_dies(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(space={"unlisted": "fixed", "m": [1, 2]}, budget={"trials": 9})
+    with opened(paths, config) as search:
+        ask(search)
+        equal = search._study.ask()
+        search._space.suggest(equal)
+        equal.set_user_attr("repeats", 0)
+    with opened(paths, config) as search:
+        assert [trial.state for trial in search._study.get_trials()] == [TrialState.RUNNING, TrialState.FAIL]
+
+
 def test_a_grid_ends_the_search_when_it_is_exhausted(paths: StudyPaths, tiny: Tiny) -> None:
     config = tiny(sampler="grid", space={"unlisted": "fixed", "m": [1, 2, 3]}, budget={"trials": 50})
     with opened(paths, config) as search:
