@@ -30,6 +30,7 @@ from study.resources.packing import most_in_memory
 from study.resources.probe import heaviest, on_auto, shares
 from study.search.foreknown import Foreknown, known_before
 from study.search.warm_start import gather
+from study.strategy import ended_early, proposed
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig, UserError
 from trainables.data import in_blank, load
@@ -89,6 +90,7 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
         pretraining = _pretraining(config, samples, begun)
     return Group(
         *_tables(config, space, samples),
+        *_strategy(config, space),
         *map(Text, (f"Data: {data}", *_to_download(folders), *lacking, *bounded)),
         pretraining,
         *map(Text, learned.lines()),
@@ -136,6 +138,11 @@ def _tables(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig])
     if config.listed is not None:
         return (listed_table(config.name, config.listed),)
     return space_table(config.name, space), sample_table(space, samples[:SHOWN])
+
+
+def _strategy(config: StudyConfig, space: SearchSpace) -> list[str]:
+    """Where the trials are listed nothing proposes them."""
+    return [] if config.listed is not None else [proposed(config, space), ended_early(config.scheduler)]
 
 
 def _to_download(folders: list[Path]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from search_spaces.build import UNLISTED
 from search_spaces.catalogue import DIMENSIONS
 from search_spaces.faults import Fault
 from study.config.file import lines, read_study_file
+from study.config.settings import named_in
 from study.config.yaml_tree import Tree
 from trainables.catalogue import names
 
-_SETTING = re.compile(r"[a-z_]+(?:\.[a-z_0-9]+)+")
 _UNCLEAR = (("trainables",), ("faithful_to",), ("settings",), ("space",), ("space", UNLISTED))
 """With a mistake at one of these nothing is known of what a study would run."""
 
@@ -41,7 +40,7 @@ def can_be_revealed(faults: Iterable[Fault]) -> bool:
 def of_its_own(messages: Iterable[str], faults: Iterable[Fault]) -> list[str]:
     """Those that name no setting that is mistaken by itself, from which they may follow."""
     known = _at_fault(faults)
-    return [message for message in messages if known.isdisjoint(_SETTING.findall(message))]
+    return [message for message in messages if known.isdisjoint(named_in(message))]
 
 
 def _at_fault(faults: Iterable[Fault]) -> set[str]:
@@ -57,7 +56,7 @@ def _setting(key: str) -> str:
 
 
 def _place(tree: Tree, message: str) -> str:
-    known = (place for name in _SETTING.findall(message) for place in _places(tree, name))
+    known = (place for name in named_in(message) for place in _places(tree, name))
     return next(known, "")
 
 

@@ -18,7 +18,8 @@ import torch
 from rich.console import Console
 
 from analysis.download import StudyNotFoundError
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, read_events, study_paths
+from analysis.elapsed import ran_seconds
+from analysis.layout import ATTEMPT, ENDED, EPOCH, PAUSED, StudyPaths, append_event, read_events, study_paths
 from analysis.runs import read_study
 from analysis.schema import BY_HAND
 from analysis.tables import trials_table
@@ -31,6 +32,7 @@ from study.files import stop
 from study.files.lock import StudyBusyError, sole_driver
 from study.launch import launch, resume
 from study.preflight import NameTakenError
+from study.search.folders import record_pause
 from study.search.searcher import Search
 from study.search.storage import SearchError
 from study.tracking.tracker import TrackingError
@@ -70,7 +72,7 @@ def test_an_inline_study_runs_to_the_end_of_its_budget(tiny: Tiny) -> None:
         assert {CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES} <= ended["metrics"].keys()
     warning, first, *rest = console.file.getvalue().splitlines()
     assert warning == "warning: evaluation.head_images is 5,000 but training leaves 200 images; 200 are used"
-    assert first.startswith("tiny runs: 0 of 2 trials ended, 0 running; 0.0 minutes; study status tiny")
+    assert first.startswith("tiny runs: 0 of 2 trials ended; 0.0 minutes; study status tiny")
     lines = [line for line in rest if line.startswith("trial ")]
     assert [line.split()[1] for line in lines] == ["0000", "0001"]
     assert "on the frontier" in lines[0]
@@ -164,7 +166,7 @@ def test_an_interrupted_study_continues_in_the_middle_of_its_trial(tiny: Tiny, m
     assert first == "ending in order; once more ends at once"
     assert "study resume tiny" in last
     paths = study_paths("tiny")
-    assert kinds(paths, 0) == [ATTEMPT, EPOCH]
+    assert kinds(paths, 0) == [ATTEMPT, EPOCH, PAUSED]
     resume("tiny", backend="inline", console=quiet())
     events = read_events(paths.trial(0))
     assert [event["resumed_epoch"] for event in events if event["kind"] == ATTEMPT] == [0, 1]
@@ -249,7 +251,7 @@ def test_a_full_disk_is_no_fault_of_the_trial_whatever_a_library_makes_of_it(
         patch.setattr(trial, "run", saving)
         with pytest.raises(UserError, match=r"a disk is full \(.*No space left on device\); make room"):
             launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
-    assert kinds(study_paths("tiny"), 0) == [ATTEMPT]
+    assert kinds(study_paths("tiny"), 0) == [ATTEMPT, PAUSED]
 
 
 def test_a_study_asked_to_stop_ends_with_the_trial_that_runs(
@@ -325,8 +327,19 @@ def test_a_study_asked_to_stop_now_can_be_resumed(tiny: Tiny, monkeypatch: pytes
     with pytest.raises(SystemExit) as stopped:
         launch(tiny(), backend="inline", console=console)
     assert stopped.value.code == 130
-    assert kinds(paths, 0) == [ATTEMPT, EPOCH]
+    assert kinds(paths, 0) == [ATTEMPT, EPOCH, PAUSED]
     assert console.file.getvalue().count("stop asked for: ending in order\n") == 1
+    begun, reached, paused = (event["time"] for event in read_events(paths.trial(0)))
+    assert ran_seconds(read_study(paths)) == paused - begun > reached - begun, "what passed after its epoch, too"
+
+
+def test_the_pause_before_a_trial_that_was_not_gone_on_with_does_not_count(studies: Path) -> None:
+    trial = study_paths("tiny").trial(0)
+    append_event(trial, ATTEMPT, 1, time=100.0)
+    record_pause(trial, 200.0)
+    assert kinds(study_paths("tiny"), 0) == [ATTEMPT], "it waited for a driver that never came to it"
+    record_pause(trial, 50.0)
+    assert kinds(study_paths("tiny"), 0) == [ATTEMPT, PAUSED]
 
 
 def test_a_terminal_that_has_gone_does_not_keep_the_study_from_ending_in_order(

@@ -93,6 +93,23 @@ def test_what_may_follow_from_another_mistake_is_not_told(told):
     assert "means nothing" not in told(FILE.replace("name: tpe", "name: tp"))[18]
 
 
+def test_the_setting_is_blamed_without_which_all_is_well(told):
+    settings = (
+        "  data.source: digits\n  evaluation: {epsilon: 16/255, attack_epsilons: [16/255]}\n  coreset.name: rcs\n"
+    )
+    found = told(f"name: small\ntrainables: [cf_amc_ssl]\nbudget: {{trials: 3}}\nsettings:\n{settings}")
+    assert list(found) == [7]
+    assert found[7].startswith("coreset.warmup_epochs is 100 of 10 epochs")
+
+
+def test_of_two_settings_at_odds_each_is_told_as_it_was_written(told):
+    text = FILE.replace("batch_size: 128000", "batch_size: 128\n  optimiser.micro_batches: 100")
+    found = told(text)
+    assert found[8].startswith("optimiser.micro_batches is 100, which does not cut optimiser.batch_size 128 into")
+    assert "optimiser.batch_size 100" not in found[8]
+    assert 7 not in found
+
+
 def test_what_depends_on_a_range_that_is_none_is_not_told_to_depend_on_nothing(told):
     alone = FILE.replace(", robust_simclr", "").replace("when: {n: 2}", "when: {crops: 2}")
     assert 15 not in told(alone)
