@@ -202,13 +202,19 @@ def unfit(config: TrialConfig, splits: Splits, measured_on: Splits) -> Iterator[
         lambda: evaluation_images(measured_on, config.evaluation),
         lambda: check_attacks(config.evaluation, len(measured_on.classes)),
         lambda: check_coreset(config, len(splits.train)),
-        lambda: build(config.network, config.seed, image_size=splits.train.size[0]),
+        lambda: _outline(config, splits.train.size[0]),
     )
     for check in checks:
         try:
             check()
         except ConfigError as error:
             yield str(error)
+
+
+def _outline(config: TrialConfig, image_size: int) -> None:
+    """Build the network without its weights, which may be more than there is memory for."""
+    with torch.device("meta"):
+        build(config.network, config.seed, image_size=image_size)
 
 
 class Clock:

@@ -27,10 +27,11 @@ def backbone(config: NetworkConfig, image_size: int) -> tuple[nn.Module, int]:
     """The network and the size of its output; ``ConfigError`` if it cannot take images of ``image_size`` pixels."""
     name = config.architecture
     try:
-        model = models.get_model(name, weights=None, **_options(name, image_size))  # type: ignore[attr-defined]
-        size = _behead(model)
-        with torch.no_grad():
-            model.eval()(torch.zeros(1, 3, image_size, image_size))
+        with torch.device("cpu"):  # also where only shapes are asked for: some read numbers while they are built
+            model = models.get_model(name, weights=None, **_options(name, image_size))  # type: ignore[attr-defined]
+            size = _behead(model)
+            with torch.no_grad():
+                model.eval()(torch.zeros(1, 3, image_size, image_size))
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise ConfigError(
