@@ -266,7 +266,8 @@ def _drive(
 
 def total_where_asked(config: StudyConfig, space: SearchSpace, replay: Replay | None) -> Total | None:
     """The work of a configuration, where the study needs to know it beforehand."""
-    if config.scheduler.name == "none" and not known_before(config.constraints):
+    priced = config.budget.gpu_hours is not None and on_auto(config, space)
+    if config.scheduler.name == "none" and not known_before(config.constraints) and not priced:
         return None
     return replay.total if replay else total_on(space)
 

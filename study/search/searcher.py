@@ -8,7 +8,7 @@ that have begun and not ended, under their numbers, so that nothing is trained t
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -27,6 +27,7 @@ from search_spaces.work import Total
 from study.config import StudyConfig
 from study.config.start import start_params
 from study.files.added import take, waiting
+from study.resources.probe import pace
 from study.samplers.points import grid_points
 from study.samplers.trials import (
     OBSERVED,
@@ -111,6 +112,8 @@ class Search:
         self._opened = self._kept = time.monotonic()
         self._fruitless: str | None = None
         self._foreknown = Foreknown.of(config.constraints, total) if total else None
+        self._total = total
+        self._pace = pace(paths, config, space) if total and config.budget.gpu_hours else {}
         self._minutes_before = float(self._study.user_attrs.get("wall_minutes", 0.0))
 
     @classmethod
@@ -315,14 +318,26 @@ class Search:
         """Among ``trials``, if somebody has just read them."""
         known = begun(self.trials() if trials is None else trials)
         ended = [trial for trial in known if trial.state.is_finished()]
-        running = Counter(trial.user_attrs.get("trainable") for trial in known if not trial.state.is_finished())
-        promised = sum((usual_minutes(ended, name) or 0.0) * count for name, count in running.items())
+        running = [trial for trial in known if not trial.state.is_finished()]
+        promised = sum(self._likely_minutes(ended, trial) for trial in running)
         return Spent(
             trials=len(known),
             ended=len(ended),
             gpu_hours=sum(map(minutes_of, ended)) / 60,
             promised_gpu_hours=promised / 60,
         )
+
+    def _likely_minutes(self, ended: Sequence[FrozenTrial], trial: FrozenTrial) -> float:
+        """GPU-minutes of a trial that runs: as those that have ``ended`` took; before any has, of its pre-training at
+        the pace that was measured; 0 where nothing is known."""
+        trainable = trial.user_attrs.get("trainable", "")
+        usual, pace = usual_minutes(ended, trainable), self._pace.get(trainable)
+        if usual is not None or pace is None or self._total is None:
+            return usual or 0.0
+        try:
+            return pace * self._total(config_of(self._paths.trial(trial.number)))
+        except ConfigError:
+            return 0.0  # it fails
 
     def running(self, trials: Sequence[FrozenTrial] | None = None) -> list[FrozenTrial]:
         """Those that this driver has handed out and that have not ended; among ``trials`` as ``spent``."""

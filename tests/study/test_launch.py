@@ -30,7 +30,7 @@ from study.execution.session import Session
 from study.execution.worker import _Progress, run_assignment
 from study.files import stop
 from study.files.lock import StudyBusyError, sole_driver
-from study.launch import launch, resume
+from study.launch import launch, resume, total_where_asked
 from study.preflight import NameTakenError
 from study.search.folders import record_pause
 from study.search.searcher import Search
@@ -522,6 +522,13 @@ launch.launch(StudyConfig.load(sys.argv[1]), backend="inline")
         resume("tiny", backend="inline", console=quiet())
     paths = launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
     assert [folder.number for folder in paths.each_trial()] == [0]
+
+
+def test_the_work_of_trials_is_known_where_a_budget_of_gpu_hours_can_be_kept_by_it(tiny: Tiny) -> None:
+    auto, hours = {"resources": {"gpus_per_trial": "auto"}}, {"budget": {"gpu_hours": 1.0}}
+    for keys, known in ((auto | hours, True), (auto, False), (hours, False)):
+        config = tiny(**keys)
+        assert (total_where_asked(config, config.search_space(), None) is not None) is known
 
 
 def test_one_driver_a_study(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

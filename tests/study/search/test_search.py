@@ -157,6 +157,35 @@ def test_gpu_hours_that_running_trials_will_use_are_not_given_to_others(paths: S
         assert search.exhausted() == "2.3 of 2 GPU-hours are spent"
 
 
+def test_before_any_trial_has_ended_the_measured_speed_says_what_they_cost(paths: StudyPaths, tiny: Tiny) -> None:
+    """Half an hour each on half a GPU: four of them use the hour."""
+    share = {"processes": 2, "fraction": 0.5, "throughput": {"1": 1500.0, "2": 2000.0}}
+    write_json(paths.probe, {"trainables": {"cf_amc_ssl": share}})
+    config = tiny(budget={"gpu_hours": 1.0}, resources={"gpus_per_trial": "auto"})
+    search = Search.open(paths, config, config.search_space(), lambda _: 1000.0 * 30 * 60)
+    try:
+        begun = [ask(search) for _ in range(4)]
+        assert search.spent().promised_gpu_hours == pytest.approx(1.0)
+        assert search.ask() is LATER
+        search.tell(begun[0], TrialStatus.FINISHED, GOOD | {"gpu_minutes": 6.0})
+        assert search.spent().promised_gpu_hours == pytest.approx(0.3), "what has ended knows better"
+        assert ask(search) == 4
+    finally:
+        search.close()
+
+
+@pytest.mark.parametrize("damage", [None, [], {"trainables": {"cf_amc_ssl": {"processes": 1, "throughput": {}}}}])
+def test_without_a_measured_speed_nothing_is_expected(paths: StudyPaths, tiny: Tiny, damage: Any) -> None:
+    write_json(paths.probe, damage)
+    config = tiny(budget={"gpu_hours": 1.0}, resources={"gpus_per_trial": "auto"})
+    search = Search.open(paths, config, config.search_space(), lambda _: 1e9)
+    try:
+        ask(search)
+        assert search.spent().promised_gpu_hours == 0.0
+    finally:
+        search.close()
+
+
 def test_the_time_limit_counts_all_drivers(paths: StudyPaths, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count(step=60.0)
     monkeypatch.setattr("study.search.searcher.time.monotonic", lambda: next(clock))
