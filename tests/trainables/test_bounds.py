@@ -17,7 +17,7 @@ from trainables.trial import unfit
     ("changes", "message"),
     [
         ({"data.image_size": 100_000}, "data.image_size is 100000; it must be at most 1024: a batch of larger images"),
-        ({"views.number": 10**9}, "views.number is 1000000000; it must be at most 1024: "),
+        ({"views.number": 10**9}, "views.number is 1000000000; it must be at most 10000: no paper"),
         ({"network.width": 10**8}, "network.width is 100000000; it must be at most 1024: "),
         ({"network.pre_feature": 10**12}, "network.pre_feature is 1000000000000; it must be at most 65536: two such"),
         ({"network.projector_hidden": 10**12}, "network.projector_hidden is 1000000000000; it must be at most"),

@@ -91,7 +91,7 @@ class ViewsConfig:
                     value is None, f"views.{name} is {value}, but a padded view keeps the image's scale; leave it out"
                 )
         require(self.number >= 1, f"views.number is {self.number}; it must be at least 1")
-        at_most(self, "views", 1024, "no paper cuts more than some hundred from an image", "number")
+        at_most(self, "views", 10_000, "no paper cuts more than some hundred from an image", "number")
         require(
             self.strength_period is None or self.strength_period >= 1,
             f"views.strength_period is {self.strength_period}; it must be at least 1 epoch",
