@@ -5,6 +5,7 @@ Of what torchvision draws at random in training, dropout follows ``network.dropo
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -27,7 +28,8 @@ def backbone(config: NetworkConfig, image_size: int) -> tuple[nn.Module, int]:
     """The network and the size of its output; ``ConfigError`` if it cannot take images of ``image_size`` pixels."""
     name = config.architecture
     try:
-        with torch.device("cpu"):  # also where only shapes are asked for: some read numbers while they are built
+        # Also where shapes alone are asked for, on ``meta``: a RegNet reads numbers while it is built.
+        with torch.device("cpu") if name.startswith("regnet") else nullcontext():
             model = models.get_model(name, weights=None, **_options(name, image_size))  # type: ignore[attr-defined]
             size = _behead(model)
             with torch.no_grad():
