@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from analysis import constraints, labels
-from analysis.dimensions import parameters_of, searched_words
+from analysis.dimensions import held_of, parameters_of, searched_words
 from analysis.manifest import records
 
 EXTENSIONS, FROM = "extensions", "from_trial"
@@ -65,10 +65,16 @@ def now_and_before(name: str, new: str, old: str) -> str:
 def _ranges(old: Any, new: Any) -> Iterator[str]:
     """``crops: 4 to 40 (before: 4 to 24)``, of each range that is another; that there are such where no words tell
     them apart."""
-    names = dict.fromkeys([*parameters_of(old), *parameters_of(new)])
+    searched = [*parameters_of(old), *parameters_of(new)]
+    held = [name for name in (*held_of(old), *held_of(new)) if not any(_is_of(known, name) for known in searched)]
+    names = dict.fromkeys([*searched, *held])
     found = ((name, searched_words(new, name), searched_words(old, name)) for name in names)
     others = [now_and_before(name, now, then) for name, now, then in found if now != then]
     yield from others or ["other ranges"]
+
+
+def _is_of(parameter: str, dimension: str) -> bool:
+    return parameter == dimension or parameter.endswith(f".{dimension}")
 
 
 def over_time(manifest: Mapping[str, Any], part: str) -> str:

@@ -80,13 +80,35 @@ def parameters_of(space: object) -> dict[str, Any]:
 
 def searched_words(space: object, parameter: str) -> str:
     """``2, 4 where network.architecture is vit_tiny``: the range of a parameter in a manifest's ``space``, and where a
-    trial has it; a dash where it is not searched."""
+    trial has it; ``held at 3`` where the study fixes it, a dash where it says nothing of it."""
+    if parameter not in parameters_of(space) and (held := _held(_mapping(space), parameter)):
+        return held
     words = range_words(parameter, _mapping(parameters_of(space).get(parameter)))
     owners = _conditions(_mapping(space), parameter)
     if len(set(owners.values())) > 1:
         each = (f"of {owner} {condition}" for owner, condition in owners.items() if condition)
         return ", ".join([words, *each])
     return " ".join(filter(None, [words, *set(owners.values())]))
+
+
+def held_of(space: object) -> list[str]:
+    """The dimensions that a manifest's ``space`` fixes in any trainable."""
+    parts = map(_mapping, _mapping(_mapping(space).get("trainables")).values())
+    return list(dict.fromkeys(name for part in parts for name in _mapping(part.get("fixed"))))
+
+
+def _held(space: Mapping[str, Any], parameter: str) -> str:
+    """``held at 3``, of several trainables that differ ``held at 3 of cf_amc_ssl, held at 5 of simclr_free``; "" where
+    none fixes the dimension that was, or is, the ``parameter``."""
+    parts = {owner: _mapping(part) for owner, part in _mapping(space.get("trainables")).items()}
+    found = {
+        owner: f"held at {labels.param(name, labels.choice(value))}"
+        for owner, part in parts.items()
+        for name, value in _mapping(part.get("fixed")).items()
+        if parameter in (name, f"{owner}.{name}")
+    }
+    alike = len(set(found.values())) == 1
+    return next(iter(found.values())) if alike else ", ".join(f"{words} of {owner}" for owner, words in found.items())
 
 
 def _conditions(space: Mapping[str, Any], parameter: str) -> dict[str, str]:

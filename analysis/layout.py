@@ -240,6 +240,8 @@ EPOCH = "epoch"
 """+ epoch, metrics: an EpochReport; its checkpoint is already on disk."""
 LOST = "lost"
 """+ reason, excuse: an attempt died with its process. With an excuse (a node went) it is not the trial's failure."""
+PAUSED = "paused"
+"""The driver ended in order and the attempt with it: a later driver goes on with the trial."""
 ENDED = "ended"
 """+ status (schema.TrialStatus), reason, metrics, fault (for a failed one), outcomes (of a finished one, its figures
 image by image: ``trainables.outcomes``): the last event of a trial."""

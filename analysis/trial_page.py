@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis import epochs, labels
 from analysis.elapsed import ran_seconds
-from analysis.layout import ATTEMPT, ENDED, LOST, OUT_OF_MEMORY, TrialPaths, finite, read_events, read_json
+from analysis.layout import ATTEMPT, ENDED, LOST, OUT_OF_MEMORY, PAUSED, TrialPaths, finite, read_events, read_json
 from analysis.measured import searches
 from analysis.pareto import frontier
 from analysis.runs import CONFIG, PARAM, Study, number_or_nan
@@ -46,7 +46,8 @@ class Attempt(NamedTuple):
     where: str
     resumed_epoch: int
     end: str
-    """``finished``, ``lost: its worker was killed``; "" while it runs, and of one that ended with its driver."""
+    """``finished``, ``lost: its worker was killed``, ``paused`` with its study; "" while it runs, and of one that died
+    with its driver."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def attempts(events: Iterable[Mapping[str, Any]]) -> Iterator[Attempt]:
             if begun is not None:
                 yield _of(begun, end)
             begun, end = event, ""
-        elif event["kind"] in (LOST, OUT_OF_MEMORY, ENDED):
+        elif event["kind"] in (LOST, OUT_OF_MEMORY, PAUSED, ENDED):
             end = _end(event)
     if begun is not None:
         yield _of(begun, end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Any, Literal, get_args
 
 from optuna.distributions import BaseDistribution
@@ -14,6 +14,7 @@ from search_spaces.dimension import Dimension, Distribution, Value
 from search_spaces.ends import end_faults
 from search_spaces.faults import Fault, SpaceError
 from search_spaces.leaves import dimensions, is_searchable, searchable, unsearchable, weights_in_words
+from search_spaces.ranges import WHEN
 from search_spaces.space import Part, SearchSpace
 from trainables.config import TrialConfig, weight
 
@@ -36,17 +37,27 @@ def build(
 
     Raises ``SpaceError`` with every fault.
     """
-    parts, faults = [], []
-    bases = tuple(bases)
-    choices = choices or {}
-    faults += _key_faults(bases, choices)
+    space, faults = draft(bases, choices, settled)
+    if faults:
+        raise SpaceError(faults)
+    return space
+
+
+def draft(
+    bases: Iterable[TrialConfig],
+    choices: Mapping[str, Any] | None = None,
+    settled: Mapping[str, Collection[str]] | None = None,
+) -> tuple[SearchSpace, list[Fault]]:
+    """As ``build``, but every fault beside the space without the dimensions that have one: what is left can be checked
+    further."""
+    bases, choices = tuple(bases), choices or {}
+    faults = _key_faults(bases, choices)
+    parts = []
     for base in bases:
         part, found = _part(base, choices, frozenset((settled or {}).get(base.trainable, ())))
         parts.append(part)
         faults += found
-    if faults:
-        raise SpaceError(dict.fromkeys(faults))
-    return SearchSpace(tuple(parts))
+    return SearchSpace(tuple(parts)), list(dict.fromkeys(faults))
 
 
 def _key_faults(bases: tuple[TrialConfig, ...], choices: Mapping[str, Any]) -> list[Fault]:
@@ -89,6 +100,7 @@ def _part(base: TrialConfig, choices: Mapping[str, Any], settled: frozenset[str]
     paths: dict[str, tuple[str, ...]] = {}
     stated: dict[str, Any] = {}
     faults: list[Fault] = []
+    unclear: set[str] = set()
     for dimension in dimensions(base):
         paths[dimension.name], asked, said = _asked(dimension.name, base.trainable, choices)
         choice, when = parted(said)
@@ -104,30 +116,49 @@ def _part(base: TrialConfig, choices: Mapping[str, Any], settled: frozenset[str]
             parsed = ranges.parse(dimension, choice, default)
         except SpaceError as error:
             faults += [fault.under(*paths[dimension.name]) for fault in error.faults]
+            unclear.add(dimension.name)
             continue
         if isinstance(parsed, BaseDistribution):
             searched[dimension.name] = parsed
         else:
             fixed[dimension.name] = parsed
-        if when is not None:
-            stated[dimension.name] = when
-    conditions, unmet = _conditions(stated, searched)
-    part = Part(base, tuple(searched.items()), tuple(fixed.items()), conditions)
-    found = unmet or [*end_faults(part).items()]
-    return part, faults + [fault.under(*paths[name]) for name, fault in found]
+        if WHEN in when:
+            stated[dimension.name] = when[WHEN]
+    conditions, found = _conditions(stated, searched, unclear)
+    part = Part(base, tuple(searched.items()), tuple(fixed.items()), tuple(conditions.items()))
+    part = _without(part, stated.keys() - conditions.keys())
+    found += (refused := end_faults(part)).items()
+    return _without(part, refused.keys()), faults + [fault.under(*paths[name]) for name, fault in found]
 
 
 def _conditions(
-    stated: Mapping[str, Any], searched: Mapping[str, Distribution]
-) -> tuple[tuple[tuple[str, Condition], ...], list[tuple[str, Fault]]]:
-    """Of the dimensions that have one; and those that could never be met, each with its dimension's name."""
-    found, faults = [], []
+    stated: Mapping[str, Any], searched: Mapping[str, Distribution], unclear: Set[str]
+) -> tuple[dict[str, Condition], list[tuple[str, Fault]]]:
+    """Of the dimensions that have one; and those that could never be met, each with its dimension's name.
+
+    Of one that depends on what is ``unclear`` there is nothing to say.
+    """
+    found, faults = {}, []
     for name, wanted in stated.items():
+        if isinstance(wanted, Mapping) and not unclear.isdisjoint(wanted):
+            continue
         try:
-            found.append((name, condition(name, wanted, searched, stated)))
+            found[name] = condition(name, wanted, searched, stated)
         except SpaceError as error:
             faults += [(name, fault) for fault in error.faults]
-    return tuple(found), faults
+    return found, faults
+
+
+def _without(part: Part, names: Collection[str]) -> Part:
+    """``part`` without the dimensions of these ``names``, and without those that depend on them."""
+    conditions = dict(part.conditions)
+    lost = {*names, *(name for name, found in conditions.items() if any(on in names for on, _ in found.demands))}
+    return Part(
+        part.base,
+        tuple(pair for pair in part.searched if pair[0] not in lost),
+        tuple(pair for pair in part.fixed if pair[0] not in lost),
+        tuple(pair for pair in part.conditions if pair[0] not in lost),
+    )
 
 
 def _asked(name: str, trainable: str, choices: Mapping[str, Any]) -> tuple[tuple[str, ...], bool, Any]:

@@ -38,11 +38,11 @@ class Condition:
         return {name: list(wanted) for name, wanted in self.demands}
 
 
-def parted(choice: Any) -> tuple[Any, Any]:
-    """What a study says of a dimension without its condition, and that, ``None`` where it has none."""
+def parted(choice: Any) -> tuple[Any, dict[str, Any]]:
+    """What a study says of a dimension without its condition, and that under its key, empty where it has none."""
     if not isinstance(choice, Mapping) or WHEN not in choice:
-        return choice, None
-    return {key: value for key, value in choice.items() if key != WHEN}, choice[WHEN]
+        return choice, {}
+    return {key: value for key, value in choice.items() if key != WHEN}, {WHEN: choice[WHEN]}
 
 
 def condition(
@@ -54,7 +54,8 @@ def condition(
     the dimension.
     """
     if not isinstance(stated, Mapping) or not stated:
-        what = f"{name}.{WHEN} is {stated!r}; it must be a mapping, {{network.architecture: resnet18}} say"
+        found = ranges.written(stated)
+        what = f"{name}.{WHEN} is {found}; it must be a mapping, {{network.architecture: resnet18}} say"
         raise SpaceError([Fault((WHEN,), what)])
     firm = {other: found for other, found in searched.items() if other != name and other not in conditional}
     demands = {str(other): _list(wanted) for other, wanted in stated.items()}
@@ -78,7 +79,15 @@ def _faults(name: str, other: str, wanted: list[Any], firm: Mapping[str, Distrib
         return [Fault(path, f"{name} depends on {other}, of which single values are never drawn; drop it")]
     if not wanted:
         return [Fault(path, f"{name} depends on no value of {other}; give at least one")]
-    return [_outside(name, other, value, firm[other]) for value in wanted if not _lies(firm[other], value)]
+    outside = [_outside(name, other, value, firm[other]) for value in wanted if not _lies(firm[other], value)]
+    return outside or _twice(name, other, _at(firm[other], wanted))
+
+
+def _twice(name: str, other: str, wanted: list[Value]) -> list[Fault]:
+    if len(set(wanted)) == len(wanted):
+        return []
+    listed = ", ".join(map(searchable(other).words, wanted))
+    return [Fault((WHEN, other), f"{name} depends on a value of {other} that is listed twice: {listed}; keep one")]
 
 
 def _is_counted(name: str, distribution: Distribution) -> bool:

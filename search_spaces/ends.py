@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from search_spaces import ranges
 from search_spaces.catalogue import DIMENSIONS
@@ -18,7 +18,7 @@ _ARCHITECTURE = "network.architecture"
 
 
 def end_faults(part: Part) -> dict[str, Fault]:
-    """By dimension: ends of ranges, choices and fixed values that are refused; where none is, pairs of them.
+    """By dimension: ends of ranges, choices and fixed values that are refused; of the other dimensions, pairs of them.
 
     Refused is what is so both alone and while the others are fixed or at their lowest. Dimensions with a name bear
     each other, so pairs are of a leaf and another dimension.
@@ -28,7 +28,7 @@ def end_faults(part: Part) -> dict[str, Fault]:
     for name, value in _values(part):
         if reason := trial.of({name: value}):
             faults.setdefault(name, Fault((), f"{name} cannot be {_words(name, value)}: {reason}"))
-    return faults or _pair_faults(part, trial)
+    return faults | _pair_faults(part, trial, alone=faults)
 
 
 def differently_built(part: Part) -> list[TrialConfig]:
@@ -41,14 +41,17 @@ def differently_built(part: Part) -> list[TrialConfig]:
     return list({(config.network, config.coreset): config for config in configs}.values())
 
 
-def _pair_faults(part: Part, trial: _Refusals) -> dict[str, Fault]:
+def _pair_faults(part: Part, trial: _Refusals, alone: Collection[str]) -> dict[str, Fault]:
+    """Of dimensions that are not refused ``alone``."""
     faults: dict[str, Fault] = {}
     ends = [(name, end) for name, distribution in part.searched for end in ranges.ends(distribution)] + [*part.fixed]
+    ends = [one for one in ends if one[0] not in alone]
     ends.sort(key=lambda one: one[0] not in DIMENSIONS)  # the fault is the leaf's
     for (other, beside), (name, value) in itertools.combinations(ends, 2):
         if name == other or name in DIMENSIONS or name in faults:
             continue
-        if reason := trial.of({other: beside, name: value}):
+        reason = trial.of({other: beside, name: value})
+        if reason and reason not in (trial.alone({other: beside}), trial.alone({name: value})):
             where = f"where {other} is {_words(other, beside)}"
             faults[name] = Fault((), f"{name} cannot be {_words(name, value)} {where}: {reason}{_remedy(other)}")
     return faults
@@ -72,17 +75,28 @@ class _Refusals:
 
     def __init__(self, part: Part) -> None:
         self._base = Part(part.base, (), (), part.conditions)
-        self._lowest = {**dict(part.fixed), **part.lowest}
+        self._lowest = self._together({**dict(part.fixed), **part.lowest})
 
     def of(self, values: Mapping[str, Value]) -> str | None:
         """Where one of ``values`` depends on others that are not among them, those are as they must be."""
         for name, condition in self._base.conditions:
             if name in values:
                 values = condition.first | dict(values)
-        alone = self._refusal(values)
-        return alone if alone and self._refusal({**self._lowest, **values}) else None
+        reason = self.alone(values)
+        return reason if reason and self.alone({**self._lowest, **values}) else None
 
-    def _refusal(self, values: Mapping[str, Value]) -> str | None:
+    def _together(self, lowest: Mapping[str, Value]) -> dict[str, Value]:
+        """All of the ``lowest`` values, or as many as a trial can run with: a wrong one says nothing of the others."""
+        if self.alone(lowest) is None:
+            return dict(lowest)
+        able: dict[str, Value] = {}
+        for name, value in [*lowest.items()] * 2:  # what a value needs of another may come after it
+            if self.alone({**able, name: value}) is None:
+                able[name] = value
+        return able
+
+    def alone(self, values: Mapping[str, Value]) -> str | None:
+        """While the others are as the base has them."""
         try:
             check(self._base.config(values))
         except ConfigError as error:

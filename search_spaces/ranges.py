@@ -133,6 +133,11 @@ def words(dimension: Dimension, distribution: Distribution) -> str:
     return f"{span} in steps of {dimension.words(distribution.step)}" if distribution.step not in (None, 1) else span
 
 
+def written(value: Any) -> str:
+    """What somebody wrote, whatever its type."""
+    return "null" if value is None else repr(value)
+
+
 def _equal(one: Value, other: Value) -> bool:
     """Near 0, too, where ``_close`` tells no two rates of a logarithmic range apart."""
     if isinstance(one, float) and isinstance(other, float):
@@ -268,8 +273,7 @@ def _value_fault(dimension: Dimension, label: str, value: Any, path: tuple[str |
 def _type_fault(dimension: Dimension, label: str, value: Any, path: tuple[str | int, ...]) -> Fault | None:
     if _fits(dimension.kind, value):
         return None
-    said = _said(value) if value is None else repr(value)
-    return Fault(path, f"{label} is {said}; it must be {_WANTED[dimension.kind]}")
+    return Fault(path, f"{label} is {written(value)}; it must be {_WANTED[dimension.kind]}")
 
 
 def _said(value: Any) -> str:

@@ -21,14 +21,16 @@ from analysis.constraints import words
 from analysis.layout import study_paths
 from search_spaces.space import TRAINABLE, Part, SearchSpace
 from search_spaces.work import total_on
+from study.choosing.plan import NOTHING
 from study.config import Budget, StudyConfig
 from study.config.listed import Listed
-from study.preflight import allot, check_data, check_evaluation, check_objectives, check_search
+from study.preflight import allot, check_config, check_data
 from study.resources.needs import machine
 from study.resources.packing import most_in_memory
 from study.resources.probe import heaviest, on_auto, shares
 from study.search.foreknown import Foreknown, known_before
 from study.search.warm_start import gather
+from study.strategy import ended_early, proposed
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig, UserError
 from trainables.data import in_blank, load
@@ -39,7 +41,6 @@ SAMPLES = 200
 SHOWN = 5
 RARE = 0.05
 """A trainable of whose draws fewer keep the bounds is as good as excluded."""
-_NOTHING = "Nothing was written."
 _NO_MINUTES = "Minutes depend on the hardware, and can be measured once the images are there."
 
 
@@ -78,9 +79,7 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
     """
     space = config.search_space()
     lacking: list[str] = []
-    check_search(config, space, warn=lacking.append)
-    check_evaluation(space)
-    check_objectives(config, space)
+    check_config(config, warn=lacking.append)
     samples = _listed(space) or [space.sample(config.seed + index) for index in range(SAMPLES)]
     folders = [folder for part in space.parts for folder in downloads(part.base)]
     with in_blank():
@@ -91,12 +90,13 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
         pretraining = _pretraining(config, samples, begun)
     return Group(
         *_tables(config, space, samples),
+        *_strategy(config, space),
         *map(Text, (f"Data: {data}", *_to_download(folders), *lacking, *bounded)),
         pretraining,
         *map(Text, learned.lines()),
         *([_NO_MINUTES] if folders else on_this_machine(config, space, samples)),
         *map(Text, refused),
-        _NOTHING,
+        NOTHING,
     )
 
 
@@ -138,6 +138,11 @@ def _tables(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig])
     if config.listed is not None:
         return (listed_table(config.name, config.listed),)
     return space_table(config.name, space), sample_table(space, samples[:SHOWN])
+
+
+def _strategy(config: StudyConfig, space: SearchSpace) -> list[str]:
+    """Where the trials are listed nothing proposes them."""
+    return [] if config.listed is not None else [proposed(config, space), ended_early(config.scheduler)]
 
 
 def _to_download(folders: list[Path]) -> list[str]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from analysis import labels
 from analysis.changes import Change, in_words, now_and_before
 from analysis.download import StudyNotFoundError
-from analysis.layout import StudyPaths, study_paths
+from analysis.layout import StudyPaths, read_json, study_paths
 from analysis.pareto import frontier
 from analysis.runs import Study, read_study
 from analysis.tables import why_no_frontier
@@ -21,8 +21,8 @@ from study.config.stored import load_stored
 from study.execution.executor import Backend
 from study.files.copy import copied
 from study.files.lock import sole_driver
-from study.launch import check_kind, resume, total_where_asked
-from study.preflight import check_bounds, check_data, check_search
+from study.launch import resume, total_where_asked
+from study.preflight import check_bounds, check_data
 from study.rehearsal import Rehearsed, named
 from study.say import say, terminal
 from study.search.budget import Spent
@@ -106,7 +106,7 @@ def _extend(
 ) -> list[str]:
     """Make the study in ``paths`` what is asked, and say what became of it."""
     stored = load_stored(paths)
-    check_kind(paths, replays=False)
+    _check_trains(paths)
     _check_search(stored, more["trials"], changes)
     config, space = _extended(paths, stored, changes)
     check_data(space, progress=progress)
@@ -133,6 +133,15 @@ def _check_asked(paths: StudyPaths, more: Mapping[str, float | None], changes: M
         raise StudyNotFoundError.beside(paths)
 
 
+def _check_trains(paths: StudyPaths) -> None:
+    """A replayed study is no longer than its recording."""
+    if "replayed" in read_json(paths.manifest):
+        raise ExtensionError(
+            f"study {paths.name} replays recorded trials, and only a study that trains can be extended; give it a "
+            f"longer budget with: study resume {paths.name} --backend replay --curves FILE --trials N"
+        )
+
+
 def _check_search(stored: StudyConfig, trials: float | None, changes: Mapping[str, Any]) -> None:
     """Where the trials are listed there is nothing to search, and no more than the list to run."""
     if stored.listed is not None and (trials or changes):
@@ -145,7 +154,6 @@ def _extended(paths: StudyPaths, stored: StudyConfig, changes: Mapping[str, Any]
     space = config.search_space()
     recipes = [name for name in stored.start_from if _holds(space, name)]
     config = config.model_copy(update={"start_from": recipes})
-    check_search(config, space)
     return config, space
 
 

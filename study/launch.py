@@ -36,12 +36,10 @@ from study.packages import changed, recorded, versions
 from study.preflight import (
     allot,
     check_bounds,
+    check_config,
     check_data,
-    check_evaluation,
     check_free,
     check_name,
-    check_objectives,
-    check_search,
 )
 from study.report import write_report
 from study.resources.allotment import Allotment
@@ -82,9 +80,7 @@ def launch(
     check_name(paths)
     if not config.tracking.offline:
         check_tracking(paths, config.tracking.uri)
-    check_search(config, space, warn=lambda line: say(console, line))
-    check_evaluation(space)
-    check_objectives(config, space)
+    check_config(config, warn=lambda line: say(console, line))
     replay = _replay(backend, curves)
     data = replay.check(space) if replay else _check_data(space, console)
     total = total_where_asked(config, space, replay)
@@ -270,7 +266,8 @@ def _drive(
 
 def total_where_asked(config: StudyConfig, space: SearchSpace, replay: Replay | None) -> Total | None:
     """The work of a configuration, where the study needs to know it beforehand."""
-    if config.scheduler.name == "none" and not known_before(config.constraints):
+    priced = config.budget.gpu_hours is not None and on_auto(config, space)
+    if config.scheduler.name == "none" and not known_before(config.constraints) and not priced:
         return None
     return replay.total if replay else total_on(space)
 

@@ -12,20 +12,18 @@ from search_spaces.space import Part, SearchSpace
 from search_spaces.work import Total
 from study.config import Resources, StudyConfig
 from study.config.shares import of_trainable
-from study.config.start import start_params
 from study.files.lock import is_running
 from study.resources.allotment import Allotment, Share, allotment
 from study.resources.needs import gpus_per_trial, processes_per_trial
-from study.samplers.by_name import make_sampler
 from study.search.foreknown import Foreknown
 from trainables.atomic import unfinished
 from trainables.config import ConfigError, UserError
 from trainables.cost import batches_per_epoch
+from trainables.data import Splits, in_blank
 from trainables.descent import check_world
 from trainables.evaluation.shortfalls import shortfalls
-from trainables.metrics import AUTO_ATTACK_ACCURACY
 from trainables.parallel import World
-from trainables.trial import check_fit, load_all
+from trainables.trial import load_all, unfit
 
 
 class NameTakenError(UserError):
@@ -61,37 +59,15 @@ def _leavings(paths: StudyPaths) -> set[Path]:
     }
 
 
-def check_search(config: StudyConfig, space: SearchSpace, *, warn: Callable[[str], None] = lambda _: None) -> None:
-    """Raises ``ConfigError`` for a sampler or a recipe to start from that does not fit the space.
-
-    ``warn`` hears of early stopping that the budget never lets begin.
-    """
-    make_sampler(config.sampler.name, config.seed, 0, space, config.sampler.numbers)
-    for name in config.start_from:
-        start_params(space, name)
+def check_config(config: StudyConfig, *, warn: Callable[[str], None] = lambda _: None) -> None:
+    """Raises ``SpaceError`` with every fault of ``config``; ``warn`` hears of early stopping that the budget never lets
+    begin."""
+    config.check()
     trials, needed = config.budget.trials, config.scheduler.finished
     if config.scheduler.name == "halving" and trials is not None and trials <= needed:
         warn(
             f"warning: halving ends nobody before {needed} trials have finished, and the budget holds {trials}; set "
             "scheduler.finished lower, or let scheduler.name be asha or none"
-        )
-
-
-def check_evaluation(space: SearchSpace) -> None:
-    """Points on one frontier are measured alike; raises ``ConfigError`` where the trainables' own configs differ."""
-    for name in ("head", "epsilon", "split"):
-        found = {part.trainable: getattr(part.base.evaluation, name) for part in space.parts}
-        if len(set(found.values())) > 1:
-            raise ConfigError(f"evaluation.{name} differs between trainables ({found}); give one value to all")
-
-
-def check_objectives(config: StudyConfig, space: SearchSpace) -> None:
-    """Raises ``ConfigError`` for an objective that no trial of the space would measure."""
-    lacking = [part.trainable for part in space.parts if "auto_attack" not in part.base.evaluation.attacks]
-    if AUTO_ATTACK_ACCURACY in config.objectives and lacking:
-        raise ConfigError(
-            f"objective {AUTO_ATTACK_ACCURACY} is not measured; set evaluation.attacks to [pgd, auto_attack], and "
-            "evaluation.auto_attack_images to as many images as a trial can afford"
         )
 
 
@@ -107,37 +83,55 @@ def check_data(space: SearchSpace, *, progress: bool, warn: Callable[[str], None
     ``warn`` hears once of each number of images that is asked for and not there, and of batches that only some trials
     draw and that are too large for all images.
 
-    What no trial could do with them raises ``ConfigError``: network, heads, attacks or coreset that do not fit, or
-    batches of which none is small enough.
+    What no trial could do with them raises ``ConfigError``, a line each: network, heads, attacks or coreset that do not
+    fit, or batches of which none is small enough.
     """
     described: list[str] = []
     lacking: list[str] = []
+    wrong: list[str] = []
     for part in space.parts:
         splits, measured_on = load_all(part.base, progress=progress)
-        for config in differently_built(part):
-            check_fit(config, splits, measured_on)
-        lacking += _check_batches(part, len(splits.train))
+        wrong += _unfit(part, splits, measured_on)
+        refused, lacked = _refused_batches(part, len(splits.train))
+        wrong += refused
+        lacking += [*lacked, *shortfalls(part.base.evaluation, measured_on)]
         described += [splits.description, measured_on.description]
-        lacking += shortfalls(part.base.evaluation, measured_on)
+    if wrong:
+        raise ConfigError("\n".join(dict.fromkeys(wrong)))
     for line in dict.fromkeys(lacking):
         warn(line)
     return "; ".join(dict.fromkeys(described))
 
 
-def _check_batches(part: Part, images: int) -> list[str]:
-    """Warnings of the ends of a searched batch size that leave no batch; ``ConfigError`` where every end does."""
+def misfits(space: SearchSpace) -> list[str]:
+    """What no trial of ``space`` could do with its data, a line each; downloads none."""
+    try:
+        with in_blank():
+            check_data(space, progress=False)
+    except UserError as error:
+        return str(error).splitlines()
+    return []
+
+
+def _unfit(part: Part, splits: Splits, measured_on: Splits) -> list[str]:
+    return [words for config in differently_built(part) for words in unfit(config, splits, measured_on)]
+
+
+def _refused_batches(part: Part, images: int) -> tuple[list[str], list[str]]:
+    """What is wrong with a batch size whose every end leaves no batch; warnings of the ends that do where others do
+    not."""
     searched = dict(part.searched)
     ends = ranges.ends(searched["batch_size"]) if "batch_size" in searched else ()
     points = [{"batch_size": size} for size in ends] or [{}]
-    refused: list[ConfigError] = []
+    refused: list[str] = []
     for point in points:
         try:
             batches_per_epoch(part.config({**part.lowest, **point}), images)
         except ConfigError as error:
-            refused.append(error)
+            refused.append(str(error))
     if len(refused) == len(points):
-        raise refused[0]
-    return [f"warning: {error}; a trial that draws it fails" for error in refused]
+        return refused[:1], []
+    return [], [f"warning: {words}; a trial that draws it fails" for words in refused]
 
 
 def allot(

@@ -67,7 +67,7 @@ def settings(config: TrialConfig, under: str = "") -> list[Setting]:
 
 def study_file_keys() -> list[Key]:
     """The keys of a study file, those in sections by their dotted paths."""
-    return list(_keys(StudyConfig, ""))
+    return list(_keys(StudyConfig, "", {}))
 
 
 def as_data(found: list[Key] | list[Setting]) -> list[dict[str, Any]]:
@@ -129,24 +129,24 @@ def _is_under(path: str, under: str) -> bool:
     return not under or path == under or path.startswith(f"{under}.")
 
 
-def _keys(model: type[BaseModel], prefix: str) -> Iterator[Key]:
+def _keys(model: type[BaseModel], prefix: str, without: Mapping[str, Any]) -> Iterator[Key]:
+    """``without``: what the keys of a section are in a file that says nothing of it."""
     documented = {**field_docstrings(Rule), **field_docstrings(model)}
     for name, field in model.model_fields.items():
         path, section = prefix + name, section_of(field.annotation)
         if path in WRITTEN_BY_COMMANDS:
             continue
         if section is None:
-            yield _key(path, field, documented[name])
+            yield _key(path, field, without.get(name, field.default), documented[name])
         else:
-            yield _key(path, field, documented.get(name) or plain(inspect.getdoc(section) or ""))
-            yield from _keys(section, f"{path}.")
+            default = field.default.model_dump() if isinstance(field.default, BaseModel) else field.default
+            yield _key(path, field, default, documented.get(name) or plain(inspect.getdoc(section) or ""))
+            yield from _keys(section, f"{path}.", default if isinstance(default, dict) else {})
 
 
-def _key(path: str, field: FieldInfo, meaning: str) -> Key:
+def _key(path: str, field: FieldInfo, default: Any, meaning: str) -> Key:
     choices = tuple(OBJECTIVES) if path == "objectives" else _choices(field.annotation)
-    default = None if field.is_required() else field.default
-    if isinstance(default, BaseModel):
-        default = default.model_dump()
+    default = None if field.is_required() else default
     return Key(key=path, default=default, required=field.is_required(), choices=choices, meaning=meaning)
 
 

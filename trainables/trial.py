@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -192,10 +192,29 @@ def downloads(config: TrialConfig) -> list[Path]:
 
 def check_fit(config: TrialConfig, splits: Splits, measured_on: Splits) -> None:
     """``ConfigError``, before anything is trained, where ``config`` cannot be run on these images."""
-    evaluation_images(measured_on, config.evaluation)
-    check_attacks(config.evaluation, len(measured_on.classes))
-    check_coreset(config, len(splits.train))
-    build(config.network, config.seed, image_size=splits.train.size[0])
+    for reason in unfit(config, splits, measured_on):
+        raise ConfigError(reason)
+
+
+def unfit(config: TrialConfig, splits: Splits, measured_on: Splits) -> Iterator[str]:
+    """Every reason why ``config`` cannot be run on these images."""
+    checks: tuple[Callable[[], object], ...] = (
+        lambda: evaluation_images(measured_on, config.evaluation),
+        lambda: check_attacks(config.evaluation, len(measured_on.classes)),
+        lambda: check_coreset(config, len(splits.train)),
+        lambda: _outline(config, splits.train.size[0]),
+    )
+    for check in checks:
+        try:
+            check()
+        except ConfigError as error:
+            yield str(error)
+
+
+def _outline(config: TrialConfig, image_size: int) -> None:
+    """Build the network without its weights, which may be more than there is memory for."""
+    with torch.device("meta"):
+        build(config.network, config.seed, image_size=image_size)
 
 
 class Clock:

@@ -92,13 +92,14 @@ def launch(
     """Run the study of a file to the end of its budget."""
     from study.config import StudyConfig
     from study.config.file import parse_overrides
+    from study.preflight import misfits
 
     overrides: dict[str, Any] = parse_overrides(assignments)
     if offline:
         overrides["tracking.offline"] = True
     if tracking_uri is not None:
         overrides["tracking.uri"] = tracking_uri
-    config = StudyConfig.load(file, overrides).with_warm_start(warm_start)
+    config = StudyConfig.load(file, overrides, misfits=misfits).with_warm_start(warm_start)
     if dry_run:
         from study.dry_run import plan
         from study.preflight import check_free
@@ -308,7 +309,7 @@ def extend(
 @contextmanager
 def _located(file: Path, overrides: Mapping[str, Any]) -> Iterator[None]:
     """A mistake that comes to light within, when data and machine are known, is told with its place in the file."""
-    from study.config.file import located
+    from study.config.revealed import located
 
     try:
         yield

@@ -27,7 +27,8 @@ def _in_short(name: str, bound: Any) -> Any:
 
 
 def bound_faults(constraints: Mapping[str, Any], bases: Iterable[TrialConfig]) -> Iterator[Fault]:
-    """Every mistake in ``constraints``, ``bases`` being the trainables' configs with the study's settings."""
+    """Every mistake in ``constraints``, ``bases`` being the trainables' configs with the study's settings; none where
+    these do not tell what is measured."""
     known = list(bases)
     for name, bound in constraints.items():
         if (fault := _fault(name, bound, known)) is not None:
@@ -39,6 +40,8 @@ def _fault(name: str, bound: Any, bases: list[TrialConfig]) -> str | None:
         return _trusted_fault(bound, bases)
     if name in BOUNDED:
         return None if _is_number(bound) and 0 < bound < math.inf else _above_0(name, bound)
+    if not bases and is_share(name):
+        return None
     if name not in (shares := _shares(bases)):
         unlike = f"no trial of this study measures {name}" if is_share(name) else f"unknown constraint {name!r}"
         return f"{unlike}; {nearest(name, (*BOUNDED, TRUSTED, *shares))}"
@@ -69,7 +72,7 @@ def _shares(bases: list[TrialConfig]) -> list[str]:
     """The shares of images that a trial measures; whichever its trainable, it is evaluated alike."""
     from trainables.evaluation.expected import expected_metrics
 
-    return [name for name in expected_metrics(bases[0].evaluation) if is_share(name)]
+    return [name for base in bases[:1] for name in expected_metrics(base.evaluation) if is_share(name)]
 
 
 def _is_number(value: Any) -> bool:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from search_spaces.catalogue import DIMENSIONS
 from search_spaces.faults import Fault, nearest
 from search_spaces.leaves import is_searchable
 from search_spaces.ranges import KEYS, WHEN
@@ -21,7 +19,6 @@ from trainables.catalogue import names
 from trainables.config import UserError, leaf_types
 from trainables.config.leaves import sections
 
-_SETTING = re.compile(r"[a-z_]+(?:\.[a-z_0-9]+)+")
 WRITTEN_BY_COMMANDS = ("confirms", "measures")
 """Keys of studies of chosen trials."""
 
@@ -54,28 +51,6 @@ def read_configurations(path: Path) -> Tree:
     return tree
 
 
-def located(path: Path, overrides: Mapping[str, Any], message: str) -> str:
-    """A mistake that only data or machine reveal, with the place of the first setting that the ``message`` names and
-    the file, or an override, sets; as it is where there is none."""
-    tree = read_study_file(path, overrides)
-    known = (place for name in _SETTING.findall(message) for place in _places(tree, name))
-    place = next(known, None)
-    return message if place is None else f"{place}: {message}"
-
-
-def _places(tree: Tree, name: str) -> Iterator[str]:
-    """Where a setting, a dimension or a key of the study stands, for all trainables and then for each."""
-    short = next((one for one, dimension in DIMENSIONS.items() if dimension.path == name), name)
-    for key in ("settings", "space"):
-        shared = [(key, name), (key, short)]
-        own = [(key, f"{one}.{name}") for one in names()] + [
-            (key, one, end) for one in names() for end in (name, short)
-        ]
-        yield from (tree.places[path] for path in (*shared, *own) if path in tree.places)
-    if (path := tuple(name.split("."))) in tree.places:
-        yield tree.places[path]
-
-
 def parse_overrides(assignments: list[str]) -> dict[str, Any]:
     """``["budget.trials=5"]`` as ``{"budget.trials": 5}``; values are YAML. ``StudyFileError`` names every bad one."""
     values, faults = {}, []
@@ -93,12 +68,15 @@ def parse_overrides(assignments: list[str]) -> dict[str, Any]:
     return values
 
 
-def lines(tree: Tree, faults: Iterable[Fault]) -> str:
-    """One line a fault, in the file's order; what the text itself gets wrong hides what follows from it."""
+def lines(tree: Tree, faults: Iterable[Fault], revealed: Iterable[tuple[str, str]] = ()) -> str:
+    """One line a fault, in the file's order; what the text itself gets wrong hides what follows from it.
+
+    ``revealed``: place and words of mistakes that only the data reveal; "" where the file has no place for one.
+    """
     known = {place for place, _ in tree.faults}
-    placed = [(tree.place(fault.path), fault.message) for fault in faults]
+    placed = [*((tree.place(fault.path), fault.message) for fault in faults), *revealed]
     distinct = dict.fromkeys([*tree.faults, *(item for item in placed if item[0] not in known)])
-    return "\n".join(f"{place}: {message}" for place, message in sorted(distinct, key=_order))
+    return "\n".join(f"{place}: {message}" if place else message for place, message in sorted(distinct, key=_order))
 
 
 def _order(line: tuple[str, str]) -> tuple[bool, int]:

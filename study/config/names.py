@@ -16,7 +16,6 @@ from study.tracking.uri import TrackingError, resolve_uri
 from trainables.catalogue import find, names
 from trainables.config import UserError
 from trainables.metrics import OBJECTIVES
-from trainables.recipes import RECIPES
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -38,10 +37,6 @@ def _trainable(name: str) -> str:
 
 def _objective(name: str) -> str:
     return _known("objective", name, OBJECTIVES)
-
-
-def _recipe(name: str) -> str:
-    return _known("recipe", name, RECIPES)
 
 
 def _known(kind: str, name: str, valid: Collection[str]) -> str:
@@ -78,7 +73,7 @@ def storage_uri(uri: str) -> str:
 
 Objectives = Annotated[list[Annotated[str, AfterValidator(_objective)]], Field(min_length=1), AfterValidator(distinct)]
 Trainables = Annotated[list[Annotated[str, AfterValidator(_trainable)]], Field(min_length=1), AfterValidator(distinct)]
-Recipes = Annotated[list[Annotated[str, AfterValidator(_recipe)]], AfterValidator(distinct)]
+Recipes = Annotated[list[str], AfterValidator(distinct)]
 Sources = Annotated[
     list[Annotated[str, AfterValidator(check_source)]], BeforeValidator(plain_sources), AfterValidator(distinct)
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,13 @@ from trainables.config import ConfigError, FaithfulTo, TrialConfig, flatten, ove
 FOLDER = "folder:"
 SWITCHES = ("objective.name", "adversary.name", "views.kind", "coreset.name")
 """Leaves that make another method of a trainable, and decide which others mean anything to it."""
+_PATH = re.compile(r"[a-z_]+(?:\.[a-z_0-9]+)+")
 _NOT_SETTINGS = ("trainable", "faithful_to")
+
+
+def named_in(message: str) -> list[str]:
+    """The dotted paths in a message, in its order."""
+    return _PATH.findall(message)
 
 
 def flatten_settings(settings: Any) -> Any:
@@ -128,15 +135,20 @@ class Settings:
         while (reason := self._refusal(trainable, keys)) is not None:
             culprit = self._culprit(trainable, keys, reason)
             faults.append(Fault((culprit,), reason))
-            del keys[culprit]
+            # A default in the place of one that it is at odds with would say something else; behind ; is the remedy.
+            named = named_in(reason.partition(";")[0])
+            keys = {key: path for key, path in keys.items() if key != culprit and path not in named}
         return self._build(trainable, keys), faults
 
     def _culprit(self, trainable: str, keys: Mapping[str, str], reason: str) -> str:
-        """The setting without which the same complaint is not made."""
-        for key in keys:
-            if self._refusal(trainable, {other: path for other, path in keys.items() if other != key}) != reason:
-                return key
-        raise ConfigError(reason)
+        """The setting without which the same complaint is not made: the first that it names, if there is such, else
+        one without which there is none; without another there may be another complaint before it."""
+        left = {key: self._refusal(trainable, {one: keys[one] for one in keys if one != key}) for key in keys}
+        named = {path: place for place, path in reversed(list(enumerate(named_in(reason))))}
+        culprits = [key for key in keys if left[key] != reason]
+        if not culprits:
+            raise ConfigError(reason)
+        return min(culprits, key=lambda key: (named.get(keys[key], len(named)), left[key] is not None))
 
     def _refusal(self, trainable: str, keys: Mapping[str, str]) -> str | None:
         try:

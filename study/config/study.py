@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from ruamel.yaml import YAML
 
+from search_spaces.build import UNLISTED, build, draft
 from search_spaces.faults import Fault, SpaceError, nearest
 from search_spaces.leaves import SIZES
 from search_spaces.space import SearchSpace
@@ -18,10 +21,13 @@ from study.config.bounds import bound_faults, in_short
 from study.config.confirmation import Confirmation
 from study.config.file import StudyFileError, fault_of, lines, read_study_file
 from study.config.listed import Listed
+from study.config.measured import measured_faults
 from study.config.measurement import Measurement
 from study.config.names import Objectives, Recipes, Sources, Trainables, folder_name, storage_uri
+from study.config.revealed import can_be_revealed, of_its_own, placed
 from study.config.sections import Budget, EarlyStopping, Resources, Sampling, Section, Tracking, by_name
 from study.config.settings import Settings, flatten_settings
+from study.config.start import start_params
 from study.config.warm_start_source import check_source
 from study.config.yaml_tree import with_fractions, with_levels
 from study.samplers.by_name import NUMBERS, not_a_grid
@@ -37,6 +43,7 @@ from trainables.metrics import (
     PGD_ACCURACY,
     Direction,
 )
+from trainables.recipes import RECIPES
 
 Repeats = Literal["redraw", "new_seed"]
 
@@ -83,21 +90,36 @@ class StudyConfig(Section):
     """Instead of a search: trained networks of another study, as ``study measure`` writes them."""
 
     @classmethod
-    def load(cls, path: Path | str, overrides: Mapping[str, Any] | None = None) -> Self:
+    def load(
+        cls,
+        path: Path | str,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        misfits: Callable[[SearchSpace], Iterable[str]] = lambda _: (),
+    ) -> Self:
         """The study in the file at ``path``, with ``overrides`` by dotted path: ``{"settings.network.width": 16}``.
 
-        Raises ``StudyFileError`` with every fault of file and overrides.
+        Raises ``StudyFileError`` with every fault of file and overrides. To these are added those that ``misfits``,
+        which is asked only then, finds between the data and the space of what is in order.
         """
         tree = read_study_file(Path(path), overrides or {})
         try:
             config, faults = cls.model_validate(tree.values), []
         except ValidationError as error:
             faults = [fault_of(item, cls) for item in error.errors()]
-            config = _partial(cls, tree.values, {fault.path[0] for fault in faults if fault.path})
-        faults += [*config.faults(), *(_unheeded(config, overrides or {}) if not faults else ())]
-        if faults or tree.faults:
-            raise StudyFileError(lines(tree, faults))
-        return config
+            config = _partial(cls, tree.values, [fault.path for fault in faults])
+        unheeded = () if any("scheduler" in fault.path for fault in faults) else _unheeded(config, overrides or {})
+        faults += [*config.faults(), *unheeded]
+        if not faults and not tree.faults:
+            return config
+        clear = not tree.faults and config.listed is None and can_be_revealed(faults)
+        found = of_its_own(misfits(config.draft()[0]), faults) if clear else ()
+        raise StudyFileError(lines(tree, faults, placed(tree, found)))
+
+    def check(self) -> None:
+        """Raise ``SpaceError`` with every fault of a study that no file has told."""
+        if faults := self.faults():
+            raise SpaceError(faults)
 
     def with_warm_start(self, sources: list[str]) -> Self:
         """Learning from ``sources`` too; ``StudyFileError`` for one that names no study."""
@@ -141,11 +163,14 @@ class StudyConfig(Section):
 
     def search_space(self) -> SearchSpace:
         """The space that the study searches; ``SpaceError`` with every fault."""
-        from search_spaces.build import build
-
         if self.listed is not None:
             return self.listed.space()
-        return build(self.base_configs().values(), self.space, self._held.settled())
+        configs = self.base_configs()
+        return build(configs.values(), self.space, self._held.settled())
+
+    def draft(self) -> tuple[SearchSpace, list[Fault]]:
+        """The space without what is wrong with it, and that."""
+        return draft(self._held.configs()[0].values(), self.space, self._held.settled())
 
     def faults(self) -> list[Fault]:
         """What does not fit together although each part is well formed."""
@@ -165,25 +190,23 @@ class StudyConfig(Section):
         return Settings(self.trainables, self.faithful_to, self.settings)
 
     def _faults(self) -> Iterator[Fault]:
-        from search_spaces.build import build
-
         if self.listed is not None:
             yield from self._listed_faults(self.listed)
             return
         yield from self._share_faults()
         yield from self._sampler_faults()
         yield from self._scheduler_faults()
-        configs, faults = self._held.configs()
-        yield from (fault.under("settings") for fault in faults)
-        try:
-            space = build(configs.values(), self.space, self._held.settled())
-        except SpaceError as error:
-            yield from (fault.under("space") for fault in error.faults)
-        else:
-            yield from self._start_faults(space)
+        configs, held = self._held.configs()
+        yield from (fault.under("settings") for fault in held)
+        space, searched = self.draft()
+        yield from (fault.under("space") for fault in searched)
+        if all(fault.path != (UNLISTED,) for fault in searched):
+            yield from self._start_faults(space, whole=not held and not searched)
             yield from self._grid_faults(space)
             yield from self._work_faults(space)
-        yield from bound_faults(self.constraints, configs.values())
+        evaluated = not any("evaluation." in str(fault.path[0]) for fault in held)
+        yield from bound_faults(self.constraints, configs.values() if evaluated else ())
+        yield from measured_faults(self.objectives, configs.values()) if evaluated else ()
 
     def _sampler_faults(self) -> Iterator[Fault]:
         name = self.sampler.name
@@ -222,29 +245,52 @@ class StudyConfig(Section):
                     yield Fault(("resources", key, name), message + nearest(name, self.trainables))
 
     def _listed_faults(self, listed: Listed[Any]) -> Iterator[Fault]:
-        yield from (fault.under(self.kind) for fault in listed.faults())
+        faults = list(listed.faults())
+        yield from (fault.under(self.kind) for fault in faults)
+        yield from () if faults else measured_faults(self.objectives, listed.configs())
         for key in ("settings", "space", "start_from"):
             if getattr(self, key):
                 yield Fault((key,), f"{key} means nothing beside {self.kind}, whose configurations are whole; drop it")
         if None not in (self.confirms, self.measures):
             yield Fault(("measures",), "a study confirms or measures, and not both; drop one")
 
-    def _start_faults(self, space: SearchSpace) -> Iterator[Fault]:
-        from study.config.start import start_params
-
+    def _start_faults(self, space: SearchSpace, *, whole: bool) -> Iterator[Fault]:
+        """``whole``: nothing is missing of ``space``; else of what it holds a recipe's values alone are compared."""
         for index, name in enumerate(self.start_from):
+            if name not in RECIPES:
+                yield Fault(("start_from", index), f"unknown recipe {name!r}; {nearest(name, RECIPES)}")
+                continue
             try:
                 start_params(space, name)
             except ConfigError as error:
-                yield Fault(("start_from", index), f"recipe {name} lies outside the study: {error}")
+                if whole or isinstance(error, SpaceError):
+                    yield Fault(("start_from", index), f"recipe {name} lies outside the study: {error}")
 
 
-def _partial(cls: type[StudyConfig], values: Mapping[str, Any], bad: set[str | int]) -> Any:
+def _partial(cls: type[StudyConfig], values: Mapping[str, Any], bad: Iterable[tuple[str | int, ...]]) -> Any:
     """What can still be checked when some keys are malformed: the rest, against all trainables if those are unclear."""
-    good = {key: value for key, value in values.items() if key in cls.model_fields and key not in bad}
-    if "trainables" not in good:
-        good |= {"trainables": list(TRAINABLES), "sampler": "tpe"}
-    return cls.model_validate({"name": "unnamed", "budget": {"trials": 1}} | good)
+    good = copy.deepcopy({key: value for key, value in values.items() if key in cls.model_fields})
+    while True:
+        for path in bad:
+            _drop(good, path)
+        if "trainables" not in good:
+            good |= {"trainables": list(TRAINABLES), "sampler": "tpe"}
+        try:
+            return cls.model_validate({"name": "unnamed", "budget": {"trials": 1}} | good)
+        except ValidationError as error:  # of a section that is not well formed without what was dropped
+            bad = [item["loc"][:1] for item in error.errors()]
+
+
+def _drop(values: dict[str, Any], path: tuple[str | int, ...]) -> None:
+    """Take the key at ``path`` away, or the nearest above it; with a name all that may depend on it."""
+    owner: Any = values
+    for key, below in pairwise(path):
+        if below == "name" or not isinstance(owner.get(key), dict) or below not in owner[key]:
+            break
+        owner = owner[key]
+    else:
+        key = path[-1]
+    owner.pop(key, None)
 
 
 def _unheeded(config: StudyConfig, overrides: Mapping[str, Any]) -> Iterator[Fault]:

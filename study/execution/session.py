@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from study.files.disk import full_disk, is_low
 from study.files.storage import EVENTS, Storage
 from study.resources.allotment import Allotment
 from study.say import say
+from study.search.folders import record_pause
 from study.search.losses import judge, record_loss
 from study.search.searcher import Assignment, Later, Search
 from study.tracking.tracker import Tracker
@@ -150,11 +152,21 @@ class Session:
         try:
             for number in running:
                 self._fetch(number)
+            if ended is None:
+                self._pause()
         except BaseException:
             self.search.close()  # what has ended elsewhere cannot be told from what has not
             raise
         self.search.close(ended=ended)
         for number in running:
+            self._publish(number, EVENTS)
+
+    def _pause(self) -> None:
+        """The trials that a later driver goes on with have run until now."""
+        began = time.time() - 60 * self.search.own_minutes()
+        for number in [trial.number for trial in self.search.running()]:
+            self._fetch(number)
+            record_pause(self.paths.trial(number), began)
             self._publish(number, EVENTS)
 
     def say(self, line: str) -> None:

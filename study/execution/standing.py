@@ -57,8 +57,9 @@ class Standing:
         return f"{words} ended ({why})" if why else f"{words} ended"
 
     def counts(self, budget: Budget) -> str:
-        """``15 of 40 trials ended (1 failed), 2 running; 3.2 of 60 minutes``."""
-        trials = f"{self.ended(budget)}, {len(self.running)} {TrialStatus.RUNNING}"
+        """``15 of 40 trials ended (1 failed), 2 running; 3.2 of 60 minutes``; of running ones nothing where none is."""
+        running = f", {len(self.running)} {TrialStatus.RUNNING}" if self.running else ""
+        trials = self.ended(budget) + running
         used = [f"{self.wall_minutes:.1f}{_of(budget.wall_minutes)} minutes"]
         if budget.gpu_hours is not None:
             used.append(f"{self.spent.gpu_hours:.2f}{_of(budget.gpu_hours)} GPU-hours")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, cast
 
-from analysis.layout import StudyPaths, write_json
+from analysis.layout import StudyPaths, read_json, write_json
 from search_spaces import ranges
 from search_spaces.dimension import Value
 from search_spaces.leaves import SIZES
@@ -126,6 +126,22 @@ def shares(
     return on_cpu | _measured(
         paths, config, {part.trainable: heaviest(part) for part in parts}, available, side_by_side
     )
+
+
+def pace(paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> dict[str, float]:
+    """GPU-minutes that a forward-equivalent of pre-training takes, by trainable on ``auto``, as was measured for this
+    study; of what was not measured, or did not fit, nothing."""
+    known = {name: _mapping(found) for name, found in _mapping(read_json(paths.probe).get("trainables")).items()}
+    found = {}
+    for name in (part.trainable for part in on_auto(config, space)):
+        share = known.get(name, {})
+        if speed := _mapping(share.get("throughput")).get(str(share.get("processes"))):
+            found[name] = share["fraction"] * share["processes"] / speed / 60
+    return found
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _measured(

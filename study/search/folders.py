@@ -10,6 +10,7 @@ from analysis.layout import (
     ENDED,
     EPOCH,
     OUT_OF_MEMORY,
+    PAUSED,
     StudyPaths,
     TrialPaths,
     append_event,
@@ -49,6 +50,13 @@ def record_end(
     )
     append_event(trial, ENDED, max(attempts, default=0), **end)
     return end
+
+
+def record_pause(trial: TrialPaths, since: float) -> None:
+    """Write down that an attempt which began ``since`` then, in unix seconds, goes no further: until now it ran."""
+    marks = [event for event in read_events(trial) if event["kind"] in (ATTEMPT, ENDED)]
+    if marks and marks[-1]["kind"] == ATTEMPT and marks[-1]["time"] >= since:
+        append_event(trial, PAUSED, marks[-1]["attempt"])
 
 
 def write_config(

@@ -8,7 +8,7 @@ that have begun and not ended, under their numbers, so that nothing is trained t
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -27,6 +27,7 @@ from search_spaces.work import Total
 from study.config import StudyConfig
 from study.config.start import start_params
 from study.files.added import take, waiting
+from study.resources.probe import pace
 from study.samplers.points import grid_points
 from study.samplers.trials import (
     OBSERVED,
@@ -111,6 +112,8 @@ class Search:
         self._opened = self._kept = time.monotonic()
         self._fruitless: str | None = None
         self._foreknown = Foreknown.of(config.constraints, total) if total else None
+        self._total = total
+        self._pace = pace(paths, config, space) if total and config.budget.gpu_hours else {}
         self._minutes_before = float(self._study.user_attrs.get("wall_minutes", 0.0))
 
     @classmethod
@@ -135,7 +138,7 @@ class Search:
     def ask(self) -> Assignment | Later | None:
         """The next trial, its ``config.json`` on disk; ``None`` when the budget or the space is exhausted.
 
-        ``LATER`` while trials that run are likely to use the rest of the budget.
+        ``LATER`` while trials that run are likely to use the rest of the budget, or are all that is left of the space.
         """
         if self.out_of_time():
             return None
@@ -152,7 +155,7 @@ class Search:
             self._fruitless = self._fruitless or self._nothing_new(spent)
             if self.hopeless():
                 return None
-            if keeps_the_rest(self._config.budget, spent):
+            if keeps_the_rest(self._config.budget, spent) or self._is_covered(spent.trials, running=True):
                 return LATER
             self._enqueue_added(1)
             if repeats % REPEATS_BEFORE_A_RANDOM_ONE == REPEATS_BEFORE_A_RANDOM_ONE - 1:
@@ -161,6 +164,8 @@ class Search:
                 return None
             if assignment := self._begin(drawn):
                 return assignment
+        if self.running():  # what it was drawn as may be free again when that has ended
+            return LATER
         self._fruitless = (
             f"{REPEATS_IN_A_ROW} draws in a row were of configurations that have been tried; widen the ranges with "
             f"`study extend {self._paths.name} --set space...`, or launch with repeats: new_seed"
@@ -313,14 +318,26 @@ class Search:
         """Among ``trials``, if somebody has just read them."""
         known = begun(self.trials() if trials is None else trials)
         ended = [trial for trial in known if trial.state.is_finished()]
-        running = Counter(trial.user_attrs.get("trainable") for trial in known if not trial.state.is_finished())
-        promised = sum((usual_minutes(ended, name) or 0.0) * count for name, count in running.items())
+        running = [trial for trial in known if not trial.state.is_finished()]
+        promised = sum(self._likely_minutes(ended, trial) for trial in running)
         return Spent(
             trials=len(known),
             ended=len(ended),
             gpu_hours=sum(map(minutes_of, ended)) / 60,
             promised_gpu_hours=promised / 60,
         )
+
+    def _likely_minutes(self, ended: Sequence[FrozenTrial], trial: FrozenTrial) -> float:
+        """GPU-minutes of a trial that runs: as those that have ``ended`` took; before any has, of its pre-training at
+        the pace that was measured; 0 where nothing is known."""
+        trainable = trial.user_attrs.get("trainable", "")
+        usual, pace = usual_minutes(ended, trainable), self._pace.get(trainable)
+        if usual is not None or pace is None or self._total is None:
+            return usual or 0.0
+        try:
+            return pace * self._total(config_of(self._paths.trial(trial.number)))
+        except ConfigError:
+            return 0.0  # it fails
 
     def running(self, trials: Sequence[FrozenTrial] | None = None) -> list[FrozenTrial]:
         """Those that this driver has handed out and that have not ended; among ``trials`` as ``spent``."""
@@ -393,26 +410,32 @@ class Search:
 
     def _nothing_new(self, spent: Spent) -> str | None:
         """Why the space holds nothing that need run; ``None`` if it does, or it is not known."""
-        if self._config.repeats == "new_seed" or self._space.points or spent.ended < self._space.size:
-            return None
-        if len(self._tried()) < self._space.size:
+        if not self._is_covered(spent.ended, running=False):
             return None
         return (
             f"all {self._space.size:g} configurations of the space were tried; widen the ranges with "
             f"`study extend {self._paths.name} --set space...`, or launch with repeats: new_seed"
         )
 
-    def _tried(self) -> list[dict[str, Any]]:
-        """The parameters that need not run again, each once."""
+    def _is_covered(self, trials: int, *, running: bool) -> bool:
+        """Whether ``trials`` trials, those that are ``running`` among them or not, have left nothing of the space that
+        need run."""
+        if self._config.repeats == "new_seed" or self._space.points or trials < self._space.size:
+            return False
+        return len(self._tried(running=running)) >= self._space.size
+
+    def _tried(self, *, running: bool) -> list[dict[str, Any]]:
+        """The parameters that need not run again, each once; with those of the trials that are ``running``."""
         found: list[dict[str, Any]] = []
         for trial in self.trials():
-            if self._tells_enough(trial) and not any(same_point(trial.params, other) for other in found):
+            counts = self._tells_enough(trial) or (running and self._will_tell(trial))
+            if counts and not any(same_point(trial.params, other) for other in found):
                 found.append(trial.params)
         return found
 
     def _enqueue_untried(self) -> None:
         """Let a random configuration come next that need run, if one of some draws does."""
-        tried, seed = self._tried(), (self._config.seed << 32) + len(self._study.get_trials(deepcopy=False))
+        tried, seed = self._tried(running=True), (self._config.seed << 32) + len(self._study.get_trials(deepcopy=False))
         for index in range(TRIES):
             config = self._space.sample(seed * TRIES + index)
             params = self._space.params(config)
@@ -507,7 +530,7 @@ class Search:
         self._mark(self._frozen(number), trial_id=self._paths.trial_id(number), trainable=trainable)
 
     def _twin(self, trial: Trial) -> FrozenTrial | None:
-        """A trial with the same parameters that tells enough of them."""
+        """Another trial with the same parameters that tells enough of them, or will."""
         cut = mark(trial.user_attrs, MICRO_BATCHES)
         return next(
             (
@@ -515,7 +538,8 @@ class Search:
                 for other in self.trials()
                 if same_point(other.params, trial.params)
                 and mark(other.user_attrs, MICRO_BATCHES) == cut
-                and self._tells_enough(other)
+                and other.number != trial.number
+                and (self._tells_enough(other) or self._will_tell(other))
             ),
             None,
         )
@@ -526,6 +550,10 @@ class Search:
             return self._config.repeats == "redraw"
         stopped = trial.state is TrialState.PRUNED and status_of(trial) is TrialStatus.STOPPED
         return stopped and self._paths.trial(trial.number).stop.exists()  # which a time limit does not write
+
+    def _will_tell(self, trial: FrozenTrial) -> bool:
+        """It runs, and no other is to have its parameters unless it fails."""
+        return trial.state is TrialState.RUNNING and self._config.repeats == "redraw"
 
     def _earlier(self, trial: Trial) -> int:
         """How many trials before this one had its parameters: each needs a seed of its own."""
@@ -545,7 +573,8 @@ class Search:
     def _repeat(self, trial: Trial, twin: FrozenTrial) -> None:
         self._mark(self._frozen(trial.number), **{REPEATS: twin.number})
         self._constrain(trial.number, twin.constraints)
-        self._study.tell(trial.number, twin.values, state=twin.state)
+        ended = twin.state.is_finished()  # of one that runs there is nothing to learn yet
+        self._study.tell(trial.number, twin.values, state=twin.state if ended else TrialState.FAIL)
 
     def _settle_or_give_up(self, number: int) -> bool:
         """Settle a trial that has ended, or that no attempt may follow."""

@@ -75,6 +75,23 @@ def test_ranges_are_told_as_they_are_and_were() -> None:
     )
 
 
+def test_a_dimension_that_is_fixed_is_told_with_its_value() -> None:
+    m = {"name": "IntDistribution", "attributes": {"low": 2, "high": 4}}
+
+    def words(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+        return list(in_words(Change(2, {"space": (before, after)})))
+
+    def space(parameters: dict[str, Any], **fixed: dict[str, Any]) -> dict[str, Any]:
+        return {"parameters": parameters, "trainables": {name: {"fixed": held} for name, held in fixed.items()}}
+
+    both, one = space({}, acl={"m": 3}, simclr={"m": 3}), space({"acl.m": m}, simclr={"m": 3})
+    assert words(space({"m": m}), both) == ["m: held at 3 (before: 2 to 4)"]
+    assert words(one, both) == ["acl.m: held at 3 (before: 2 to 4)"]
+    assert words(both, space({}, acl={"m": 3}, simclr={"m": 5})) == [
+        "m: held at 3 of acl, held at 5 of simclr (before: held at 3)"
+    ]
+
+
 def test_where_a_dimension_is_searched_is_told_as_it_is_and_was() -> None:
     sizes = {"name": "CategoricalDistribution", "attributes": {"choices": [2, 4]}}
 

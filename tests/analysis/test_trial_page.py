@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from analysis import labels
-from analysis.layout import ATTEMPT, ENDED, LOST, OUT_OF_MEMORY, append_event, read_events, write_json
+from analysis.layout import ATTEMPT, ENDED, LOST, OUT_OF_MEMORY, PAUSED, append_event, read_events, write_json
 from analysis.runs import read_study
 from analysis.trial_page import TrialPage, attempts, trial_page
 from trainables.catalogue import default_config
@@ -72,6 +72,9 @@ def test_attempts_end_as_their_events_say(new_study: NewStudy) -> None:
         "stopped: by hand",
         "out of memory: 8 GiB were too few",
     ]
+    append_event(trial, ATTEMPT, 5, host="c", device="cpu", resumed_epoch=4)
+    append_event(trial, PAUSED, 5)
+    assert [one.end for one in attempts(read_events(trial))][-1] == "paused"
 
 
 def test_a_trial_that_ended_early_shows_how_far_it_came(new_study: NewStudy) -> None:

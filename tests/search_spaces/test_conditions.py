@@ -121,6 +121,16 @@ WIDTH, ARCHITECTURES = "network.width", {"network.architecture": ["resnet18", "v
             "network.width depends on no value of network.architecture; give at least one",
         ),
         (
+            ARCHITECTURES | {WIDTH: {"choices": [16, 32], "when": {"network.architecture": ["resnet18", "resnet18"]}}},
+            (WIDTH, "when", "network.architecture"),
+            "network.width depends on a value of network.architecture that is listed twice: resnet18, resnet18; keep",
+        ),
+        (
+            ARCHITECTURES | {WIDTH: {"choices": [16, 32], "when": None}},
+            (WIDTH, "when"),
+            "network.width.when is null; it must be a mapping, {network.architecture: resnet18} say",
+        ),
+        (
             ARCHITECTURES | {WIDTH: {"choices": [16, 32], "when": "resnet18"}},
             (WIDTH, "when"),
             "network.width.when is 'resnet18'; it must be a mapping, {network.architecture: resnet18} say",

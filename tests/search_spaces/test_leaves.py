@@ -178,6 +178,14 @@ def test_mistakes_are_told_with_their_remedy(space: dict[str, Any], message: str
     assert message in told
 
 
+def test_a_wrong_end_hides_no_other_mistake_and_makes_none() -> None:
+    able = {"epochs": {"low": 12, "high": 30}, "optimiser.warmup_epochs": [9, 11]}
+    assert whole(able).size > 1
+    pair = {"network.architecture": ["resnet18", "vit_tiny"], "network.width": [32, 64]}
+    wrong = {"crops": {"low": 0, "high": 4}, "optimiser.momentum": [0.5, 1]}
+    assert list(refusals(able | pair | wrong)) == [("crops",), ("optimiser.momentum",), ("network.width",)]
+
+
 def test_a_setting_of_the_study_contradicts_its_range() -> None:
     with pytest.raises(SpaceError, match=r"optimiser\.momentum is in the space, but settings fix optimiser\.momentum"):
         build([default_config("simclr")], {"optimiser.momentum": [0.1]}, {"simclr": {"optimiser.momentum"}})

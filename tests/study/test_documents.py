@@ -55,6 +55,10 @@ def test_a_study_file_that_is_shown_loads(document, text, tmp_path):
     assert StudyConfig.load(file).search_space().distributions, document
 
 
+def test_the_file_for_two_cpu_cores_is_the_one_that_is_shown():
+    assert (ROOT / "docs" / "digits.yaml").read_text("utf-8") in blocks("docs/study-file.md", "yaml")
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document):
     text, folder = (ROOT / document).read_text("utf-8"), (ROOT / document).parent

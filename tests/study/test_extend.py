@@ -786,7 +786,7 @@ def test_a_study_that_replays_is_not_extended(studied: Callable[..., StudyPaths]
     paths = studied(trials=1)
     write_json(paths.manifest, json.loads(paths.manifest.read_text()) | {"replayed": "curves.jsonl"})
     manifest = paths.manifest.read_text()
-    with pytest.raises(UserError, match="replays recorded trials"):
+    with pytest.raises(UserError, match="a longer budget with: study resume tiny --backend replay"):
         extend("tiny", trials=1, backend="inline", console=Console(file=io.StringIO()))
     assert paths.manifest.read_text() == manifest
 

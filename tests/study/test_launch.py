@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,11 @@ import torch
 from rich.console import Console
 
 from analysis.download import StudyNotFoundError
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, read_events, study_paths
+from analysis.elapsed import ran_seconds
+from analysis.layout import ATTEMPT, ENDED, EPOCH, PAUSED, StudyPaths, append_event, read_events, study_paths
 from analysis.runs import read_study
 from analysis.schema import BY_HAND
 from analysis.tables import trials_table
-from search_spaces.space import SearchSpace
 from study.add import add
 from study.config import StudyConfig
 from study.execution import inline_backend
@@ -31,14 +30,15 @@ from study.execution.session import Session
 from study.execution.worker import _Progress, run_assignment
 from study.files import stop
 from study.files.lock import StudyBusyError, sole_driver
-from study.launch import launch, resume
-from study.preflight import NameTakenError, check_evaluation
+from study.launch import launch, resume, total_where_asked
+from study.preflight import NameTakenError
+from study.search.folders import record_pause
 from study.search.searcher import Search
 from study.search.storage import SearchError
 from study.tracking.tracker import TrackingError
 from trainables import trial
 from trainables.checkpoint import load
-from trainables.config import ConfigError, UserError, from_dict, override
+from trainables.config import ConfigError, UserError, from_dict
 from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, GPU_MINUTES, PGD_ACCURACY, TRAIN_SECONDS
 
 Tiny = Callable[..., StudyConfig]
@@ -72,7 +72,7 @@ def test_an_inline_study_runs_to_the_end_of_its_budget(tiny: Tiny) -> None:
         assert {CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES} <= ended["metrics"].keys()
     warning, first, *rest = console.file.getvalue().splitlines()
     assert warning == "warning: evaluation.head_images is 5,000 but training leaves 200 images; 200 are used"
-    assert first.startswith("tiny runs: 0 of 2 trials ended, 0 running; 0.0 minutes; study status tiny")
+    assert first.startswith("tiny runs: 0 of 2 trials ended; 0.0 minutes; study status tiny")
     lines = [line for line in rest if line.startswith("trial ")]
     assert [line.split()[1] for line in lines] == ["0000", "0001"]
     assert "on the frontier" in lines[0]
@@ -166,7 +166,7 @@ def test_an_interrupted_study_continues_in_the_middle_of_its_trial(tiny: Tiny, m
     assert first == "ending in order; once more ends at once"
     assert "study resume tiny" in last
     paths = study_paths("tiny")
-    assert kinds(paths, 0) == [ATTEMPT, EPOCH]
+    assert kinds(paths, 0) == [ATTEMPT, EPOCH, PAUSED]
     resume("tiny", backend="inline", console=quiet())
     events = read_events(paths.trial(0))
     assert [event["resumed_epoch"] for event in events if event["kind"] == ATTEMPT] == [0, 1]
@@ -251,7 +251,7 @@ def test_a_full_disk_is_no_fault_of_the_trial_whatever_a_library_makes_of_it(
         patch.setattr(trial, "run", saving)
         with pytest.raises(UserError, match=r"a disk is full \(.*No space left on device\); make room"):
             launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
-    assert kinds(study_paths("tiny"), 0) == [ATTEMPT]
+    assert kinds(study_paths("tiny"), 0) == [ATTEMPT, PAUSED]
 
 
 def test_a_study_asked_to_stop_ends_with_the_trial_that_runs(
@@ -327,8 +327,19 @@ def test_a_study_asked_to_stop_now_can_be_resumed(tiny: Tiny, monkeypatch: pytes
     with pytest.raises(SystemExit) as stopped:
         launch(tiny(), backend="inline", console=console)
     assert stopped.value.code == 130
-    assert kinds(paths, 0) == [ATTEMPT, EPOCH]
+    assert kinds(paths, 0) == [ATTEMPT, EPOCH, PAUSED]
     assert console.file.getvalue().count("stop asked for: ending in order\n") == 1
+    begun, reached, paused = (event["time"] for event in read_events(paths.trial(0)))
+    assert ran_seconds(read_study(paths)) == paused - begun > reached - begun, "what passed after its epoch, too"
+
+
+def test_the_pause_before_a_trial_that_was_not_gone_on_with_does_not_count(studies: Path) -> None:
+    trial = study_paths("tiny").trial(0)
+    append_event(trial, ATTEMPT, 1, time=100.0)
+    record_pause(trial, 200.0)
+    assert kinds(study_paths("tiny"), 0) == [ATTEMPT], "it waited for a driver that never came to it"
+    record_pause(trial, 50.0)
+    assert kinds(study_paths("tiny"), 0) == [ATTEMPT, PAUSED]
 
 
 def test_a_terminal_that_has_gone_does_not_keep_the_study_from_ending_in_order(
@@ -513,6 +524,13 @@ launch.launch(StudyConfig.load(sys.argv[1]), backend="inline")
     assert [folder.number for folder in paths.each_trial()] == [0]
 
 
+def test_the_work_of_trials_is_known_where_a_budget_of_gpu_hours_can_be_kept_by_it(tiny: Tiny) -> None:
+    auto, hours = {"resources": {"gpus_per_trial": "auto"}}, {"budget": {"gpu_hours": 1.0}}
+    for keys, known in ((auto | hours, True), (auto, False), (hours, False)):
+        config = tiny(**keys)
+        assert (total_where_asked(config, config.search_space(), None) is not None) is known
+
+
 def test_one_driver_a_study(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = []
 
@@ -529,14 +547,6 @@ def test_one_driver_a_study(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None
 def test_an_unknown_study_cannot_be_resumed(studies: Path) -> None:
     with pytest.raises(StudyNotFoundError, match="no study named 'nothing'"):
         resume("nothing", backend="inline", console=quiet())
-
-
-def test_trainables_are_measured_alike(tiny: Tiny) -> None:
-    parts = tiny(trainables=["cf_amc_ssl", "robust_simclr"], space={}).search_space().parts
-    other = replace(parts[1], base=override(parts[1].base, {"evaluation.split": "test"}))
-    with pytest.raises(ConfigError, match=r"evaluation\.split differs"):
-        check_evaluation(SearchSpace((parts[0], other)))
-    check_evaluation(SearchSpace(parts))
 
 
 def test_an_ended_trial_is_not_run_again(tiny: Tiny) -> None:

@@ -90,7 +90,7 @@ def test_settings_are_of_a_section_or_of_one_path():
 def test_every_key_of_a_study_file_is_listed_with_its_default():
     config = StudyConfig.model_validate({"name": "any", "trainables": ["acl"], "budget": {"trials": 3}})
     listed = {key.key: key for key in reference.study_file_keys()}
-    given = {"name", "trainables", "budget", "budget.trials", "scheduler.name"}
+    given = {"name", "trainables", "budget", "budget.trials"}
     assert {key for key, one in listed.items() if one.required} == {"name", "trainables", "budget"}
     assert {key for key in listed if "." not in key} == StudyConfig.model_fields.keys() - {"confirms", "measures"}
     assert all(one.meaning for one in listed.values())

@@ -40,6 +40,14 @@ def at_least(owner: object, section: str, least: float, *names: str) -> None:
         require(value is None or value >= least, f"{section}.{name} is {value}; it must be at least {least:g}")
 
 
+def at_most(owner: object, section: str, most: float, why: str, *names: str) -> None:
+    """``ConfigError`` for the first of ``owner``'s fields that is above ``most``, which ``why`` explains; ``None``
+    passes."""
+    for name in names:
+        value = getattr(owner, name)
+        require(value is None or value <= most, f"{section}.{name} is {value}; it must be at most {most:g}: {why}")
+
+
 def positive(owner: object, section: str, *names: str) -> None:
     """``ConfigError`` for the first of ``owner``'s fields that is not above 0; ``None`` passes."""
     for name in names:

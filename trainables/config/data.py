@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.config.checks import one_of, require
+from trainables.config.checks import at_most, one_of, require
 
 ViewKind = Literal["crops", "patches", "padded"]
 AugmentationName = Literal["emp_ssl", "simclr", "none"]
@@ -47,6 +47,7 @@ class DataConfig:
             self.image_size is None or self.image_size >= 8,
             f"data.image_size is {self.image_size}; it needs at least 8 pixels",
         )
+        at_most(self, "data", 1024, "a batch of larger images and their views fits no GPU", "image_size")
         require(
             0 <= self.validation_fraction < 1,
             f"data.validation_fraction is {self.validation_fraction}; it must lie in [0, 1)",
@@ -90,6 +91,7 @@ class ViewsConfig:
                     value is None, f"views.{name} is {value}, but a padded view keeps the image's scale; leave it out"
                 )
         require(self.number >= 1, f"views.number is {self.number}; it must be at least 1")
+        at_most(self, "views", 10_000, "no paper cuts more than some hundred from an image", "number")
         require(
             self.strength_period is None or self.strength_period >= 1,
             f"views.strength_period is {self.strength_period}; it must be at least 1 epoch",

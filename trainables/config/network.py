@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from trainables.config.checks import at_least, one_of, require
+from trainables.config.checks import at_least, at_most, one_of, require
 
 Stem = Literal["cifar", "imagenet"]
 BasicName = Literal["resnet18", "resnet34"]
@@ -68,6 +68,10 @@ class NetworkConfig:
         require(0 <= self.dropout < 1, f"network.dropout is {self.dropout}; it must lie in [0, 1)")
         sizes = ("width", "patch_size", "pre_feature", "projector_hidden", "projector_layers", "embedding")
         at_least(self, "network", 1, *sizes)
+        at_most(self, "network", 1024, "there a ResNet-18 has three thousand million weights", "width")
+        layers = ("pre_feature", "projector_hidden", "embedding")
+        at_most(self, "network", 65536, "two such layers are joined by 16 GiB of weights", *layers)
+        at_most(self, "network", 64, "a deeper projector than the network itself learns nothing", "projector_layers")
         for name, owners in _OWNERS.items():
             self._only(name, owners)
         if self.architecture in get_args(ResidualName):

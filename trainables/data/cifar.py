@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 from torchvision.datasets import CIFAR10, CIFAR100
-from torchvision.transforms.functional import resize
 
 from trainables.config import DataConfig
 from trainables.data.images import DataError, ImageSet, Source
+from trainables.data.resized import resized
 from trainables.data.store import data_root, publish
 
 _EDGE, _TRAINING, _TEST = 32, 50_000, 10_000
@@ -71,5 +71,5 @@ def _images(dataset: CIFAR10, config: DataConfig) -> ImageSet:
     images = torch.from_numpy(dataset.data).permute(0, 3, 1, 2).contiguous()
     edge = config.image_size or _EDGE
     if edge != _EDGE:
-        images = resize(images, [edge, edge], antialias=True)
+        images = resized(images, edge)
     return ImageSet(images, torch.tensor(dataset.targets))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torchvision.transforms.functional import resize
 
 from trainables.config import DataConfig
 from trainables.data.images import ImageSet, Source
+from trainables.data.resized import resized
 from trainables.data.stratify import divide
 
 _EDGE = 16
@@ -21,6 +21,6 @@ def read_digits(config: DataConfig) -> Source:
     digits = load_digits()
     grey = torch.from_numpy(digits.images).mul(255 / _BRIGHTEST).round().to(torch.uint8)
     edge = config.image_size or _EDGE
-    images = resize(grey.unsqueeze(1), [edge, edge], antialias=True).repeat(1, 3, 1, 1)
+    images = resized(grey.unsqueeze(1).repeat(1, 3, 1, 1), edge)
     train, test = divide(ImageSet(images, torch.from_numpy(digits.target).long()), _TEST_SHARE, "digits test")
     return Source("digits", train, test, tuple(str(name) for name in digits.target_names))

@@ -5,6 +5,7 @@ Of what torchvision draws at random in training, dropout follows ``network.dropo
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -27,10 +28,12 @@ def backbone(config: NetworkConfig, image_size: int) -> tuple[nn.Module, int]:
     """The network and the size of its output; ``ConfigError`` if it cannot take images of ``image_size`` pixels."""
     name = config.architecture
     try:
-        model = models.get_model(name, weights=None, **_options(name, image_size))  # type: ignore[attr-defined]
-        size = _behead(model)
-        with torch.no_grad():
-            model.eval()(torch.zeros(1, 3, image_size, image_size))
+        # Also where shapes alone are asked for, on ``meta``: a RegNet reads numbers while it is built.
+        with torch.device("cpu") if name.startswith("regnet") else nullcontext():
+            model = models.get_model(name, weights=None, **_options(name, image_size))  # type: ignore[attr-defined]
+            size = _behead(model)
+            with torch.no_grad():
+                model.eval()(torch.zeros(1, 3, image_size, image_size))
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise ConfigError(

@@ -225,6 +225,28 @@ def test_who_could_end_nobody_early_is_told(study, tiny_file, trials, warned):
     assert (warning in out) is warned
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"sampler": "tpe"}, "tpe proposes them, at random until 10 trials have ended"),
+        (
+            {"sampler": "{name: gp, startup_trials: 4}"},
+            "gp proposes them, at random until 4 trials of a trainable",
+        ),
+        ({"sampler": "nsga3"}, "nsga3 proposes them, at random until 10 trials have finished, then from those"),
+        ({"sampler": "grid", "space": "{unlisted: fixed, m: [1, 2]}"}, "grid has 2 of them, each once"),
+        ({"start_from": "[table1/cf_amc_ssl]", "space": "{m: [1, 3]}"}, "recipe table1/cf_amc_ssl first, then "),
+        ({}, "Early stopping: none, every trial runs to its end"),
+        ({"scheduler": "halving"}, "halving ends trials that have no chance of the frontier, once 12 trials have fin"),
+        ({"scheduler": "{name: asha, eta: 3}"}, "asha ends all but the best 1/3 of a rung, once 4 have come to the"),
+    ],
+)
+def test_a_dry_run_says_what_proposes_and_what_ends_trials(study, tiny_file, asked, told):
+    sets = [word for key, value in asked.items() for word in ("--set", f"{key}={value}")]
+    code, out, err = study("launch", tiny_file, "--dry-run", *sets)
+    assert (code, told in " ".join(out.split())) == (0, True), err
+
+
 def test_a_dry_run_shows_a_dash_where_a_configuration_lacks_a_dimension(study, tiny_file):
     kinds = "space.optimiser.nesterov=[true, false]"
     rates = "space.optimiser.momentum={choices: [0.8, 0.9], when: {optimiser.nesterov: true}}"

@@ -111,6 +111,9 @@ def test_a_condition_has_its_line_and_its_place_among_assignments(write):
         f"{own}.m: views.augmentation has a condition that is never met: m is 7, outside 1 to 3"
     ]
     path = write(alone.replace("m: {low: 1, high: 3}", "network.stem: [cifar, imagenet]").replace("mm: 2", "m: 2"))
+    assert faults(path, {"space.views.augmentation.when": None}) == [
+        f"{own}: views.augmentation.when is null; it must be a mapping, {{network.architecture: resnet18}} say"
+    ]
     whole = {"space.views.augmentation.when": {"network.stem": "cifar"}}
     assert StudyConfig.load(path, whole).search_space().size == 2 + 1
     of_the_other = faults(path, {"space.views.augmentation.when.network.stem": "imagnet"})

@@ -157,6 +157,35 @@ def test_gpu_hours_that_running_trials_will_use_are_not_given_to_others(paths: S
         assert search.exhausted() == "2.3 of 2 GPU-hours are spent"
 
 
+def test_before_any_trial_has_ended_the_measured_speed_says_what_they_cost(paths: StudyPaths, tiny: Tiny) -> None:
+    """Half an hour each on half a GPU: four of them use the hour."""
+    share = {"processes": 2, "fraction": 0.5, "throughput": {"1": 1500.0, "2": 2000.0}}
+    write_json(paths.probe, {"trainables": {"cf_amc_ssl": share}})
+    config = tiny(budget={"gpu_hours": 1.0}, resources={"gpus_per_trial": "auto"})
+    search = Search.open(paths, config, config.search_space(), lambda _: 1000.0 * 30 * 60)
+    try:
+        begun = [ask(search) for _ in range(4)]
+        assert search.spent().promised_gpu_hours == pytest.approx(1.0)
+        assert search.ask() is LATER
+        search.tell(begun[0], TrialStatus.FINISHED, GOOD | {"gpu_minutes": 6.0})
+        assert search.spent().promised_gpu_hours == pytest.approx(0.3), "what has ended knows better"
+        assert ask(search) == 4
+    finally:
+        search.close()
+
+
+@pytest.mark.parametrize("damage", [None, [], {"trainables": {"cf_amc_ssl": {"processes": 1, "throughput": {}}}}])
+def test_without_a_measured_speed_nothing_is_expected(paths: StudyPaths, tiny: Tiny, damage: Any) -> None:
+    write_json(paths.probe, damage)
+    config = tiny(budget={"gpu_hours": 1.0}, resources={"gpus_per_trial": "auto"})
+    search = Search.open(paths, config, config.search_space(), lambda _: 1e9)
+    try:
+        ask(search)
+        assert search.spent().promised_gpu_hours == 0.0
+    finally:
+        search.close()
+
+
 def test_the_time_limit_counts_all_drivers(paths: StudyPaths, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count(step=60.0)
     monkeypatch.setattr("study.search.searcher.time.monotonic", lambda: next(clock))
@@ -410,6 +439,42 @@ def test_a_repeat_that_was_cut_short_does_not_stay_running(paths: StudyPaths, ti
     with opened(paths, config) as search:
         assert [trial.state for trial in search._study.get_trials()] == [TrialState.COMPLETE] * 2
         assert len(search.trials()) == 1
+
+
+def test_no_two_equal_configurations_train_side_by_side(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(space={"unlisted": "fixed", "m": [1, 2, 3]}, budget={"trials": 9}, sampler="random")
+    with opened(paths, config) as search:
+        running = [ask(search) for _ in range(3)]
+        assert sorted(trial.params["m"] for trial in search.trials()) == [1, 2, 3]
+        assert search.ask() is LATER, "the rest of the space runs"
+        search.tell(running[0], TrialStatus.FAILED, {}, "no luck")
+        again = ask(search)
+        assert search.trials()[-1].params == search.trials()[0].params, "it told nothing"
+        for number in (*running[1:], again):
+            search.tell(number, TrialStatus.FINISHED, GOOD)
+        assert search.ask() is None
+        assert "all 3 configurations of the space were tried" in (search.hopeless() or "")
+
+
+def test_equal_configurations_side_by_side_have_seeds_of_their_own_where_that_is_asked(
+    paths: StudyPaths, tiny: Tiny
+) -> None:
+    config = tiny(space={"unlisted": "fixed", "m": [1, 2]}, budget={"trials": 4}, repeats="new_seed")
+    with opened(paths, config) as search:
+        numbers = [ask(search) for _ in range(4)]
+    written = [json.loads(paths.trial(number).config.read_text()) for number in numbers]
+    assert len({(each["params"]["m"], each["config"]["seed"]) for each in written}) == 4
+
+
+def test_what_equals_a_trial_that_runs_is_settled_when_its_driver_dies(paths: StudyPaths, tiny: Tiny) -> None:
+    config = tiny(space={"unlisted": "fixed", "m": [1, 2]}, budget={"trials": 9})
+    with opened(paths, config) as search:
+        ask(search)
+        equal = search._study.ask()
+        search._space.suggest(equal)
+        equal.set_user_attr("repeats", 0)
+    with opened(paths, config) as search:
+        assert [trial.state for trial in search._study.get_trials()] == [TrialState.RUNNING, TrialState.FAIL]
 
 
 def test_a_grid_ends_the_search_when_it_is_exhausted(paths: StudyPaths, tiny: Tiny) -> None:
