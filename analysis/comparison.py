@@ -49,6 +49,8 @@ class Comparison:
     """Schedulers under equal GPU-minutes, seed by seed."""
 
     workers: int
+    warm_start: int
+    """Trials of an earlier study that schedulers learned from before each search."""
     minutes: Mapping[str, tuple[float, ...]]
     """By scenario, the moments in GPU-minutes, all workers together."""
     rule: Mapping[str, float]
@@ -76,7 +78,8 @@ class Comparison:
                 "frontier_stopped_interval": one.lost.interval(),
             }
             rows.append(asdict(one) | summary)
-        return {"workers": self.workers, "rule": dict(self.rule), "minutes": dict(self.minutes), "series": rows}
+        kept = {"workers": self.workers, "warm_start": self.warm_start, "rule": dict(self.rule)}
+        return kept | {"minutes": dict(self.minutes), "series": rows}
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -103,9 +106,11 @@ def comparison_table(comparison: Comparison) -> Table:
 
 def _caption(comparison: Comparison) -> str:
     seeds = len(comparison.series[0].final) if comparison.series else 0
+    learned = f", {comparison.warm_start} trials of an earlier study to learn from" if comparison.warm_start else ""
     return (
-        f"Equal GPU-minutes on {comparison.workers} workers, {seeds} seeds. Hypervolume from accuracy 0, % of the "
-        "unit square; differences paired by seed, mean [95 % interval]. Frontier: trials that would have ended on it"
+        f"Equal GPU-minutes on {comparison.workers} workers, {seeds} seeds{learned}. "
+        "Hypervolume from accuracy 0, % of the unit square; differences paired by seed, mean [95 % interval]. "
+        "Frontier: trials that would have ended on it"
     )
 
 

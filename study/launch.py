@@ -277,7 +277,8 @@ def _scheduler(paths: StudyPaths, config: StudyConfig, total: Total | None) -> S
     name, rule = config.scheduler.name, config.scheduler.rule
     if name == "none" or total is None:
         return None
-    return Scheduler.open(paths, name, rule, config.objectives, config.constraints, total)
+    learned = warm_start.accepted(paths)
+    return Scheduler.open(paths, name, rule, config.objectives, config.constraints, total, learned)
 
 
 def _run(session: Session, run: Run) -> None:

@@ -23,6 +23,9 @@ def simulate(
     seeds: Annotated[int, typer.Option(min=2, help="Searches of each kind.")] = 20,
     workers: Annotated[int, typer.Option(min=1, help="Trials side by side.")] = 4,
     trials: Annotated[float, typer.Option(min=1, help="Whole trials whose GPU-minutes each search may spend.")] = 40,
+    warm_start: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Trials of an earlier study that early stopping learns from.")
+    ] = 0,
     assignments: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="A number of the rule, eta=2 say; may be repeated.")
     ] = [],  # noqa: B006
@@ -52,6 +55,7 @@ def simulate(
             seeds=seeds,
             workers=workers,
             trials=trials,
+            warm_start=warm_start,
             rule=early_stopping(parse_overrides(assignments)).rule,
             progress=status.update,
         )

@@ -3,12 +3,12 @@
 *Rank* is by fronts, then by crowding within a front.
 
 *Chance.* What is measured early is noisy, and some start slowly and win; how far a rung foretells the end differs from
-study to study. It is learned from the study's own trials that have finished (``foretelling``): they give the ends at
-which the members of a rung may arrive, and so each one's chance to be on the frontier of these ends and of all that
-schedules no longer than theirs have reached; an end that falls short of what the study asks for is on none. A trial is
-ended only where all that are as hopeless as it is hold together no more of the expected frontier than the rule may
-lose. Where early accuracies foretell little, every chance is fair and nobody is ended; nor is anybody until enough have
-finished.
+study to study. It is learned from trials that have finished, the study's own and those of studies that it learns from
+(``foretelling``): they give the ends at which the members of a rung may arrive, and so each one's chance to be on the
+frontier of these ends and of all that schedules no longer than theirs have reached; an end that falls short of what the
+study asks for is on none. A trial is ended only where all that are as hopeless as it is hold together no more of the
+expected frontier than the rule may lose. Where early accuracies foretell little, every chance is fair and nobody is
+ended; nor is anybody until enough have finished.
 """
 
 from __future__ import annotations

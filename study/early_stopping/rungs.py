@@ -48,7 +48,8 @@ class Rule:
     best: float = 0.25
     """Halving: share of a rung's members that go on whatever their chances."""
     finished: int = 12
-    """Halving: trials of the study that must have finished after such a rung before it ends anybody."""
+    """Halving: trials, of the study or of those it learns from, that must have finished after such a rung before it
+    ends anybody."""
     loss: float = 0.03
     """Halving: of the expected frontier, what ending trials may cost, in equal parts at each of a bracket's rungs."""
 
@@ -194,8 +195,16 @@ class Rungs(ABC):
             self._finals[number] = final
             self._lowers[number] = Bracket.of(total, self._rule).lower
 
+    def learn(self, number: int, total: float, points: Sequence[Point], final: Scores) -> None:
+        """A trial of another study has finished so: it tells what rungs foretell, and nobody is compared with it."""
+        for rung, point in self.due(number, total, points):
+            self.record(number, total, rung, point)
+        self.finish(number, total, final)
+        self.rule_out(number)
+
     def rule_out(self, number: int) -> None:
-        """The trial failed or breaks a bound of its study: it stands on no frontier, and nobody is beaten by it."""
+        """The trial failed, breaks a bound of its study or is of another: it stands on no frontier, and nobody is
+        beaten by it."""
         self._ruled_out.add(number)
 
     def _members(self, bracket: Bracket, rung: float) -> Mapping[int, Features]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Literal, Self
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol, Self
 
 from analysis import labels
 from analysis.constraints import Bounds, least, violation
@@ -36,6 +36,34 @@ _PROBES = {
     AUTO_ATTACK_ACCURACY: PROBE_PGD_ACCURACY,
 }
 """What foretells an objective while a trial trains."""
+_REPORTED = (TRAIN_FORWARD_EQUIVALENTS, PROBE_ACCURACY, PROBE_PGD_ACCURACY)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a trial said after an epoch, as far as trials are compared by it: its work so far and the probe."""
+
+    epoch: int
+    metrics: Mapping[str, float]
+
+
+class Precedent(Protocol):
+    """A trial of another study that finished."""
+
+    @property
+    def reports(self) -> Sequence[Report]: ...
+
+    @property
+    def metrics(self) -> Mapping[str, float]: ...
+
+
+def reports(trial: TrialPaths) -> list[Report]:
+    """All that a trial has reported."""
+    said = [event for event in read_events(trial) if event["kind"] == EPOCH]
+    return [
+        Report(event["epoch"], dict(zip(_REPORTED, _figures(event["metrics"], _REPORTED), strict=True)))
+        for event in said
+    ]
 
 
 class Scheduler:
@@ -74,10 +102,22 @@ class Scheduler:
 
     @classmethod
     def open(
-        cls, paths: StudyPaths, name: SchedulerName, rule: Rule, objectives: Sequence[str], bounds: Bounds, total: Total
+        cls,
+        paths: StudyPaths,
+        name: SchedulerName,
+        rule: Rule,
+        objectives: Sequence[str],
+        bounds: Bounds,
+        total: Total,
+        precedents: Sequence[Precedent] = (),
     ) -> Self:
-        """The scheduler as the decisions in the trials' folders left it."""
+        """The scheduler as the decisions in the trials' folders left it; of ``precedents`` it learns what rungs
+        foretell, and nobody is compared with them."""
         scheduler = cls(paths, name, rule, objectives, bounds, total)
+        for place, precedent in enumerate(precedents):
+            if points := scheduler._points(precedent.reports):
+                final = _figures(precedent.metrics, scheduler._accuracies)
+                scheduler.rungs.learn(-1 - place, points[-1].work, points, final)
         for trial in paths.each_trial():
             scheduler._recall(trial)
         scheduler.catch_up()
@@ -99,7 +139,7 @@ class Scheduler:
     def _judge(self, trial: TrialPaths) -> None:
         total = self._total_of(trial)
         decided = self._decisions.setdefault(trial.number, [])
-        due = self.rungs.due(trial.number, total, self._points(trial))
+        due = self.rungs.due(trial.number, total, self._points(reports(trial)))
         decided += [self.rungs.judge(trial.number, total, rung, point) for rung, point in due]
         if due:
             write_json(trial.rungs, {"total": total, "rungs": [asdict(decision) for decision in decided]})
@@ -121,7 +161,7 @@ class Scheduler:
             known = written(trial.rungs)
             self._totals[trial.number] = known["total"]
             self._decisions[trial.number] = [Decision(**decision) for decision in known["rungs"]]
-        if not (points := self._points(trial)):
+        if not (points := self._points(reports(trial))):
             return
         total, ended = self._total_of(trial), ending(trial) is not None
         judged = {decision.rung for decision in self._decisions.get(trial.number, ())}
@@ -134,15 +174,14 @@ class Scheduler:
             self._totals[trial.number] = float(self._total(config_of(trial)))
         return self._totals[trial.number]
 
-    def _points(self, trial: TrialPaths) -> list[Point]:
+    def _points(self, said: Iterable[Report]) -> list[Point]:
         return [
             Point(
-                epoch=event["epoch"],
-                work=float(event["metrics"][TRAIN_FORWARD_EQUIVALENTS]),
-                scores=_figures(event["metrics"], self._probes),
+                epoch=report.epoch,
+                work=report.metrics[TRAIN_FORWARD_EQUIVALENTS],
+                scores=_figures(report.metrics, self._probes),
             )
-            for event in read_events(trial)
-            if event["kind"] == EPOCH
+            for report in said
         ]
 
 

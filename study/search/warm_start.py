@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from search_spaces.placing import place
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.config.warm_start_source import MLFLOW, address, public
+from study.early_stopping.scheduler import Report, reports
 from study.resources.needs import hardware
 from study.tracking.uri import resolve_uri
 from trainables.config import ConfigError, TrialConfig, from_dict, override, to_dict
@@ -39,6 +40,8 @@ class Observation:
     source: str = field(compare=False)
     config: TrialConfig
     metrics: Mapping[str, float]
+    reports: tuple[Report, ...] = field(default=(), compare=False)
+    """Of its epochs."""
 
 
 class Refusal(NamedTuple):
@@ -94,7 +97,13 @@ def gather(config: StudyConfig, space: SearchSpace, data: str) -> Gathered:
 def record(paths: StudyPaths, gathered: Gathered) -> None:
     """Write what was gathered into the study's folder, where the search and people read it."""
     accepted = [
-        {"trial": one.trial, "source": one.source, "config": to_dict(one.config), "metrics": dict(one.metrics)}
+        {
+            "trial": one.trial,
+            "source": one.source,
+            "config": to_dict(one.config),
+            "metrics": dict(one.metrics),
+            "reports": [asdict(report) for report in one.reports],
+        }
         for one in gathered.accepted
     ]
     refused = [one._asdict() for one in gathered.refused]
@@ -107,7 +116,11 @@ def accepted(paths: StudyPaths) -> list[Observation]:
         return []
     return [
         Observation(
-            trial=one["trial"], source=one["source"], config=from_dict(one["config"]), metrics=_numbers(one["metrics"])
+            trial=one["trial"],
+            source=one["source"],
+            config=from_dict(one["config"]),
+            metrics=_numbers(one["metrics"]),
+            reports=tuple(Report(said["epoch"], _numbers(said["metrics"])) for said in one.get("reports", ())),
         )
         for one in written(paths.warm_start)["accepted"]
     ]
@@ -155,7 +168,7 @@ def _judged(
         place(space, theirs)
     except ConfigError as error:
         return str(error)
-    return Observation(trial=name, source=source, config=theirs, metrics=metrics)
+    return Observation(trial=name, source=source, config=theirs, metrics=metrics, reports=tuple(reports(trial)))
 
 
 def _finished(trial: TrialPaths) -> dict[str, float] | None:

@@ -21,6 +21,9 @@ class Judge(Protocol):
     def finish(self, number: int, total: float, final: Scores) -> None:
         """The trial has run to its end and was measured."""
 
+    def learn(self, number: int, total: float, points: Sequence[Point], final: Scores) -> None:
+        """A trial of an earlier study had done so."""
+
 
 class Nobody:
     """Every trial runs to its end."""
@@ -30,13 +33,15 @@ class Nobody:
 
     def finish(self, number: int, total: float, final: Scores) -> None: ...
 
+    def learn(self, number: int, total: float, points: Sequence[Point], final: Scores) -> None: ...
+
 
 class AtRungs:
     """What ``rungs`` decide."""
 
     def __init__(self, rungs: Rungs) -> None:
         self._rungs = rungs
-        self.finish = rungs.finish
+        self.finish, self.learn = rungs.finish, rungs.learn
 
     def __call__(self, number: int, total: float, points: Sequence[Point]) -> bool:
         due = self._rungs.due(number, total, points)

@@ -10,14 +10,16 @@ from dataclasses import asdict
 from analysis.comparison import Comparison, Series
 from analysis.pareto import hypervolume
 from study.early_stopping.rungs import Rule
-from study.simulation.baselines import SCHEDULERS
+from study.simulation.baselines import SCHEDULERS, Judge
 from study.simulation.scenarios import RANDOM, Scenario, proposals
-from study.simulation.simulator import BOTH, Outcome, Run, finished_by, simulate
+from study.simulation.simulator import BOTH, Outcome, Run, finished_by, simulate, teach
 from trainables.config import UserError
 from trainables.metrics import GPU_MINUTES
 
 MOMENTS = 40
 """Points of each hypervolume curve."""
+_EARLIER = 10_000
+"""Seeds of earlier studies begin there."""
 _PILOT = 200
 """Random trials whose mean cost sets the time of a comparison."""
 
@@ -30,17 +32,23 @@ def compare(
     seeds: int = 20,
     workers: int = 4,
     trials: float = 40,
+    warm_start: int = 0,
     rule: Rule | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
     """Search every scenario with each sampler and scheduler, for the GPU-minutes that ``trials`` whole trials need.
 
     Of a recording at most half of its trials' minutes are spent, so that stopping early finds others to begin.
-    Raises ``UserError`` for an unknown scheduler, ``ConfigError`` for an unknown sampler.
+    Schedulers learn from ``warm_start`` random trials of an earlier study, others for every seed.
+    Raises ``UserError`` for an unknown scheduler and for a recording with ``warm_start``, ``ConfigError`` for an
+    unknown sampler.
     """
     for name in schedulers:
         if name not in SCHEDULERS:
             raise UserError(f"unknown scheduler {name!r}; choose from {', '.join(SCHEDULERS)}")
+    recorded = [scenario.name for scenario in scenarios if scenario.pool is not None]
+    if warm_start and recorded:
+        raise UserError(f"{recorded[0]} holds no trials of an earlier study to learn from; compare synthetic or drawn")
     rule = rule or Rule()
     minutes = {scenario.name: _minutes(scenario, trials) for scenario in scenarios}
     series = []
@@ -51,7 +59,7 @@ def compare(
                 runs = [
                     simulate(
                         proposals(scenario, sampler, seed),
-                        SCHEDULERS[scheduler](rule),
+                        _taught(SCHEDULERS[scheduler](rule), scenario, seed, warm_start),
                         workers=workers,
                         minutes=minutes[scenario.name] / workers,
                     )
@@ -59,7 +67,13 @@ def compare(
                 ]
                 series.append(_series((scenario.name, sampler, scheduler), runs, minutes[scenario.name] / workers))
     moments = {name: tuple(total * step / MOMENTS for step in range(1, MOMENTS + 1)) for name, total in minutes.items()}
-    return Comparison(workers=workers, minutes=moments, rule=asdict(rule), series=tuple(series))
+    return Comparison(workers=workers, warm_start=warm_start, minutes=moments, rule=asdict(rule), series=tuple(series))
+
+
+def _taught(judge: Judge, scenario: Scenario, seed: int, trials: int) -> Judge:
+    earlier = scenario.at_random(_EARLIER + seed)
+    teach(judge, (drawn.curve for drawn in itertools.islice(earlier, trials)))
+    return judge
 
 
 def whole_trials(scenario: Scenario, trials: float) -> float:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from analysis.pareto import non_dominated
-from study.early_stopping.rungs import Point
+from study.early_stopping.rungs import Point, Scores
 from study.simulation.baselines import Judge
 from study.simulation.curves import Curve
 from study.simulation.scenarios import Drawn, Proposals
@@ -106,9 +106,7 @@ def simulate(proposals: Proposals, judge: Judge, *, workers: int, minutes: float
         trial = running.pop(number)
         lived[number] = trial.lived(at, outcome)
         if outcome is Outcome.FINISHED:
-            judge.finish(
-                number, trial.curve.total, (trial.curve.metrics[CLEAN_ACCURACY], trial.curve.metrics[PGD_ACCURACY])
-            )
+            judge.finish(number, trial.curve.total, _final(trial.curve))
         proposals.tell(number, trial.curve if outcome is Outcome.FINISHED else None)
         begin(at)
 
@@ -129,9 +127,20 @@ def simulate(proposals: Proposals, judge: Judge, *, workers: int, minutes: float
     return Run(tuple(trial for _, trial in sorted((lived | cut).items())))
 
 
+def teach(judge: Judge, earlier: Iterable[Curve]) -> None:
+    """Let ``judge`` learn from the trials of an earlier study."""
+    for place, curve in enumerate(earlier):
+        points = [_point(curve, epoch) for epoch in range(1, len(curve.epochs) + 1)]
+        judge.learn(-1 - place, curve.total, points, _final(curve))
+
+
 def finished_by(run: Run, at: float) -> Sequence[Drawn]:
     """What the search had found after ``at`` minutes."""
     return [trial.drawn for trial in run.trials if trial.outcome is Outcome.FINISHED and trial.ended <= at]
+
+
+def _final(curve: Curve) -> Scores:
+    return (curve.metrics[CLEAN_ACCURACY], curve.metrics[PGD_ACCURACY])
 
 
 def _point(curve: Curve, epoch: int) -> Point:

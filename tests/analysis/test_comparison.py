@@ -33,6 +33,7 @@ def series(scheduler: str, finals: tuple[float, ...], lost: tuple[int, ...] = (0
 def comparison() -> Comparison:
     return Comparison(
         workers=4,
+        warm_start=0,
         minutes={"crossing": (50.0, 100.0)},
         rule={"eta": 2.0},
         series=(

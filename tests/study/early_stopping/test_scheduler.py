@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import optuna
 import pytest
@@ -22,7 +22,7 @@ from analysis.layout import ENDED, EPOCH, StudyPaths, append_event, read_events,
 from search_spaces.work import total_on
 from study.config import StudyConfig
 from study.early_stopping.rungs import Rule
-from study.early_stopping.scheduler import Scheduler, SchedulerName
+from study.early_stopping.scheduler import Report, Scheduler, SchedulerName, reports
 from study.execution.session import Session
 from study.execution.worker import run_assignment
 from study.launch import launch, resume
@@ -47,6 +47,13 @@ RULE = Rule(**EAGER)
 SPACE = {"unlisted": "fixed", "learning_rate": {"low": 0.001, "high": 2.0, "log": True}, "m": [1, 2]}
 EPOCHS, EPOCH_WORK = 8, 128.0
 TEACHERS = range(10, 16)
+
+
+class Earlier(NamedTuple):
+    """A trial of another study."""
+
+    reports: Sequence[Report]
+    metrics: Mapping[str, float]
 
 
 def quiet() -> Console:
@@ -75,8 +82,9 @@ def opened(
     objectives: Sequence[str] = BOTH,
     bounds: Bounds = MappingProxyType({}),
     name: SchedulerName = "halving",
+    precedents: Sequence[Earlier] = (),
 ) -> Scheduler:
-    return Scheduler.open(paths, name, rule, objectives, bounds, lambda config: EPOCHS * EPOCH_WORK)
+    return Scheduler.open(paths, name, rule, objectives, bounds, lambda config: EPOCHS * EPOCH_WORK, precedents)
 
 
 def teach(paths: StudyPaths, scheduler: Scheduler, config: Any) -> None:
@@ -134,6 +142,27 @@ def test_a_beaten_trial_is_told_to_stop_with_its_rank(studies: Path, config: Any
         for number in last
     }
     assert decisions(paths)[2]["total"] == 1024.0
+
+
+def test_trials_of_other_studies_teach_what_a_rung_foretells_and_are_compared_with_nobody(
+    studies: Path, config: Any
+) -> None:
+    elsewhere = StudyPaths(studies / "elsewhere")
+    teach(elsewhere, opened(elsewhere), config)
+    ended = {CLEAN_ACCURACY: 0.99, PGD_ACCURACY: 0.99}
+    silent = Earlier([], ended)
+    taught = [Earlier(reports(trial), read_events(trial)[-1]["metrics"]) for trial in elsewhere.each_trial()]
+    for name, precedents, ends in (("alone", [silent], []), ("taught", [silent, *taught], [1])):
+        paths = StudyPaths(studies / name)
+        scheduler = opened(paths, precedents=precedents)
+        for number, accuracy in enumerate((0.6, 0.5)):
+            begin(paths, number, config)
+            report(paths, number, 2, accuracy, accuracy / 2)
+            scheduler.reported(number)
+        assert list(told(paths)) == ends
+        last = decisions(paths)[1]["rungs"][-1]
+        assert (last["rank"], last["of"]) == (2, 2)
+        assert (last["chance"] is None) == (not ends)
 
 
 def test_probes_that_are_missing_or_no_number_are_passed_over(studies: Path, config: Any) -> None:
@@ -210,22 +239,22 @@ def test_a_decision_that_reached_one_file_only_is_carried_out(studies: Path, con
 
 
 share = st.integers(0, 20).map(lambda count: count / 20)
-reports = st.lists(st.tuples(st.integers(0, 4), share, share), min_size=1, max_size=40)
+reported = st.lists(st.tuples(st.integers(0, 4), share, share), min_size=1, max_size=40)
 
 
 @pytest.mark.parametrize("name", ["halving", "asha"])
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(reports=reports, data=st.data())
+@given(said=reported, data=st.data())
 def test_a_reopened_scheduler_is_the_one_that_died(
-    reports: Any, data: st.DataObject, config: Any, name: SchedulerName
+    said: Any, data: st.DataObject, config: Any, name: SchedulerName
 ) -> None:
     """Whenever the driver dies, between an event and its decision too, the decisions are those of one that did not."""
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = StudyPaths(Path(folder) / "whole"), StudyPaths(Path(folder) / "broken")
-        dies_at = data.draw(st.integers(0, len(reports) - 1))
+        dies_at = data.draw(st.integers(0, len(said) - 1))
         for paths in (whole, broken):
             live, epochs = opened(paths, name=name), [0] * 5
-            for step, (number, clean, pgd) in enumerate(reports):
+            for step, (number, clean, pgd) in enumerate(said):
                 if epochs[number] == 0:
                     begin(paths, number, config)
                 if paths.trial(number).stop.exists() or epochs[number] == EPOCHS:

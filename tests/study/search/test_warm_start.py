@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.console import Console
 from analysis.layout import (
     ATTEMPT,
     ENDED,
+    EPOCH,
     StudyPaths,
     append_event,
     default_tracking_uri,
@@ -26,16 +28,23 @@ from analysis.layout import (
 from analysis.runs import read_study
 from analysis.schema import TrialStatus
 from search_spaces.placing import place
+from search_spaces.work import total_on
 from study.config import StudyConfig
 from study.config.file import StudyFileError
 from study.extend import extend
-from study.launch import launch, resume
+from study.launch import _scheduler, launch, resume
 from study.resources.needs import hardware
 from study.samplers.trials import OBSERVED
 from study.search.searcher import Search
-from study.search.warm_start import Gathered, gather, record
+from study.search.warm_start import Gathered, accepted, gather, record
 from trainables.config import TrialConfig, UserError, from_dict, override, to_dict
-from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
+from trainables.metrics import (
+    CLEAN_ACCURACY,
+    PGD_ACCURACY,
+    PROBE_ACCURACY,
+    PROBE_PGD_ACCURACY,
+    TRAIN_FORWARD_EQUIVALENTS,
+)
 
 Tiny = Callable[..., StudyConfig]
 pytestmark = pytest.mark.usefixtures("studies")
@@ -108,6 +117,38 @@ def test_every_refusal_has_its_reason(tiny: Tiny) -> None:
         "other/0008": "it has not measured pgd_accuracy",
     }
     assert next(found.lines()) == "the search learns from 2 of 9 finished trials of other"
+
+
+def test_what_learned_from_trials_reported_teaches_early_stopping(tiny: Tiny) -> None:
+    config = tiny(warm_start=["other"], scheduler="halving")
+    theirs = other(config, [({}, GOOD), ({}, GOOD)])
+    for epoch, pgd in ((1, 0.2), (2, math.nan)):
+        said = {TRAIN_FORWARD_EQUIVALENTS: epoch * 500.0, PROBE_ACCURACY: 0.4, PROBE_PGD_ACCURACY: pgd, "loss": 1.0}
+        append_event(theirs.trial(1), EPOCH, 1, epoch=epoch, metrics=said)
+    paths = study_paths("tiny")
+    paths.root.mkdir()
+    record(paths, gathered(config))
+    silent, told = accepted(paths)
+    assert silent.reports == ()
+    assert [(report.epoch, str(list(report.metrics.values()))) for report in told.reports] == [
+        (1, "[500.0, 0.4, 0.2]"),
+        (2, "[1000.0, 0.4, nan]"),
+    ]
+    scheduler = _scheduler(paths, config, total_on(config.search_space()))
+    assert scheduler is not None
+    assert list(scheduler.rungs.finals.values()) == [(GOOD[CLEAN_ACCURACY], GOOD[PGD_ACCURACY])]
+
+
+def test_a_study_that_kept_no_reports_of_others_is_read(tiny: Tiny) -> None:
+    config = tiny(warm_start=["other"])
+    other(config, [({}, GOOD)])
+    paths = study_paths("tiny")
+    paths.root.mkdir()
+    record(paths, gathered(config))
+    kept = json.loads(paths.warm_start.read_text())
+    del kept["accepted"][0]["reports"]
+    write_json(paths.warm_start, kept)
+    assert [one.reports for one in accepted(paths)] == [()]
 
 
 def test_a_choice_of_null_is_learned_from(tiny: Tiny) -> None:

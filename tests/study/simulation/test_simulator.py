@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from study.simulation.comparison import compare
 from study.simulation.curves import Curve
 from study.simulation.families import DIMENSIONS, DRAWN, REPORTED, TUNING, Family
 from study.simulation.scenarios import RANDOM, Drawn, Recorded, Synthetic, proposals, scenarios
-from study.simulation.simulator import BOTH, Outcome, Run, finished_by, simulate
+from study.simulation.simulator import BOTH, Outcome, Run, finished_by, simulate, teach
+from trainables.config import UserError
 from trainables.metrics import EVALUATION_IMAGES, GPU_MINUTES, PROBE_ACCURACY, TRAIN_FORWARD_EQUIVALENTS
 
 CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
@@ -56,6 +58,27 @@ def test_who_stops_trials_begins_more_of_the_same() -> None:
     assert len(halved.trials) > len(whole.trials)
     assert [trial.drawn for trial in halved.trials[: len(whole.trials)]] == [trial.drawn for trial in whole.trials]
     assert whole.count(Outcome.STOPPED) == 0 < halved.count(Outcome.STOPPED)
+
+
+def test_who_learned_from_an_earlier_study_stops_before_its_own_trials_have_finished() -> None:
+    """And is what it is without: the trials of the other study are of no search."""
+    scenario, patient = Synthetic(FAMILIES["power_law"]), Rule(eta=2, rungs=2, minimum=4, finished=30, loss=0.2)
+    judge = SCHEDULERS["halving"](patient)
+    teach(judge, (drawn.curve for drawn in itertools.islice(scenario.at_random(1), 30)))
+    alone, taught = search("power_law", SCHEDULERS["halving"](patient)), search("power_law", judge)
+    assert alone.count(Outcome.FINISHED) < 30
+    assert alone.count(Outcome.STOPPED) == 0 < taught.count(Outcome.STOPPED)
+    assert [trial.drawn for trial in taught.trials[: len(alone.trials)]] == [trial.drawn for trial in alone.trials]
+
+
+def test_a_comparison_lets_every_search_learn_from_an_earlier_study_of_its_own() -> None:
+    scenario, patient = Synthetic(FAMILIES["power_law"]), Rule(eta=2, rungs=2, minimum=4, finished=30, loss=0.2)
+    few = {"schedulers": ("halving",), "seeds": 2, "workers": 2, "trials": 12, "rule": patient}
+    alone, taught = compare([scenario], **few), compare([scenario], warm_start=30, **few)
+    assert sum(taught.series[0].begun) > sum(alone.series[0].begun)
+    assert (alone.to_json()["warm_start"], taught.to_json()["warm_start"]) == (0, 30)
+    with pytest.raises(UserError, match="digits holds no trials of an earlier study"):
+        compare(scenarios(str(CURVES)), warm_start=30, **few)
 
 
 def test_a_recordings_trials_are_each_drawn_once_at_random() -> None:
