@@ -24,7 +24,7 @@ from search_spaces.work import total_on
 from study.choosing.plan import NOTHING
 from study.config import Budget, StudyConfig
 from study.config.listed import Listed
-from study.preflight import allot, check_config, check_data
+from study.preflight import allot, check_data, idle_halving
 from study.resources.needs import machine
 from study.resources.packing import most_in_memory
 from study.resources.probe import heaviest, on_auto, shares
@@ -79,7 +79,7 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
     """
     space = config.search_space()
     lacking: list[str] = []
-    check_config(config, warn=lacking.append)
+    config.check()
     samples = _listed(space) or [space.sample(config.seed + index) for index in range(SAMPLES)]
     folders = [folder for part in space.parts for folder in downloads(part.base)]
     with in_blank():
@@ -90,10 +90,10 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
         pretraining = _pretraining(config, samples, begun)
     return Group(
         *_tables(config, space, samples),
-        *_strategy(config, space),
+        *_strategy(config, space, learned.reported),
         *map(Text, (f"Data: {data}", *_to_download(folders), *lacking, *bounded)),
         pretraining,
-        *map(Text, learned.lines()),
+        *map(Text, (*learned.lines(), *idle_halving(config, learned.reported))),
         *([_NO_MINUTES] if folders else on_this_machine(config, space, samples)),
         *map(Text, refused),
         NOTHING,
@@ -140,9 +140,9 @@ def _tables(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig])
     return space_table(config.name, space), sample_table(space, samples[:SHOWN])
 
 
-def _strategy(config: StudyConfig, space: SearchSpace) -> list[str]:
+def _strategy(config: StudyConfig, space: SearchSpace, learned: int) -> list[str]:
     """Where the trials are listed nothing proposes them."""
-    return [] if config.listed is not None else [proposed(config, space), ended_early(config.scheduler)]
+    return [] if config.listed is not None else [proposed(config, space), ended_early(config.scheduler, learned)]
 
 
 def _to_download(folders: list[Path]) -> list[str]:

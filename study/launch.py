@@ -36,10 +36,10 @@ from study.packages import changed, recorded, versions
 from study.preflight import (
     allot,
     check_bounds,
-    check_config,
     check_data,
     check_free,
     check_name,
+    idle_halving,
 )
 from study.report import write_report
 from study.resources.allotment import Allotment
@@ -80,13 +80,13 @@ def launch(
     check_name(paths)
     if not config.tracking.offline:
         check_tracking(paths, config.tracking.uri)
-    check_config(config, warn=lambda line: say(console, line))
+    config.check()
     replay = _replay(backend, curves)
     data = replay.check(space) if replay else _check_data(space, console)
     total = total_where_asked(config, space, replay)
     check_bounds(config, space, total)
     learned = warm_start.gather(config, space, data)
-    for line in learned.lines():
+    for line in (*learned.lines(), *idle_halving(config, learned.reported)):
         say(console, line)
     with executor(backend, address, replay) as running, _new_folder(paths):
         allotment = _allot(paths, config, space, running, console)

@@ -59,16 +59,15 @@ def _leavings(paths: StudyPaths) -> set[Path]:
     }
 
 
-def check_config(config: StudyConfig, *, warn: Callable[[str], None] = lambda _: None) -> None:
-    """Raises ``SpaceError`` with every fault of ``config``; ``warn`` hears of early stopping that the budget never lets
-    begin."""
-    config.check()
-    trials, needed = config.budget.trials, config.scheduler.finished
-    if config.scheduler.name == "halving" and trials is not None and trials <= needed:
-        warn(
-            f"warning: halving ends nobody before {needed} trials have finished, and the budget holds {trials}; set "
-            "scheduler.finished lower, or let scheduler.name be asha or none"
-        )
+def idle_halving(config: StudyConfig, learned: int) -> list[str]:
+    """That the budget never lets it begin, though it has learned from so many trials of other studies; in a line."""
+    trials, needed = config.budget.trials, config.scheduler.finished - learned
+    if config.scheduler.name != "halving" or trials is None or trials > needed:
+        return []
+    return [
+        f"warning: halving ends nobody before {needed} trials have finished, and the budget holds {trials}; set "
+        "scheduler.finished lower, or let scheduler.name be asha or none"
+    ]
 
 
 def check_bounds(config: StudyConfig, space: SearchSpace, total: Total | None) -> None:

@@ -25,11 +25,13 @@ def proposed(config: StudyConfig, space: SearchSpace) -> str:
     return f"Configurations: {first}{name} {how}."
 
 
-def ended_early(scheduler: EarlyStopping) -> str:
-    """``Early stopping: none, every trial runs to its end.``"""
+def ended_early(scheduler: EarlyStopping, learned: int = 0) -> str:
+    """``Early stopping: none, every trial runs to its end.``; ``learned``: from so many trials of other studies."""
     among = f"{scheduler.minimum} have come to the same rung"
     if scheduler.name == "halving":
-        when = f"once {labels.counted(scheduler.finished, 'trial')} have finished and {among}"
+        needed = scheduler.finished - learned
+        finished = f"{labels.counted(needed, 'trial')} {'has' if needed == 1 else 'have'} finished"
+        when = f"once {finished} and {among}" if needed > 0 else f"once {among}"
         return f"Early stopping: halving ends trials that have no chance of the frontier, {when}."
     if scheduler.name == "asha":
         return f"Early stopping: asha ends all but the best 1/{scheduler.eta:g} of a rung, once {among}."

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from analysis.layout import study_paths
 from analysis.runs import Study, number_or_nan, read_study
 from study.choosing.child import Prepared
-from study.preflight import check_config, check_data
+from study.preflight import check_data
 from trainables.config import TrialConfig
 from trainables.data import draw
 from trainables.evaluation.work import planned_forward_equivalents
@@ -33,7 +33,7 @@ class Images(NamedTuple):
 def checked(prepared: Prepared) -> tuple[str, list[str]]:
     """The data in words, and what they lack, a line each; raises ``UserError`` for what a launch would refuse."""
     space = prepared.config.search_space()
-    check_config(prepared.config)
+    prepared.config.check()
     lacking: list[str] = []
     return check_data(space, progress=sys.stderr.isatty(), warn=lacking.append), lacking
 

@@ -59,6 +59,11 @@ class Gathered:
     accepted: tuple[Observation, ...] = ()
     refused: tuple[Refusal, ...] = ()
 
+    @property
+    def reported(self) -> int:
+        """From how many early stopping learns, too."""
+        return sum(bool(one.reports) for one in self.accepted)
+
     def lines(self) -> Iterator[str]:
         """For the console: how many are learned from, and the commonest reasons for refusing the others."""
         sources = [found.source for found in self.accepted] + [found.source for found in self.refused]

@@ -20,10 +20,12 @@ from study.commands import main as cli
 from study.commands import read as reading
 from study.commands.app import PANELS
 from study.commands.run import fresh_name
-from study.config import StudyConfig
+from study.config import EarlyStopping, StudyConfig
 from study.config.settings import flatten_settings
 from study.files.lock import sole_driver
 from study.files.stop import Request, asked
+from study.preflight import idle_halving
+from study.strategy import ended_early
 
 COMMANDS = [
     *(
@@ -223,6 +225,14 @@ def test_who_could_end_nobody_early_is_told(study, tiny_file, trials, warned):
         "warning: halving ends nobody before 12 trials have finished, and the budget holds 12; set scheduler.finished"
     )
     assert (warning in out) is warned
+
+
+def test_what_halving_learned_elsewhere_it_need_not_wait_for(tiny):
+    scheduler, config = EarlyStopping(name="halving"), tiny(budget={"trials": 6}, scheduler="halving")
+    among = "4 have come to the same rung."
+    assert ended_early(scheduler, 11).endswith(f"once 1 trial has finished and {among}")
+    assert ended_early(scheduler, 12).endswith(f"once {among}")
+    assert [bool(idle_halving(config, learned)) for learned in (0, 6, 7)] == [True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_what_learned_from_trials_reported_teaches_early_stopping(tiny: Tiny) ->
     paths = study_paths("tiny")
     paths.root.mkdir()
     record(paths, gathered(config))
+    assert gathered(config).reported == 1
     silent, told = accepted(paths)
     assert silent.reports == ()
     assert [(report.epoch, str(list(report.metrics.values()))) for report in told.reports] == [
