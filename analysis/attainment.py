@@ -48,7 +48,7 @@ class Attainment(NamedTuple):
 def attainment_sentence(study: Study) -> str:
     """What the surfaces of a study are of, and what they leave out."""
     if confirms(study):
-        return "The band holds what 25 to 75 % of the confirmation's seeds attain, the line within it what half do."
+        return "The band holds what 25 to 75 % of the seeds attain, the line within it what half do."
     return (
         "The band holds what 25 to 75 % of redraws of the evaluation's images attain with the frontier's trials, the "
         "line within it what half do. Trials were chosen by the images that measured them, so the surfaces flatter "

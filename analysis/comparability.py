@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import changes, constraints, labels
 from analysis.agreement import HEAD_TRAINING, NETWORK_SIZE
-from analysis.confirmed import confirms
+from analysis.confirmed import confirms, reseeds
 from analysis.dimensions import searched_names
 from analysis.drawn import drawn, drawn_by_all, listed
 from analysis.measured import searches
@@ -206,6 +206,8 @@ def _kind(study: Study) -> str:
     """Of what a study's points are, in words."""
     if searches(study):
         return "a search's trials"
+    if reseeds(study):
+        return "means over seeds of what was chosen"
     return "a confirmation's means over seeds" if confirms(study) else "networks that are measured again"
 
 

@@ -1,4 +1,5 @@
-"""What a confirmation found: chosen configurations, each over its seeds, on test images."""
+"""What came of chosen configurations, each over its seeds: of a confirmation on test images, of what is reseeded on the
+search's own."""
 
 from __future__ import annotations
 
@@ -24,25 +25,50 @@ from trainables.metrics import (
 
 
 def confirms(study: Study) -> dict[str, Any]:
-    """What ``study`` confirms, ``study``, ``seeds`` and ``configurations``; empty if it is a search."""
+    """What ``study`` confirms or reseeds, ``study``, ``seeds`` and ``configurations``; empty for any other."""
     found = study.manifest.get("confirms")
     return found if isinstance(found, dict) else {}
 
 
+def reseeds(study: Study) -> bool:
+    """Whether it trains another's configurations again on the images that these were searched on."""
+    return _reseeds(study.manifest)
+
+
 def confirmations_of(paths: StudyPaths) -> list[str]:
     """Names of the studies beside ``paths`` that confirm it."""
-    return studies_of(paths, "confirms")
+    return [name for name, manifest in studies_of(paths, "confirms").items() if not _reseeds(manifest)]
 
 
-def studies_of(paths: StudyPaths, key: str) -> list[str]:
-    """Names of the studies beside ``paths`` whose manifest names it under ``key``."""
+def reseedings_of(paths: StudyPaths) -> list[str]:
+    """Names of the studies beside ``paths`` that reseed it."""
+    return [name for name, manifest in studies_of(paths, "confirms").items() if _reseeds(manifest)]
+
+
+def seeds_of_reseedings(paths: StudyPaths) -> list[int]:
+    """All seeds that ``reseedings_of`` has."""
+    found = studies_of(paths, "confirms").values()
+    return [int(seed) for manifest in found if _reseeds(manifest) for seed in manifest["confirms"].get("seeds", [])]
+
+
+def studies_of(paths: StudyPaths, key: str) -> dict[str, dict[str, Any]]:
+    """Manifests by name of the studies beside ``paths`` that name it under ``key``."""
     manifests = {path.parent.name: read_json(path) for path in sorted(paths.root.parent.glob("*/study.json"))}
-    found = {name: manifest.get(key) for name, manifest in manifests.items()}
-    return [name for name, told in found.items() if isinstance(told, dict) and told.get("study") == paths.name]
+    return {
+        name: manifest
+        for name, manifest in manifests.items()
+        if isinstance(told := manifest.get(key), dict) and told.get("study") == paths.name
+    }
+
+
+def _reseeds(manifest: Mapping[str, Any]) -> bool:
+    evaluation = manifest.get("evaluation")
+    split = evaluation.get("split") if isinstance(evaluation, Mapping) else None
+    return bool(manifest.get("confirms")) and split == "validation"
 
 
 def confirmed(study: Study) -> pd.DataFrame:
-    """One row a configuration of a confirmation, in its order.
+    """One row a configuration, in the study's order.
 
     ``configuration`` (the id of the trial that is confirmed), ``trainable``, ``seeds`` (that have finished),
     ``planned`` (seeds that it is to be trained with), the mean of each accuracy with its interval as ``NAME_low`` and

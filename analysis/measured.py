@@ -10,7 +10,7 @@ from analysis.runs import Study
 
 
 def measures(study: Study) -> dict[str, Any]:
-    """What ``study`` measures, ``study`` and ``configurations``; empty if it is a search or a confirmation."""
+    """What ``study`` measures, ``study`` and ``configurations``; empty for any other."""
     found = study.manifest.get("measures")
     return found if isinstance(found, dict) else {}
 
@@ -22,4 +22,4 @@ def searches(study: Study) -> bool:
 
 def measurements_of(paths: StudyPaths) -> list[str]:
     """Names of the studies beside ``paths`` that measure its networks."""
-    return studies_of(paths, "measures")
+    return list(studies_of(paths, "measures"))

@@ -14,7 +14,7 @@ from analysis import importance_table, labels, published, report_facts, report_f
 from analysis.attainment import attainment_sentence
 from analysis.breakdowns import RULES, breakdowns, breakdowns_sentence
 from analysis.changes import changes
-from analysis.confirmed import confirms, seeds_of
+from analysis.confirmed import confirms, reseeds, seeds_of
 from analysis.dominance import chances
 from analysis.dominance_table import with_chances
 from analysis.figures.interactions import left_out
@@ -53,6 +53,7 @@ def render(study: Study) -> str:
         facts=report_facts.facts(study),
         counts=report_facts.counts(study),
         confirms=confirms(study),
+        reseeds=reseeds(study),
         changed=changes(study.manifest),
         environment=report_facts.environment(study),
         plotly=get_plotlyjs(),

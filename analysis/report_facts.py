@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from analysis import changes, constraints, labels
-from analysis.confirmed import confirmed, confirms
+from analysis.confirmed import confirmed, confirms, reseeds
 from analysis.elapsed import wall_time
 from analysis.measured import measures
 from analysis.pareto import frontier, measured, study_hypervolume
@@ -34,7 +34,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Search": ", ".join(part for part in search if part),
         "Early stopping": _early_stopping(manifest.get("scheduler")),
         "Changed": changes.told(manifest),
-        "Confirms": _confirmation(study),
+        "Reseeds" if reseeds(study) else "Confirms": _confirmation(study),
         "Measures": _measurement(study),
         "Frontier": settled_sentence(study),
         "Budget": labels.budget(manifest.get("budget")),

@@ -70,7 +70,7 @@ def _changes(study: Study) -> list[tuple[int | None, dict[str, Any]]]:
 def _check_seeds(names: str, studies: Sequence[Study]) -> None:
     seeds = [seed_of(study) for study in studies]
     if again := [seed for seed in seeds if seed is not None and seeds.count(seed) > 1]:
-        of_one = "confirm" if confirms(studies[0]) else "measure"
+        of_one = "train again" if confirms(studies[0]) else "measure"
         what = "have the same seed" if searches(studies[0]) else f"{of_one} the same study"
         raise UserError(f"{names}: two of them {what}, {again[0]}, and say no more than one of them; leave one out")
 

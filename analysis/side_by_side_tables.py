@@ -72,7 +72,7 @@ def standings_table(
 def of_what(studies: Sequence[Study]) -> str:
     """What the chance that a hypervolume is the greatest is of, and what it is not."""
     confirmed = all(map(confirms, studies))
-    networks = "confirmed configurations on other images and seeds" if confirmed else "trained networks on other images"
+    networks = "chosen configurations on other images and seeds" if confirmed else "trained networks on other images"
     return (
         f"The chance is of these {networks} and says nothing of the searches, of which another run finds others; costs "
         "do not enter it. To compare searches, run each with several seeds and join its runs by commas: "

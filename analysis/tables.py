@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from analysis import constraints, labels
-from analysis.confirmed import confirmed, confirms
+from analysis.confirmed import confirmed, confirms, reseeds
 from analysis.dimensions import is_numeric
 from analysis.measured import measures
 from analysis.pareto import frontier
@@ -103,7 +103,7 @@ def frontier_table(study: Study) -> Table:
 
 
 def confirmed_table(study: Study) -> Table:
-    """A confirmation's configurations on test images: means over seeds with intervals, costs, what was searched."""
+    """Configurations trained again: means over seeds with intervals, costs, what was searched."""
     found = confirmed(study)
     found["optimal"] = found["optimal"].map({True: "yes", False: "no"})
     columns = (
@@ -118,13 +118,14 @@ def confirmed_table(study: Study) -> Table:
         ),
     )
     caption = (
-        f"{study.name} confirms {confirms(study)['study']}: means over seeds; {protocol(study)}; [{SEEDS_INTERVAL}]"
+        f"{study.name} {'reseeds' if reseeds(study) else 'confirms'} {confirms(study)['study']}: means over seeds; "
+        f"{protocol(study)}; [{SEEDS_INTERVAL}]"
     )
     return _table(caption, columns, found)
 
 
 def headline_table(study: Study) -> Table:
-    """What a study found: its frontier, or of a confirmation its configurations."""
+    """What a study found: its frontier, or of what is trained again the configurations."""
     return confirmed_table(study) if confirms(study) else frontier_table(study)
 
 

@@ -30,7 +30,7 @@ _ANOTHER_METHOD = "it makes another method of a trainable, with dimensions of it
 _NOT_SEARCHED: Mapping[str, str] = {
     "trainable": "the study's trainables are",
     "faithful_to": "it is a key of the study",
-    "seed": "it is chance and no setting; repeats: new_seed and `study confirm` vary it",
+    "seed": "it is chance and no setting; repeats: new_seed, `study reseed` and `study confirm` vary it",
     **{name: f"{why}, which must be the same for all trials; set it" for name, why in SAME_FOR_ALL.items()},
     **dict.fromkeys(("device", "compute", "network.recompute"), _WITHOUT_EFFECT),
     "optimiser.micro_batches": "it is for want of memory; resources.on_out_of_memory cuts batches, or set it",

@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.layout import StudyPaths
 from study.config import StudyConfig
-from study.confirming.request import Request
+from study.confirming.request import Confirm
 from study.execution.executor import Backend
 from study.launch import launch
 
@@ -25,7 +25,7 @@ def search(overrides: Mapping[str, Any], *, backend: Backend) -> StudyPaths:
     return launch(config, backend=backend)
 
 
-def confirmation(study: str) -> Request:
+def confirmation(study: str) -> Confirm:
     """At most ``CONFIGURATIONS`` of the frontier, with ``SEEDS`` seeds, on the test images."""
     settings = {"evaluation.auto_attack_images": AUTO_ATTACK_IMAGES}
-    return Request(study=study, seeds=SEEDS, limit=CONFIGURATIONS, settings=settings)
+    return Confirm(study=study, seeds=SEEDS, limit=CONFIGURATIONS, settings=settings)

@@ -21,7 +21,7 @@ from typing import Self
 from analysis.layout import ENDED, EPOCH, StudyPaths, read_events
 from study import notice
 
-COMMANDS = ("launch", "resume", "extend", "measure", "confirm", "demo")
+COMMANDS = ("launch", "resume", "extend", "measure", "reseed", "confirm", "demo")
 """What runs a study."""
 OPT_OUT = "--no-supervise"
 

@@ -13,7 +13,7 @@ from study.versions import FOUNDATIONS, PRODUCT, installed
 Command = TypeVar("Command", bound=Callable[..., None])
 
 PANELS = {
-    "Start and go on": ("demo", "launch", "resume", "extend", "measure", "confirm"),
+    "Start and go on": ("demo", "launch", "resume", "extend", "measure", "reseed", "confirm"),
     "While it runs": ("status", "add", "note", "stop", "ui"),
     "Read the results": ("front", "trials", "report", "compare"),
     "Take away": ("tables", "figures", "export", "sync", "clean"),

@@ -8,6 +8,7 @@ import sys
 from study import supervise as supervision
 from study.command_line import hide_secrets
 from study.commands import (  # noqa: F401  each joins its commands to the application
+    chosen,
     compare,
     hand,
     keep,

@@ -35,6 +35,7 @@ Trials = Annotated[
 Limit = Annotated[
     int | None, typer.Option(min=1, help="Only so many of the frontier: its extremes, then spread between them.")
 ]
+Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each configuration; more extend what is there.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Leave MLflow for a later `study sync`.")]
 Backend = Annotated[
     Literal["ray", "inline"], typer.Option(help="ray: trials side by side; inline: one by one in this process.")

@@ -89,8 +89,8 @@ def front(
     tracking_uri: FromMlflow = None,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
-    """The trials that no other trial beats; of a confirmation, its configurations on test images."""
-    from analysis.confirmed import confirmations_of
+    """The trials that no other trial beats; of what is reseeded or confirmed, its configurations."""
+    from analysis.confirmed import confirmations_of, reseedings_of
     from analysis.measured import measurements_of
 
     check_formats(json, csv)
@@ -100,6 +100,8 @@ def front(
         print_unrounded(table, json=json)
     else:
         print_headline(study, table)
+        for child in reseedings_of(paths_of(name)):
+            typer.echo(f"Under new seeds: study front {child}")
         for child in confirmations_of(paths_of(name)):
             typer.echo(f"Confirmed on test images: study front {child}")
         for child in measurements_of(paths_of(name)):

@@ -1,32 +1,29 @@
-"""Commands that run studies: demo, launch, resume, measure, confirm, extend."""
+"""Commands that run studies: demo, launch, resume, extend."""
 
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from analysis.layout import studies_folder, study_paths
-from study import supervise as supervision
 from study.commands.app import command
+from study.commands.driving import drive, option, where
 from study.commands.options import (
     Address,
     AnyBackend,
     Backend,
     Curves,
-    Limit,
     Name,
     Offline,
     Set,
     Studies,
     Supervise,
     TrackingUri,
-    Trials,
 )
 from study.commands.show import paths_of, print_front, print_outcome, print_report, print_rich, unread
 from trainables.config import UserError
@@ -53,13 +50,13 @@ def demo(
 
     os.environ.setdefault("RAY_worker_niceness", "0")  # somebody waits for it
     overrides = {"name": name or fresh_name("demo"), **parse_overrides(assignments)}
-    _drive(str(overrides["name"]), "--backend", backend)
+    drive(str(overrides["name"]), "--backend", backend)
     paths = packaged.search(overrides, backend=backend)
     with unread():
         print_front(paths)
         typer.echo("Confirming on the test images, which the search has not seen:")
     request = packaged.confirmation(paths.name)
-    _drive(request.child, "--backend", backend)
+    drive(request.child, "--backend", backend)
     confirmed = run(request, backend=backend)
     with unread():
         print_front(confirmed)
@@ -115,7 +112,7 @@ def launch(
     from study.launch import launch as run
 
     uri = None if config.tracking.offline else config.tracking.uri
-    _drive(config.name, *_where(backend, address, uri), *_option("--curves", curves))
+    drive(config.name, *where(backend, address, uri), *option("--curves", curves))
     with _located(file, overrides):
         paths = run(config, backend=backend, address=address, curves=curves)
     print_outcome(paths)
@@ -148,8 +145,8 @@ def resume(
     from study.launch import resume as run
 
     budget = {"--trials": trials, "--wall-minutes": wall_minutes, "--gpu-hours": gpu_hours, "--curves": curves}
-    asked = (word for key, value in budget.items() for word in _option(key, value))
-    _drive(paths_of(name).name, *_where(backend, address, tracking_uri), *asked)
+    asked = (word for key, value in budget.items() for word in option(key, value))
+    drive(paths_of(name).name, *where(backend, address, tracking_uri), *asked)
     paths = run(
         paths_of(name).name,
         trials=trials,
@@ -162,109 +159,6 @@ def resume(
         restarted=restarted,
     )
     print_outcome(paths)
-
-
-@command(
-    "Example: study measure demo --attack autoattack --set evaluation.attack_epsilons=[4/255,8/255,16/255] --dry-run"
-)
-def measure(
-    name: Name,
-    attack: Annotated[
-        Literal["autoattack", "pgd"] | None,
-        typer.Option(help="The strongest attack; as the study has it if not given."),
-    ] = None,
-    trials: Trials = None,
-    limit: Limit = None,
-    assignments: Set = [],  # noqa: B006
-    child: Annotated[
-        str | None,
-        typer.Option("--name", metavar="CHILD", help="Name of the study of what is measured; NAME-measured."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show networks and cost; write nothing.")] = False,
-    backend: Backend = "ray",
-    address: Address = None,
-    offline: Offline = False,
-    tracking_uri: TrackingUri = None,
-    supervise: Supervise = True,  # noqa: ARG001
-    restarted: Annotated[bool, typer.Option("--restarted", hidden=True)] = False,
-    studies: Studies = None,  # noqa: ARG001
-) -> None:
-    """Measure again what a study has trained, with other attacks, radii, heads or images; more trials are added.
-
-    Under AutoAttack all that may stand on the frontier are measured, round by round, if no trials are chosen.
-    """
-    from study.config.file import parse_overrides
-    from study.measuring.measure import measure as run
-    from study.measuring.measure import prepare
-    from study.measuring.request import Request
-
-    request = Request(
-        study=paths_of(name).name,
-        attack=attack,
-        trials=_numbers(trials),
-        limit=limit,
-        settings=parse_overrides(assignments),
-        name=child,
-        tracking_uri=tracking_uri,
-        offline=offline,
-    )
-    if dry_run:
-        from study.measuring.plan import plan
-
-        print_rich(plan(prepare(request)))
-        return
-    asked = [word for assignment in assignments for word in ("--set", assignment)]
-    again = ["measure", request.study, *_option("--attack", attack), *asked, "--name", request.child]
-    where = _where(backend, address, None if offline else tracking_uri)
-    _drive(request.child, *where, go_on=again if request.settles else ())  # the rounds are no part of the study
-    print_outcome(run(request, backend=backend, address=address, restarted=restarted))
-
-
-@command("Example: study confirm demo --seeds 3 --limit 3 --dry-run")
-def confirm(
-    name: Name,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each configuration; more extend what is there.")] = 3,
-    attack: Annotated[Literal["autoattack", "pgd"], typer.Option(help="The strongest attack on the test images.")] = (
-        "autoattack"
-    ),
-    trials: Trials = None,
-    limit: Limit = None,
-    assignments: Set = [],  # noqa: B006
-    child: Annotated[
-        str | None, typer.Option("--name", metavar="CHILD", help="The confirmation's name; NAME-confirmed.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show trainings and cost; write nothing.")] = False,
-    backend: Backend = "ray",
-    address: Address = None,
-    offline: Offline = False,
-    tracking_uri: TrackingUri = None,
-    supervise: Supervise = True,  # noqa: ARG001
-    studies: Studies = None,  # noqa: ARG001
-) -> None:
-    """Retrain a study's best on all training images with new seeds, and attack them on the test images."""
-    from study.config.file import parse_overrides
-    from study.confirming.confirm import confirm as run
-    from study.confirming.confirm import prepare
-    from study.confirming.request import Request
-
-    request = Request(
-        study=paths_of(name).name,
-        seeds=seeds,
-        attack=attack,
-        trials=_numbers(trials),
-        limit=limit,
-        settings=parse_overrides(assignments),
-        name=child,
-        tracking_uri=tracking_uri,
-        offline=offline,
-    )
-    if dry_run:
-        from study.confirming.plan import plan
-
-        print_rich(plan(prepare(request)))
-        return
-    _drive(request.child, *_where(backend, address, None if offline else tracking_uri))
-    print_outcome(run(request, backend=backend, address=address))
 
 
 @command("Example: study extend demo --trials 20 --set space.crops.high=40 --set sampler=gp")
@@ -301,7 +195,7 @@ def extend(
         tracking_uri=tracking_uri,
         backend=backend,
         address=address,
-        extended=lambda: _drive(name, *_where(backend, address, tracking_uri)),
+        extended=lambda: drive(name, *where(backend, address, tracking_uri)),
     )
     print_outcome(paths)
 
@@ -329,32 +223,6 @@ def _show(rehearsed: Rehearsed, *, here: bool) -> None:
         check_idle(study_paths(rehearsed.config.name))
     except UserError as error:
         typer.echo(f"warning: it would be refused: {error}")
-
-
-def _drive(name: str, *options: str, go_on: Sequence[str] = ()) -> None:
-    """From here this process runs the study: who stands by knows how to go on, and SIGTERM is as orderly as Ctrl-C.
-
-    ``go_on``: the command that does, if it is not ``study resume``.
-    """
-    always = ["--studies", str(studies_folder()), "--restarted", supervision.OPT_OUT]
-    arguments = [*(go_on or ("resume", name)), *options, *always]
-    supervision.Continuation(study_paths(name).root, arguments).announce()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
-def _where(backend: str, address: str | None, tracking_uri: str | None) -> list[str]:
-    return ["--backend", backend, *_option("--address", address), *_option("--tracking-uri", tracking_uri)]
-
-
-def _option(name: str, value: object) -> tuple[str, ...]:
-    return () if value is None else (name, str(value))
-
-
-def _numbers(text: str | None) -> tuple[int, ...]:
-    parts = [part.strip() for part in (text or "").split(",") if part.strip()]
-    if wrong := [part for part in parts if not part.isdecimal()]:
-        raise UserError(f"--trials {text}: {wrong[0]!r} is no trial's number; write 3,7 say")
-    return tuple(map(int, parts))
 
 
 def fresh_name(stem: str) -> str:

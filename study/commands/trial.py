@@ -61,4 +61,5 @@ def _next_steps(study: Study, known: Mapping[str, Any]) -> Iterator[tuple[str, s
         if searches(study) and trained:
             yield "Measure it again", f"measure {name} --trials {number} --dry-run"
         if searches(study) and not is_flagged(known.get("verdict", "")):
+            yield "See what of it is luck", f"reseed {name} --trials {number} --dry-run"
             yield "Confirm it", f"confirm {name} --trials {number} --dry-run"

@@ -1,13 +1,12 @@
-"""What a study file says of a confirmation: chosen configurations, and the seeds to train each with."""
+"""What a study file says of what is trained again: chosen configurations, and the seeds to train each with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field
 
-from search_spaces.faults import Fault
 from search_spaces.listed import SEED, ListedSpace
 from study.config.listed import Configuration, Listed, divided
 from trainables.config import TrialConfig
@@ -20,13 +19,13 @@ def _distinct(seeds: list[int]) -> list[int]:
 
 
 class Confirmation(Listed[Configuration]):
-    """Configurations of the confirmed study, their seeds aside."""
+    """Configurations of the other study, their seeds aside."""
 
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_distinct)]
 
     @classmethod
     def of(cls, study: str, seeds: Sequence[int], chosen: Sequence[tuple[int, Any, TrialConfig]]) -> Self:
-        """Of ``chosen`` trials: number, searched parameters and the configuration to confirm; its seed is dropped."""
+        """Of ``chosen`` trials: number, searched parameters and the configuration to train; its seed is dropped."""
         shared, own = divided([config for _, _, config in chosen], without={SEED})
         configurations = [
             Configuration(trial=number, params=dict(params), settings=settings)
@@ -40,17 +39,9 @@ class Confirmation(Listed[Configuration]):
 
     @property
     def more(self) -> str:
-        return "more seeds to `study confirm`"
+        confirmed = {config.evaluation.split for config in self.configs()} == {"test"}
+        return f"more seeds to `study {'confirm' if confirmed else 'reseed'}`"
 
     def space(self) -> ListedSpace:
         """Every configuration under every seed."""
         return ListedSpace(self._parts(), tuple(self.trials), tuple(self.seeds))
-
-    def faults(self) -> Iterator[Fault]:
-        """Also where it is not on test images."""
-        if wrong := list(super().faults()):
-            yield from wrong
-        elif splits := {config.evaluation.split for config in self.configs()} - {"test"}:
-            yield Fault(
-                ("settings",), f"evaluation.split is {min(splits)}; what was chosen is confirmed on test images"
-            )

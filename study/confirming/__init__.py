@@ -1,1 +1,1 @@
-"""Retrains the frontier's configurations and attacks them on the test images."""
+"""Trains a study's best again under new seeds: to see what of their figures is luck, or to confirm them."""

@@ -1,17 +1,20 @@
-"""From a study's frontier to its confirmation: the same configurations on all training images, under new seeds.
+"""From a study's frontier to the same configurations under new seeds: reseeded as they were searched, or confirmed.
 
-The confirmation is a study of its own: what it needs of the confirmed one is copied into its study file, so that it
-is resumed, tracked and reported like any other, whatever becomes of the confirmed study.
+What comes of it is a study of its own: what it needs of the other one is copied into its study file, so that it is
+resumed, tracked and reported like any other, whatever becomes of that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import pandas as pd
 from rich.console import Console
 
+from analysis import labels
 from analysis.choice import configurations, largest_seed
-from analysis.confirmed import confirms
+from analysis.confirmed import confirmed, confirms, reseeds, seeds_of_reseedings
 from analysis.labels import counted, is_flagged, trainings, trial_number
 from analysis.layout import StudyPaths, study_paths
 from analysis.runs import Study, read_study
@@ -30,9 +33,9 @@ from study.execution.executor import Backend
 def confirm(
     request: Request, *, backend: Backend = "ray", address: str | None = None, console: Console | None = None
 ) -> StudyPaths:
-    """Train and attack what is not yet done of a confirmation, and return its paths.
+    """Train and attack what is not yet done of a request, and return the paths of the study that comes of it.
 
-    Raises as ``launch`` does, and ``ChoiceError`` where there is nothing to confirm.
+    Raises as ``launch`` does, and ``ChoiceError`` where there is nothing to train again.
     """
     prepared = prepare(request)
     assert prepared.config.confirms is not None
@@ -41,33 +44,46 @@ def confirm(
 
 
 def prepare(request: Request) -> Prepared:
-    """What would be trained; reads the study and its confirmation, and writes nothing.
+    """What would be trained; reads the study and what has begun of it, and writes nothing.
 
-    Seeds are counted from one above the largest that any trial of the study had: with the seed that it was chosen by,
-    a configuration would be confirmed by its own luck.
+    A reseeded study stands for the search that it is of, and its means for the frontier. Seeds are counted from one
+    above the largest that the search or any reseeding of it had: with a seed that it was chosen by, a configuration
+    would be confirmed by its own luck.
     """
+    request, best = _of_search(request)
     paths = study_paths(request.study)
     parent = read_study(paths)
-    if confirms(parent):
-        raise ChoiceError(
-            f"{request.study} is a confirmation itself; name the study that it confirms, {confirms(parent)['study']}"
-        )
     searched, begun = load_stored(paths), child.stored(request)
     request, said = (request, []) if begun is None else as_begun(request, begun)
-    numbers, remarks = choose(parent, configurations(parent), request)
+    numbers, remarks = choose(parent, configurations(parent) if best is None else best, request)
     _check_unflagged(parent, numbers)
-    first = largest_seed(parent) + 1
+    first = max([largest_seed(parent), *seeds_of_reseedings(paths)]) + 1
     chosen = [(number, *read_trial(paths.trial(number))) for number in numbers]
     asked = Confirmation.of(
         request.study,
         range(first, first + request.seeds),
-        [(number, params, request.fully_evaluated(config)) for number, params, config in chosen],
+        [(number, params, request.again(config)) for number, params, config in chosen],
     )
     if begun is None:
         config = child.new_study(request, searched, asked, kind="confirms", objectives=request.objectives(searched))
     else:
         config = extended(request, begun, asked)
     return Prepared(config, parent, begun is not None, (*said, *remarks, *_few_seeds(config)))
+
+
+def _of_search(request: Request) -> tuple[Request, pd.DataFrame | None]:
+    """``request`` of the search that its study is of, and what is best by the means of that; ``None`` if it is one."""
+    study = read_study(study_paths(request.study))
+    if not (told := confirms(study)):
+        return request, None
+    if request.VERB == "reseed" or not reseeds(study):
+        kind = "is reseeded" if reseeds(study) else "is a confirmation"
+        raise ChoiceError(f"{request.study} {kind} itself; name the study that it is of, {told['study']}")
+    table = confirmed(study)
+    if not table["optimal"].any():
+        raise ChoiceError(f"no configuration of {request.study} has finished, unflagged and within the study's bounds")
+    best = table[table["optimal"]].assign(number=table["configuration"].map(labels.parse_trial).str[1])
+    return replace(request, study=str(told["study"]), name=request.child), best
 
 
 def _few_seeds(config: StudyConfig) -> list[str]:

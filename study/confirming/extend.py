@@ -1,4 +1,4 @@
-"""A confirmation that exists already: gone on with as it is, or with more seeds."""
+"""What is trained again already: gone on with as it is, or with more seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from study.confirming.request import Request
 
 
 def as_begun(request: Request, stored: StudyConfig) -> tuple[Request, list[str]]:
-    """``request`` of the configurations that its child confirms already, where it names none itself; and a line on it.
+    """``request`` of the configurations that its child trains already, where it names none itself; and a line on it.
 
     The frontier may have moved since: what goes on is what has been begun.
     """
@@ -26,10 +26,10 @@ def as_begun(request: Request, stored: StudyConfig) -> tuple[Request, list[str]]
 
 
 def extended(request: Request, stored: StudyConfig, asked: Confirmation) -> StudyConfig:
-    """The confirmation with as many seeds as are asked for; those it has are kept.
+    """The study with as many seeds as are asked for; those it has are kept.
 
-    New seeds are above its own and not below those of ``asked``, which the confirmed study did not use.
-    Raises ``ChoiceError`` if it confirms anything else than ``asked``.
+    New seeds are above its own and not below those of ``asked``, which the other study did not use.
+    Raises ``ChoiceError`` if it trains anything else than ``asked``.
     """
     begun = _same(request, stored.confirms, asked)
     if request.seeds < len(begun.seeds):
@@ -42,11 +42,11 @@ def extended(request: Request, stored: StudyConfig, asked: Confirmation) -> Stud
 def _same(request: Request, begun: Confirmation | None, asked: Confirmation) -> Confirmation:
     if begun is None or begun.study != request.study:
         raise ChoiceError(
-            f"{request.child} exists and is no confirmation of {request.study}; choose another name with --name"
+            f"{request.child} exists and is not {request.study} {request.DONE}; choose another name with --name"
         )
     if begun.trials != asked.trials:
         raise ChoiceError(
-            f"{request.child} confirms trials {_list(begun.trials)} of {request.study}, not {_list(asked.trials)}; "
+            f"{request.child} has trials {_list(begun.trials)} of {request.study}, not {_list(asked.trials)}; "
             f"go on with --trials {_list(begun.trials)}, or choose another name with --name"
         )
     check_alike(request, begun.configs(), asked.configs())

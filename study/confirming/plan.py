@@ -1,4 +1,4 @@
-"""What a confirmation would cost, without doing it: trainings, forward-equivalents, minutes at the search's speed."""
+"""What training again would cost, without doing it: trainings, forward-equivalents, minutes at the search's speed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Training:
     pretraining: int
     evaluation: int
     minutes: float
-    """At the speed of the confirmed trial, as the search counted them; NaN if it is not known."""
+    """At the speed of the chosen trial, as the search counted them; NaN if it is not known."""
 
 
 def plan(prepared: Prepared) -> Group:
-    """The confirmation in words and a table; raises ``UserError`` for what a launch would refuse."""
+    """What would be trained in words and a table; raises ``UserError`` for what a launch would refuse."""
     confirmation = prepared.config.confirms
     assert confirmation is not None
     data, lacking = checked(prepared)
@@ -40,16 +40,19 @@ def plan(prepared: Prepared) -> Group:
     return Group(
         *map(Text, prepared.remarks),
         _table(prepared.config.name, confirmation, trainings),
-        Text(f"Data: {data}; trained on {_trained_on(confirmation)} training images, measured once on test images"),
+        Text(f"Data: {data}; {_images(confirmation)}"),
         *map(Text, lacking),
         _sum(prepared, confirmation, trainings),
         NOTHING,
     )
 
 
-def _trained_on(confirmation: Confirmation) -> str:
+def _images(confirmation: Confirmation) -> str:
+    if confirmation.settings["evaluation.split"] != "test":
+        return "trained and measured on the images of the search"
     images = confirmation.settings["data.train_images"]
-    return "all" if images is None else f"{images:,}"
+    trained = "all" if images is None else f"{images:,}"
+    return f"trained on {trained} training images, measured once on test images"
 
 
 def training(parent: Study, number: int, config: TrialConfig) -> Training:

@@ -1,7 +1,8 @@
-"""What a user asks of a confirmation, and the full protocol that it measures by."""
+"""What a user asks to be trained again under new seeds, and by what protocol it is then measured."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,37 +15,53 @@ from trainables.config import TrialConfig, override
 
 _ALL = ("data.train_images", "evaluation.images", "evaluation.head_images", "evaluation.auto_attack_images")
 """Numbers of images that ``None`` lifts."""
-_SETTABLE = ("evaluation.", "data.train_images")
-"""What may be set anew: how it is measured, and what training may cost where all images are too many."""
+_DECIDED = ("evaluation.split", "evaluation.attacks")
+"""Settings of which the command and ``--attack`` decide."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(ChoiceRequest):
-    """Which of a study's configurations to confirm, and how. Raises ``ChoiceError``.
-
-    ``settings`` replace the full protocol's: leaves of ``evaluation``, and ``data.train_images``.
-    """
+class Request(ChoiceRequest, ABC):
+    """Which of a study's configurations to train again, and how. Raises ``ChoiceError``."""
 
     seeds: int = 3
     """How many."""
-    attack: Attack = "autoattack"
+    attack: Attack | None = None
 
-    VERB: ClassVar[str] = "confirm"
-    DONE: ClassVar[str] = "confirmed"
+    IMAGES: ClassVar[str]
+    """Which the command measures on."""
+    SETTABLE: ClassVar[tuple[str, ...]]
+    """How names of what ``settings`` may hold begin."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for path in self.settings:
-            if not path.startswith(_SETTABLE):
-                raise ChoiceError(
-                    f"--set {path}: a confirmation keeps what was chosen; set only evaluation. settings "
-                    "and data.train_images"
-                )
-            if path in ("evaluation.split", "evaluation.attacks"):
-                raise ChoiceError(f"--set {path}: a confirmation attacks test images, by what --attack names")
+            if not path.startswith(self.SETTABLE):
+                may = "evaluation. settings" + "".join(f" and {one}" for one in self.SETTABLE[1:])
+                raise ChoiceError(f"--set {path}: what was chosen is trained as it is; set only {may}")
+            if path in _DECIDED:
+                raise ChoiceError(f"--set {path}: to {self.VERB} is to attack {self.IMAGES}, by what --attack names")
 
-    def fully_evaluated(self, config: TrialConfig) -> TrialConfig:
-        """``config`` trained on all training images and measured on all test images, but for ``settings``."""
+    @abstractmethod
+    def again(self, config: TrialConfig) -> TrialConfig:
+        """``config`` as it is trained and measured again."""
+
+    def objectives(self, searched: StudyConfig) -> list[str]:
+        """Those of the study; under an attack that is asked for, with accuracy under that in place of another's."""
+        return searched.objectives if self.attack is None else attacks.objectives(searched, ATTACKS[self.attack])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirm(Request):
+    """On all training images, measured on all test images, but for ``settings``."""
+
+    attack: Attack = "autoattack"
+
+    VERB: ClassVar[str] = "confirm"
+    DONE: ClassVar[str] = "confirmed"
+    IMAGES: ClassVar[str] = "test images"
+    SETTABLE: ClassVar[tuple[str, ...]] = ("evaluation.", "data.train_images")
+
+    def again(self, config: TrialConfig) -> TrialConfig:
         protocol = {
             **dict.fromkeys(_ALL),
             "data.validation_fraction": 0.0,
@@ -53,6 +70,19 @@ class Request(ChoiceRequest):
         }
         return override(config, protocol | dict(self.settings))
 
-    def objectives(self, searched: StudyConfig) -> list[str]:
-        """Those of the study, with accuracy under the attack in place of that under another."""
-        return attacks.objectives(searched, ATTACKS[self.attack])
+
+@dataclass(frozen=True, kw_only=True)
+class Reseed(Request):
+    """On the images that the search trained and measured on, but for ``settings`` of the evaluation.
+
+    ``attack``: ``None`` for those that the study ran.
+    """
+
+    VERB: ClassVar[str] = "reseed"
+    DONE: ClassVar[str] = "reseeded"
+    IMAGES: ClassVar[str] = "the search's validation images"
+    SETTABLE: ClassVar[tuple[str, ...]] = ("evaluation.",)
+
+    def again(self, config: TrialConfig) -> TrialConfig:
+        attacks = {} if self.attack is None else {"evaluation.attacks": ATTACKS[self.attack]}
+        return override(config, attacks | dict(self.settings))

@@ -148,7 +148,7 @@ def _search(manifest: Mapping[str, Any]) -> str:
 
 
 def other_study(manifest: Mapping[str, Any]) -> str | None:
-    """The study whose trials are confirmed or measured; ``None`` for a search."""
+    """The study whose trials are trained again or measured; ``None`` for a search."""
     listed = manifest.get("confirms") or manifest.get("measures") or {}
     study: str | None = listed.get("study")
     return study
@@ -157,7 +157,10 @@ def other_study(manifest: Mapping[str, Any]) -> str | None:
 def _kind(manifest: Mapping[str, Any]) -> str:
     if other_study(manifest) is None:
         return "a hyperparameter study"
-    return "a confirmation on test images" if "confirms" in manifest else "networks measured again, a study"
+    if "confirms" not in manifest:
+        return "networks measured again, a study"
+    confirmed = manifest.get("evaluation", {}).get("split") == "test"
+    return "a confirmation on test images" if confirmed else "chosen configurations under new seeds, a study"
 
 
 def _chosen(listed: Mapping[str, Any] | None, experiment_id: str | None) -> str:

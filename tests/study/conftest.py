@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from optuna.trial import TrialState
 from analysis import pareto, schema
 from analysis.layout import ENDED, EPOCH, StudyPaths, default_tracking_uri, read_events, study_paths
 from analysis.runs import read_study
+from study.commands import main as cli
 from study.config import StudyConfig
 from study.search.storage import release
 from study.tracking import store
@@ -222,3 +224,19 @@ def server_class() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.Server
+
+
+@pytest.fixture
+def study(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], studies: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command in this process; gives its exit code and what it wrote."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["study", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run

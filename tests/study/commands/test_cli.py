@@ -37,6 +37,7 @@ COMMANDS = [
         "note",
         "stop",
         "measure",
+        "reseed",
         "confirm",
         "train",
         "reproduce",
@@ -557,7 +558,7 @@ def test_a_replayed_study_is_recorded_and_simulated(study, studies, tiny_file, t
     code, out, _ = study("launch", tiny_file, *replay, "--set", "scheduler=halving", "--set", "budget.trials=4")
     assert (code, "Pareto frontier of tiny" in out) == (0, True)
     advice = [line.partition(": study ")[2].split()[0] for line in study("status", "tiny/0")[1].splitlines()[-2:]]
-    assert advice == ["views", "confirm"], "no network was trained that could be exported or measured"
+    assert advice == ["reseed", "confirm"], "no network was trained that could be exported or measured"
     code, out, _ = study("record", "tiny", "-o", file)
     assert (code, out) == (0, f"recorded 4 finished trials of tiny in {file}; left out: 0\n")
     code, out, err = study("record", "tiny", "-o", tmp_path)

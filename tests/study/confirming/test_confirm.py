@@ -25,25 +25,17 @@ from study.config import StudyConfig
 from study.config.file import StudyFileError
 from study.confirming.confirm import confirm, prepare
 from study.confirming.plan import plan, training
-from study.confirming.request import Request
+from study.confirming.request import Confirm
 from study.execution.session import Session
-from study.launch import launch, resume
+from study.launch import resume
 from study.tracking.tracker import sync
 from trainables.config import TrialConfig, UserError, flatten, from_dict
 from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, FORWARD_EQUIVALENTS
 from trainables.pretrain import Pretraining
 
-Tiny = Callable[..., StudyConfig]
 Once = Callable[[str, Callable[[], object]], StudyPaths]
 SMALL = {"evaluation.images": 50, "evaluation.head_images": 100}
 """What of the full protocol these tests do without."""
-
-
-@pytest.fixture
-def parent(once: Once, studies: Path, tiny: Tiny) -> StudyPaths:
-    """A finished search of three trials, all with seed 4."""
-    config = tiny({"seed": 4, "optimiser.batch_size": 128})
-    return once("tiny", lambda: launch(config, backend="inline", console=quiet()))
 
 
 @pytest.fixture
@@ -56,12 +48,12 @@ def quiet() -> Console:
     return Console(file=io.StringIO(), width=400)
 
 
-def request(**changes: Any) -> Request:
+def request(**changes: Any) -> Confirm:
     asked = {"study": "tiny", "attack": "pgd", "trials": (0, 2), "seeds": 1, "settings": SMALL}
-    return Request(**(asked | changes))
+    return Confirm(**(asked | changes))
 
 
-def run(asked: Request) -> StudyPaths:
+def run(asked: Confirm) -> StudyPaths:
     return confirm(asked, backend="inline", console=quiet())
 
 
@@ -231,11 +223,11 @@ def test_a_confirmation_that_fails_is_not_tried_again(parent: StudyPaths) -> Non
         ({"trials": (0, 7)}, "no finished trial 7"),
         ({"limit": 1}, "--trials and --limit exclude each other"),
         ({"settings": {"optimiser.epochs": 9}}, "set only evaluation. settings"),
-        ({"settings": {"evaluation.split": "validation"}}, "a confirmation attacks test images"),
+        ({"settings": {"evaluation.split": "validation"}}, "to confirm is to attack test images"),
         ({"settings": {"evaluation.attacks": ["pgd"]}}, "by what --attack names"),
         ({"settings": {"evaluation.imagez": 9}}, "unknown setting 'evaluation.imagez'"),
         ({"name": ".hidden"}, "name is '.hidden'"),
-        ({"name": "tiny"}, "tiny exists and is no confirmation of tiny"),
+        ({"name": "tiny"}, "tiny exists and is not tiny confirmed"),
     ],
 )
 def test_what_cannot_be_confirmed_is_refused(parent: StudyPaths, changes: dict[str, Any], words: str) -> None:
@@ -267,10 +259,10 @@ def test_flagged_and_absent_frontiers_are_refused(parent: StudyPaths) -> None:
 
 def test_another_question_needs_another_name(child: StudyPaths) -> None:
     refused = {
-        "confirms trials 0,2 of tiny, not 2; go on with --trials 0,2": request(trials=(2,)),
+        "tiny-confirmed has trials 0,2 of tiny, not 2; go on with --trials 0,2": request(trials=(2,)),
         r"other settings \(evaluation.images is 50\)": request(settings=SMALL | {"evaluation.images": 40}),
         r"other settings \(evaluation.attacks is": request(attack="autoattack"),
-        "tiny-confirmed is a confirmation itself; .* tiny$": request(study="tiny-confirmed"),
+        "tiny-confirmed is a confirmation itself; name the study that it is of, tiny$": request(study="tiny-confirmed"),
     }
     for words, asked in refused.items():
         with pytest.raises(ChoiceError, match=words):
@@ -305,7 +297,6 @@ def test_a_file_that_confirms_is_a_whole_study_and_searches_nothing(parent: Stud
         ({"confirms.seeds": [1, 1]}, "name each once"),
         ({"confirms.seedz": [1]}, "did you mean seeds"),
         ({"confirms.configurations": [{"trial": 1, "setting": {}}]}, "did you mean settings"),
-        ({"confirms.settings": config.confirms.settings | {"evaluation.split": "validation"}}, "on test images"),
     ):
         with pytest.raises(StudyFileError, match=words):
             StudyConfig.load(path, overrides)
