@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -27,16 +27,17 @@ from trainables.config import UserError
 if TYPE_CHECKING:
     from study.confirming.request import Request
 
+OwnAttack = Annotated[
+    Literal["autoattack", "pgd"] | None, typer.Option(help="The strongest attack; as the study has it if not given.")
+]
+
 
 @command(
     "Example: study measure demo --attack autoattack --set evaluation.attack_epsilons=[4/255,8/255,16/255] --dry-run"
 )
 def measure(
     name: Name,
-    attack: Annotated[
-        Literal["autoattack", "pgd"] | None,
-        typer.Option(help="The strongest attack; as the study has it if not given."),
-    ] = None,
+    attack: OwnAttack = None,
     trials: Trials = None,
     limit: Limit = None,
     assignments: Set = [],  # noqa: B006
@@ -57,21 +58,11 @@ def measure(
 
     Under AutoAttack all that may stand on the frontier are measured, round by round, if no trials are chosen.
     """
-    from study.config.file import parse_overrides
     from study.measuring.measure import measure as run
     from study.measuring.measure import prepare
     from study.measuring.request import Request
 
-    request = Request(
-        study=paths_of(name).name,
-        attack=attack,
-        trials=_numbers(trials),
-        limit=limit,
-        settings=parse_overrides(assignments),
-        name=child,
-        tracking_uri=tracking_uri,
-        offline=offline,
-    )
+    request = Request(attack=attack, **_asked(name, trials, limit, assignments, child, tracking_uri, offline=offline))
     if dry_run:
         from study.measuring.plan import plan
 
@@ -88,9 +79,7 @@ def measure(
 def reseed(
     name: Name,
     seeds: Seeds = 3,
-    attack: Annotated[
-        Literal["autoattack", "pgd"] | None, typer.Option(help="The strongest attack; that of the study if not given.")
-    ] = None,
+    attack: OwnAttack = None,
     trials: Trials = None,
     limit: Limit = None,
     assignments: Set = [],  # noqa: B006
@@ -106,21 +95,10 @@ def reseed(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Train a study's best again with new seeds, on the search's own images: to see what was luck before confirming."""
-    from study.config.file import parse_overrides
     from study.confirming.request import Reseed
 
-    request = Reseed(
-        study=paths_of(name).name,
-        seeds=seeds,
-        attack=attack,
-        trials=_numbers(trials),
-        limit=limit,
-        settings=parse_overrides(assignments),
-        name=child,
-        tracking_uri=tracking_uri,
-        offline=offline,
-    )
-    _train_again(request, dry_run=dry_run, backend=backend, address=address)
+    asked = _asked(name, trials, limit, assignments, child, tracking_uri, offline=offline)
+    _train_again(Reseed(seeds=seeds, attack=attack, **asked), dry_run=dry_run, backend=backend, address=address)
 
 
 @command("Example: study confirm demo --seeds 3 --limit 3 --dry-run")
@@ -145,21 +123,10 @@ def confirm(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Retrain a study's best on all training images with new seeds, and attack them on the test images."""
-    from study.config.file import parse_overrides
     from study.confirming.request import Confirm
 
-    request = Confirm(
-        study=paths_of(name).name,
-        seeds=seeds,
-        attack=attack,
-        trials=_numbers(trials),
-        limit=limit,
-        settings=parse_overrides(assignments),
-        name=child,
-        tracking_uri=tracking_uri,
-        offline=offline,
-    )
-    _train_again(request, dry_run=dry_run, backend=backend, address=address)
+    asked = _asked(name, trials, limit, assignments, child, tracking_uri, offline=offline)
+    _train_again(Confirm(seeds=seeds, attack=attack, **asked), dry_run=dry_run, backend=backend, address=address)
 
 
 def _train_again(request: Request, *, dry_run: bool, backend: Backend, address: str | None) -> None:
@@ -171,6 +138,30 @@ def _train_again(request: Request, *, dry_run: bool, backend: Backend, address: 
         return
     drive(request.child, *where(backend, address, None if request.offline else request.tracking_uri))
     print_outcome(confirm(request, backend=backend, address=address))
+
+
+def _asked(
+    name: str,
+    trials: str | None,
+    limit: int | None,
+    assignments: list[str],
+    child: str | None,
+    tracking_uri: str | None,
+    *,
+    offline: bool,
+) -> dict[str, Any]:
+    """What all requests have of the options."""
+    from study.config.file import parse_overrides
+
+    return {
+        "study": paths_of(name).name,
+        "trials": _numbers(trials),
+        "limit": limit,
+        "settings": parse_overrides(assignments),
+        "name": child,
+        "tracking_uri": tracking_uri,
+        "offline": offline,
+    }
 
 
 def _numbers(text: str | None) -> tuple[int, ...]:
