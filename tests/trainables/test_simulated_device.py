@@ -186,3 +186,27 @@ def test_no_batch_of_a_training_is_waited_for(
         return waits
 
     assert waits_of(4) == waits_of(2)
+
+
+@pytest.mark.parametrize("head", [*HEADS[:2], *(pytest.param(head, marks=pytest.mark.slow) for head in HEADS[2:])])
+def test_no_batch_of_an_evaluation_is_waited_for(head: str, tiny_config: Any, trials_there: None) -> None:
+    def waits_of(epochs: int, batch: int, steps: int) -> Counter[str]:
+        config = tiny_config(
+            "emp_ssl",
+            device="auto",
+            data__placement="device",
+            optimiser__epochs=1,
+            evaluation__images=16,
+            evaluation__heads=[head],
+            evaluation__head=head,
+            evaluation__attacks=ATTACKS,
+            evaluation__head_images=40,
+            **dict.fromkeys((f"evaluation__{part}_epochs" for part in ("head", "crops", "finetune")), epochs),
+            **dict.fromkeys((f"evaluation__{part}_batch_size" for part in ("head", "attack")), batch),
+            evaluation__attack_steps=steps,
+        )
+        with simulated_device() as waits:
+            trial.run(config)
+        return waits
+
+    assert waits_of(epochs=2, batch=8, steps=3) == waits_of(epochs=1, batch=40, steps=2)
