@@ -118,6 +118,15 @@ def test_what_depends_on_a_range_that_is_none_is_not_told_to_depend_on_nothing(t
     assert 15 not in found
 
 
+def test_what_depends_on_a_wrong_value_or_on_one_that_is_fixed_is_not_told_beside_it(told):
+    alone = FILE.replace(", robust_simclr", "")
+    assert 15 not in told(alone.replace("when: {n: 2}", "when: {m: 0}"))
+    settled = alone.replace("crops: {low: 2, high: 4}", "batch_size: [64, 128]").replace("{n: 2}", "{batch_size: 64}")
+    found = told(settled)
+    assert "settings fix optimiser.batch_size" in found[11]
+    assert 15 not in found
+
+
 def test_a_sound_file_asks_nothing_of_the_data(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text("name: sound\ntrainables: [cf_amc_ssl]\nbudget: {trials: 3}\n")
