@@ -127,6 +127,15 @@ def test_what_depends_on_a_wrong_value_or_on_one_that_is_fixed_is_not_told_besid
     assert 15 not in found
 
 
+def test_no_setting_is_blamed_for_a_trainable_that_nobody_meant(told):
+    """Of all trainables some warm up for longer, and have no m."""
+    sound = FILE.replace("  optimiser.epochs: 0\n", "  optimiser.epochs: 5\n")
+    found = told(sound.replace("[cf_amc_ssl,", "[cf_amc_sl,"))
+    assert "did you mean cf_amc_ssl?" in found[2]
+    assert 8 not in found
+    assert {12, 13, 15, 16, 22, 23} <= found.keys()
+
+
 def test_a_sound_file_asks_nothing_of_the_data(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text("name: sound\ntrainables: [cf_amc_ssl]\nbudget: {trials: 3}\n")
