@@ -202,6 +202,7 @@ class StudyConfig(Section):
         yield from (fault.under("settings") for fault in held)
         space, searched = self.draft()
         yield from (fault.under("space") for fault in searched)
+        yield from self._unknown_recipes()
         if all(fault.path != (UNLISTED,) for fault in searched):
             yield from self._start_faults(space, whole=not held and not searched)
             yield from self._grid_faults(space)
@@ -256,14 +257,17 @@ class StudyConfig(Section):
         if None not in (self.confirms, self.measures):
             yield Fault(("measures",), "a study confirms or measures, and not both; drop one")
 
-    def _start_faults(self, space: SearchSpace, *, whole: bool) -> Iterator[Fault]:
-        """``whole``: nothing is missing of ``space``; else of what it holds a recipe's values alone are compared."""
+    def _unknown_recipes(self) -> Iterator[Fault]:
         for index, name in enumerate(self.start_from):
             if name not in RECIPES:
                 yield Fault(("start_from", index), f"unknown recipe {name!r}; {nearest(name, RECIPES)}")
-                continue
+
+    def _start_faults(self, space: SearchSpace, *, whole: bool) -> Iterator[Fault]:
+        """``whole``: nothing is missing of ``space``; else of what it holds a recipe's values alone are compared."""
+        for index, name in enumerate(self.start_from):
             try:
-                start_params(space, name)
+                if name in RECIPES:
+                    start_params(space, name)
             except ConfigError as error:
                 if whole or isinstance(error, SpaceError):
                     yield Fault(("start_from", index), f"recipe {name} lies outside the study: {error}")

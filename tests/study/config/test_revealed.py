@@ -136,6 +136,12 @@ def test_no_setting_is_blamed_for_a_trainable_that_nobody_meant(told):
     assert {12, 13, 15, 16, 22, 23} <= found.keys()
 
 
+def test_an_unknown_recipe_is_told_whatever_becomes_of_the_space(told):
+    found = told(FILE.replace("unlisted: fixed", "unlisted: fix"))
+    assert 21 not in found, "what it lies in is not known"
+    assert "unknown recipe 'table1/nothing'" in found[22]
+
+
 def test_a_sound_file_asks_nothing_of_the_data(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text("name: sound\ntrainables: [cf_amc_ssl]\nbudget: {trials: 3}\n")
