@@ -113,7 +113,7 @@ def _from_file(space: SearchSpace, theirs: Values, basis: Values, file: Path) ->
 
 
 def _tried(paths: StudyPaths, repeats: Repeats, params: Values, waits: Sequence[Values]) -> str | None:
-    """Which trial has run with ``params``, or does, if they need not run again; whether they are among what ``waits``."""
+    """Which trial has run with ``params``, or runs, if they need not run again; whether they are among ``waits``."""
     if repeats == "redraw" and params in waits:
         return f"not added, for it waits already: {_words(params)}"
     same = (trial for trial in paths.each_trial() if read_json(trial.config).get("params") == params)

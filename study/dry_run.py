@@ -75,8 +75,8 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0, learned: Gat
     """The study in words and tables. Reads its data, and downloads none, of which it knows the numbers.
 
     ``here``: it would run on this machine, so what that lacks is told. ``begun``: trials that it has already.
-    ``learned``: of other studies, where it has been launched; else they are asked. Raises ``UserError`` for what a launch
-    would refuse anywhere.
+    ``learned``: of other studies, where it has been launched; else they are asked.
+    Raises ``UserError`` for what a launch would refuse anywhere.
     """
     space = config.search_space()
     lacking: list[str] = []

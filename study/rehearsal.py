@@ -28,8 +28,7 @@ SHOWN = 10
 
 
 class Rehearsed(NamedTuple):
-    """A study as it would go on, how many trials it has begun, what it has learned from other studies, and what would be
-    said of it first."""
+    """A study as it would go on, how many trials it has begun, what it learned from others, and what is said of it."""
 
     config: StudyConfig
     begun: int
