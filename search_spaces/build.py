@@ -106,6 +106,7 @@ def _part(base: TrialConfig, choices: Mapping[str, Any], settled: frozenset[str]
         choice, when = parted(said)
         if dimension.path in settled:
             faults += _settled_faults(dimension, paths[dimension.name], asked)
+            unclear |= {dimension.name} if asked else set()
             continue
         default = dimension.default(base)
         if not asked:

@@ -78,10 +78,14 @@ class _Refusals:
         self._lowest = self._together({**dict(part.fixed), **part.lowest})
 
     def of(self, values: Mapping[str, Value]) -> str | None:
-        """Where one of ``values`` depends on others that are not among them, those are as they must be."""
+        """Where one of ``values`` depends on others that are not among them, those are as they must be; if they are
+        refused themselves, it is not for this one."""
         for name, condition in self._base.conditions:
-            if name in values:
-                values = condition.first | dict(values)
+            if name not in values:
+                continue
+            if not condition.first.keys() <= values.keys() and self.of(condition.first):
+                return None
+            values = condition.first | dict(values)
         reason = self.alone(values)
         return reason if reason and self.alone({**self._lowest, **values}) else None
 

@@ -113,12 +113,14 @@ def _from_file(space: SearchSpace, theirs: Values, basis: Values, file: Path) ->
 
 
 def _tried(paths: StudyPaths, repeats: Repeats, params: Values, waits: Sequence[Values]) -> str | None:
-    """Which trial has run with ``params``, if they need not run again; whether they are among what ``waits``."""
+    """Which trial has run with ``params``, or runs, if they need not run again; whether they are among ``waits``."""
     if repeats == "redraw" and params in waits:
         return f"not added, for it waits already: {_words(params)}"
     same = (trial for trial in paths.each_trial() if read_json(trial.config).get("params") == params)
     for trial in same:
-        status, stopped_early = (ending(trial) or {}).get("status"), trial.stop.exists()
+        if (ended := ending(trial)) is None and repeats == "redraw":
+            return f"not added, for {paths.trial_id(trial.number)} has begun it: {_words(params)}"
+        status, stopped_early = (ended or {}).get("status"), trial.stop.exists()
         if (status == TrialStatus.FINISHED and repeats == "redraw") or (
             status == TrialStatus.STOPPED and stopped_early
         ):

@@ -29,7 +29,7 @@ from study.resources.needs import machine
 from study.resources.packing import most_in_memory
 from study.resources.probe import heaviest, on_auto, shares
 from study.search.foreknown import Foreknown, known_before
-from study.search.warm_start import gather
+from study.search.warm_start import Gathered, gather
 from study.strategy import ended_early, proposed
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig, UserError
@@ -71,11 +71,12 @@ class Estimate:
         return f"Pre-training a trial: {each} forward-equivalents (least / median / most of {of})"
 
 
-def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
+def plan(config: StudyConfig, *, here: bool = True, begun: int = 0, learned: Gathered | None = None) -> Group:
     """The study in words and tables. Reads its data, and downloads none, of which it knows the numbers.
 
-    ``here``: it would run on this machine, so what that lacks is told. ``begun``: trials that it has already. Raises
-    ``UserError`` for what a launch would refuse anywhere.
+    ``here``: it would run on this machine, so what that lacks is told. ``begun``: trials that it has already.
+    ``learned``: of other studies, where it has been launched; else they are asked.
+    Raises ``UserError`` for what a launch would refuse anywhere.
     """
     space = config.search_space()
     lacking: list[str] = []
@@ -86,7 +87,7 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0) -> Group:
         refused = refused_here(config, space) if here else []
         data = check_data(space, progress=sys.stderr.isatty(), warn=lacking.append)
         samples, bounded = kept(config, space, samples)
-        learned = gather(config, space, data)
+        learned = gather(config, space, data) if learned is None else learned
         pretraining = _pretraining(config, samples, begun)
     return Group(
         *_tables(config, space, samples),

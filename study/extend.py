@@ -29,6 +29,7 @@ from study.search.budget import Spent
 from study.search.extension import complete, extend_folder
 from study.search.rebuild import Outside
 from study.search.searcher import Search
+from study.search.warm_start import recorded
 from trainables.config import ConfigError, UserError
 
 CHANGEABLE = ("space", "sampler", "scheduler", "constraints", "resources")
@@ -94,11 +95,11 @@ def rehearse(
         before = load_stored(copy).budget
         lines = _extend(copy, more, changes or {}, progress=False)
         config = load_stored(copy)
-        begun = sum(1 for _ in copy.each_trial())
+        begun, learned = sum(1 for _ in copy.each_trial()), recorded(copy)
     if config.budget != before:
         now, then = (labels.budget(budget.model_dump()) for budget in (config.budget, before))
         lines.insert(0, now_and_before("budget", now, then))
-    return Rehearsed(config, begun, lines)
+    return Rehearsed(config, begun, learned, lines)
 
 
 def _extend(

@@ -22,15 +22,17 @@ from study.packages import changed
 from study.search.budget import left
 from study.search.extension import complete
 from study.search.searcher import Search
+from study.search.warm_start import Gathered, recorded
 
 SHOWN = 10
 
 
 class Rehearsed(NamedTuple):
-    """A study as it would go on, how many trials it has begun, and what would be said of it first."""
+    """A study as it would go on, how many trials it has begun, what it learned from others, and what is said of it."""
 
     config: StudyConfig
     begun: int
+    learned: Gathered
     lines: list[str]
 
 
@@ -57,7 +59,8 @@ def resumption(
         config = with_budget(stored, asked)
         now, before = (labels.budget(one.budget.model_dump()) for one in (config, stored))
         lines = [now_and_before("budget", now, before)] if now != before else []
-        return Rehearsed(config, sum(1 for _ in copy.each_trial()), [*lines, *_lines(paths, copy, config)])
+        begun = sum(1 for _ in copy.each_trial())
+        return Rehearsed(config, begun, recorded(copy), [*lines, *_lines(paths, copy, config)])
 
 
 def named(trials: Iterable[tuple[str, str]]) -> Iterator[str]:

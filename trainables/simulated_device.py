@@ -37,6 +37,8 @@ _INDEXING = {_ATEN.index.Tensor, _ATEN.index_put.default, _ATEN.index_put_.defau
 """Operations that take indices of the CPU, too, and send them; what is true of a mask they count first."""
 _MAKING = (torch.tensor, torch.as_tensor, torch.asarray)
 """Of what is no tensor; they begin on the CPU and ask nobody where to put it."""
+_AT_INDICES = (Tensor.__getitem__, Tensor.__setitem__)
+"""What makes tensors of lists of indices, on the device without asking, where they would hold nothing."""
 
 
 class MixedDevicesError(RuntimeError):
@@ -86,10 +88,12 @@ class _OnDevice(Tensor):
 
 
 class _Made(TorchFunctionMode):
-    """Sends what is made of numbers to where it is wanted."""
+    """Sends what is made of numbers to where it is wanted; lists of indices are made on the CPU, which sends them."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        if func in _AT_INDICES:
+            args = (args[0], _listed(args[1]), *args[2:])
         device = kwargs.pop("device", None) if func in _MAKING else None
         made = func(*args, **kwargs)
         return made if device is None else made.to(device)
@@ -138,6 +142,14 @@ def _waits(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], there: bool
     if mixed:
         raise MixedDevicesError(f"{func.name()} of what is on the device and on the CPU, at {_place()}")
     return func in _READING or any(not _is_there(one) or one.dtype == torch.bool for one in indices if one is not None)
+
+
+def _listed(index: Any) -> Any:
+    """``index`` with a tensor for each list of numbers."""
+    if isinstance(index, tuple):
+        return tuple(map(_listed, index))
+    numbers = isinstance(index, list) and index and all(isinstance(one, int) for one in index)
+    return torch.tensor(index) if numbers else index
 
 
 def _is_there(value: object) -> bool:

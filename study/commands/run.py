@@ -218,7 +218,7 @@ def _show(rehearsed: Rehearsed, *, here: bool) -> None:
 
     for line in rehearsed.lines:
         typer.echo(line)
-    print_rich(plan(rehearsed.config, here=here, begun=rehearsed.begun))
+    print_rich(plan(rehearsed.config, here=here, begun=rehearsed.begun, learned=rehearsed.learned))
     try:
         check_idle(study_paths(rehearsed.config.name))
     except UserError as error:

@@ -109,7 +109,9 @@ class StudyConfig(Section):
             faults = [fault_of(item, cls) for item in error.errors()]
             config = _partial(cls, tree.values, [fault.path for fault in faults])
         unheeded = () if any("scheduler" in fault.path for fault in faults) else _unheeded(config, overrides or {})
-        faults += [*config.faults(), *unheeded]
+        unclear = any(fault.path[:1] == ("trainables",) for fault in faults)
+        further = _whichever_is_meant(config, tree.values, faults) if unclear else config.faults()
+        faults += [*further, *unheeded]
         if not faults and not tree.faults:
             return config
         clear = not tree.faults and config.listed is None and can_be_revealed(faults)
@@ -200,6 +202,7 @@ class StudyConfig(Section):
         yield from (fault.under("settings") for fault in held)
         space, searched = self.draft()
         yield from (fault.under("space") for fault in searched)
+        yield from self._unknown_recipes()
         if all(fault.path != (UNLISTED,) for fault in searched):
             yield from self._start_faults(space, whole=not held and not searched)
             yield from self._grid_faults(space)
@@ -254,14 +257,17 @@ class StudyConfig(Section):
         if None not in (self.confirms, self.measures):
             yield Fault(("measures",), "a study confirms or measures, and not both; drop one")
 
-    def _start_faults(self, space: SearchSpace, *, whole: bool) -> Iterator[Fault]:
-        """``whole``: nothing is missing of ``space``; else of what it holds a recipe's values alone are compared."""
+    def _unknown_recipes(self) -> Iterator[Fault]:
         for index, name in enumerate(self.start_from):
             if name not in RECIPES:
                 yield Fault(("start_from", index), f"unknown recipe {name!r}; {nearest(name, RECIPES)}")
-                continue
+
+    def _start_faults(self, space: SearchSpace, *, whole: bool) -> Iterator[Fault]:
+        """``whole``: nothing is missing of ``space``; else of what it holds a recipe's values alone are compared."""
+        for index, name in enumerate(self.start_from):
             try:
-                start_params(space, name)
+                if name in RECIPES:
+                    start_params(space, name)
             except ConfigError as error:
                 if whole or isinstance(error, SpaceError):
                     yield Fault(("start_from", index), f"recipe {name} lies outside the study: {error}")
@@ -279,6 +285,19 @@ def _partial(cls: type[StudyConfig], values: Mapping[str, Any], bad: Iterable[tu
             return cls.model_validate({"name": "unnamed", "budget": {"trials": 1}} | good)
         except ValidationError as error:  # of a section that is not well formed without what was dropped
             bad = [item["loc"][:1] for item in error.errors()]
+
+
+def _whichever_is_meant(config: StudyConfig, values: Mapping[str, Any], known: Iterable[Fault]) -> list[Fault]:
+    """The faults of ``config``, which has all trainables because those of ``values`` are unclear, that each of them has
+    by itself, at the same key or above: what one refuses may be right for those that are meant."""
+    bad = [fault.path for fault in known if fault.path[0] != "trainables"]
+    alone = (_partial(type(config), {**values, "trainables": [name]}, bad).faults() for name in config.trainables)
+    paths = [{fault.path for fault in faults} for faults in alone]
+    return [
+        fault
+        for fault in config.faults()
+        if all(any(fault.path[: len(path)] == path for path in found) for found in paths)
+    ]
 
 
 def _drop(values: dict[str, Any], path: tuple[str | int, ...]) -> None:

@@ -552,8 +552,9 @@ class Search:
         return stopped and self._paths.trial(trial.number).stop.exists()  # which a time limit does not write
 
     def _will_tell(self, trial: FrozenTrial) -> bool:
-        """It runs, and no other is to have its parameters unless it fails."""
-        return trial.state is TrialState.RUNNING and self._config.repeats == "redraw"
+        """It runs within the space, and no other is to have its parameters unless it fails."""
+        inside = OUTSIDE not in trial.user_attrs
+        return inside and trial.state is TrialState.RUNNING and self._config.repeats == "redraw"
 
     def _earlier(self, trial: Trial) -> int:
         """How many trials before this one had its parameters: each needs a seed of its own."""

@@ -131,6 +131,12 @@ def accepted(paths: StudyPaths) -> list[Observation]:
     ]
 
 
+def recorded(paths: StudyPaths) -> Gathered:
+    """What the study in ``paths`` gathered when it was launched; its sources may be gone."""
+    refused = written(paths.warm_start)["refused"] if paths.warm_start.exists() else []
+    return Gathered(tuple(accepted(paths)), tuple(Refusal(**one) for one in refused))
+
+
 @contextmanager
 def _folder(source: str) -> Iterator[StudyPaths]:
     """The study that ``source`` names, in a folder."""

@@ -121,6 +121,15 @@ def test_what_has_been_tried_is_left_out_and_told(paths: StudyPaths, tiny: Tiny)
     assert add("tiny", {}, like=1)[0].startswith("not added"), "early stopping ended it, whatever its seed"
 
 
+def test_what_a_trial_has_begun_is_left_out_and_told(paths: StudyPaths, tiny: Tiny) -> None:
+    """No two equal configurations train side by side: the driver would pass over it."""
+    write_json(paths.trial(2).config, {"trainable": "cf_amc_ssl", "params": TRIED | {"learning_rate": 0.25}})
+    assert add("tiny", {}, like=2) == ["not added, for tiny/0002 has begun it: m 1, learning_rate 0.25"]
+    assert added(paths) == []
+    write_atomically(paths.study_file, tiny(repeats="new_seed").to_yaml())
+    assert add("tiny", {}, like=2)[0].startswith("1 configuration added")
+
+
 def test_radii_are_told_in_pixel_levels(paths: StudyPaths, tiny: Tiny) -> None:
     space = {"unlisted": "fixed", "epsilon": {"low": 4 / 255, "high": 12 / 255}, "m": [1, 2]}
     write_atomically(paths.study_file, tiny(space=space).to_yaml())

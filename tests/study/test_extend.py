@@ -33,7 +33,7 @@ from study.rehearsal import resumption
 from study.samplers.trials import OUTSIDE, WITHDRAWN, is_own
 from study.search.extension import complete, extend_folder
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES
-from study.search.searcher import Search
+from study.search.searcher import LATER, Assignment, Search
 from study.supervise import Continuation
 from trainables.config import UserError
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY
@@ -156,6 +156,18 @@ def test_new_trials_come_from_the_new_ranges_and_go_on_counting(studied: Callabl
     assert resumed.number in [trial.number for trial in search.frontier()]
     search.close(ended="over")
     assert all(trial.state.is_finished() for trial in reopened(paths).trials())
+
+
+def test_a_trial_outside_that_runs_takes_no_configuration_of_the_new_space(studied: Callable[..., StudyPaths]) -> None:
+    paths = studied(trials=6)
+    extended(paths, {"space.learning_rate": [1.6, 3.2], "space.m": [1, 2], "budget.trials": 6})
+    config = StudyConfig.load(paths.study_file, {"budget.trials": 30})
+    search = Search.open(paths, config, config.search_space())
+    asked = [search.ask() for _ in range(6)]
+    search.close()
+    assert config.search_space().size == 4
+    assert [isinstance(one, Assignment) for one in asked] == [True] * 5 + [False]
+    assert asked[5] is LATER
 
 
 def test_ranges_may_come_back(studied: Callable[..., StudyPaths]) -> None:

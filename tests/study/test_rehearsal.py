@@ -18,9 +18,11 @@ from study.launch import resume
 from study.manifest import environment
 from study.rehearsal import SHOWN, named, resumption
 from study.search.searcher import Search
+from study.search.warm_start import Gathered, Observation, Refusal, record
 from trainables.config import UserError
 
 Tiny = Callable[..., StudyConfig]
+FOUND = {"clean_accuracy": 0.5, "pgd_accuracy": 0.2, "gpu_minutes": 30.0}
 
 
 @pytest.fixture
@@ -35,8 +37,7 @@ def stopped(tiny: Tiny, studies: Path) -> StudyPaths:
     search = Search.open(paths, config, config.search_space())
     for _ in range(5):
         search.ask()
-    found = {"clean_accuracy": 0.5, "pgd_accuracy": 0.2, "gpu_minutes": 30.0}
-    append_event(paths.trial(0), ENDED, 1, status="finished", reason=None, metrics=found)
+    append_event(paths.trial(0), ENDED, 1, status="finished", reason=None, metrics=FOUND)
     for number, epochs in ((1, 2), (2, 0), (3, 3), (4, 1)):
         append_event(paths.trial(number), ATTEMPT, 1)
         for epoch in range(epochs):
@@ -82,6 +83,16 @@ def test_the_command_shows_it_beside_a_driver_too(stopped: StudyPaths) -> None:
     assert "for 1 trial." in shown.output
     assert "warning: it would be refused: study tiny is being run by another process" in shown.output
     assert "refused" not in CliRunner().invoke(app, ["resume", "tiny", "--dry-run"]).output
+
+
+def test_what_it_learned_from_is_told_though_that_is_gone(stopped: StudyPaths, tiny: Tiny) -> None:
+    config = tiny({"optimiser.epochs": 3}, budget={"trials": 6}, warm_start=["older"])
+    stopped.study_file.write_text(config.to_yaml())
+    one = Observation(trial="older/0001", source="older", config=config.search_space().sample(1), metrics=FOUND)
+    record(stopped, Gathered((one,), (Refusal("older/0002", "older", "m is 5, held at 1"),)))
+    shown = CliRunner().invoke(app, ["resume", "tiny", "--dry-run"])
+    assert shown.exit_code == 0
+    assert "the search learns from 1 of 2 finished trials of older" in shown.output
 
 
 @pytest.mark.parametrize("asked", [{"trials": 4}, {"backend": "replay"}])

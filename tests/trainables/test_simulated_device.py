@@ -43,6 +43,18 @@ def test_a_view_there_is_of_the_same_values() -> None:
         assert whole.tolist() == [[5.0, 0.0, 5.0], [1.0, 0.0, 1.0]]
 
 
+def test_a_list_of_indices_is_sent_there_and_is_what_it_says() -> None:
+    rows = torch.arange(12.0).view(3, 4)
+    with simulated_device() as waits:
+        sent = rows.to(DEVICE)
+        waits.clear()
+        found = [sent[[2, 0]], sent[:, [3, 3, 1]], sent[[True, False, True]]]
+        assert waits.total() == 3
+        sent[[1]] = 0.0
+    assert all(map(torch.equal, (one.cpu() for one in found), (rows[[2, 0]], rows[:, [3, 3, 1]], rows[[0, 2]])))
+    assert sent.cpu()[1].tolist() == [0.0] * 4
+
+
 @pytest.mark.parametrize(
     "mixed",
     [

@@ -118,6 +118,30 @@ def test_what_depends_on_a_range_that_is_none_is_not_told_to_depend_on_nothing(t
     assert 15 not in found
 
 
+def test_what_depends_on_a_wrong_value_or_on_one_that_is_fixed_is_not_told_beside_it(told):
+    alone = FILE.replace(", robust_simclr", "")
+    assert 15 not in told(alone.replace("when: {n: 2}", "when: {m: 0}"))
+    settled = alone.replace("crops: {low: 2, high: 4}", "batch_size: [64, 128]").replace("{n: 2}", "{batch_size: 64}")
+    found = told(settled)
+    assert "settings fix optimiser.batch_size" in found[11]
+    assert 15 not in found
+
+
+def test_no_setting_is_blamed_for_a_trainable_that_nobody_meant(told):
+    """Of all trainables some warm up for longer, and have no m."""
+    sound = FILE.replace("  optimiser.epochs: 0\n", "  optimiser.epochs: 5\n")
+    found = told(sound.replace("[cf_amc_ssl,", "[cf_amc_sl,"))
+    assert "did you mean cf_amc_ssl?" in found[2]
+    assert 8 not in found
+    assert {12, 13, 15, 16, 22, 23} <= found.keys()
+
+
+def test_an_unknown_recipe_is_told_whatever_becomes_of_the_space(told):
+    found = told(FILE.replace("unlisted: fixed", "unlisted: fix"))
+    assert 21 not in found, "what it lies in is not known"
+    assert "unknown recipe 'table1/nothing'" in found[22]
+
+
 def test_a_sound_file_asks_nothing_of_the_data(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text("name: sound\ntrainables: [cf_amc_ssl]\nbudget: {trials: 3}\n")
