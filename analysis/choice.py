@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import labels
-from analysis.pareto import best, frontier
+from analysis.dominance import chances
+from analysis.pareto import best, frontier, in_order
 from analysis.runs import CONFIG, Study, number_or_nan
 
 SPREAD = (
@@ -18,12 +19,16 @@ SPREAD = (
 """The rule of ``spread`` in words."""
 
 
-def configurations(study: Study) -> pd.DataFrame:
+def configurations(study: Study, chance: float | None = None) -> pd.DataFrame:
     """The frontier, each configuration once: of trials that differ in the seed alone the first stands for all.
 
-    Columns and order as ``pareto.frontier`` has.
+    With ``chance``, a share, also those that stand on it as probably as that (``dominance.chances``). Columns and order
+    as ``pareto.frontier`` has.
     """
     found = frontier(study)
+    if chance is not None:
+        near = study.credible[study.credible["id"].map(chances(study)) >= chance]
+        found = in_order(study, pd.concat([found, near]).drop_duplicates("number"))
     settings = [name for name in map(str, found) if name.startswith(CONFIG) and name != f"{CONFIG}seed"]
     return found[~found[settings].astype(str).duplicated()].reset_index(drop=True)
 

@@ -69,9 +69,14 @@ def best(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
     Best first objective first. Columns as in ``Study.trials``; trials with equal objectives are all kept.
     """
     names = list(study.objectives)
-    found = trials[non_dominated(trials[names].to_numpy(dtype=float), list(study.objectives.values()))]
+    return in_order(study, trials[non_dominated(trials[names].to_numpy(dtype=float), list(study.objectives.values()))])
+
+
+def in_order(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
+    """``trials``, the best in the study's first objective first."""
     ascending = [direction == "minimize" for direction in study.objectives.values()]
-    return found.sort_values([*names, "number"], ascending=[*ascending, True]).reset_index(drop=True)
+    by = [*study.objectives, "number"]
+    return trials.sort_values(by, ascending=[*ascending, True]).reset_index(drop=True)
 
 
 def measured(study: Study) -> list[str]:

@@ -63,5 +63,5 @@ def _named(parent: Study, numbers: Sequence[int]) -> list[int]:
 def _left_out(best: pd.DataFrame, kept: pd.DataFrame, request: Request) -> list[str]:
     rest = [trial_number(number) for number in best["number"] if number not in set(kept["number"])]
     are = "is" if len(kept) == 1 else "are"
-    done = f"{len(kept)} of the frontier's {len(best)} configurations {are} {request.DONE}: {SPREAD}"
+    done = f"{len(kept)} of {len(best)} configurations {are} {request.DONE}: {SPREAD}"
     return [f"{done}; not {', '.join(rest)}"] if rest else []

@@ -11,6 +11,7 @@ from study.commands.driving import drive, option, where
 from study.commands.options import (
     Address,
     Backend,
+    Chance,
     Limit,
     Name,
     Offline,
@@ -82,6 +83,7 @@ def reseed(
     attack: OwnAttack = None,
     trials: Trials = None,
     limit: Limit = None,
+    chance: Chance = None,
     assignments: Set = [],  # noqa: B006
     child: Annotated[
         str | None, typer.Option("--name", metavar="CHILD", help="Name of what comes of it; NAME-reseeded.")
@@ -98,7 +100,9 @@ def reseed(
     from study.confirming.request import Reseed
 
     asked = _asked(name, trials, limit, assignments, child, tracking_uri, offline=offline)
-    _train_again(Reseed(seeds=seeds, attack=attack, **asked), dry_run=dry_run, backend=backend, address=address)
+    _train_again(
+        Reseed(seeds=seeds, chance=chance, attack=attack, **asked), dry_run=dry_run, backend=backend, address=address
+    )
 
 
 @command("Example: study confirm demo --seeds 3 --limit 3 --dry-run")
@@ -110,6 +114,7 @@ def confirm(
     ),
     trials: Trials = None,
     limit: Limit = None,
+    chance: Chance = None,
     assignments: Set = [],  # noqa: B006
     child: Annotated[
         str | None, typer.Option("--name", metavar="CHILD", help="The confirmation's name; NAME-confirmed.")
@@ -126,7 +131,9 @@ def confirm(
     from study.confirming.request import Confirm
 
     asked = _asked(name, trials, limit, assignments, child, tracking_uri, offline=offline)
-    _train_again(Confirm(seeds=seeds, attack=attack, **asked), dry_run=dry_run, backend=backend, address=address)
+    _train_again(
+        Confirm(seeds=seeds, chance=chance, attack=attack, **asked), dry_run=dry_run, backend=backend, address=address
+    )
 
 
 def _train_again(request: Request, *, dry_run: bool, backend: Backend, address: str | None) -> None:

@@ -35,6 +35,10 @@ Trials = Annotated[
 Limit = Annotated[
     int | None, typer.Option(min=1, help="Only so many of the frontier: its extremes, then spread between them.")
 ]
+Chance = Annotated[
+    float | None,
+    typer.Option(metavar="PERCENT", help="Also what stands on the frontier with at least this chance, 5 say."),
+]
 Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each configuration; more extend what is there.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Leave MLflow for a later `study sync`.")]
 Backend = Annotated[

@@ -15,6 +15,7 @@ from rich.console import Console
 from analysis import labels
 from analysis.choice import configurations, largest_seed
 from analysis.confirmed import confirmed, confirms, reseeds, seeds_of_reseedings
+from analysis.dominance import chances
 from analysis.labels import counted, is_flagged, trainings, trial_number
 from analysis.layout import StudyPaths, study_paths
 from analysis.runs import Study, read_study
@@ -55,7 +56,7 @@ def prepare(request: Request) -> Prepared:
     parent = read_study(paths)
     searched, begun = load_stored(paths), child.stored(request)
     request, said = (request, []) if begun is None else as_begun(request, begun)
-    numbers, remarks = choose(parent, configurations(parent) if best is None else best, request)
+    numbers, remarks = choose(parent, configurations(parent, request.share) if best is None else best, request)
     _check_unflagged(parent, numbers)
     first = max([largest_seed(parent), *seeds_of_reseedings(paths)]) + 1
     chosen = [(number, *read_trial(paths.trial(number))) for number in numbers]
@@ -80,9 +81,12 @@ def _of_search(request: Request) -> tuple[Request, pd.DataFrame | None]:
         kind = "is reseeded" if reseeds(study) else "is a confirmation"
         raise ChoiceError(f"{request.study} {kind} itself; name the study that it is of, {told['study']}")
     table = confirmed(study)
-    if not table["optimal"].any():
+    chosen = table["optimal"]
+    if not chosen.any():
         raise ChoiceError(f"no configuration of {request.study} has finished, unflagged and within the study's bounds")
-    best = table[table["optimal"]].assign(number=table["configuration"].map(labels.parse_trial).str[1])
+    if request.share is not None:
+        chosen = chosen | (table["configuration"].map(chances(study)) >= request.share)
+    best = table[chosen].assign(number=table["configuration"].map(labels.parse_trial).str[1])
     return replace(request, study=str(told["study"]), name=request.child), best
 
 

@@ -19,7 +19,8 @@ def as_begun(request: Request, stored: StudyConfig) -> tuple[Request, list[str]]
     The frontier may have moved since: what goes on is what has been begun.
     """
     begun = stored.confirms
-    if request.trials or request.limit is not None or begun is None or begun.study != request.study:
+    asks = request.trials or request.limit is not None or request.chance is not None
+    if asks or begun is None or begun.study != request.study:
         return request, []
     said = f"{request.child} goes on with the configurations that it has; --name begins another, with those of today"
     return replace(request, trials=tuple(begun.trials)), [said]

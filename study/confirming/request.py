@@ -25,6 +25,8 @@ class Request(ChoiceRequest, ABC):
 
     seeds: int = 3
     """How many."""
+    chance: float | None = None
+    """In percent: also what stands on the frontier as probably as that."""
     attack: Attack | None = None
 
     IMAGES: ClassVar[str]
@@ -34,12 +36,21 @@ class Request(ChoiceRequest, ABC):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.chance is not None and self.trials:
+            raise ChoiceError("--trials and --chance exclude each other; choose one")
+        if self.chance is not None and not 0 < self.chance <= 100:
+            raise ChoiceError(f"--chance {self.chance:g}: give percent, above 0 and up to 100")
         for path in self.settings:
             if not path.startswith(self.SETTABLE):
                 may = "evaluation. settings" + "".join(f" and {one}" for one in self.SETTABLE[1:])
                 raise ChoiceError(f"--set {path}: what was chosen is trained as it is; set only {may}")
             if path in _DECIDED:
                 raise ChoiceError(f"--set {path}: to {self.VERB} is to attack {self.IMAGES}, by what --attack names")
+
+    @property
+    def share(self) -> float | None:
+        """``chance`` as a share."""
+        return None if self.chance is None else self.chance / 100
 
     @abstractmethod
     def again(self, config: TrialConfig) -> TrialConfig:

@@ -42,8 +42,9 @@ def leaves(paths: StudyPaths, number: int) -> dict[str, Any]:
 
 
 def reach(paths: StudyPaths, number: int, clean: float, pgd: float) -> None:
-    """Let a trial have ended with these accuracies."""
+    """Let a trial have ended with these accuracies, of which images is not known."""
     *before, ended = read_events(paths.trial(number))
+    ended.pop("outcomes", None)
     ended["metrics"] |= {CLEAN_ACCURACY: clean, PGD_ACCURACY: pgd}
     paths.trial(number).events.write_text("".join(json.dumps(event) + "\n" for event in [*before, ended]))
 
@@ -91,6 +92,24 @@ def test_a_confirmation_takes_what_is_best_over_the_seeds_and_none_of_these(rese
     assert prepare(Confirm(study="tiny-reseeded", seeds=2, trials=(0,))).config.confirms.trials == [0]
 
 
+def test_what_is_likely_enough_to_stand_on_the_frontier_is_chosen_too(parent: StudyPaths) -> None:
+    """Of 50 images each: 0001 is worse than 0000 by one image in both, 0002 by twenty."""
+    for number, (clean, pgd) in enumerate([(0.8, 0.6), (0.78, 0.58), (0.4, 0.2)]):
+        reach(parent, number, clean, pgd)
+    asked = {"study": "tiny", "seeds": 1}
+    chosen = {chance: prepare(Reseed(**asked, chance=chance)).config.confirms.trials for chance in (None, 5, 100)}
+    assert chosen == {None: [0], 5: [0, 1], 100: [0]}
+    assert prepare(Confirm(**asked, chance=5)).config.confirms.trials == [0, 1]
+
+
+def test_of_what_is_reseeded_too(reseeded: StudyPaths) -> None:
+    for number, (clean, pgd) in enumerate([(0.8, 0.6), (0.78, 0.58), (0.76, 0.56), (0.74, 0.54)]):
+        reach(reseeded, number, clean, pgd)
+    asked = {"study": "tiny-reseeded", "seeds": 1}
+    assert prepare(Confirm(**asked)).config.confirms.trials == [0]
+    assert prepare(Confirm(**asked, chance=2)).config.confirms.trials == [0, 2]
+
+
 def test_what_is_flagged_under_a_seed_is_not_confirmed(reseeded: StudyPaths) -> None:
     for number in range(4):
         result = reseeded.trial(number).result
@@ -113,15 +132,20 @@ def test_what_cannot_be_trained_again_is_refused(reseeded: StudyPaths, asked: An
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("changes", "words"),
     [
-        ({"data.train_images": 9}, "set only evaluation. settings$"),
-        ({"evaluation.split": "test"}, "to reseed is to attack the search's validation images, by what --attack names"),
+        ({"settings": {"data.train_images": 9}}, "set only evaluation. settings$"),
+        ({"chance": 5}, "--trials and --chance exclude each other"),
+        ({"chance": 101, "trials": ()}, "--chance 101: give percent, above 0 and up to 100"),
+        (
+            {"settings": {"evaluation.split": "test"}},
+            "to reseed is to attack the search's validation images, by what --attack names",
+        ),
     ],
 )
-def test_what_would_be_another_question_is_refused(settings: dict[str, Any], words: str) -> None:
+def test_what_would_be_another_question_is_refused(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ChoiceError, match=words):
-        again(settings=settings)
+        again(**changes)
 
 
 def test_the_plan_says_on_which_images(parent: StudyPaths) -> None:
