@@ -18,6 +18,7 @@ from analysis.measured import searches
 from analysis.pareto import measured
 from analysis.runs import CONFIG, Study
 from analysis.so_far import with_costs
+from analysis.study_file import learned_from
 from analysis.titles import images_of, metric_title
 from trainables.config import UserError
 from trainables.config.network import has_setting
@@ -190,6 +191,11 @@ def _spent(study: Study) -> str:
     return f"{work} forward-equivalents by {labels.counted(len(trials), 'trial')}"
 
 
+def _learned_from(study: Study) -> str:
+    sources = learned_from(study)
+    return "" if sources is None else ", ".join(sources) or "none"
+
+
 def _manifest(*keys: str) -> Fact:
     """What stands under ``keys`` of a manifest, the one within the other."""
 
@@ -228,6 +234,7 @@ _STUDIED: dict[str, Fact] = {
     "Bounds": lambda study: changes.over_time(study.manifest, "constraints"),
     "Sampler": lambda study: changes.over_time(study.manifest, "sampler"),
     "Scheduler": lambda study: changes.over_time(study.manifest, "scheduler"),
+    "Warm start": _learned_from,
 }
 _RAN: dict[str, Fact] = {
     "Trainables drawn": _drawn,

@@ -15,6 +15,7 @@ from analysis.runs import Study
 from analysis.schema import UI_ADDRESS, TrialStatus
 from analysis.settled import settled_sentence
 from analysis.so_far import with_costs
+from analysis.study_file import learned_from
 from analysis.titles import assumption, metric_title, protocol
 from trainables.metrics import GPU_MINUTES, Direction
 
@@ -33,6 +34,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Trainables": ", ".join(map(str, manifest.get("trainables", []))),
         "Search": ", ".join(part for part in search if part),
         "Early stopping": _early_stopping(manifest.get("scheduler")),
+        "Warm start": ", ".join(learned_from(study) or ()),
         "Changed": changes.told(manifest),
         "Reseeds" if reseeds(study) else "Confirms": _confirmation(study),
         "Measures": _measurement(study),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -125,7 +125,7 @@ def _read(paths: StudyPaths, links: Mapping[int, RunLink]) -> Study:
     return Study(
         name=paths.name,
         manifest=manifest,
-        trials=_trials_frame(rows),
+        trials=_trials_frame(rows, _stated_parameters(manifest)),
         curves=_curves_frame(curves),
         study_file=harmless(paths.study_file.read_text("utf-8", "replace")) if paths.study_file.is_file() else "",
         outcomes=outcomes,
@@ -244,10 +244,17 @@ def _attempt_rows(number: int, events: list[dict[str, Any]]) -> list[dict[str, A
     return [{"trial": number, "began": min(own), "last": max(own)} for own in times.values()]
 
 
-def _trials_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Columns: the fixed ones, then parameters, settings and metrics, each in order of appearance."""
+def _stated_parameters(manifest: Mapping[str, Any]) -> list[str]:
+    """In the manifest's order, which does not depend on what was drawn first."""
+    return [*_mapping(_mapping(manifest.get("space")).get("parameters"))]
+
+
+def _trials_frame(rows: list[dict[str, Any]], stated: Sequence[str]) -> pd.DataFrame:
+    """Columns: the fixed ones, then parameters, those that are ``stated`` first, settings and metrics, each in order of
+    appearance."""
     seen = list(dict.fromkeys(name for row in rows for name in row if name not in _ALWAYS))
-    params = [name for name in seen if name.startswith(PARAM)]
+    first = [PARAM + name for name in stated if PARAM + name in seen]
+    params = [*first, *(name for name in seen if name.startswith(PARAM) and name not in first)]
     config = [name for name in seen if name.startswith(CONFIG)]
     metrics = [name for name in seen if name not in {*params, *config}]
     frame = pd.DataFrame(rows, columns=[*_BASE, *params, *config, *OBJECTIVES, *metrics])

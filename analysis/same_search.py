@@ -6,13 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from analysis.changes import changes, told
 from analysis.confirmed import confirms
 from analysis.measured import measures, searches
 from analysis.runs import Study
+from analysis.study_file import written
 from trainables.config import UserError
 
 _EACH_ITS_OWN = {"name", "seed", "budget", "resources", "tracking", "storage", "confirms", "measures"}
@@ -30,7 +28,7 @@ def check_runs(studies: Sequence[Study]) -> None:
             f"{names}: a comma joins searches, or confirmations, or what is measured again; put the others on a side "
             "of their own"
         )
-    files = [_file(study) for study in studies]
+    files = [written(study) for study in studies]
     if unlike := [key for key in files[0] if key not in _EACH_ITS_OWN and not _agree(key, files)]:
         raise UserError(
             f"{names} are no runs of one search, for their study files differ in {', '.join(unlike)}; "
@@ -79,12 +77,3 @@ def _agree(key: str, files: Sequence[Mapping[str, Any]]) -> bool:
     """Where both have it: an older file lacks what is new since."""
     told = [file[key] for file in files if key in file]
     return all(value == told[0] for value in told)
-
-
-def _file(study: Study) -> dict[str, Any]:
-    """What the study file says; empty where it is lost or damaged."""
-    try:
-        found = YAML(typ="safe", pure=True).load(study.study_file)
-    except YAMLError:
-        return {}
-    return found if isinstance(found, dict) else {}

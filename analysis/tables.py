@@ -105,7 +105,8 @@ def frontier_table(study: Study) -> Table:
 def confirmed_table(study: Study) -> Table:
     """Configurations trained again: means over seeds with intervals, costs, what was searched."""
     found = confirmed(study)
-    found["optimal"] = found["optimal"].map({True: "yes", False: "no"})
+    told = found["optimal"].map({True: "yes", False: "no"})
+    found["optimal"] = told.where(found["seeds"] > 0, labels.ABSENT)
     columns = (
         *(Column("Configuration", False, ("configuration",)), _TRAINABLE),
         *(Column("Seeds finished", True, ("seeds",)), Column("Seeds planned", True, ("planned",))),

@@ -91,7 +91,7 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0, learned: Gat
         pretraining = _pretraining(config, samples, begun)
     return Group(
         *_tables(config, space, samples),
-        *_strategy(config, space, learned.reported),
+        *_strategy(config, space, learned),
         *map(Text, (f"Data: {data}", *_to_download(folders), *lacking, *bounded)),
         pretraining,
         *map(Text, (*learned.lines(), *idle_halving(config, learned.reported))),
@@ -141,9 +141,12 @@ def _tables(config: StudyConfig, space: SearchSpace, samples: list[TrialConfig])
     return space_table(config.name, space), sample_table(space, samples[:SHOWN])
 
 
-def _strategy(config: StudyConfig, space: SearchSpace, learned: int) -> list[str]:
+def _strategy(config: StudyConfig, space: SearchSpace, learned: Gathered) -> list[str]:
     """Where the trials are listed nothing proposes them."""
-    return [] if config.listed is not None else [proposed(config, space), ended_early(config.scheduler, learned)]
+    if config.listed is not None:
+        return []
+    known = [one.config.trainable for one in learned.accepted]
+    return [proposed(config, space, known), ended_early(config.scheduler, learned.reported)]
 
 
 def _to_download(folders: list[Path]) -> list[str]:

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from analysis import labels
 from search_spaces.space import SearchSpace
 from study.config import EarlyStopping, StudyConfig
-from study.samplers.by_name import NUMBERS, POPULATION, STARTUP_TRIALS
+from study.samplers.by_name import NUMBERS, POPULATION
 
 
-def proposed(config: StudyConfig, space: SearchSpace) -> str:
-    """``Configurations: tpe proposes them, at random until 10 trials have ended.``"""
+def proposed(config: StudyConfig, space: SearchSpace, learned: Iterable[str] = ()) -> str:
+    """``Configurations: tpe proposes them, at random until 10 trials have ended.``; ``learned``: the trainable of each
+    trial of other studies that the sampler learns from."""
     name = config.sampler.name
-    numbers = {**NUMBERS.get(name, {}), **config.sampler.numbers}
-    how = "proposes them"
-    if name == "grid":
-        how = f"has {space.size:g} of them, each once"
-    elif name == "gp":
-        how += f", at random until {labels.counted(numbers[STARTUP_TRIALS], 'trial')} of a trainable have ended"
-    elif STARTUP_TRIALS in numbers:
-        how += f", at random until {labels.counted(numbers[STARTUP_TRIALS], 'trial')} have ended"
-    elif POPULATION in numbers:
-        how += f", at random until {numbers[POPULATION]} trials have finished, then from those and each further as many"
+    proposes = f"proposes them{_begins(config, space, learned)}"
+    how = f"has {space.size:g} of them, each once" if name == "grid" else proposes
     first = f"{labels.listed('recipe', config.start_from)} first, then " if config.start_from else ""
     return f"Configurations: {first}{name} {how}."
+
+
+def _begins(config: StudyConfig, space: SearchSpace, learned: Iterable[str]) -> str:
+    """Until when the sampler knows too little to learn from; "" of one that never learns."""
+    numbers = {**NUMBERS.get(config.sampler.name, {}), **config.sampler.numbers}
+    if not numbers:
+        return ""
+    known, alone = Counter(learned), config.sampler.name == "gp"
+    (wanted,) = numbers.values()
+    needed = wanted - (min(known[trainable] for trainable in space.trainables) if alone else known.total())
+    if needed <= 0:
+        return ", learning from the first on"
+    if POPULATION in numbers:
+        return f", at random until {_have(needed, 'finished')}, then from those and each further as many"
+    return f", at random until {_have(needed, 'ended', ' of a trainable' if alone else '')}"
+
+
+def _have(count: int, done: str, of: str = "") -> str:
+    return f"{labels.counted(count, 'trial')}{of} {'has' if count == 1 else 'have'} {done}"
 
 
 def ended_early(scheduler: EarlyStopping, learned: int = 0) -> str:
@@ -30,8 +45,7 @@ def ended_early(scheduler: EarlyStopping, learned: int = 0) -> str:
     among = f"{scheduler.minimum} have come to the same rung"
     if scheduler.name == "halving":
         needed = scheduler.finished - learned
-        finished = f"{labels.counted(needed, 'trial')} {'has' if needed == 1 else 'have'} finished"
-        when = f"once {finished} and {among}" if needed > 0 else f"once {among}"
+        when = f"once {_have(needed, 'finished')} and {among}" if needed > 0 else f"once {among}"
         return f"Early stopping: halving ends trials that have no chance of the frontier, {when}."
     if scheduler.name == "asha":
         return f"Early stopping: asha ends all but the best 1/{scheduler.eta:g} of a rung, once {among}."

@@ -150,7 +150,8 @@ def _at(config: TrialConfig, name: str, value: float) -> tuple[float, float]:
 
 def _seeded(config: TrialConfig) -> None:
     runs = [_after_an_epoch(override(config, {"seed": config.seed + more})) for more in (0, 0, 1)]
-    _require(equal(runs[0], runs[1]), "two runs of one seed differ; what it draws must be of torch's global generator")
+    why = "it draws from another generator than torch's global one, or keeps something from batch to batch"
+    _require(equal(runs[0], runs[1]), f"two runs of one seed differ; {why}")
     _require(not equal(runs[0], runs[2]), "two seeds give the same weights")
 
 

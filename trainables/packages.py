@@ -7,12 +7,13 @@ concern but of who names its methods. Every process that runs trials finds them 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import hashlib
 import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -63,6 +64,13 @@ def names(kind: Kind, known: Iterable[str]) -> tuple[str, ...]:
     return *known, *brought(kind)
 
 
+def _remedy(name: str, valid: Sequence[str]) -> str:
+    """What was probably meant, everything that is valid, and that a package may be missing."""
+    close = difflib.get_close_matches(name, valid, n=1)
+    first = f"did you mean {close[0]}? Else choose" if close else "choose"
+    return f"{first} one of {', '.join(valid)}, or install the package that brings it"
+
+
 def find(kind: Kind, name: str, wanted: type[Found], known: Mapping[str, Found]) -> Found:
     """What is called ``name``: one of those ``known``, the platform's own, or a package's, imported now.
 
@@ -72,8 +80,7 @@ def find(kind: Kind, name: str, wanted: type[Found], known: Mapping[str, Found])
     entries = [entry for entry in _entries(kind) if entry.name == name]
     if not entries:
         if name not in known:
-            choices = f"choose one of {', '.join(names(kind, known))}, or install the package that brings it"
-            raise ConfigError(f"unknown {kind} {name!r}; {choices}")
+            raise ConfigError(f"unknown {kind} {name!r}; {_remedy(name, names(kind, known))}")
         return known[name]
     entry, *others = entries
     if not _nameable(name):

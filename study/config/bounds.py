@@ -9,7 +9,7 @@ from typing import Any
 from analysis.constraints import AT_LEAST
 from search_spaces.faults import Fault, nearest
 from trainables.config import TrialConfig
-from trainables.metrics import BOUNDED, TRUSTED, is_share
+from trainables.metrics import ACCURACIES, BOUNDED, TRUSTED, is_share
 
 AT_MOST = "at_most"
 SIDES = (AT_LEAST, AT_MOST)
@@ -27,8 +27,8 @@ def _in_short(name: str, bound: Any) -> Any:
 
 
 def bound_faults(constraints: Mapping[str, Any], bases: Iterable[TrialConfig]) -> Iterator[Fault]:
-    """Every mistake in ``constraints``, ``bases`` being the trainables' configs with the study's settings; none where
-    these do not tell what is measured."""
+    """Every mistake in ``constraints``, ``bases`` being the trainables' configs with the study's settings; without any
+    it is not known which shares are measured, and none is refused for that."""
     known = list(bases)
     for name, bound in constraints.items():
         if (fault := _fault(name, bound, known)) is not None:
@@ -41,8 +41,8 @@ def _fault(name: str, bound: Any, bases: list[TrialConfig]) -> str | None:
     if name in BOUNDED:
         return None if _is_number(bound) and 0 < bound < math.inf else _above_0(name, bound)
     if not bases and is_share(name):
-        return None
-    if name not in (shares := _shares(bases)):
+        return _share_fault(name, bound)
+    if name not in (shares := _shares(bases) or ACCURACIES):
         unlike = f"no trial of this study measures {name}" if is_share(name) else f"unknown constraint {name!r}"
         return f"{unlike}; {nearest(name, (*BOUNDED, TRUSTED, *shares))}"
     return _share_fault(name, bound)

@@ -81,7 +81,8 @@ class Sampling(Section):
     name: SamplerName = "tpe"
     """``grid`` wants values or steps."""
     startup_trials: int | None = Field(default=None, ge=1)
-    """Of ``tpe`` and ``gp``: how many end, of ``gp`` of each trainable, before it learns from them; ``None``: 10."""
+    """Of ``tpe`` and ``gp``: how many end, of ``gp`` of each trainable, before it learns from them,
+    those of a warm start included; ``None``: 10."""
     population: int | None = Field(default=None, ge=2)
     """Of ``nsga2`` and ``nsga3``: finished trials that make a generation, of which the first is drawn at random;
     ``None``: 10."""

@@ -177,6 +177,9 @@ def _concerns(path: str, base: TrialConfig) -> bool:
 
 
 def _remedy(path: str, valid: Mapping[str, Any]) -> str:
+    """A dimension's name, which is none of a setting, has its path for one."""
+    if path in DIMENSIONS:
+        return f"did you mean {DIMENSIONS[path].path}?"
     section, leaf = path.rpartition(".")[::2]
     same_leaf = [known for known in valid if known.rpartition(".")[2] == leaf]
     same_section = [known for known in valid if section and known.startswith(f"{section}.")]

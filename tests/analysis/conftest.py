@@ -188,7 +188,10 @@ def new_confirmation(new_study: Callable[..., StudyFolder]) -> Callable[..., Stu
 
     def make(results: Mapping[int, list[float]]) -> StudyFolder:
         told = {"study": "tiny", "seeds": [1, 2, 3], "configurations": [{"trial": number} for number in results]}
-        child = new_study("tiny-confirmed", confirms=told, objectives=[{"metric": "clean_accuracy"}])
+        on_test = MANIFEST["evaluation"] | {"split": "test"}
+        child = new_study(
+            "tiny-confirmed", confirms=told, objectives=[{"metric": "clean_accuracy"}], evaluation=on_test
+        )
         seeds = [(number, seed, clean) for number, found in results.items() for seed, clean in enumerate(found, 1)]
         for place, (number, seed, clean) in enumerate(seeds):
             child.finished(place, clean, 0.1, params={"configuration": number, "seed": seed})

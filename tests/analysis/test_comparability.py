@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from analysis.comparability import comparability, own_bounds, titles
 from analysis.layout import write_json
+from analysis.report_facts import facts
 from analysis.runs import Study, read_study
 from trainables.config import UserError
 
@@ -160,3 +162,15 @@ def test_bounds_that_differ_are_each_studys_own(study: Callable[..., Study]) -> 
     assert own_bounds([free, same]) == own_bounds([free, study("unsaid")]) == own_bounds([one, one]) == ""
     for pair in ([free, one], [one, other]):
         assert "beyond its own study's bounds counts in no hypervolume" in own_bounds(pair)
+
+
+def test_whose_trials_a_search_learned_from_is_told(study: Callable[..., Study]) -> None:
+    files = {
+        "one": "warm_start: []",
+        "two": "warm_start: [older, /data/studies/folder/, 'mlflow:http://host:5000#remote']",
+        "three": "name: of an older version",
+    }
+    found = [replace(study(name), study_file=text) for name, text in files.items()]
+    assert "Warm start: none in one; older, folder, remote in two." in comparability(found).studied
+    assert dict(facts(found[1]))["Warm start"] == "older, folder, remote"
+    assert "Warm start" not in {*dict(facts(found[0])), *dict(facts(found[2]))}

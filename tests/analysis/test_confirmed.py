@@ -114,6 +114,8 @@ def test_it_is_said_how_many_of_the_planned_seeds_have_finished(child: Any) -> N
     place = titles.index("Seeds finished")
     assert titles[place + 1] == "Seeds planned"
     assert [row[place : place + 2] for row in confirmed_table(study).rows] == [("1", "2"), ("0", "2")]
+    stands = titles.index("On the frontier")
+    assert [row[stands] for row in confirmed_table(study).rows] == ["yes", labels.ABSENT], "unknown before a seed ends"
     assert "cf_amc_ssl, 1 of 2 seeds" in attainment.compute(study).points["text"].iloc[0]
 
 

@@ -131,7 +131,7 @@ def test_a_run_and_its_copy_are_one(search: Search, new_confirmation: Callable[.
     with pytest.raises(UserError, match=r"a-0,a-1: two of them have the same seed, 3,"):
         compute([search("a", (0.5,), (0.25,), seeds=(3, 3))], PLANE)
     confirmation = read_study(new_confirmation({3: [0.8]}).paths)
-    with pytest.raises(UserError, match="two of them confirm the same study, tiny,"):
+    with pytest.raises(UserError, match="two of them train again the same study, tiny,"):
         compute([[confirmation, confirmation]], ["clean_accuracy"])
     with pytest.raises(UserError, match="a comma joins searches, or confirmations"):
         compute([[*search("b", (0.5,)), confirmation]], ["clean_accuracy"])

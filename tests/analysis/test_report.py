@@ -304,7 +304,7 @@ def test_published_figures_are_there_in_words_for_a_study_of_their_data_alone(fu
 def test_a_confirmation_that_says_little_has_a_report(
     new_study: Callable[..., Any], told: dict[str, Any], word: str
 ) -> None:
-    folder = new_study("odd", confirms={"study": "tiny"} | told)
+    folder = new_study("odd", confirms={"study": "tiny"} | told, evaluation={"split": "test"})
     folder.finished(0, 0.9, 0.5, params={"configuration": 3, "seed": 1})
     assert word in render(read_study(folder.paths))
 

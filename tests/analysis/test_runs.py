@@ -367,3 +367,10 @@ def test_frames_have_settled_types(new_study: NewStudy) -> None:
     study.finished(0, 0.9, 0.5)
     full = read_study(study.paths).trials.dtypes
     pd.testing.assert_series_equal(full[empty.index], empty)
+
+
+def test_dimensions_stand_as_the_manifest_has_them_whichever_was_drawn_first(new_study: NewStudy) -> None:
+    study = new_study("study", space={"parameters": {"crops": {}, "epsilon": {}, "m": {}}})
+    study.finished(0, 0.6, 0.4, params={"by_hand": 1, "epsilon": 0.03})
+    study.finished(1, 0.5, 0.5, params={"epsilon": 0.02, "m": 3, "crops": 4})
+    assert read_study(study.paths).params == ["crops", "epsilon", "m", "by_hand"]

@@ -37,7 +37,7 @@ EVEN_IN_LOG = {"name": "IntDistribution", "attributes": {"low": 1, "high": 9, "l
 def study(new_study: NewStudy) -> Any:
     """Two trainables, a learning rate over two decades, a listed batch size; a costly, a failed, a running trial."""
     study = new_study(
-        space={"parameters": {"batch_size": CHOICES, f"{OTHER}.pgd_steps": EVEN_IN_LOG}},
+        space={"parameters": {"learning_rate": {}, "batch_size": CHOICES, f"{OTHER}.pgd_steps": EVEN_IN_LOG}},
         constraints={"gpu_minutes": 60},
     )
     rows = [(0.003, 512, 8), (0.03, 64, 4), (0.3, 128, 12)]

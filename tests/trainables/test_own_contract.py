@@ -55,6 +55,7 @@ def faulty(package: Callable[..., Path]) -> Callable[[str], None]:
         ("z.var()", WEIGHED, "it is the same whatever spread, size are"),
         ("z.var() + weights['spread'] * z.square().mean()", WEIGHED, "it is the same whatever size is"),
         ("z.var() * numpy.random.default_rng().random()", SEEDED, "two runs of one seed differ"),
+        ("z.var() / len(calls)", SEEDED, "or keeps something from batch to batch"),
         ("z.var() / len(calls)", RESUMED, "must keep nothing from batch to batch"),
         (
             "(z @ torch.eye(z.shape[-1])).var()",

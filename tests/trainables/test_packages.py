@@ -49,6 +49,8 @@ def test_no_package_is_imported_before_its_method_is_named(package: Callable[...
     catalogue.check(catalogue.default_config("cf_amc_ssl"))
     with pytest.raises(ConfigError, match=r"unknown trainable 'nobody'; choose one of .*, sullen"):
         catalogue.find("nobody")
+    with pytest.raises(ConfigError, match=r"unknown trainable 'sulen'; did you mean sullen\? Else choose one"):
+        catalogue.find("sulen")
     assert "sullen" not in sys.modules
 
 

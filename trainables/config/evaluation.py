@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from trainables.config.checks import at_least, one_of, positive, require
 from trainables.config.compute import AttackPrecision, Precision
@@ -95,7 +95,10 @@ class EvaluationConfig:
             values = getattr(self, name)
             require(len(set(values)) == len(values), f"evaluation.{name} is {values}; name each once")
         for attack in self.attacks:
-            one_of("evaluation.attacks", attack, AttackName)
+            require(
+                attack in get_args(AttackName),
+                f"evaluation.attacks holds {attack!r}; choose from {', '.join(get_args(AttackName))}",
+            )
         one_of("evaluation.split", self.split, SplitName)
         one_of("evaluation.attack_precision", self.attack_precision, Precision)
         one_of("evaluation.auto_attack_precision", self.auto_attack_precision, AttackPrecision)

@@ -25,7 +25,7 @@ from study.config.settings import flatten_settings
 from study.files.lock import sole_driver
 from study.files.stop import Request, asked
 from study.preflight import idle_halving
-from study.strategy import ended_early
+from study.strategy import ended_early, proposed
 
 COMMANDS = [
     *(
@@ -258,6 +258,22 @@ def test_a_dry_run_says_what_proposes_and_what_ends_trials(study, tiny_file, ask
     assert (code, told in " ".join(out.split())) == (0, True), err
 
 
+@pytest.mark.parametrize(
+    ("sampler", "learned", "told"),
+    [
+        ("tpe", ["cf_amc_ssl"] * 9, "tpe proposes them, at random until 1 trial has ended."),
+        ("tpe", ["cf_amc_ssl"] * 10, "tpe proposes them, learning from the first on."),
+        ("nsga2", ["robust_simclr"] * 7, "nsga2 proposes them, at random until 3 trials have finished, then"),
+        ("gp", ["cf_amc_ssl"] * 30, "gp proposes them, at random until 10 trials of a trainable have ended."),
+        ("gp", ["cf_amc_ssl", "robust_simclr"] * 10, "gp proposes them, learning from the first on."),
+        ("random", ["cf_amc_ssl"] * 10, "random proposes them."),
+    ],
+)
+def test_what_a_sampler_learned_elsewhere_it_need_not_draw_at_random(tiny, sampler, learned, told):
+    config = tiny(sampler=sampler, trainables=["cf_amc_ssl", "robust_simclr"])
+    assert told in proposed(config, config.search_space(), learned)
+
+
 def test_a_dry_run_shows_a_dash_where_a_configuration_lacks_a_dimension(study, tiny_file):
     kinds = "space.optimiser.nesterov=[true, false]"
     rates = "space.optimiser.momentum={choices: [0.8, 0.9], when: {optimiser.nesterov: true}}"
@@ -322,9 +338,11 @@ def test_a_study_is_extended_learned_from_and_shows_its_shares(study, studies, t
     code, out, _ = study("status", "tiny")
     assert "Trainables of tiny: what each got" in out
     assert "3 finished" in out
-    code, out, err = study("launch", tiny_file, "--dry-run", "--warm-start", "tiny", "--set", "name=heir")
+    heir = ("--warm-start", "tiny", "--set", "name=heir", "--set", "sampler=tpe")
+    code, out, err = study("launch", tiny_file, "--dry-run", *heir)
     assert code == 0, err
-    assert "the search learns from" in out
+    learned = int(re.search(r"the search learns from (\d) of 3", out)[1])
+    assert f"tpe proposes them, at random until {10 - learned} trials have ended" in out
     assert "refused: trainable 'simclr_free' is not in this space" in out
     code, _, err = study("launch", tiny_file, "--dry-run", "--warm-start", "absent", "--set", "name=heir")
     assert (code, len(err.splitlines())) == (2, 1)

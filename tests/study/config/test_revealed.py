@@ -58,6 +58,26 @@ def by_line(text: str, path: Path) -> dict[int, str]:
     return found
 
 
+def test_a_bound_is_judged_also_where_it_is_not_known_what_is_measured(told):
+    text = """name: b
+trainables: [cf_amc_ssl]
+settings: {data.source: digits, evaluation.attacks: [pgd, autoattack], m: 3}
+constraints:
+  clean_accuracy: {at_least: 70}
+  pgd_accurcy: {at_least: 0.1}
+  robust_head/pgd_99_zero: {at_least: 0.1}
+budget: {trials: 6}
+"""
+    found = told(text)
+    assert "did you mean pgd_accuracy?" in found.pop(6)
+    assert found == {
+        3: "unknown setting 'm'; did you mean adversary.replays?; evaluation.attacks holds 'autoattack'; choose from "
+        "pgd, fgsm, margin_pgd, auto_attack, torchattacks_10_steps",
+        5: "clean_accuracy is {'at_least': 70}; it is a share that a trial must reach: write clean_accuracy: "
+        "{at_least: 0.7}",
+    }
+
+
 def test_mistakes_of_every_kind_are_told_in_one_report(told):
     found = told(FILE)
     expected = {
