@@ -23,6 +23,9 @@ from trainables.metrics import (
     GPU_MINUTES,
 )
 
+SEARCHED = "searched."
+"""Begins the names of what the search measured."""
+
 
 def confirms(study: Study) -> dict[str, Any]:
     """What ``study`` confirms or reseeds, ``study``, ``seeds`` and ``configurations``; empty for any other."""
@@ -74,8 +77,9 @@ def confirmed(study: Study) -> pd.DataFrame:
     ``planned`` (seeds that it is to be trained with), the mean of each accuracy with its interval as ``NAME_low`` and
     ``NAME_high`` (``uncertainty.over_seeds``), mean costs, ``verdict`` (trusted only if every seed is), ``credible``
     (every seed is unflagged and within the study's bounds), ``optimal`` (credible, and no other such configuration's
-    means are better in all objectives), and what was searched as ``param.NAME``. A figure is NaN while no seed has
-    finished, and where one of those that have lacks it.
+    means are better in all objectives), what was searched as ``param.NAME``, and of what is reseeded the accuracies
+    that the search measured as ``searched.NAME``. A figure is NaN while no seed has finished, and where one of those
+    that have lacks it.
     """
     told = confirms(study)
     rows = [_row(study, str(told.get("study")), configuration) for configuration in told.get("configurations", [])]
@@ -118,6 +122,7 @@ def _row(study: Study, parent: str, configuration: Mapping[str, Any]) -> dict[st
         "verdict": _verdict(trials),
         "credible": bool(trials["number"].isin(study.credible["number"]).all()),
         **{name: trials[name].mean(skipna=False) for name in (FORWARD_EQUIVALENTS, GPU_MINUTES)},
+        **{SEARCHED + name: configuration.get("figures", {}).get(name, np.nan) for name in ACCURACIES},
         **{PARAM + name: labels.choice(value) for name, value in configuration.get("params", {}).items()},
     }
 

@@ -17,9 +17,9 @@ def read_manifest(paths: StudyPaths) -> dict[str, Any]:
 
     Where they are there at all, ``evaluation``, ``environment`` and ``tracking`` are mappings, a radius is a number and
     an address text, ``trainables`` is a list, ``created`` a time, and ``confirms`` and ``measures`` have a ``study``,
-    ``seeds`` and ``configurations``, each with its number ``trial`` and its ``params``, and ``best_cases``, each with
-    its ``trial`` and its ``values``, where all of them have, and ``lost``, each with its ``trial``. ``objectives`` are
-    for the function of that name. All else is as it stands.
+    ``seeds`` and ``configurations``, each with its number ``trial``, its ``params`` and its ``figures``, and
+    ``best_cases``, each with its ``trial`` and its ``values``, where all of them have, and ``lost``, each with its
+    ``trial``. ``objectives`` are for the function of that name. All else is as it stands.
     """
     found = read_json(paths.manifest)
     formed = {
@@ -63,13 +63,17 @@ def _listed(found: object) -> dict[str, Any] | None:
         "study": str(told.get("study") or "unknown"),
         "seeds": _list(told.get("seeds")) or [],
         "configurations": [
-            one | {"params": _mapping(one.get("params")) or {}}
+            one | {"params": _mapping(one.get("params")) or {}, "figures": _numbers(one.get("figures"))}
             for one in configurations
             if isinstance(one.get("trial"), int)
         ],
         "best_cases": _best_cases(told.get("best_cases")),
         "lost": [one for one in records(told.get("lost")) if isinstance(one.get("trial"), int)],
     }
+
+
+def _numbers(found: object) -> dict[str, Any]:
+    return {name: value for name, value in (_mapping(found) or {}).items() if _is_number(value)}
 
 
 def _best_cases(found: object) -> list[dict[str, Any]]:

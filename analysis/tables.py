@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -13,10 +13,10 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from analysis import constraints, labels
-from analysis.confirmed import confirmed, confirms, reseeds
+from analysis.confirmed import SEARCHED, confirmed, confirms, reseeds
 from analysis.dimensions import is_numeric
 from analysis.measured import measures
-from analysis.pareto import frontier
+from analysis.pareto import frontier, measured
 from analysis.runs import CONFIG, PARAM, Study, number_or_nan
 from analysis.so_far import PROBES, probes, with_costs
 from analysis.titles import assumption, metric_title, protocol
@@ -111,6 +111,7 @@ def confirmed_table(study: Study) -> Table:
         *(Column("Configuration", False, ("configuration",)), _TRAINABLE),
         *(Column("Seeds finished", True, ("seeds",)), Column("Seeds planned", True, ("planned",))),
         *_figures(study),
+        *_searched(study, found),
         Column("On the frontier", False, ("optimal",)),
         *(
             Column(name.removeprefix(PARAM), is_numeric(found[name].infer_objects()), (name,))
@@ -123,6 +124,13 @@ def confirmed_table(study: Study) -> Table:
         f"{protocol(study)}; [{SEEDS_INTERVAL}]"
     )
     return _table(caption, columns, found)
+
+
+def _searched(study: Study, found: pd.DataFrame) -> Iterator[Column]:
+    """What the search had of the accuracies that are objectives: far above a mean over seeds it was luck."""
+    for name in measured(study):
+        if found[SEARCHED + name].notna().any():
+            yield Column(f"In the search: {metric_title(name, study)}, %", True, (SEARCHED + name,))
 
 
 def headline_table(study: Study) -> Table:
@@ -262,6 +270,8 @@ def _cell(column: Column, record: dict[Hashable, Any]) -> str:
     name, value = column.sources[0], record.get(column.sources[0])
     if name in ACCURACIES:
         return labels.percent_interval(*(number_or_nan(record.get(source)) for source in column.sources))
+    if name.startswith(SEARCHED):
+        return labels.percent(number_or_nan(value))
     if name in COSTS:
         return labels.cost(number_or_nan(value))
     if column.sources == PROBES:

@@ -53,6 +53,7 @@ def described(config: StudyConfig) -> dict[str, Any]:
         return {}
     configurations = [
         {"trial": chosen.trial, "trainable": base.trainable, "params": chosen.params}
+        | ({"figures": chosen.figures} if chosen.figures else {})
         for chosen, base in zip(config.listed.configurations, config.listed.configs(), strict=True)
     ]
     facts = config.listed.model_dump(include={"study", "seeds", "best_cases", "lost"}, exclude_defaults=True)

@@ -379,7 +379,6 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
 
 
 def _draw_means(figure: go.Figure, plot: ParetoPlot) -> None:
-    """Of the study's best configurations, and of those that the line passes through."""
     means = _drawn_means(plot)
     if means.empty:
         return
@@ -403,6 +402,9 @@ def _draw_means(figure: go.Figure, plot: ParetoPlot) -> None:
 
 
 def _drawn_means(plot: ParetoPlot) -> pd.DataFrame:
+    """All that can be named, or else the best and those that the line passes through."""
+    if len(plot.means) <= _LABELLED:
+        return plot.means
     return plot.means[plot.means["best"] | plot.means["step"]] if len(plot.means) else plot.means
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field
@@ -24,11 +24,20 @@ class Confirmation(Listed[Configuration]):
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_distinct)]
 
     @classmethod
-    def of(cls, study: str, seeds: Sequence[int], chosen: Sequence[tuple[int, Any, TrialConfig]]) -> Self:
-        """Of ``chosen`` trials: number, searched parameters and the configuration to train; its seed is dropped."""
+    def of(
+        cls,
+        study: str,
+        seeds: Sequence[int],
+        chosen: Sequence[tuple[int, Any, TrialConfig]],
+        figures: Mapping[int, Mapping[str, float]],
+    ) -> Self:
+        """Of ``chosen`` trials: number, searched parameters and the configuration to train; its seed is dropped.
+
+        ``figures``: of their numbers, what the study measured on the same images.
+        """
         shared, own = divided([config for _, _, config in chosen], without={SEED})
         configurations = [
-            Configuration(trial=number, params=dict(params), settings=settings)
+            Configuration(trial=number, params=dict(params), settings=settings, figures=dict(figures.get(number, {})))
             for (number, params, _), settings in zip(chosen, own, strict=True)
         ]
         return cls(study=study, seeds=list(seeds), settings=shared, configurations=configurations)

@@ -24,6 +24,8 @@ class Configuration(Section):
     """Its number there."""
     params: dict[str, Any] = {}
     """What was searched, as it was found."""
+    figures: dict[str, float] = {}
+    """Accuracies that the other study measured of it, where these compare."""
     settings: dict[str, Any]
     """Leaves of its ``TrialConfig`` by dotted path, where the configurations differ."""
 

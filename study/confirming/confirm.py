@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import isfinite
 
 import pandas as pd
 from rich.console import Console
@@ -29,6 +30,7 @@ from study.config.stored import load_stored
 from study.confirming.extend import as_begun, extended
 from study.confirming.request import Request
 from study.execution.executor import Backend
+from trainables.metrics import ACCURACIES
 
 
 def confirm(
@@ -64,6 +66,7 @@ def prepare(request: Request) -> Prepared:
         request.study,
         range(first, first + request.seeds),
         [(number, params, request.again(config)) for number, params, config in chosen],
+        _figures(parent) if request.VERB == "reseed" else {},
     )
     if begun is None:
         config = child.new_study(request, searched, asked, kind="confirms", objectives=request.objectives(searched))
@@ -88,6 +91,15 @@ def _of_search(request: Request) -> tuple[Request, pd.DataFrame | None]:
         chosen = chosen | (table["configuration"].map(chances(study)) >= request.share)
     best = table[chosen].assign(number=table["configuration"].map(labels.parse_trial).str[1])
     return replace(request, study=str(told["study"]), name=request.child), best
+
+
+def _figures(parent: Study) -> dict[int, dict[str, float]]:
+    """The accuracies of each finished trial, by its number."""
+    known = {}
+    for trial in parent.finished.to_dict("records"):
+        figures = {name: float(trial[name]) for name in ACCURACIES}
+        known[int(trial["number"])] = {name: value for name, value in figures.items() if isfinite(value)}
+    return known
 
 
 def _few_seeds(config: StudyConfig) -> list[str]:

@@ -695,17 +695,22 @@ def test_means_over_seeds_are_drawn_with_their_intervals_and_single_seeds_withou
     study = read_study(new_confirmation({3: [0.5, 0.6, 0.7], 4: [0.4, 0.4, 0.4]}).paths)
     (mean,) = [trace for trace in pareto_figure(study).data if trace.name == "mean over seeds with its 95 % interval"]
     # Student: standard error 0.1 / sqrt(3), t(0.975, 2) = 4.302653
-    assert (list(mean.ids), list(mean.x)) == (["0000 0001 0002"], [pytest.approx(60)])
+    assert list(mean.ids) == ["0000 0001 0002", "0003 0004 0005"], "also of what is not on the frontier"
+    assert list(mean.x) == pytest.approx([60, 40])
     texts = {trace.name: list(trace.text) for trace in pareto_figure(study).data if "text" in str(trace.mode)}
-    assert texts == {mean.name: ["tiny/0003"]}, "labels of seeds lie over each other"
-    assert (list(mean.error_x.array), list(mean.error_x.arrayminus)) == ([pytest.approx(24.84, abs=0.01)],) * 2
+    assert texts == {mean.name: ["tiny/0003", "tiny/0004"]}, "labels of seeds lie over each other"
+    ends = (mean.error_x.array[0], mean.error_x.arrayminus[0])
+    assert ends == pytest.approx((24.84, 24.84), abs=0.01)
     barred = [trace.name for trace in pareto_figure(study).data if trace.error_x.visible]
     assert barred == [mean.name]
 
 
-def test_every_mean_that_the_line_passes_through_is_drawn(new_confirmation: NewStudy) -> None:
-    """The second is worse in the study's objective, and costs less."""
-    folder = new_confirmation({3: [0.8, 0.9], 4: [0.4, 0.5]})
+def test_of_many_means_those_that_the_line_passes_through_are_drawn(
+    new_confirmation: NewStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second is worse in the study's objective, and costs less; the third is on no frontier."""
+    monkeypatch.setattr(pareto, "_LABELLED", 2)
+    folder = new_confirmation({3: [0.8, 0.9], 4: [0.4, 0.5], 5: [0.1, 0.1]})
     for number in (2, 3):
         folder.finished(number, 0.4, 0.1, work=1000, params={"configuration": 4, "seed": number - 1})
     costs, _ = plane_pairs(read_study(folder.paths))[0]

@@ -62,6 +62,9 @@ def test_nothing_but_the_seed_is_another(parent: StudyPaths, reseeded: StudyPath
     found = confirmed(read_study(reseeded))
     assert found["configuration"].tolist() == ["tiny/0000", "tiny/0002"]
     assert found["seeds"].tolist() == [2, 2]
+    searched = read_study(parent).finished.set_index("number")
+    for name in (CLEAN_ACCURACY, PGD_ACCURACY):
+        assert found[f"searched.{name}"].tolist() == searched.loc[[0, 2], name].tolist()
     assert (reseedings_of(parent), confirmations_of(parent)) == (["tiny-reseeded"], [])
 
 
@@ -161,6 +164,9 @@ def test_commands_and_pages_say_what_it_is(
     assert "Under new seeds: study front tiny-reseeded" in study("front", "tiny")[1]
     shown = study("front", "tiny-reseeded")[1]
     assert "tiny-reseeded reseeds tiny: means over seeds" in " ".join(shown.split())
+    (clean,) = (one["searched.clean_accuracy"] for one in confirmed(read_study(reseeded)).to_dict("records")[:1])
+    assert "In the search: Clean accuracy, %" in study("front", "tiny-reseeded")[1].replace("\n", " ")
+    assert f" {clean:.1%} ".replace("%", "") in shown
     assert study("report", "tiny-reseeded", "-o", tmp_path / "report.html")[0] == 0
     page = (tmp_path / "report.html").read_text()
     assert "The chosen under new seeds" in page
