@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field
@@ -29,7 +30,7 @@ class Confirmation(Listed[Configuration]):
         study: str,
         seeds: Sequence[int],
         chosen: Sequence[tuple[int, Any, TrialConfig]],
-        figures: Mapping[int, Mapping[str, float]],
+        figures: Mapping[int, Mapping[str, float]] = MappingProxyType({}),
     ) -> Self:
         """Of ``chosen`` trials: number, searched parameters and the configuration to train; its seed is dropped.
 
