@@ -167,7 +167,7 @@ def test_bounds_that_differ_are_each_studys_own(study: Callable[..., Study]) -> 
 def test_whose_trials_a_search_learned_from_is_told(study: Callable[..., Study]) -> None:
     files = {
         "one": "warm_start: []",
-        "two": "warm_start: [older, /data/studies/folder/, 'mlflow:http://host:5000#remote']",
+        "two": "warm_start: [older, /srv/studies/folder/, 'mlflow:http://host:5000#remote']",
         "three": "name: of an older version",
     }
     found = [replace(study(name), study_file=text) for name, text in files.items()]
