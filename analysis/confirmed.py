@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis import labels
 from analysis.layout import StudyPaths, read_json
+from analysis.manifest import is_reseeding
 from analysis.pareto import non_dominated
 from analysis.runs import PARAM, Study
 from analysis.uncertainty import over_seeds
@@ -35,23 +36,23 @@ def confirms(study: Study) -> dict[str, Any]:
 
 def reseeds(study: Study) -> bool:
     """Whether it trains another's configurations again on the images that these were searched on."""
-    return _reseeds(study.manifest)
+    return is_reseeding(study.manifest)
 
 
 def confirmations_of(paths: StudyPaths) -> list[str]:
     """Names of the studies beside ``paths`` that confirm it."""
-    return [name for name, manifest in studies_of(paths, "confirms").items() if not _reseeds(manifest)]
+    return [name for name, manifest in studies_of(paths, "confirms").items() if not is_reseeding(manifest)]
 
 
 def reseedings_of(paths: StudyPaths) -> list[str]:
     """Names of the studies beside ``paths`` that reseed it."""
-    return [name for name, manifest in studies_of(paths, "confirms").items() if _reseeds(manifest)]
+    return [name for name, manifest in studies_of(paths, "confirms").items() if is_reseeding(manifest)]
 
 
 def seeds_of_reseedings(paths: StudyPaths) -> list[int]:
     """All seeds that ``reseedings_of`` has."""
     found = studies_of(paths, "confirms").values()
-    return [int(seed) for manifest in found if _reseeds(manifest) for seed in manifest["confirms"].get("seeds", [])]
+    return [int(seed) for manifest in found if is_reseeding(manifest) for seed in manifest["confirms"].get("seeds", [])]
 
 
 def studies_of(paths: StudyPaths, key: str) -> dict[str, dict[str, Any]]:
@@ -62,12 +63,6 @@ def studies_of(paths: StudyPaths, key: str) -> dict[str, dict[str, Any]]:
         for name, manifest in manifests.items()
         if isinstance(told := manifest.get(key), dict) and told.get("study") == paths.name
     }
-
-
-def _reseeds(manifest: Mapping[str, Any]) -> bool:
-    evaluation = manifest.get("evaluation")
-    split = evaluation.get("split") if isinstance(evaluation, Mapping) else None
-    return bool(manifest.get("confirms")) and split == "validation"
 
 
 def confirmed(study: Study) -> pd.DataFrame:

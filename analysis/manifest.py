@@ -34,6 +34,12 @@ def read_manifest(paths: StudyPaths) -> dict[str, Any]:
     return {key: value for key, value in (found | formed).items() if key not in formed or value is not None}
 
 
+def is_reseeding(manifest: Mapping[str, Any]) -> bool:
+    """Whether chosen configurations were trained again on the images that they were searched on, and not confirmed."""
+    evaluation = _mapping(manifest.get("evaluation")) or {}
+    return bool(manifest.get("confirms")) and evaluation.get("split") == "validation"
+
+
 def objectives(manifest: Mapping[str, Any]) -> dict[str, Direction]:
     """What the study optimises; clean and PGD accuracy where the manifest does not tell."""
     return told_objectives(manifest) or {name: OBJECTIVES[name] for name in (CLEAN_ACCURACY, PGD_ACCURACY)}

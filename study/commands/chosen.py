@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 OwnAttack = Annotated[
     Literal["autoattack", "pgd"] | None, typer.Option(help="The strongest attack; as the study has it if not given.")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show trainings and cost; write nothing.")]
 
 
 @command(
@@ -88,7 +89,7 @@ def reseed(
     child: Annotated[
         str | None, typer.Option("--name", metavar="CHILD", help="Name of what comes of it; NAME-reseeded.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show trainings and cost; write nothing.")] = False,
+    dry_run: DryRun = False,
     backend: Backend = "ray",
     address: Address = None,
     offline: Offline = False,
@@ -119,7 +120,7 @@ def confirm(
     child: Annotated[
         str | None, typer.Option("--name", metavar="CHILD", help="The confirmation's name; NAME-confirmed.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show trainings and cost; write nothing.")] = False,
+    dry_run: DryRun = False,
     backend: Backend = "ray",
     address: Address = None,
     offline: Offline = False,

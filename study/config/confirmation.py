@@ -48,9 +48,13 @@ class Confirmation(Listed[Configuration]):
         return len(self.configurations) * len(self.seeds)
 
     @property
+    def on_test_images(self) -> bool:
+        """Whether what was chosen is confirmed; else it is reseeded, on the images of the search."""
+        return {config.evaluation.split for config in self.configs()} == {"test"}
+
+    @property
     def more(self) -> str:
-        confirmed = {config.evaluation.split for config in self.configs()} == {"test"}
-        return f"more seeds to `study {'confirm' if confirmed else 'reseed'}`"
+        return f"more seeds to `study {'confirm' if self.on_test_images else 'reseed'}`"
 
     def space(self) -> ListedSpace:
         """Every configuration under every seed."""

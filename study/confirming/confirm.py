@@ -28,7 +28,7 @@ from study.config import StudyConfig
 from study.config.confirmation import Confirmation
 from study.config.stored import load_stored
 from study.confirming.extend import as_begun, extended
-from study.confirming.request import Request
+from study.confirming.request import Request, Reseed
 from study.execution.executor import Backend
 from trainables.metrics import ACCURACIES
 
@@ -66,7 +66,7 @@ def prepare(request: Request) -> Prepared:
         request.study,
         range(first, first + request.seeds),
         [(number, params, request.again(config)) for number, params, config in chosen],
-        _figures(parent) if request.VERB == "reseed" else {},
+        _figures(parent) if isinstance(request, Reseed) else {},
     )
     if begun is None:
         config = child.new_study(request, searched, asked, kind="confirms", objectives=request.objectives(searched))
@@ -80,7 +80,7 @@ def _of_search(request: Request) -> tuple[Request, pd.DataFrame | None]:
     study = read_study(study_paths(request.study))
     if not (told := confirms(study)):
         return request, None
-    if request.VERB == "reseed" or not reseeds(study):
+    if isinstance(request, Reseed) or not reseeds(study):
         kind = "is reseeded" if reseeds(study) else "is a confirmation"
         raise ChoiceError(f"{request.study} {kind} itself; name the study that it is of, {told['study']}")
     table = confirmed(study)

@@ -48,7 +48,7 @@ def plan(prepared: Prepared) -> Group:
 
 
 def _images(confirmation: Confirmation) -> str:
-    if confirmation.settings["evaluation.split"] != "test":
+    if not confirmation.on_test_images:
         return "trained and measured on the images of the search"
     images = confirmation.settings["data.train_images"]
     trained = "all" if images is None else f"{images:,}"

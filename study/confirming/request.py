@@ -95,5 +95,5 @@ class Reseed(Request):
     SETTABLE: ClassVar[tuple[str, ...]] = ("evaluation.",)
 
     def again(self, config: TrialConfig) -> TrialConfig:
-        attacks = {} if self.attack is None else {"evaluation.attacks": ATTACKS[self.attack]}
-        return override(config, attacks | dict(self.settings))
+        asked = {} if self.attack is None else {"evaluation.attacks": ATTACKS[self.attack]}
+        return override(config, asked | dict(self.settings))

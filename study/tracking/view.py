@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from analysis import changes, constraints, labels, layout, schema
 from analysis.layout import StudyPaths, TrialPaths
-from analysis.manifest import objectives
+from analysis.manifest import is_reseeding, objectives
 from analysis.pages import run_page, trials_page
 from analysis.schema import MLFLOW_STATUS, TrialStatus
 from trainables.metrics import GPU_MINUTES, PGD_ACCURACY
@@ -159,8 +159,8 @@ def _kind(manifest: Mapping[str, Any]) -> str:
         return "a hyperparameter study"
     if "confirms" not in manifest:
         return "networks measured again, a study"
-    confirmed = manifest.get("evaluation", {}).get("split") == "test"
-    return "a confirmation on test images" if confirmed else "chosen configurations under new seeds, a study"
+    reseeded = "chosen configurations under new seeds, a study"
+    return reseeded if is_reseeding(manifest) else "a confirmation on test images"
 
 
 def _chosen(listed: Mapping[str, Any] | None, experiment_id: str | None) -> str:
