@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +45,13 @@ class Continuation:
 
     root: Path
     arguments: list[str]
+    written: int
+    """Bytes that its trials had written before."""
+
+    @classmethod
+    def of(cls, root: Path, arguments: list[str]) -> Self:
+        """In the driver, before it begins."""
+        return cls(root, arguments, _written(StudyPaths(root)))
 
     @classmethod
     def read(cls, descriptor: int) -> Self | None:
@@ -55,11 +61,14 @@ class Continuation:
             told = os.read(descriptor, _ENOUGH).splitlines()
         except BlockingIOError:
             told = []
-        return cls(Path(json.loads(told[-1])["root"]), json.loads(told[-1])["arguments"]) if told else None
+        if not told:
+            return None
+        last = json.loads(told[-1])
+        return cls(Path(last["root"]), last["arguments"], last["written"])
 
     def announce(self) -> None:
-        """In the driver, before it begins: tell the process that stands by, if one does; before another study again."""
-        line = json.dumps({"root": str(self.root), "arguments": self.arguments})
+        """Tell the process that stands by, if one does; before another study again."""
+        line = json.dumps({"root": str(self.root), "arguments": self.arguments, "written": self.written})
         for pipe in _told:
             os.write(pipe, f"{line}\n".encode())
 
@@ -93,7 +102,6 @@ def stand_by(arguments: Sequence[str]) -> list[str]:
 
     A driver that died is started again, after a pause, until it ends by itself or ``PAUSES_S`` are used up.
     """
-    began = time.time()
     signals = {number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN}
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, *signals})
@@ -107,10 +115,10 @@ def stand_by(arguments: Sequence[str]) -> list[str]:
     continuation = Continuation.read(reader)
     if continuation is None or not StudyPaths(continuation.root).study_file.exists():
         raise SystemExit(death.exit_code)
-    return _go_on(continuation, death, began, signals, mask)
+    return _go_on(continuation, death, signals, mask)
 
 
-def _go_on(continuation: Continuation, death: Death, began: float, signals: Signals, mask: Signals) -> list[str]:
+def _go_on(continuation: Continuation, death: Death, signals: Signals, mask: Signals) -> list[str]:
     paths, in_vain, reached = StudyPaths(continuation.root), 0, -1
     lock = None if death.final else _hold(paths)
     while lock is not None and not death.final:
@@ -127,7 +135,7 @@ def _go_on(continuation: Continuation, death: Death, began: float, signals: Sign
             return continuation.arguments
         death = _wait(driver, signals)
     try:
-        problem = notice.send(paths, death.exit_code) if _is_news(paths, death, began) else None
+        problem = notice.send(paths, death.exit_code) if _is_news(continuation, death) else None
     except OSError as error:
         problem = f"nobody was told: {error}"
     if problem:
@@ -135,10 +143,15 @@ def _go_on(continuation: Continuation, death: Death, began: float, signals: Sign
     raise SystemExit(death.exit_code)
 
 
-def _is_news(paths: StudyPaths, death: Death, began: float) -> bool:
+def _is_news(continuation: Continuation, death: Death) -> bool:
     """Not to who interrupted it, nor to who was refused at once, before any trial wrote a word."""
-    written = (trial.events.stat().st_mtime for trial in paths.each_trial() if trial.events.exists())
-    return death.code == 0 or (death.exit_code != INTERRUPTED and max(written, default=0.0) >= began)
+    paths = StudyPaths(continuation.root)
+    return death.code == 0 or (death.exit_code != INTERRUPTED and _written(paths) > continuation.written)
+
+
+def _written(paths: StudyPaths) -> int:
+    """Bytes of all trials' events, which only grow; times would be those of the clock of whoever keeps the files."""
+    return sum(trial.events.stat().st_size for trial in paths.each_trial() if trial.events.exists())
 
 
 def _fork(mask: Signals) -> int | None:

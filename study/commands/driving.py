@@ -16,7 +16,7 @@ def drive(name: str, *options: str, go_on: Sequence[str] = ()) -> None:
     """
     always = ["--studies", str(studies_folder()), "--restarted", supervision.OPT_OUT]
     arguments = [*(go_on or ("resume", name)), *options, *always]
-    supervision.Continuation(study_paths(name).root, arguments).announce()
+    supervision.Continuation.of(study_paths(name).root, arguments).announce()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

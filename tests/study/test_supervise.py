@@ -35,7 +35,7 @@ paths = StudyPaths(folder / "tiny")
 paths.root.mkdir(exist_ok=True)
 paths.study_file.touch()
 if sys.argv[3] == "announce":
-    supervise.Continuation(paths.root, ["resume", "tiny"]).announce()
+    supervise.Continuation.of(paths.root, ["resume", "tiny"]).announce()
 with open(folder / "drivers", "a") as file:
     file.write(json.dumps({"pid": os.getpid(), "parent": os.getppid(), "arguments": arguments}) + "\\n")
 number = len((folder / "drivers").read_text().splitlines())
@@ -101,7 +101,7 @@ def test_a_driver_that_dies_is_gone_on_with(start: Start, tmp_path: Path) -> Non
 
 def test_who_drives_several_studies_goes_on_with_the_last(start: Start, tmp_path: Path) -> None:
     """As the demo does, which confirms what it has found."""
-    second = 'supervise.Continuation(paths.root, ["resume", "tiny-confirmed"]).announce()'
+    second = 'supervise.Continuation.of(paths.root, ["resume", "tiny-confirmed"]).announce()'
     process = start(f"{second} if number == 1 else None; die() if number == 1 else sys.exit(0)")
     process.communicate(timeout=PATIENCE_S)
     assert [driver["arguments"] for driver in drivers(tmp_path)][1:] == [["resume", "tiny-confirmed"]]
@@ -154,8 +154,6 @@ def test_the_end_is_told_once_to_whom_it_was_asked(
     paths = StudyPaths(tmp_path / "tiny")
     append_event(paths.trial(0), ENDED, 1, status="finished", reason=None, metrics={})
     append_event(paths.trial(1), EPOCH, 1, epoch=1, metrics={})
-    for trial in paths.each_trial():
-        os.utime(trial.events, (1, 1))  # long ago
     monkeypatch.setenv(notice.NOTIFY, f"cat >> {tmp_path}/heard")
     _, errors = start(does).communicate(timeout=PATIENCE_S)
     told = tmp_path / "heard"
