@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.pareto import REFERENCE, hypervolume
-from analysis.resampling import resample
-from analysis.side_by_side import greatest, reflected_volumes
+from analysis.comparing.side_by_side import greatest, reflected_volumes
+from analysis.frontier.pareto import REFERENCE, hypervolume
+from analysis.frontier.resampling import resample
 from benchmarks.uncertainty import BOTH, DRAWS, PLANE, Kind, outcomes, share, together, trade_off
 
 KINDS = (Kind(12, 300, 0.5), Kind(20, 1000, 0.0), Kind(20, 1000, 0.5), Kind(60, 1000, 0.5))

@@ -33,9 +33,9 @@ from mlflow_server import Server
 from optuna.trial import TrialState
 
 from analysis import schema
+from analysis.frontier.pareto import frontier
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, read_events
-from analysis.pareto import frontier
-from analysis.runs import read_study
+from analysis.reading.runs import read_study
 from study.config import StudyConfig
 
 NAME = "soak"

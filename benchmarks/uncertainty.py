@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from analysis.dominance import share_non_dominated
-from analysis.pareto import REFERENCE, hypervolume, non_dominated
-from analysis.resampling import Candidate, resample
-from analysis.same_images import Seen
-from analysis.side_by_side import reflected_interval
+from analysis.comparing.side_by_side import reflected_interval
+from analysis.frontier.dominance import share_non_dominated
+from analysis.frontier.pareto import REFERENCE, hypervolume, non_dominated
+from analysis.frontier.resampling import Candidate, resample
+from analysis.frontier.same_images import Seen
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY, Accuracy, Direction
 
 PLANE = (CLEAN_ACCURACY, PGD_ACCURACY)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from analysis import labels
-from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, ending, read_json, study_paths
-from analysis.runs import read_study
+from analysis.progress.so_far import with_costs
+from analysis.reading.download import StudyNotFoundError
+from analysis.reading.runs import read_study
+from analysis.reading.written import find_trial, written
 from analysis.schema import TrialStatus
-from analysis.so_far import with_costs
-from analysis.written import find_trial, written
 from search_spaces.faults import Fault, SpaceError
 from search_spaces.given import dimensions, given
 from search_spaces.space import TRAINABLE, SearchSpace

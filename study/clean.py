@@ -9,9 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, TrialPaths, ending
-from analysis.written import config_of
+from analysis.reading.download import StudyNotFoundError
+from analysis.reading.written import config_of
 from study.config.measurement import Measurement
 from study.config.stored import load_stored
 from study.search.networks import spare

@@ -8,12 +8,12 @@ from typing import Any
 from rich.console import Console
 
 from analysis import labels
-from analysis.changes import Change, in_words, now_and_before
-from analysis.download import StudyNotFoundError
+from analysis.frontier.absent import why_no_frontier
+from analysis.frontier.pareto import frontier
 from analysis.layout import StudyPaths, read_json, study_paths
-from analysis.pareto import frontier
-from analysis.runs import Study, read_study
-from analysis.tables import why_no_frontier
+from analysis.reading.download import StudyNotFoundError
+from analysis.reading.runs import Study, read_study
+from analysis.searched.changes import Change, in_words, now_and_before
 from search_spaces.space import SearchSpace
 from study.config import Budget, StudyConfig
 from study.config.start import start_params

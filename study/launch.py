@@ -11,11 +11,11 @@ from typing import Any
 from rich.console import Console
 
 from analysis import labels
-from analysis.changes import now_and_before
-from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, read_json, study_paths, write_atomically, write_json
 from analysis.pages import redact
-from analysis.written import written
+from analysis.reading.download import StudyNotFoundError
+from analysis.reading.written import written
+from analysis.searched.changes import now_and_before
 from search_spaces.space import SearchSpace
 from search_spaces.work import Total, total_on
 from study.config import Budget, StudyConfig

@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.labels import parse_trial
 from analysis.layout import read_json
-from analysis.written import config_of, find_trial
+from analysis.reading.written import config_of, find_trial
 from study.packages import check_installed
 from trainables import catalogue, checkpoint
 from trainables.config import ConfigError, TrialConfig, UserError, override

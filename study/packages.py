@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from analysis.layout import StudyPaths, read_json
-from analysis.manifest import records
+from analysis.reading.manifest import records
 from trainables import packages
 from trainables.config import TrialConfig, UserError
 

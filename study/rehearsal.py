@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from analysis import labels
-from analysis.changes import now_and_before
-from analysis.download import StudyNotFoundError
 from analysis.layout import EPOCH, StudyPaths, TrialPaths, ending, read_events, read_json, study_paths
-from analysis.manifest import read_manifest
-from analysis.written import config_of, pretrained_of
+from analysis.reading.download import StudyNotFoundError
+from analysis.reading.manifest import read_manifest
+from analysis.reading.written import config_of, pretrained_of
+from analysis.searched.changes import now_and_before
 from study.config import StudyConfig
 from study.config.stored import load_stored
 from study.execution.executor import Backend

@@ -10,9 +10,9 @@ from analysis.layout import StudyPaths
 def write_report(paths: StudyPaths, say: Callable[[str], None]) -> None:
     """The report in the study's folder; what keeps it from being written is said in a line, and never raised."""
     try:
-        from analysis import report
-        from analysis.runs import read_study
+        from analysis.reading.runs import read_study
+        from analysis.report import page
 
-        report.write_report(read_study(paths), paths.report)
+        page.write_report(read_study(paths), paths.report)
     except Exception as error:
         say(f"no report was written ({type(error).__name__}: {error}); try: study report {paths.name}")

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from analysis import labels, published
-from analysis.published import DataSet, PublishedPoint
-from analysis.uncertainty import over_seeds
+from analysis import labels
+from analysis.frontier.uncertainty import over_seeds
+from analysis.papers import published
+from analysis.papers.published import DataSet, PublishedPoint
 from study.reproduce import Reproduced, Reproduction
 from trainables.config import flatten, to_dict
 from trainables.recipes import SCALES, Recipe

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from analysis import labels
 from analysis.layout import EPOCH, read_events
-from analysis.written import find_trial, pretrained_of
+from analysis.reading.written import find_trial, pretrained_of
 from study.named import named
 from study.one_trial import check_writable
 from study.sheet import Block, Cell, Sheet, draw

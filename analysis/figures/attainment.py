@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 from analysis import labels
-from analysis.attainment import Attainment, attainment
-from analysis.confirmed import confirms
-from analysis.dominance import chances
 from analysis.figures import pareto
 from analysis.figures.axis import Axis, bars, ends, ticks_of
 from analysis.figures.means import means
 from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry, style
 from analysis.figures.surfaces import draw_surfaces, edges
 from analysis.figures.views import EVERYTHING, ranges, with_views
-from analysis.runs import Study
+from analysis.frontier.attainment import Attainment, attainment
+from analysis.frontier.confirmed import confirms
+from analysis.frontier.dominance import chances
+from analysis.reading.runs import Study
 
 _LEAST, _MOST = 6.0, 20.0
 """Diameters in pixels of what is never and of what is always on the frontier; areas go with the chance."""

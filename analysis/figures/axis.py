@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from analysis import labels
 from analysis.figures.style import GREY, Ticks, apart, broken, even_ticks, log_ticks, spans_a_decade
-from analysis.runs import Study
-from analysis.titles import metric_title
+from analysis.reading.runs import Study
+from analysis.reading.titles import metric_title
 from trainables.metrics import ENDS, OBJECTIVES, Direction
 
 _TITLE = 40

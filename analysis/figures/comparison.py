@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.comparison import REFERENCE, Comparison, Series
+from analysis.comparing.comparison import REFERENCE, Comparison, Series
 from analysis.figures.style import QUALITATIVE, style
+from analysis.frontier.uncertainty import Interval, paired, student
 from analysis.layout import write_atomically
-from analysis.uncertainty import Interval, paired, student
 
 _COLUMNS = 2
 _PANEL = 320

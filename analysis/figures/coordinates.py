@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis import labels
-from analysis.dimensions import is_numeric
 from analysis.figures.style import Ticks, apart, even_ticks, log_ticks, spans_a_decade
-from analysis.runs import Study
-from analysis.titles import metric_title
+from analysis.reading.runs import Study
+from analysis.reading.titles import metric_title
+from analysis.searched.dimensions import is_numeric
 
 _FEW = 7
 

@@ -11,12 +11,13 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis import epochs, labels
-from analysis.breakdowns import COLLAPSE, OVERFITTING, breakdowns
+from analysis import labels
 from analysis.figures.pareto import optimal_trials
 from analysis.figures.style import GREY, INK, QUALITATIVE, SCREEN_PX, broken, fitted, fitting, inked, style
-from analysis.runs import Study
-from analysis.so_far import PROBES
+from analysis.progress import epochs
+from analysis.progress.breakdowns import COLLAPSE, OVERFITTING, breakdowns
+from analysis.progress.so_far import PROBES
+from analysis.reading.runs import Study
 from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY
 
 _GAP = "fgsm_pgd_gap"

@@ -11,9 +11,9 @@ from plotly import graph_objects as go
 
 from analysis import labels
 from analysis.figures.style import INK, QUALITATIVE, Choice, inked, menu, style
-from analysis.history import GPU_HOURS, HYPERVOLUME, WALL_HOURS, history, words
-from analysis.measured import searches
-from analysis.runs import Study
+from analysis.frontier.history import GPU_HOURS, HYPERVOLUME, WALL_HOURS, history, words
+from analysis.frontier.measured import searches
+from analysis.reading.runs import Study
 
 _AXES = {
     "trials": ("against trials", "Trials that have ended, each line its own"),

@@ -24,8 +24,8 @@ from analysis.figures.style import (
     menu,
     style,
 )
-from analysis.importance import FRONTIER, importances, objective_title
-from analysis.runs import Study
+from analysis.reading.runs import Study
+from analysis.searched.importance import FRONTIER, importances, objective_title
 
 _BAR, _GAP, _BENEATH = 34, 100, 110
 """Heights in pixels: of a bar with its share of the gaps, between two rows of panels, of what is beneath the last."""

@@ -27,8 +27,8 @@ from analysis.figures.style import (
     menu,
     style,
 )
-from analysis.importance import ranking
-from analysis.runs import Study
+from analysis.reading.runs import Study
+from analysis.searched.importance import ranking
 
 _CHOSEN = 6
 """Dimensions whose pairs the menu offers: fifteen."""

@@ -8,10 +8,10 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from analysis import labels
-from analysis.confirmed import competing
 from analysis.figures.pareto import hovers, optimal_trials
 from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, legend_entry
-from analysis.runs import Study
+from analysis.frontier.confirmed import competing
+from analysis.reading.runs import Study
 
 
 def marks(study: Study) -> pd.DataFrame:

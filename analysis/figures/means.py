@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from analysis import labels
-from analysis.confirmed import confirmed, seeds_of
 from analysis.figures.axis import Axis, positions
-from analysis.runs import Study
-from analysis.titles import metric_title
+from analysis.frontier.confirmed import confirmed, seeds_of
+from analysis.reading.runs import Study
+from analysis.reading.titles import metric_title
 from trainables.metrics import ACCURACIES
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from analysis import labels
-from analysis.dimensions import is_log
 from analysis.figures.axis import Axis
 from analysis.figures.coordinates import Coordinate, metric, setting
 from analysis.figures.style import SCALE, Ticks, broken, style
-from analysis.runs import PARAM, Study
+from analysis.reading.runs import PARAM, Study
+from analysis.searched.dimensions import is_log
 
 _TILT_FROM = 7
 _LETTERS = 16

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 from analysis import labels
-from analysis.confirmed import competing, confirmed, confirms, seeds_of
 from analysis.constraints import bound_words, limit, readable
 from analysis.figures.axis import Axis, bars, ends, positions, ticks_of
 from analysis.figures.means import means
@@ -30,10 +29,11 @@ from analysis.figures.style import (
     style,
 )
 from analysis.figures.views import EVERYTHING, outliers, ranges, with_views
-from analysis.measured import measures
-from analysis.pareto import frontier, non_dominated
-from analysis.runs import PARAM, Study, number_or_nan
-from analysis.titles import metric_title
+from analysis.frontier.confirmed import competing, confirmed, confirms, seeds_of
+from analysis.frontier.measured import measures
+from analysis.frontier.pareto import frontier, non_dominated
+from analysis.reading.runs import PARAM, Study, number_or_nan
+from analysis.reading.titles import metric_title
 from trainables.metrics import (
     ACCURACIES,
     AUTO_ATTACK_ACCURACY,

@@ -13,8 +13,8 @@ from analysis import labels
 from analysis.figures.pareto import pareto_figure
 from analysis.figures.style import choices
 from analysis.figures.views import with_views
-from analysis.runs import Study
-from analysis.titles import metric_title
+from analysis.reading.runs import Study
+from analysis.reading.titles import metric_title
 from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
 
 _HEIGHT = 480

@@ -9,8 +9,8 @@ from plotly.subplots import make_subplots
 
 from analysis.figures.references import data_set, radius, text
 from analysis.figures.style import QUALITATIVE, SYMBOLS, style
-from analysis.published import LEADERBOARD, POINTS, PublishedPoint
-from analysis.runs import Study
+from analysis.papers.published import LEADERBOARD, POINTS, PublishedPoint
+from analysis.reading.runs import Study
 
 _SURE = 8.0
 """The radius in 1/255 that most work reports: shown where nothing is published at a study's own."""

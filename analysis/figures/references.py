@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis import agreement, labels, published
-from analysis.agreement import DATA_SETS
-from analysis.published import DataSet, PublishedPoint
-from analysis.runs import CONFIG, Study, number_or_nan
+from analysis import labels
+from analysis.papers import agreement, published
+from analysis.papers.agreement import DATA_SETS
+from analysis.papers.published import DataSet, PublishedPoint
+from analysis.reading.runs import CONFIG, Study, number_or_nan
 from trainables.metrics import AUTO_ATTACK_ACCURACY, PGD_ACCURACY
 
 

@@ -15,12 +15,12 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis import labels
+from analysis.comparing.side_by_side import WORK, Side, equal_work
 from analysis.figures.style import GREY, QUALITATIVE, SYMBOLS, even_ticks, legend_entry, style
 from analysis.figures.views import EVERYTHING, outliers, ranges, with_views
-from analysis.history import HYPERVOLUME
+from analysis.frontier.history import HYPERVOLUME
+from analysis.frontier.pareto import non_dominated
 from analysis.layout import write_atomically
-from analysis.pareto import non_dominated
-from analysis.side_by_side import WORK, Side, equal_work
 from trainables.metrics import ACCURACIES
 
 _HEIGHT = 620

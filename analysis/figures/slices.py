@@ -13,12 +13,12 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis import labels
-from analysis.dimensions import dimensions, is_choice, is_log
 from analysis.figures.coordinates import Coordinate, metric, setting
 from analysis.figures.marks import colours, explain, marks
 from analysis.figures.style import INK, SCREEN_PX, fitted, fitting, inked, style, wrapped
-from analysis.runs import Study
-from analysis.titles import metric_title
+from analysis.reading.runs import Study
+from analysis.reading.titles import metric_title
+from analysis.searched.dimensions import dimensions, is_choice, is_log
 
 _COLUMNS = 4
 _SIDES, _LEAST, _TYPE = 95, 150, 8

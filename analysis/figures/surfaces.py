@@ -7,10 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly import graph_objects as go
 
-from analysis.attainment import LEVELS, Attainment
 from analysis.figures.axis import Axis
 from analysis.figures.style import GREY, INK, inked
 from analysis.figures.views import MARGIN
+from analysis.frontier.attainment import LEVELS, Attainment
 
 _BAND = "rgba(128, 134, 145, 0.22)"
 _DASHES = dict(zip(LEVELS, ("dot", "solid", "dash"), strict=True))

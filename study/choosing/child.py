@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from analysis.layout import StudyPaths, study_paths
-from analysis.runs import Study
+from analysis.reading.runs import Study
 from study.choosing.request import ChoiceError, Request
 from study.config import Budget, Resources, StudyConfig
 from study.config.file import fault_of

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.choice import SPREAD, flagged_on_frontier, spread
+from analysis.frontier.absent import why_no_frontier
+from analysis.frontier.choice import SPREAD, flagged_on_frontier, spread
 from analysis.labels import counted, trial_number
 from analysis.layout import TrialPaths
-from analysis.runs import Study
+from analysis.reading.runs import Study
+from analysis.reading.written import config_of, written
 from analysis.schema import TrialStatus
-from analysis.tables import why_no_frontier
-from analysis.written import config_of, written
 from search_spaces.listed import CONFIGURATION, SEED
 from search_spaces.space import TRAINABLE
 from study.choosing.request import ChoiceError, Request

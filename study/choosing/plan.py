@@ -6,7 +6,7 @@ import sys
 from typing import NamedTuple
 
 from analysis.layout import study_paths
-from analysis.runs import Study, number_or_nan, read_study
+from analysis.reading.runs import Study, number_or_nan, read_study
 from study.choosing.child import Prepared
 from study.preflight import check_data
 from trainables.config import TrialConfig

@@ -21,7 +21,7 @@ class Request:
     trials: tuple[int, ...] = ()
     """Numbers of finished trials; empty: the frontier."""
     limit: int | None = None
-    """Only so many of the frontier, by the rule ``analysis.choice.SPREAD``."""
+    """Only so many of the frontier, by the rule ``analysis.frontier.choice.SPREAD``."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Leaves of the trials' configurations that are set anew."""
     name: str | None = None

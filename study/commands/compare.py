@@ -16,9 +16,9 @@ from trainables.config import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analysis.comparability import Comparability
-    from analysis.runs import Study
-    from analysis.tables import Table
+    from analysis.comparing.comparability import Comparability
+    from analysis.reading.runs import Study
+    from analysis.tables.table import Table
 
 
 @command(
@@ -49,7 +49,7 @@ def compare(
         return
     groups = [name.split(",") for name in names]
     _check([name for group in groups for name in group], json, csv)
-    from analysis.comparability import comparability, titles
+    from analysis.comparing.comparability import comparability, titles
 
     found = [[read(name, tracking_uri) for name in group] for group in groups]
     every = [study for group in found for study in group]
@@ -67,9 +67,9 @@ def compare(
 def _compare_trials(
     names: Sequence[str], *, json: bool, csv: bool, output: Path | None, tracking_uri: str | None
 ) -> None:
-    from analysis.comparability import comparability, titles
-    from analysis.side_by_side_tables import values_table
-    from analysis.trials_side_by_side import trial_alone, trials_table
+    from analysis.comparing.comparability import comparability, titles
+    from analysis.tables.side_by_side import values_table
+    from analysis.tables.trials_side_by_side import trial_alone, trials_table
 
     if output is not None:
         raise UserError("there is no figure of trials side by side; `study figures` draws those of a study")
@@ -110,7 +110,10 @@ def _compared(
     groups: Sequence[Sequence[Study]], told: Comparability, called: Mapping[str, str]
 ) -> tuple[Table, list[str]]:
     """A column a study, or where a comma joins some of them a search; and what is to be said of it."""
-    from analysis import repeated, repeated_tables, resampling, side_by_side, side_by_side_tables
+    from analysis.comparing import repeated, side_by_side
+    from analysis.frontier import resampling
+    from analysis.tables.repeated import gains_in_words, repeats_table
+    from analysis.tables.side_by_side import of_what, standings_table, why_minutes
 
     ranked = not told.measured
     if not _repeat(groups):
@@ -118,13 +121,13 @@ def _compared(
         sides = side_by_side.gather(studies, told.accuracies)
         drawn = resampling.sharing([one for side in sides for one in side.candidates])
         standings = side_by_side.compute(sides)
-        table = side_by_side_tables.standings_table(standings, called, ranked=ranked, drawn=drawn)
-        why = side_by_side_tables.why_minutes(sides[0].cost)
-        return table, [side_by_side_tables.of_what(studies), *why] if ranked else []
+        table = standings_table(standings, called, ranked=ranked, drawn=drawn)
+        why = why_minutes(sides[0].cost)
+        return table, [of_what(studies), *why] if ranked else []
     found = repeated.compute(groups, told.accuracies)
     accuracies = ", ".join(called[name] for name in told.accuracies)
-    table = repeated_tables.repeats_table(found, accuracies, ranked=ranked)
-    return table, [*repeated_tables.told(found), *side_by_side_tables.why_minutes(found.cost)] if ranked else []
+    table = repeats_table(found, accuracies, ranked=ranked)
+    return table, [*gains_in_words(found), *why_minutes(found.cost)] if ranked else []
 
 
 def _repeat(groups: Sequence[Sequence[Study]]) -> bool:
@@ -136,7 +139,7 @@ def _columns(groups: Sequence[Sequence[Study]]) -> list[Study]:
     """A study for each search, under the search's name and with the trials of all its runs."""
     import pandas as pd
 
-    from analysis.repeated import group_names
+    from analysis.comparing.repeated import group_names
 
     names = group_names([[study.name for study in group] for group in groups])
     return [
@@ -151,10 +154,10 @@ def _warn(told: Comparability) -> None:
 
 
 def _print(groups: Sequence[Sequence[Study]], told: Comparability, table: Table, sentences: Sequence[str]) -> None:
-    from analysis.comparability import comparability, own_bounds
-    from analysis.side_by_side_tables import settings_table
-    from analysis.tables import frontier_table, why_nothing_found
-    from analysis.titles import protocol
+    from analysis.comparing.comparability import comparability, own_bounds
+    from analysis.reading.titles import protocol
+    from analysis.tables.side_by_side import settings_table
+    from analysis.tables.trials import frontier_table, why_nothing_found
     from search_spaces import DIMENSIONS
 
     if told.measured:
@@ -189,8 +192,8 @@ def _list(sentences: Sequence[str]) -> None:
 
 
 def _draw(groups: Sequence[Sequence[Study]], told: Comparability, called: Mapping[str, str], path: Path) -> None:
+    from analysis.comparing.side_by_side import gather
     from analysis.figures.side_by_side import side_by_side_figure, write_side_by_side
-    from analysis.side_by_side import gather
 
     sides = gather([study for group in groups for study in group], told.accuracies)
     searches = [study.name for study, group in zip(_columns(groups), groups, strict=True) for _ in group]

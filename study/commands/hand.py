@@ -80,7 +80,7 @@ def note(
 ) -> None:
     """Mark a trial with words, which status, trials, report and MLflow show."""
     from analysis.layout import NOTE_LENGTH, append_note, in_a_line
-    from analysis.written import find_trial
+    from analysis.reading.written import find_trial
 
     paths_of(trial.partition("/")[0])
     paths, found = find_trial(trial)
@@ -92,8 +92,8 @@ def note(
 
 
 def _stop_trial(name: str, *, now: bool, wait: bool) -> None:
-    from analysis.download import StudyNotFoundError
-    from analysis.written import find_trial
+    from analysis.reading.download import StudyNotFoundError
+    from analysis.reading.written import find_trial
     from study.config.stored import load_stored
     from study.files import stop as stopping
     from study.files.storage import Storage

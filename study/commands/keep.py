@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from analysis.download import StudyNotFoundError
 from analysis.labels import counted
 from analysis.layout import StudyPaths
+from analysis.reading.download import StudyNotFoundError
 from study.commands.app import command
 from study.commands.options import Name, Studies, TrackingUri
 from study.commands.show import paths_of, writing
@@ -59,7 +59,7 @@ def export(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Write a trial's weights as safetensors, with a model card and an example that loads them."""
-    from analysis.written import find_trial
+    from analysis.reading.written import find_trial
     from study.publishing.export import EXAMPLE
     from study.publishing.export import export as write
 

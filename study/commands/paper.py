@@ -44,9 +44,9 @@ def tables(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """A study's figures beside the published ones, best and second best marked."""
-    from analysis.beside import beside
     from analysis.layout import write_atomically
-    from analysis.typeset import SUFFIXES, typeset
+    from analysis.papers.beside import beside
+    from analysis.tables.typeset import SUFFIXES, typeset
 
     chosen = kind or (SUFFIXES.get(output.suffix.lower(), "markdown") if output else "markdown")
     text = typeset(beside(read(name, tracking_uri), _tables(published)), chosen)
@@ -73,12 +73,12 @@ def figures(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Write a study's figures for a paper: on white, in 8 point type, each as SVG, PDF and PNG."""
-    from analysis.drawing import write_images
     from analysis.figures.curves import curves_by_trainable
+    from analysis.figures.gallery import all_figures
     from analysis.figures.planes import plane_pairs
-    from analysis.gallery import all_figures
-    from analysis.importance import importances
-    from analysis.static import laid_out_px, papers
+    from analysis.printing.drawing import write_images
+    from analysis.printing.static import laid_out_px, papers
+    from analysis.searched.importance import importances
 
     width_px, study = _pixels(width), read(name, tracking_uri)
     into = folder or (paths_of(name).figures if tracking_uri is None else Path(f"{name}-figures"))
@@ -98,7 +98,7 @@ def figures(
 
 def _pixels(width: str) -> float:
     """Of 1/96 inch, as browsers have them."""
-    from analysis.static import PX_PER_MM
+    from analysis.printing.static import PX_PER_MM
 
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(mm|px)", width.strip())
     pixels = float(found[1]) * (PX_PER_MM if found[2] == "mm" else 1) if found else math.nan
@@ -109,7 +109,7 @@ def _pixels(width: str) -> float:
 
 def _tables(names: str | None) -> list[str] | None:
     """In the order of publication, whatever the order of ``names``; ``None`` where none are asked for."""
-    from analysis.beside import TABLES
+    from analysis.papers.beside import TABLES
 
     if names is None:
         return None

@@ -56,12 +56,12 @@ def status(
         for paths in all_studies():
             typer.echo(f"{harmless(paths.name)}  {counts(standing(paths.name))}")
         return
-    from analysis.confirmed import confirms
-    from analysis.elapsed import elapsed
-    from analysis.endings import ending_lines
-    from analysis.running import running_lines
-    from analysis.shares import shares_table
-    from analysis.tables import confirmed_table, trials_table
+    from analysis.frontier.confirmed import confirms
+    from analysis.progress.elapsed import elapsed
+    from analysis.progress.endings import ending_lines
+    from analysis.progress.running import running_lines
+    from analysis.tables.shares import shares_table
+    from analysis.tables.trials import confirmed_table, trials_table
 
     study = standing(name)
     print_rich(trials_table(study).rich())
@@ -90,8 +90,8 @@ def front(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """The trials that no other trial beats; of what is reseeded or confirmed, its configurations."""
-    from analysis.confirmed import confirmations_of, reseedings_of
-    from analysis.measured import measurements_of
+    from analysis.frontier.confirmed import confirmations_of, reseedings_of
+    from analysis.frontier.measured import measurements_of
 
     check_formats(json, csv)
     study = read(name, tracking_uri)
@@ -118,7 +118,7 @@ def trials(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """All trials as data: how each ended, its settings and seed, every metric with its interval, what it cost."""
-    from analysis.rows import epoch_rows, trial_rows
+    from analysis.tables.rows import epoch_rows, trial_rows
 
     check_formats(json, csv)
     study = standing(name) if tracking_uri is None else read(name, tracking_uri)
@@ -145,7 +145,7 @@ def report(
 ) -> None:
     """Write a study's report, one HTML file that needs no network."""
     from analysis.labels import href
-    from analysis.report import write_report
+    from analysis.report.page import write_report
 
     if mlflow_url is not None and not href(mlflow_url):
         raise UserError(f"--mlflow-url is {mlflow_url!r}; give the address of MLflow's pages, http://HOST:PORT say")

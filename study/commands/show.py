@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import rich.table
     from rich.console import Console, Group
 
-    from analysis.runs import Study
-    from analysis.tables import Table
+    from analysis.reading.runs import Study
+    from analysis.tables.table import Table
 
 _UNLIMITED = 100_000
 """Columns where neither a window nor ``$COLUMNS`` limits them: tables are then whole."""
@@ -51,7 +51,7 @@ def all_studies() -> list[StudyPaths]:
 
 def read(name: str, tracking_uri: str | None = None, pages: str | None = None) -> Study:
     """From the study's folder, or from MLflow at ``tracking_uri``; ``pages``: where MLflow's are, if not as usual."""
-    from analysis.runs import read_mlflow, read_study
+    from analysis.reading.runs import read_mlflow, read_study
 
     paths = paths_of(name)
     if tracking_uri is None:
@@ -149,16 +149,16 @@ def print_front(paths: StudyPaths) -> None:
 
 def headline(study: Study) -> Table:
     """What a study found, each row with how sure it is."""
-    from analysis.dominance import chances
-    from analysis.dominance_table import with_chances
-    from analysis.tables import headline_table
+    from analysis.frontier.dominance import chances
+    from analysis.tables.dominance import with_chances
+    from analysis.tables.trials import headline_table
 
     return with_chances(study, headline_table(study), chances(study))
 
 
 def print_headline(study: Study, found: Table) -> None:
-    from analysis.settled import settled_sentence
-    from analysis.tables import why_nothing_found
+    from analysis.frontier.settled import settled_sentence
+    from analysis.tables.trials import why_nothing_found
 
     print_rich(found.rich())
     for told in filter(None, (why_nothing_found(study, found), settled_sentence(study))):

@@ -35,7 +35,7 @@ def simulate(
     """Compare early stopping and samplers on recorded or synthetic curves, without training."""
     from rich.console import Console
 
-    from analysis import comparison as figures
+    from analysis.comparing import comparison as figures
     from analysis.layout import write_json
     from study.config import early_stopping
     from study.config.file import parse_overrides

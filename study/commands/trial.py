@@ -12,14 +12,14 @@ import typer
 from study.commands.show import paths_of, print_rich, standing
 
 if TYPE_CHECKING:
-    from analysis.runs import Study
+    from analysis.reading.runs import Study
 
 
 def show_trial(name: str, *, json: bool) -> None:
     """``STUDY/NUMBER``; ``UserError`` where that names no trial."""
-    from analysis.running import running_lines
-    from analysis.trial_page import trial_page
-    from analysis.written import find_trial
+    from analysis.progress.running import running_lines
+    from analysis.reading.written import find_trial
+    from analysis.tables.trial_page import trial_page
 
     paths_of(name.partition("/")[0])
     paths, folder = find_trial(name)
@@ -43,8 +43,8 @@ def show_trial(name: str, *, json: bool) -> None:
 
 def _next_steps(study: Study, known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What can be done with a trial of which that is ``known``, and the command for it."""
+    from analysis.frontier.measured import searches
     from analysis.labels import is_flagged
-    from analysis.measured import searches
 
     number, status, trained = known["number"], known["status"], "replayed" not in study.manifest
     name, trial = study.name, f"{study.name}/{number}"

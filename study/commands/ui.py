@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import typer
 
-from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, studies_folder, study_paths
+from analysis.reading.download import StudyNotFoundError
 from analysis.schema import UI_ADDRESS
 from study.commands.app import command
 from study.commands.options import Studies

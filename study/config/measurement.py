@@ -54,7 +54,7 @@ class Measurement(Listed[Network]):
     """Networks of the measured study, each with the configuration that it was trained by and is measured by now."""
 
     best_cases: list[BestCase] = []
-    """Where the frontier is to be that of all its trusted trials, of each of them: ``analysis.settled``."""
+    """Where the frontier is to be that of all its trusted trials, of each of them: ``analysis.frontier.settled``."""
 
     lost: list[Lost] = []
     """Those among them that were to be measured and could not be."""

@@ -14,12 +14,12 @@ import pandas as pd
 from rich.console import Console
 
 from analysis import labels
-from analysis.choice import configurations, largest_seed
-from analysis.confirmed import confirmed, confirms, reseeds, seeds_of_reseedings
-from analysis.dominance import chances
+from analysis.frontier.choice import configurations, largest_seed
+from analysis.frontier.confirmed import confirmed, confirms, reseeds, seeds_of_reseedings
+from analysis.frontier.dominance import chances
 from analysis.labels import counted, is_flagged, trainings, trial_number
 from analysis.layout import StudyPaths, study_paths
-from analysis.runs import Study, read_study
+from analysis.reading.runs import Study, read_study
 from study.choosing import child
 from study.choosing.child import Prepared
 from study.choosing.choice import choose, read_trial

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis import labels
-from analysis.runs import Study
+from analysis.reading.runs import Study
 from study.choosing.child import Prepared
 from study.choosing.plan import MINUTES, NOTHING, WORK, checked, done, evaluation, images, speed
 from study.config.confirmation import Confirmation

@@ -14,8 +14,8 @@ from typing import Any, Literal, Protocol, Self
 from analysis import labels
 from analysis.constraints import Bounds, least, violation
 from analysis.layout import EPOCH, StudyPaths, TrialPaths, ending, read_events, write_json
+from analysis.reading.written import config_of, written
 from analysis.schema import TrialStatus
-from analysis.written import config_of, written
 from search_spaces.work import Total
 from study.early_stopping.asha import Asha
 from study.early_stopping.halving import Halving

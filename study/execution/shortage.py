@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 
 from analysis.layout import EPOCH, OUT_OF_MEMORY, TrialPaths, append_event, read_events
-from analysis.written import pretrained_of
+from analysis.reading.written import pretrained_of
 from study.resources.needs import is_out_of_memory, limit_gib, peak_gib
 from trainables.config import ConfigError, TrialConfig, override
 from trainables.metrics import PEAK_MEMORY_GIB

@@ -12,7 +12,7 @@ from typing import Self
 from optuna.trial import FrozenTrial
 
 from analysis import labels
-from analysis.elapsed import began
+from analysis.progress.elapsed import began
 from analysis.schema import TrialStatus
 from study.config import Budget
 from study.samplers.trials import gpu_share_of, minutes_of, status_of

@@ -35,8 +35,8 @@ from analysis.layout import (
     write_atomically,
     write_json,
 )
+from analysis.reading.written import config_of, pretrained_of
 from analysis.schema import BY_HAND, TrialFault, TrialStatus
-from analysis.written import config_of, pretrained_of
 from study.execution.shortage import ShortageError, sparing
 from study.execution.watchdog import Watchdog
 from study.files.disk import full_disk

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.layout import StudyPaths, write_json
-from analysis.written import written
+from analysis.reading.written import written
 from trainables.config import UserError
 
 

@@ -9,8 +9,8 @@ import json
 import time
 from enum import StrEnum
 
-from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths, ending, write_json
+from analysis.reading.download import StudyNotFoundError
 from study.files.lock import is_running
 from study.files.storage import Storage
 from trainables.config import UserError

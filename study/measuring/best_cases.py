@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.frontier.same_images import SOURCES, Seen, seen
 from analysis.labels import trial_number
-from analysis.runs import Study
-from analysis.same_images import SOURCES, Seen, seen
+from analysis.reading.runs import Study
 from study.config.measurement import BestCase
 from trainables.checkpoint import FREE_TO_CHANGE
 from trainables.config import DataConfig, EvaluationConfig, TrialConfig, flatten

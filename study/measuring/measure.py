@@ -15,10 +15,10 @@ from typing import Any
 
 from rich.console import Console
 
+from analysis.frontier.settled import found
 from analysis.labels import counted, listed, trial_number
 from analysis.layout import StudyPaths, study_paths
-from analysis.runs import read_study
-from analysis.settled import found
+from analysis.reading.runs import read_study
 from study.choosing import child
 from study.choosing.child import Prepared
 from study.choosing.choice import read_trial

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from analysis import labels
 from analysis.layout import study_paths
-from analysis.runs import Study
-from analysis.written import config_of
+from analysis.reading.runs import Study
+from analysis.reading.written import config_of
 from study.choosing.child import Prepared
 from study.choosing.plan import MINUTES, NOTHING, WORK, Images, checked, done, evaluation, images, speed
 from study.config.measurement import Measurement

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from analysis import settled
-from analysis.confirmed import confirms
+from analysis.frontier import settled
+from analysis.frontier.confirmed import confirms
+from analysis.frontier.pareto import frontier
 from analysis.labels import counted, trial_number
 from analysis.layout import study_paths
-from analysis.pareto import frontier
-from analysis.runs import Study, read_study
-from analysis.written import config_of
+from analysis.reading.runs import Study, read_study
+from analysis.reading.written import config_of
 from study.choosing.choice import choose, doubts
 from study.config import StudyConfig
 from study.config.measurement import BestCase, Lost

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from analysis.layout import ATTEMPT, StudyPaths, TrialPaths, read_events, write_atomically, write_json
-from analysis.written import config_of, find_trial, written
+from analysis.reading.written import config_of, find_trial, written
 from study.packages import check_installed, versions
 from study.publishing.model_card import Card
 from trainables import checkpoint

@@ -9,7 +9,7 @@ from statistics import fmean
 from optuna.trial import FrozenTrial, TrialState
 
 from analysis.constraints import Bounds, violation
-from analysis.pareto import non_dominated
+from analysis.frontier.pareto import non_dominated
 from analysis.schema import BY_HAND, TIME_LIMIT, TrialFault, TrialStatus
 from trainables.metrics import GPU_MINUTES, TRAIN_SECONDS, TRUSTED, Direction
 

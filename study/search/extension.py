@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.changes import EXTENSIONS, FROM, PARTS, before
 from analysis.layout import StudyPaths, finite, write_atomically, write_json
-from analysis.written import written
+from analysis.reading.written import written
+from analysis.searched.changes import EXTENSIONS, FROM, PARTS, before
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.config.stored import load_stored

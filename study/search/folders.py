@@ -17,8 +17,8 @@ from analysis.layout import (
     read_events,
     write_json,
 )
+from analysis.reading.written import written
 from analysis.schema import TrialFault, TrialStatus
-from analysis.written import written
 from trainables.config import TrialConfig, to_dict
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.layout import StudyPaths, TrialPaths, ending, read_json, study_paths
+from analysis.reading.written import PRETRAINED, config_of, written
 from analysis.schema import TrialStatus
-from analysis.written import PRETRAINED, config_of, written
 from search_spaces.listed import CONFIGURATION
 from study.config import StudyConfig
 from study.config.measurement import Measurement, Network

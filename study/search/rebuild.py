@@ -13,9 +13,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from analysis import constraints
-from analysis.changes import PARTS
 from analysis.layout import StudyPaths
-from analysis.written import written
+from analysis.reading.written import written
+from analysis.searched.changes import PARTS
 from search_spaces.given import given
 from search_spaces.placing import place
 from search_spaces.space import SearchSpace

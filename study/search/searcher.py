@@ -19,8 +19,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analysis import constraints
 from analysis.layout import StudyPaths, ending, finite
+from analysis.reading.written import config_of
 from analysis.schema import TrialFault, TrialStatus
-from analysis.written import config_of
 from search_spaces.ranges import same_point
 from search_spaces.space import SearchSpace
 from search_spaces.work import Total

@@ -12,8 +12,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from analysis.changes import PARTS
 from analysis.layout import finite
+from analysis.searched.changes import PARTS
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.samplers.by_name import make_sampler

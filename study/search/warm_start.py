@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis.download import StudyNotFoundError, download_study
 from analysis.layout import StudyPaths, TrialPaths, ending, read_json, studies_folder, write_json
+from analysis.reading.download import StudyNotFoundError, download_study
+from analysis.reading.written import written
 from analysis.schema import TrialStatus
-from analysis.written import written
 from search_spaces.placing import place
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig

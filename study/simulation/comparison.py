@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from analysis.comparison import Comparison, Series
-from analysis.pareto import hypervolume
+from analysis.comparing.comparison import Comparison, Series
+from analysis.frontier.pareto import hypervolume
 from study.early_stopping.rungs import Rule
 from study.simulation.baselines import SCHEDULERS, Judge
 from study.simulation.scenarios import RANDOM, Scenario, proposals

@@ -21,8 +21,8 @@ from typing import Any, cast
 import numpy as np
 
 from analysis.layout import EPOCH, StudyPaths, TrialPaths, ending_of, finite, read_events, write_atomically
+from analysis.reading.written import config_of
 from analysis.schema import TrialStatus
-from analysis.written import config_of
 from search_spaces.catalogue import DIMENSIONS
 from study.early_stopping.ranking import Floats
 from trainables.config import TrialConfig, UserError, flatten

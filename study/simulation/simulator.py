@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from analysis.pareto import non_dominated
+from analysis.frontier.pareto import non_dominated
 from study.early_stopping.rungs import Point, Scores
 from study.simulation.baselines import Judge
 from study.simulation.curves import Curve

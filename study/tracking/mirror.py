@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.layout import StudyPaths
-from analysis.manifest import read_manifest
-from analysis.runs import Study, read_study
-from analysis.tables import headline_table
+from analysis.reading.manifest import read_manifest
+from analysis.reading.runs import Study, read_study
+from analysis.tables.trials import headline_table
 from study.tracking.ledger import Ledger
 from study.tracking.note import Place, note, on_frontier
 from study.tracking.store import Store

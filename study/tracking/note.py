@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis import labels, report_facts, schema
-from analysis.confirmed import confirms
+from analysis import labels, schema
+from analysis.frontier.confirmed import confirms
+from analysis.frontier.pareto import frontier
 from analysis.pages import run_page, trials_page
-from analysis.pareto import frontier
-from analysis.runs import PARAM, Study
-from analysis.tables import Table, headline_table, why_nothing_found
+from analysis.reading.runs import PARAM, Study
+from analysis.report import facts
+from analysis.tables.table import Table
+from analysis.tables.trials import headline_table, why_nothing_found
 from study.tracking.view import description
 from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
 
@@ -70,7 +72,7 @@ def on_frontier(study: Study) -> set[int] | None:
 
 def counts(study: Study) -> str:
     """``12 finished, 1 failed of 16 trials.``"""
-    stands = ", ".join(f"{count} {status}" for status, count in report_facts.counts(study))
+    stands = ", ".join(f"{count} {status}" for status, count in facts.counts(study))
     budget = study.manifest.get("budget")
     asked = budget.get("trials") if isinstance(budget, dict) else None
     return f"{stands or 'No trial yet'}{' of ' + labels.counted(asked, 'trial') if asked else ''}."

@@ -17,8 +17,8 @@ from filelock import FileLock
 
 from analysis import schema
 from analysis.layout import StudyPaths, default_tracking_uri
-from analysis.manifest import read_manifest
 from analysis.pages import redact
+from analysis.reading.manifest import read_manifest
 from study.tracking.ledger import Ledger
 from study.tracking.uri import TrackingError, is_server
 from study.tracking.view import Point, RunView, experiment_tags, other_study

@@ -10,10 +10,10 @@ import logging
 import threading
 from dataclasses import dataclass
 
-from analysis.download import StudyNotFoundError
 from analysis.layout import StudyPaths
-from analysis.manifest import read_manifest
 from analysis.pages import redact
+from analysis.reading.download import StudyNotFoundError
+from analysis.reading.manifest import read_manifest
 from study.tracking.ledger import Ledger
 from study.tracking.mirror import Mirror, UndeliveredError
 from study.tracking.store import prepare_client

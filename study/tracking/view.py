@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis import changes, constraints, labels, layout, schema
+from analysis import constraints, labels, layout, schema
 from analysis.layout import StudyPaths, TrialPaths
-from analysis.manifest import is_reseeding, objectives
 from analysis.pages import run_page, trials_page
+from analysis.reading.manifest import is_reseeding, objectives
 from analysis.schema import MLFLOW_STATUS, TrialStatus
+from analysis.searched import changes
 from trainables.metrics import GPU_MINUTES, PGD_ACCURACY
 
 FINAL_STEP = 0

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from analysis.constraints import excess, least, readable, violation, words
 from analysis.figures.axis import Axis
 from analysis.figures.pareto import compute, pareto_figure
-from analysis.pareto import frontier, study_hypervolume
-from analysis.report import render
-from analysis.runs import Study, read_study
+from analysis.frontier.pareto import frontier, study_hypervolume
+from analysis.printing.static import TYPE_PX, paper
+from analysis.reading.runs import Study, read_study
+from analysis.report.page import render
 from analysis.schema import TrialFault
-from analysis.static import TYPE_PX, paper
-from analysis.tables import frontier_table, trials_table
+from analysis.tables.trials import frontier_table, trials_table
 
 AT_LEAST_70 = {"clean_accuracy": {"at_least": 0.7}}
 BOUNDS = {"peak_memory_gib": 24.0, "trusted": True}

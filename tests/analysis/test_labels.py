@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis import labels
-from analysis.attainment import Attainment
+from analysis.frontier.attainment import Attainment
 
 
 def test_one_is_told_without_an_s() -> None:

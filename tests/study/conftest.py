@@ -16,9 +16,10 @@ import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from analysis import pareto, schema
+from analysis import schema
+from analysis.frontier import pareto
 from analysis.layout import ENDED, EPOCH, StudyPaths, default_tracking_uri, read_events, study_paths
-from analysis.runs import read_study
+from analysis.reading.runs import read_study
 from study.commands import main as cli
 from study.config import StudyConfig
 from study.search.storage import release

@@ -16,9 +16,9 @@ from optuna.trial import TrialState
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from analysis.frontier.pareto import frontier
 from analysis.layout import ATTEMPT, ENDED, StudyPaths, append_event, study_paths, write_atomically, write_json
-from analysis.pareto import frontier
-from analysis.runs import read_study
+from analysis.reading.runs import read_study
 from analysis.schema import BY_HAND, TrialStatus
 from study import supervise
 from study.commands.main import app

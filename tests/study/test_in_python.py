@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from analysis.layout import study_paths
-from analysis.rows import trial_rows
-from analysis.runs import read_study
+from analysis.reading.runs import read_study
+from analysis.tables.rows import trial_rows
 from study.config import StudyConfig
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "results.md").read_text("utf-8")

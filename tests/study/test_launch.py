@@ -17,12 +17,12 @@ import pytest
 import torch
 from rich.console import Console
 
-from analysis.download import StudyNotFoundError
-from analysis.elapsed import ran_seconds
 from analysis.layout import ATTEMPT, ENDED, EPOCH, PAUSED, StudyPaths, append_event, read_events, study_paths
-from analysis.runs import read_study
+from analysis.progress.elapsed import ran_seconds
+from analysis.reading.download import StudyNotFoundError
+from analysis.reading.runs import read_study
 from analysis.schema import BY_HAND
-from analysis.tables import trials_table
+from analysis.tables.trials import trials_table
 from study.add import add
 from study.config import StudyConfig
 from study.execution import inline_backend

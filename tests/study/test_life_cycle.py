@@ -12,9 +12,9 @@ import optuna
 import pytest
 from rich.console import Console
 
+from analysis.frontier.pareto import frontier
 from analysis.layout import ENDED, StudyPaths, read_events, study_paths
-from analysis.pareto import frontier
-from analysis.runs import read_study
+from analysis.reading.runs import read_study
 from study.config import StudyConfig
 from study.execution.session import Session
 from study.extend import extend

@@ -16,10 +16,10 @@ import pytest
 from rich.console import Console
 
 from analysis.layout import ATTEMPT, StudyPaths, default_tracking_uri, read_events, read_json, study_paths
-from analysis.report import render
-from analysis.runs import read_mlflow, read_study
-from analysis.tables import frontier_table
-from analysis.trial_page import trial_page
+from analysis.reading.runs import read_mlflow, read_study
+from analysis.report.page import render
+from analysis.tables.trial_page import trial_page
+from analysis.tables.trials import frontier_table
 from study.config import StudyConfig
 from study.config.confirmation import Confirmation
 from study.config.file import StudyFileError

@@ -47,7 +47,7 @@ def assumed(value: Any, why: str) -> Constant:
 class Recipe:
     """One row of a table. What ``constants`` does not name is the trainable's own, whose ``defaults`` state the source.
 
-    The published figures stand in ``analysis.published``, by the recipe's name.
+    The published figures stand in ``analysis.papers.published``, by the recipe's name.
     """
 
     table: str

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from analysis.layout import study_paths, write_json
-from analysis.runs import read_study
+from analysis.reading.runs import read_study
 from study.commands.compare import _columns
 from study.config import StudyConfig
 from study.launch import launch
@@ -39,7 +39,7 @@ def searched(studies: Path, tiny: Callable[..., StudyConfig]) -> Callable[..., N
 def test_two_searches_side_by_side(
     study: Study, searched: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analysis.resampling.sharing", lambda found: f" (of {len(found)} trials)")
+    monkeypatch.setattr("analysis.frontier.resampling.sharing", lambda found: f" (of {len(found)} trials)")
     searched("one")
     changed = {"settings": {"optimiser.weight_decay": 0.5}, "constraints": {"gpu_minutes": 1e6}}
     searched("two", seed=3, budget={"trials": 2}, sampler="qmc", **changed)

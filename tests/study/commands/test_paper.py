@@ -193,7 +193,7 @@ def test_figures_that_cannot_be_written_are_one_line(
     async def drawn(figures: Sequence[object], *_: object) -> list[bytes]:
         return [b""] * len(figures)
 
-    monkeypatch.setattr("analysis.drawing._drawn", drawn)
+    monkeypatch.setattr("analysis.printing.drawing._drawn", drawn)
     finish(tiny, 0, 0.9, 0.5)
     (file := tmp_path / "file").touch()
     code, out, err = study("figures", "tiny", "-o", file)
@@ -206,7 +206,7 @@ def test_a_study_is_read_from_mlflow_where_its_folder_is_gone(
 ) -> None:
     finish(tiny, 0, 0.9, 0.5)
     finish(tiny, 1, 0.8, 0.6)
-    monkeypatch.setattr("analysis.drawing.write_images", lambda *_: None)
+    monkeypatch.setattr("analysis.printing.drawing.write_images", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     store = ("--tracking-uri", f"sqlite:///{tmp_path / 'tracked.db'}")
     assert study("sync", "tiny", *store)[0] == 0
@@ -249,7 +249,7 @@ def test_sync_brings_the_trials_also_where_the_report_fails(
     def fail(_study: object) -> str:
         raise ZeroDivisionError("of the report")
 
-    monkeypatch.setattr("analysis.report.render", fail)
+    monkeypatch.setattr("analysis.report.page.render", fail)
     finish(tiny, 0, 0.9, 0.5)
     code, out, err = study("sync", "tiny")
     assert code == 0

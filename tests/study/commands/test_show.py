@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from analysis.tables import Column
-from analysis.tables import Table as TableOf
+from analysis.tables.table import Column
+from analysis.tables.table import Table as TableOf
 from study.commands import show
 
 

@@ -15,10 +15,10 @@ import torch
 from rich.console import Console
 
 from analysis import labels, schema
-from analysis.choice import configurations
-from analysis.confirmed import confirmed
+from analysis.frontier.choice import configurations
+from analysis.frontier.confirmed import confirmed
 from analysis.layout import ATTEMPT, ENDED, StudyPaths, default_tracking_uri, read_events, study_paths, write_json
-from analysis.runs import read_mlflow, read_study
+from analysis.reading.runs import read_mlflow, read_study
 from study import dry_run
 from study.choosing.request import ChoiceError
 from study.config import StudyConfig

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from analysis.confirmed import confirmations_of, confirmed, reseedings_of
+from analysis.frontier.confirmed import confirmations_of, confirmed, reseedings_of
 from analysis.layout import StudyPaths, read_events, study_paths, write_json
-from analysis.runs import read_study
+from analysis.reading.runs import read_study
 from study.choosing.request import ChoiceError
 from study.confirming.confirm import confirm, prepare
 from study.confirming.plan import plan

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.pareto import non_dominated
+from analysis.frontier.pareto import non_dominated
 from study.early_stopping.halving import Halving
 from study.early_stopping.rungs import Bracket, Point, Rule
 

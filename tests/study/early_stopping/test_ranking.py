@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.pareto import dominates, non_dominated
+from analysis.frontier.pareto import dominates, non_dominated
 from study.early_stopping.ranking import chances, crowding, farthest_first, fronts, ranking
 
 MAXIMISED = ("maximize", "maximize")

@@ -32,7 +32,7 @@ from analysis.layout import (
     read_events,
     study_paths,
 )
-from analysis.runs import read_study
+from analysis.reading.runs import read_study
 from study.add import add
 from study.config import StudyConfig
 from study.execution import interrupts, ray_backend, ray_cluster

@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from analysis.layout import ATTEMPT, ENDED, EPOCH, OUT_OF_MEMORY, StudyPaths, read_events, study_paths
-from analysis.runs import read_study
+from analysis.reading.runs import read_study
 from study.config import StudyConfig
 from study.launch import launch, resume
 from study.search.micro_batches import cut_smaller

@@ -17,7 +17,8 @@ import torch
 from rich.console import Console
 
 from analysis import schema
-from analysis.comparability import comparability
+from analysis.comparing.comparability import comparability
+from analysis.frontier.pareto import frontier
 from analysis.layout import (
     ATTEMPT,
     ENDED,
@@ -28,8 +29,7 @@ from analysis.layout import (
     study_paths,
     write_json,
 )
-from analysis.pareto import frontier
-from analysis.runs import read_mlflow, read_study
+from analysis.reading.runs import read_mlflow, read_study
 from study import dry_run
 from study.choosing.plan import images
 from study.choosing.request import ChoiceError

@@ -15,11 +15,11 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
+from analysis.frontier.pareto import frontier
+from analysis.frontier.settled import settled_sentence, settlement
 from analysis.layout import StudyPaths, study_paths, write_json
-from analysis.pareto import frontier
-from analysis.runs import read_study
-from analysis.settled import settled_sentence, settlement
-from analysis.written import config_of
+from analysis.reading.runs import read_study
+from analysis.reading.written import config_of
 from study import supervise
 from study.choosing.request import ChoiceError
 from study.commands.main import app

@@ -14,7 +14,7 @@ from ray.tune.search import Searcher
 from rich.console import Console
 
 from analysis.layout import study_paths
-from analysis.runs import read_study
+from analysis.reading.runs import read_study
 from study.config import StudyConfig
 from study.execution import ray_backend, ray_cluster
 from study.execution.books import Books

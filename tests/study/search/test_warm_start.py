@@ -25,7 +25,7 @@ from analysis.layout import (
     study_paths,
     write_json,
 )
-from analysis.runs import read_study
+from analysis.reading.runs import read_study
 from analysis.schema import TrialStatus
 from search_spaces.placing import place
 from search_spaces.work import total_on

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.pareto import hypervolume
+from analysis.frontier.pareto import hypervolume
 from study.early_stopping.rungs import Rule
 from study.simulation.baselines import SCHEDULERS, Nobody
 from study.simulation.comparison import compare

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from analysis import schema
 from analysis.layout import ATTEMPT, ENDED, StudyPaths, append_event, default_tracking_uri, write_json
-from analysis.runs import Study, read_study
+from analysis.reading.runs import Study, read_study
 from study.tracking.ledger import Ledger
 from study.tracking.mirror import Mirror
 from study.tracking.note import LONGEST, Place, counts, note

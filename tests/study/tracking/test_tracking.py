@@ -23,7 +23,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis import schema
-from analysis.download import StudyNotFoundError, run_link
 from analysis.layout import (
     ATTEMPT,
     ENDED,
@@ -35,9 +34,10 @@ from analysis.layout import (
     read_events,
     write_json,
 )
-from analysis.manifest import read_manifest
 from analysis.pages import redact
-from analysis.runs import read_mlflow, read_study
+from analysis.reading.download import StudyNotFoundError, run_link
+from analysis.reading.manifest import read_manifest
+from analysis.reading.runs import read_mlflow, read_study
 from study.tracking import tracker as tracking
 from study.tracking import uri as tracking_uri
 from study.tracking.ledger import Ledger

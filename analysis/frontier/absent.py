@@ -1,0 +1,41 @@
+"""Why a study has no frontier."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from analysis import constraints, labels
+from analysis.reading.runs import Study
+
+
+def why_no_frontier(study: Study) -> str:
+    """Of a study without a frontier, in a sentence."""
+    finished, feasible, credible = len(study.finished), len(study.feasible), len(study.credible)
+    if finished == credible:
+        return "No trial has finished with all objectives measured, so there is no frontier yet."
+    causes = {
+        f"beyond the study's bounds ({_nearest_violation(study)})": finished - feasible,
+        "flagged": feasible - credible,
+        "without all objectives measured": credible,
+    }
+    counted = ", ".join(f"{count} {cause}" for cause, count in causes.items() if count)
+    return f"There is no frontier: of {labels.counted(finished, 'finished trial')} {counted}."
+
+
+def _nearest_violation(study: Study) -> str:
+    """``the nearest, trial 1: gpu_minutes is 9, above 5``, by the sum of what is missed, as shares of the bounds; a
+    lone one is not called the nearest. "" where every trial keeps the study's bounds."""
+    bounds = constraints.readable(study.manifest.get("constraints"))
+    beyond = study.finished[study.finished["violation"] != ""].to_dict("records")
+    if not beyond:
+        return ""
+    nearest = min(
+        beyond, key=lambda trial: sum(max(by, 0.0) for by in constraints.excess(bounds, _named(trial)).values())
+    )
+    which = "the nearest, " if len(beyond) > 1 else ""
+    return f"{which}trial {nearest['number']}: {nearest['violation']}"
+
+
+def _named(record: dict[Hashable, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in record.items()}

@@ -1,0 +1,1 @@
+"""The papers' published figures, and a study's beside them."""

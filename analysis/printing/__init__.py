@@ -1,0 +1,1 @@
+"""Figures as files: their type, labels and legends as papers want them."""

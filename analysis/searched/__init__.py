@@ -1,0 +1,1 @@
+"""What a study searched, and which of it decides what was found."""

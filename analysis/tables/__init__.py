@@ -1,0 +1,1 @@
+"""Tables of a study for the terminal, for papers and as data."""
