@@ -22,7 +22,7 @@ from analysis.frontier.resampling import Candidate
 from analysis.frontier.uncertainty import student
 from trainables.metrics import FORWARD_EQUIVALENTS
 
-RESULTS = Path(__file__).parents[2] / "results"
+RESULTS = Path(__file__).parents[3] / "results"
 PLANE = ("clean_accuracy", "pgd_accuracy")
 TRIALS, PAIRS = 20, 400
 Recorded = list[dict[str, Any]]

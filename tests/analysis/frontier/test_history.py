@@ -74,7 +74,7 @@ def test_gains_by_trainable(study: Any) -> None:
 
 def test_the_guide_and_the_report_explain_what_the_headings_say(study: Any) -> None:
     read = read_study(study.paths)
-    table, guide = gains_table(read), (Path(__file__).parents[2] / "docs/results.md").read_text()
+    table, guide = gains_table(read), (Path(__file__).parents[3] / "docs/results.md").read_text()
     assert table is not None
     for column in table.columns[3:]:
         heading = column.title.removesuffix(", %").removeprefix("Hypervolume ")

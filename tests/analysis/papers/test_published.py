@@ -170,7 +170,7 @@ def test_a_recipe_files_head_states_the_same_figures(module):
         assert f" {figures} " in f" {line} ", (point, line)
 
 
-PRINTED = Path(__file__).parents[1] / "golden" / "published.csv"
+PRINTED = Path(__file__).parents[2] / "golden" / "published.csv"
 ATTACKS = {"PGD-20": "pgd", "AutoAttack standard": "auto_attack"}
 
 

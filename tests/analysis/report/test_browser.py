@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium to open the report in"),
 ]
-RECORDED = Path(__file__).parents[2] / "results" / "curves-digits.jsonl"
+RECORDED = Path(__file__).parents[3] / "results" / "curves-digits.jsonl"
 TRIALS = 24
 RUN = "http://127.0.0.1:5000/#/experiments/1/runs/{}?workflowType=machine_learning"
 
