@@ -29,6 +29,7 @@ from analysis.reading.titles import protocol
 from analysis.report import facts, figures
 from analysis.searched.changes import changes
 from analysis.searched.importance import importances, why_no_importances
+from analysis.searched.notable import notable
 from analysis.tables import importance, trials
 from analysis.tables.dominance import with_chances
 from analysis.tables.gains import GAINS, gains_table
@@ -82,6 +83,7 @@ def _frontier(study: Study, odds: Mapping[str, float]) -> dict[str, Any]:
         "gains": gains_table(study),
         "gains_caption": GAINS,
         "shares": shares_table(study),
+        "notable": notable(study),
     }
 
 
