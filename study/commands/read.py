@@ -1,8 +1,7 @@
-"""Commands that read a study: status, front, trials, report."""
+"""Commands that read a study: front, trials, report."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +10,7 @@ import typer
 from study.commands.app import command
 from study.commands.options import FromMlflow, Name, Studies
 from study.commands.show import (
-    all_studies,
     check_formats,
-    counts,
-    driven,
     headline,
     paths_of,
     print_headline,
@@ -22,63 +18,9 @@ from study.commands.show import (
     print_unrounded,
     read,
     standing,
-    waiting_line,
     writing,
 )
 from trainables.config import UserError
-from trainables.harmless import harmless
-
-
-@command("Example: study status demo\nEverything about one trial: study status demo/3")
-def status(
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME[/N]", help="The study's name, or NAME/N, demo/3 say; all studies without."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Of a trial: as JSON, unrounded.")] = False,
-    studies: Studies = None,  # noqa: ARG001
-) -> None:
-    """How a study's trials stand, or which studies there are; of one trial everything that is known of it.
-
-    A trial's page has its figures with intervals, its verdict, the settings that are not its trainable's defaults,
-    its newest epoch, its attempts and how each ended, where its files are, and what can be done with it.
-    """
-    if name is not None and "/" in name:
-        from study.commands.trial import show_trial
-
-        show_trial(name, json=json)
-        return
-    if json:
-        raise UserError(
-            f"--json is of a trial, {name or 'demo'}/3 say; a study's are in: study trials {name or 'demo'} --json"
-        )
-    if name is None:
-        for paths in all_studies():
-            typer.echo(f"{harmless(paths.name)}  {counts(standing(paths.name))}")
-        return
-    from analysis.frontier.confirmed import confirms
-    from analysis.progress.elapsed import elapsed
-    from analysis.progress.endings import ending_lines
-    from analysis.progress.running import running_lines
-    from analysis.tables.shares import shares_table
-    from analysis.tables.trials import confirmed_table, trials_table
-
-    study = standing(name)
-    print_rich(trials_table(study).rich())
-    if confirms(study):
-        print_rich(confirmed_table(study).rich())
-    if (shares := shares_table(study)) is not None:
-        print_rich(shares.rich())
-    typer.echo(counts(study))
-    for line in ending_lines(study):
-        typer.echo(line)
-    if told := elapsed(study, time.time()):
-        typer.echo(f"Took: {told}")
-    for line in running_lines(study, paths_of(name), time.time()):
-        typer.echo(line)
-    if told := waiting_line(paths_of(name)):
-        typer.echo(told)
-    typer.echo(driven(study))
 
 
 @command("Example: study front demo --csv > front.csv")
