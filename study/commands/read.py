@@ -50,21 +50,51 @@ def front(
             typer.echo(f"Measured again: study front {child}")
 
 
-@command("Example: study trials demo --csv > trials.csv   (or --epochs --csv > epochs.csv)")
+@command(
+    "Example: study trials demo --sort pgd_accuracy --limit 10 --columns number,crops,epsilon,pgd_accuracy\n"
+    "For another program, all or every epoch: study trials demo --csv > trials.csv   (or --epochs --csv > epochs.csv)"
+)
 def trials(
     name: Name,
     epochs: Annotated[bool, typer.Option("--epochs", help="A row an epoch of each trial instead.")] = False,
+    where: Annotated[
+        list[str],
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help="Only rows that keep it: 'epochs > 4', 'status = failed', 'epsilon <= 8/255'; may be repeated.",
+        ),
+    ] = [],  # noqa: B006
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The best first: the most of an accuracy, of anything else the least."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many rows, the first.")] = None,
+    columns: Annotated[str | None, typer.Option(metavar="A,B", help="Only these columns, in that order.")] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded, with all that is known.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, unrounded, with all that is known.")] = False,
     tracking_uri: FromMlflow = None,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
-    """All trials as data: how each ended, its settings and seed, every metric with its interval, what it cost."""
+    """All trials as data: how each ended, its settings and seed, every metric with its interval, what it cost.
+
+    Columns are named as in CSV and JSON, where accuracies are shares: 0.7, not 70 %. A searched dimension may be named
+    without its "param." and a setting without its "config.". A row of which a figure is not known keeps no condition
+    on it.
+    """
     from analysis.tables.rows import epoch_rows, trial_rows
+    from analysis.tables.selection import Condition, select
 
     check_formats(json, csv)
+    conditions = [Condition.parse(text) for text in where]
     study = standing(name) if tracking_uri is None else read(name, tracking_uri)
-    table = epoch_rows(study) if epochs else trial_rows(study)
+    table = select(
+        epoch_rows(study) if epochs else trial_rows(study),
+        where=conditions,
+        sort=sort,
+        limit=limit,
+        columns=[column.strip() for column in columns.split(",")] if columns else (),
+    )
     if json or csv:
         print_unrounded(table, json=json)
     else:

@@ -437,6 +437,7 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["status", "none", "--json", "--watch"], "exclude each other"),
         (["status", "none/3", "--watch"], "--watch is of a study; name it"),
         (["status", "--all"], "--all is of a study; name it"),
+        (["trials", "none", "--where", "m"], "--where 'm' is no condition; write NAME, one of <= >= < > != = and"),
         (["front", "../x"], "no name of a study"),
         (["front", "none", "--json", "--csv"], "exclude each other"),
         (["trials", "none", "--json", "--csv"], "exclude each other"),
