@@ -28,6 +28,18 @@ class SpaceError(ConfigError):
         super().__init__("; ".join(fault.message for fault in self.faults))
 
 
+_NEAR = 3
+
+
+def few_nearest(name: str, valid: Iterable[str], listing: str) -> str:
+    """The remedy for an unknown name among many: the nearest three, and the command that names all, ``listing``."""
+    known = list(valid)
+    close = sorted((one for one in known if name and name in one), key=len)
+    close = list(dict.fromkeys([*close, *difflib.get_close_matches(name, known, n=_NEAR, cutoff=0.5)]))[:_NEAR]
+    meant = f"did you mean {' or '.join(close)}? " if close else ""
+    return f"{meant}`{listing}` names them all"
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """The remedy for an unknown name: what was probably meant, or everything that is valid."""
     known = list(valid)

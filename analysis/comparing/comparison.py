@@ -104,6 +104,59 @@ def comparison_table(comparison: Comparison) -> Table:
     return table
 
 
+def verdicts(comparison: Comparison) -> list[str]:
+    """What the table shows, a sentence a scheduler under each sampler, above the one that stops nobody, and a sentence
+    a sampler above the first, where nobody is stopped.
+
+    Over several scenarios it is of the mean of their gains, seed by seed.
+    """
+    samplers = list(dict.fromkeys(one.sampler for one in comparison.series))
+    schedulers = list(dict.fromkeys(one.scheduler for one in comparison.series))
+    pairs = [
+        *(((sampler, one), (sampler, REFERENCE)) for sampler in samplers for one in schedulers if one != REFERENCE),
+        *(((other, REFERENCE), (samplers[0], REFERENCE)) for other in samplers[1:]),
+    ]
+    told = (_verdict(comparison, one, over) for one, over in pairs)
+    return [sentence for sentence in told if sentence]
+
+
+def _verdict(comparison: Comparison, one: tuple[str, str], over: tuple[str, str]) -> str:
+    """``halving under random: better than none, +0.9 [+0.5, +1.3] points of hypervolume on average of 3 scenarios
+    (better in 2, worse in 0, not told apart in 1)``; "" where either was not searched."""
+    by_key = {(series.scenario, series.sampler, series.scheduler): series for series in comparison.series}
+    found = [
+        (by_key[scenario, *one].final, by_key[scenario, *over].final)
+        for scenario in dict.fromkeys(series.scenario for series in comparison.series)
+        if (scenario, *one) in by_key and (scenario, *over) in by_key
+    ]
+    if not found:
+        return ""
+    ours, theirs = ([statistics.fmean(seed) for seed in zip(*side, strict=True)] for side in zip(*found, strict=True))
+    gain = paired(ours, theirs)
+    same_sampler = one[0] == over[0]
+    who, whom = (f"{one[1]} under {one[0]}", over[1]) if same_sampler else (one[0], over[0])
+    words = f"{who}: {_told(gain, whom)}, {labels.points(*gain)} points of hypervolume"
+    if len(found) == 1:
+        return words
+    each = [_word(paired(*pair)) for pair in found]
+    counted = ", ".join(f"{word} in {each.count(word)}" for word in _WORDS)
+    return f"{words} on average of {len(found)} scenarios ({counted})"
+
+
+_WORDS = ("better", "worse", "not told apart")
+
+
+def _word(gain: Interval) -> str:
+    """Which of ``_WORDS`` the interval allows."""
+    better, worse, alike = _WORDS
+    return better if gain.low > 0 else worse if gain.high < 0 else alike
+
+
+def _told(gain: Interval, other: str) -> str:
+    word = _word(gain)
+    return f"{word} {'from' if word == _WORDS[-1] else 'than'} {other}"
+
+
 def _caption(comparison: Comparison) -> str:
     seeds = len(comparison.series[0].final) if comparison.series else 0
     learned = f", {comparison.warm_start} trials of an earlier study to learn from" if comparison.warm_start else ""

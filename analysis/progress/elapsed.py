@@ -34,25 +34,28 @@ def ran_seconds_at(study: Study, times: pd.Series[float]) -> NDArray[np.float64]
     return found
 
 
-def _clock(study: Study, now: float) -> pd.DataFrame:
-    """How many ``seconds`` had been run at each ``time`` at which an attempt began or ended, in their order."""
+def ran_seconds_each(study: Study, now: float = math.nan) -> pd.Series[float]:
+    """The same of each trial by itself, in their order; NaN of one of which no attempt is known."""
+    spans = _spans(study, now)
+    lasted = (spans["ends"] - spans["began"]).clip(lower=0.0).groupby(study.attempts["trial"]).sum()
+    return study.trials["number"].map(lasted).astype(float)
+
+
+def _spans(study: Study, now: float) -> pd.DataFrame:
+    """When each attempt ``began`` and ``ends``: the newest of a trial that runs, ``now``."""
     newest = ~study.attempts["trial"].duplicated(keep="last")
     runs = newest & study.attempts["trial"].isin(_running(study)["number"]) & math.isfinite(now)
-    ends = study.attempts["last"].where(~runs, now)
-    spans = pd.DataFrame({"began": study.attempts["began"], "ends": ends}).sort_values("began")
+    return pd.DataFrame({"began": study.attempts["began"], "ends": study.attempts["last"].where(~runs, now)})
+
+
+def _clock(study: Study, now: float) -> pd.DataFrame:
+    """How many ``seconds`` had been run at each ``time`` at which an attempt began or ended, in their order."""
+    spans = _spans(study, now).sort_values("began")
     reached = spans["ends"].cummax().shift(fill_value=-math.inf)
     begins = spans["began"].clip(lower=reached)
     lasts = (spans["ends"] - begins).clip(lower=0.0)
     seconds = np.column_stack([lasts.cumsum() - lasts, lasts.cumsum()])
     return pd.DataFrame({"time": np.column_stack([begins, begins + lasts]).ravel(), "seconds": seconds.ravel()})
-
-
-def elapsed(study: Study, now: float) -> str:
-    """``2 h 05 min of wall time without pauses; running trials began: 0007 3 min 20 s ago``; "" before any trial has
-    begun."""
-    running = _running(study)
-    ages = now - running["started"]
-    return "; ".join([*wall_time(study, now), *began(dict(zip(running["number"], ages, strict=True)))])
 
 
 def wall_time(study: Study, now: float = math.nan) -> list[str]:

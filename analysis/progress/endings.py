@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from analysis import labels
 from analysis.reading.runs import Study
 from analysis.schema import TrialStatus
@@ -10,12 +12,35 @@ _NAMED = 12
 _RULES = ("halving", "asha")
 
 
-def ending_lines(study: Study) -> list[str]:
-    """``stopped, by hand: 0003, 0007``, a line a reason, the trials in order; of a rule's reasons only its name."""
+class Ending(NamedTuple):
+    """Trials that ended alike without having finished."""
+
+    status: str
+    reason: str
+    """Of a rule only its name; "" where none is recorded."""
+    trials: list[int]
+
+    def line(self, letters: int | None = None) -> str:
+        """``stopped, by hand: 0003, 0007``; of many trials the first, of the reason so many ``letters``, ``None``:
+        all."""
+        why = self.reason or "no reason recorded"
+        if letters is not None and len(why) > letters:
+            why = f"{why[:letters].rstrip()} ..."
+        return f"{self.status}, {why}: {_numbers(self.trials)}"
+
+
+def endings(study: Study) -> list[Ending]:
+    """By reason, in the order in which these first occurred."""
     gone = study.trials[study.trials["status"].isin([TrialStatus.STOPPED, TrialStatus.FAILED])]
     reasons = gone["reason"].map(_kind)
     groups = gone.groupby([gone["status"], reasons], sort=False)["number"]
-    return [f"{status}, {why or 'no reason recorded'}: {_numbers(found.tolist())}" for (status, why), found in groups]
+    return [Ending(str(status), str(why), found.tolist()) for (status, why), found in groups]
+
+
+def tried_again(study: Study) -> dict[int, int]:
+    """Attempts by trial, of those that have had more than one: their process died, or they rested with their study."""
+    again = study.trials[study.trials["attempts"] > 1]
+    return dict(zip(again["number"].tolist(), again["attempts"].tolist(), strict=True))
 
 
 def _kind(reason: str) -> str:

@@ -34,6 +34,7 @@ _BASE: dict[str, str] = {
     **dict.fromkeys(("seed", "started", "ended", "gpu_share"), "float64"),
 }
 _ALWAYS = (*_BASE, *OBJECTIVES)
+_NO_RUN = RunLink("", "")
 
 
 @dataclass(frozen=True)
@@ -99,37 +100,86 @@ def read_study(paths: StudyPaths, pages: str | None = None) -> Study:
 
     ``pages``: the address of MLflow's pages, if it is not the store's own or that of ``study ui``.
     """
-    if not paths.root.is_dir():
-        raise StudyNotFoundError.beside(paths)
-    return _read(paths, _tracked_runs(paths, pages))
+    return Reader(paths, pages).read()
 
 
 def read_mlflow(tracking_uri: str, name: str, pages: str | None = None) -> Study:
     """The same study, from an MLflow server or database; ``UserError`` if that or the study is not there."""
     with tempfile.TemporaryDirectory(prefix="study-") as folder:
         paths = StudyPaths(Path(folder) / name)
-        return _read(paths, download_study(tracking_uri, name, paths, pages))
+        links, manifest = download_study(tracking_uri, name, paths, pages), read_manifest(paths)
+        bounds = constraints.readable(manifest.get("constraints"))
+        trials = [_read_trial(paths, trial, links.get(trial.number, _NO_RUN), bounds) for trial in _trials(paths)]
+        return _study(paths, trials, manifest)
 
 
-def _read(paths: StudyPaths, links: Mapping[int, RunLink]) -> Study:
-    trials = [trial for trial in paths.each_trial() if trial.root.is_dir()]
-    rows, curves, attempts, outcomes, manifest = [], [], [], {}, read_manifest(paths)
-    bounds = constraints.readable(manifest.get("constraints"))
-    for trial in trials:
-        events = _events(trial)
-        rows.append(_trial_row(paths, trial, events, links.get(trial.number, RunLink("", "")), bounds))
-        curves += _curve_rows(trial.number, events)
-        attempts += _attempt_rows(trial.number, events)
-        if (found := _outcomes(events)) is not None:
-            outcomes[paths.trial_id(trial.number)] = found
+class Reader:
+    """Reads the study of a folder again and again, of its trials those alone whose files have changed since."""
+
+    def __init__(self, paths: StudyPaths, pages: str | None = None) -> None:
+        """``pages`` as in ``read_study``."""
+        self._paths, self._pages = paths, pages
+        self._known: dict[int, tuple[object, _Trial]] = {}
+
+    def read(self) -> Study:
+        """The study as it stands. ``StudyNotFoundError`` if there is no such folder."""
+        if not self._paths.root.is_dir():
+            raise StudyNotFoundError.beside(self._paths)
+        manifest, links = read_manifest(self._paths), _tracked_runs(self._paths, self._pages)
+        bounds = constraints.readable(manifest.get("constraints"))
+        trials = [self._trial(trial, links.get(trial.number, _NO_RUN), bounds) for trial in _trials(self._paths)]
+        return _study(self._paths, trials, manifest)
+
+    def _trial(self, trial: TrialPaths, link: RunLink, bounds: constraints.Bounds) -> _Trial:
+        state = (link, bounds, *map(_state, (trial.config, trial.events, trial.result, trial.notes)))
+        known = self._known.get(trial.number)
+        if known is None or known[0] != state:
+            known = self._known[trial.number] = (state, _read_trial(self._paths, trial, link, bounds))
+        return known[1]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What the files of one trial say."""
+
+    row: dict[str, Any]
+    curve: list[dict[str, Any]]
+    attempts: list[dict[str, Any]]
+    outcomes: Outcomes | None
+
+
+def _trials(paths: StudyPaths) -> list[TrialPaths]:
+    return [trial for trial in paths.each_trial() if trial.root.is_dir()]
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """What is another after a file was written; ``None`` where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _read_trial(paths: StudyPaths, trial: TrialPaths, link: RunLink, bounds: constraints.Bounds) -> _Trial:
+    events = _events(trial)
+    return _Trial(
+        row=_trial_row(paths, trial, events, link, bounds),
+        curve=_curve_rows(trial.number, events),
+        attempts=_attempt_rows(trial.number, events),
+        outcomes=_outcomes(events),
+    )
+
+
+def _study(paths: StudyPaths, trials: Sequence[_Trial], manifest: dict[str, Any]) -> Study:
     return Study(
         name=paths.name,
         manifest=manifest,
-        trials=_trials_frame(rows, _stated_parameters(manifest)),
-        curves=_curves_frame(curves),
+        trials=_trials_frame([trial.row for trial in trials], _stated_parameters(manifest)),
+        curves=_curves_frame([row for trial in trials for row in trial.curve]),
         study_file=harmless(paths.study_file.read_text("utf-8", "replace")) if paths.study_file.is_file() else "",
-        outcomes=outcomes,
-        attempts=_attempts_frame(attempts),
+        outcomes={str(trial.row["id"]): trial.outcomes for trial in trials if trial.outcomes is not None},
+        attempts=_attempts_frame([row for trial in trials for row in trial.attempts]),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -40,6 +41,18 @@ class Table:
         for row in self.rows:
             table.add_row(*map(Text, row))
         return table
+
+    def at(self, rows: Sequence[int]) -> Table:
+        """These rows by their places, in that order."""
+        return replace(self, rows=tuple(self.rows[row] for row in rows), values=self.values.iloc[list(rows)])
+
+    def of(self, columns: Sequence[int]) -> Table:
+        """These columns by their places, in that order; the values stay."""
+        return replace(
+            self,
+            columns=tuple(self.columns[place] for place in columns),
+            rows=tuple(tuple(row[place] for place in columns) for row in self.rows),
+        )
 
     def markdown(self) -> str:
         """A GitHub-flavoured table under its caption."""

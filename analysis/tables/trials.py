@@ -47,7 +47,7 @@ def frontier_table(study: Study) -> Table:
         *_params(study, best),
     )
     names = ", ".join(metric_title(name, study) for name in study.objectives)
-    caption = f"Pareto frontier of {study.name}: {names}; {_conditions(study)}"
+    caption = f"Pareto frontier of {study.name}: {names}; {conditions(study)}"
     return _table(caption, columns, best)
 
 
@@ -105,7 +105,7 @@ def trials_table(study: Study) -> Table:
         *((_NOTE,) if study.trials["note"].ne("").any() else ()),
         *_params(study, study.trials),
     )
-    return _table(f"All trials of {study.name}; {_conditions(study)}", columns, _so_far(study))
+    return _table(f"All trials of {study.name}; {conditions(study)}", columns, _so_far(study))
 
 
 def unfinished_table(study: Study) -> Table:
@@ -151,7 +151,8 @@ def _params(study: Study, trials: pd.DataFrame) -> tuple[Column, ...]:
     )
 
 
-def _conditions(study: Study) -> str:
+def conditions(study: Study) -> str:
+    """What the figures of a table rest on, for its caption."""
     return "; ".join(part for part in (assumption(study), protocol(study), "[95 % Wilson interval]") if part)
 
 

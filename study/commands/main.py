@@ -17,6 +17,7 @@ from study.commands import (  # noqa: F401  each joins its commands to the appli
     run,
     settings,
     simulate,
+    status,
     train,
     ui,
     views,

@@ -1,8 +1,7 @@
-"""Commands that read a study: status, front, trials, report."""
+"""Commands that read a study: front, trials, report."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +10,7 @@ import typer
 from study.commands.app import command
 from study.commands.options import FromMlflow, Name, Studies
 from study.commands.show import (
-    all_studies,
     check_formats,
-    counts,
-    driven,
     headline,
     paths_of,
     print_headline,
@@ -22,63 +18,9 @@ from study.commands.show import (
     print_unrounded,
     read,
     standing,
-    waiting_line,
     writing,
 )
 from trainables.config import UserError
-from trainables.harmless import harmless
-
-
-@command("Example: study status demo\nEverything about one trial: study status demo/3")
-def status(
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME[/N]", help="The study's name, or NAME/N, demo/3 say; all studies without."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Of a trial: as JSON, unrounded.")] = False,
-    studies: Studies = None,  # noqa: ARG001
-) -> None:
-    """How a study's trials stand, or which studies there are; of one trial everything that is known of it.
-
-    A trial's page has its figures with intervals, its verdict, the settings that are not its trainable's defaults,
-    its newest epoch, its attempts and how each ended, where its files are, and what can be done with it.
-    """
-    if name is not None and "/" in name:
-        from study.commands.trial import show_trial
-
-        show_trial(name, json=json)
-        return
-    if json:
-        raise UserError(
-            f"--json is of a trial, {name or 'demo'}/3 say; a study's are in: study trials {name or 'demo'} --json"
-        )
-    if name is None:
-        for paths in all_studies():
-            typer.echo(f"{harmless(paths.name)}  {counts(standing(paths.name))}")
-        return
-    from analysis.frontier.confirmed import confirms
-    from analysis.progress.elapsed import elapsed
-    from analysis.progress.endings import ending_lines
-    from analysis.progress.running import running_lines
-    from analysis.tables.shares import shares_table
-    from analysis.tables.trials import confirmed_table, trials_table
-
-    study = standing(name)
-    print_rich(trials_table(study).rich())
-    if confirms(study):
-        print_rich(confirmed_table(study).rich())
-    if (shares := shares_table(study)) is not None:
-        print_rich(shares.rich())
-    typer.echo(counts(study))
-    for line in ending_lines(study):
-        typer.echo(line)
-    if told := elapsed(study, time.time()):
-        typer.echo(f"Took: {told}")
-    for line in running_lines(study, paths_of(name), time.time()):
-        typer.echo(line)
-    if told := waiting_line(paths_of(name)):
-        typer.echo(told)
-    typer.echo(driven(study))
 
 
 @command("Example: study front demo --csv > front.csv")
@@ -108,21 +50,51 @@ def front(
             typer.echo(f"Measured again: study front {child}")
 
 
-@command("Example: study trials demo --csv > trials.csv   (or --epochs --csv > epochs.csv)")
+@command(
+    "Example: study trials demo --sort pgd_accuracy --limit 10 --columns number,crops,epsilon,pgd_accuracy\n"
+    "For another program, all or every epoch: study trials demo --csv > trials.csv   (or --epochs --csv > epochs.csv)"
+)
 def trials(
     name: Name,
     epochs: Annotated[bool, typer.Option("--epochs", help="A row an epoch of each trial instead.")] = False,
+    where: Annotated[
+        list[str],
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help="Only rows that keep it: 'epochs > 4', 'status = failed', 'epsilon <= 8/255'; may be repeated.",
+        ),
+    ] = [],  # noqa: B006
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The best first: the most of an accuracy, of anything else the least."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many rows, the first.")] = None,
+    columns: Annotated[str | None, typer.Option(metavar="A,B", help="Only these columns, in that order.")] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON, unrounded, with all that is known.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, unrounded, with all that is known.")] = False,
     tracking_uri: FromMlflow = None,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
-    """All trials as data: how each ended, its settings and seed, every metric with its interval, what it cost."""
+    """All trials as data: how each ended, its settings and seed, every metric with its interval, what it cost.
+
+    Columns are named as in CSV and JSON, where accuracies are shares: 0.7, not 70 %. A searched dimension may be named
+    without its "param." and a setting without its "config.". A row of which a figure is not known keeps no condition
+    on it.
+    """
     from analysis.tables.rows import epoch_rows, trial_rows
+    from analysis.tables.selection import Condition, select
 
     check_formats(json, csv)
+    conditions = [Condition.parse(text) for text in where]
     study = standing(name) if tracking_uri is None else read(name, tracking_uri)
-    table = epoch_rows(study) if epochs else trial_rows(study)
+    table = select(
+        epoch_rows(study) if epochs else trial_rows(study),
+        where=conditions,
+        sort=sort,
+        limit=limit,
+        columns=[column.strip() for column in columns.split(",")] if columns else (),
+    )
     if json or csv:
         print_unrounded(table, json=json)
     else:

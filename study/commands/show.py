@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from analysis.layout import RESERVED, StudyPaths, studies_folder, studies_in, study_paths
+from analysis.schema import TrialStatus
 from study.files.disk import full_disk
 from trainables.config import UserError
 
 if TYPE_CHECKING:
-    import rich.table
-    from rich.console import Console, Group
+    from rich.console import Console
 
     from analysis.reading.runs import Study
     from analysis.tables.table import Table
 
 _UNLIMITED = 100_000
 """Columns where neither a window nor ``$COLUMNS`` limits them: tables are then whole."""
-_BLOCK = 2
-"""Columns of a block: a heading, and what stands under it."""
 
 
 def paths_of(name: str) -> StudyPaths:
@@ -77,47 +75,23 @@ def writing(path: Path, remedy: str = "choose another place") -> Iterator[None]:
 
 def standing(name: str) -> Study:
     """The study as it stands: without a driver nothing runs."""
-    from study.files.lock import is_running
+    return as_it_stands(read(name))
 
-    study = read(name)
-    if is_running(paths_of(name)):
+
+def as_it_stands(study: Study) -> Study:
+    """Without a driver nothing runs."""
+    from study.files.lock import is_running
+    from study.outlook import INTERRUPTED
+
+    if is_running(paths_of(study.name)):
         return study
-    return replace(study, trials=study.trials.assign(status=study.trials["status"].replace("running", "interrupted")))
+    status = study.trials["status"].replace(TrialStatus.RUNNING.value, INTERRUPTED)
+    return replace(study, trials=study.trials.assign(status=status))
 
 
 def counts(study: Study) -> str:
     found = study.trials["status"].value_counts()
     return ", ".join(f"{count} {status}" for status, count in found.items()) or "no trials yet"
-
-
-def driven(study: Study) -> str:
-    """What the study may spend, and whether anybody spends it."""
-    from analysis.labels import budget
-
-    return f"Budget: {budget(study.manifest.get('budget')) or 'unknown'}; {_state(study)}"
-
-
-def _state(study: Study) -> str:
-    from study.files import stop
-    from study.files.lock import is_running
-
-    paths, limits = paths_of(study.name), study.manifest.get("budget")
-    if is_running(paths):
-        return "running" if stop.asked(paths) is None else "it ends as asked: no other trial begins"
-    asked_for = limits.get("trials") if isinstance(limits, dict) else None
-    if asked_for and len(study.trials) >= asked_for and "interrupted" not in set(study.trials["status"]):
-        return "complete"
-    return f"nobody runs it; go on with: study resume {study.name}"
-
-
-def waiting_line(paths: StudyPaths) -> str:
-    """What was added by hand and nobody has taken yet; "" if nothing was."""
-    from analysis.labels import counted
-    from study.files.added import damaged, waiting
-
-    count = len(waiting(paths))
-    lines = [f"{counted(count, 'configuration')} added by hand {'waits' if count == 1 else 'wait'}"] if count else []
-    return "\n".join([*lines, *(f"{file} is damaged; delete it and add again" for file in damaged(paths))])
 
 
 def print_outcome(paths: StudyPaths) -> None:
@@ -176,37 +150,18 @@ def print_unrounded(table: Table, *, json: bool) -> None:
     typer.echo(table.json() if json else table.csv(), nl=json)
 
 
-def print_rich(renderable: Any) -> None:
+def screen() -> Console:
+    """Where commands print: as wide as the window, or as ``$COLUMNS`` says; into a pipe as wide as it takes."""
     from study.say import terminal
 
     console = terminal()
     if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
         console.width = _UNLIMITED
-    console.print(stacked(renderable) if _too_wide(renderable, console) else renderable)
+    return console
 
 
-def _too_wide(renderable: Any, console: Console) -> bool:
-    """A table whose cells the window would cut or break; one of headings and what they say folds as blocks do."""
-    from rich.table import Table
+def print_rich(renderable: Any) -> None:
+    from study.commands.fitting import fitted
 
-    if not isinstance(renderable, Table) or len(renderable.columns) <= _BLOCK:
-        return False
-    whole = console.options.update(width=_UNLIMITED, max_width=_UNLIMITED)
-    return console.measure(renderable, options=whole).maximum > console.width
-
-
-def stacked(table: rich.table.Table) -> Group:
-    """A block a row, a line a cell, for windows that are narrower than ``table``."""
-    from rich.console import Group
-    from rich.table import Table
-
-    headings = [column.header for column in table.columns]
-    blocks: list[Any] = [table.title] if table.title else []
-    for cells in zip(*(column.cells for column in table.columns), strict=True):
-        block = Table(show_header=False, title_justify="left")
-        for _ in range(_BLOCK):
-            block.add_column(overflow="fold")
-        for heading, cell in zip(headings, cells, strict=True):
-            block.add_row(heading, cell)
-        blocks.append(block)
-    return Group(*blocks)
+    console = screen()
+    console.print(fitted(renderable, console))

@@ -60,6 +60,8 @@ def simulate(
             progress=status.update,
         )
     print_rich(figures.comparison_table(found))
+    for sentence in figures.verdicts(found):
+        typer.echo(sentence)
     if json is not None:
         with writing(json):
             write_json(json, found.to_json())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def show_trial(name: str, *, json: bool) -> None:
     """``STUDY/NUMBER``; ``UserError`` where that names no trial."""
-    from analysis.progress.running import running_lines
+    from analysis.progress.running import running
     from analysis.reading.written import find_trial
     from analysis.tables.trial_page import trial_page
 
@@ -35,8 +35,8 @@ def show_trial(name: str, *, json: bool) -> None:
     for table in page.tables():
         print_rich(table.rich())
     alone = replace(study, trials=study.trials[study.trials["number"] == folder.number])
-    for line in running_lines(alone, paths, time.time()):
-        typer.echo(line)
+    for one in running(alone, paths):
+        typer.echo(one.line(time.time()))
     for what, command in _next_steps(study, page.trial):
         typer.echo(f"{what}: study {command}")
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from ruamel.yaml import YAML
 
 from search_spaces.build import UNLISTED, build, draft
-from search_spaces.faults import Fault, SpaceError, nearest
+from search_spaces.faults import Fault, SpaceError, few_nearest, nearest
 from search_spaces.leaves import SIZES
 from search_spaces.space import SearchSpace
 from study.config.bounds import bound_faults, in_short
@@ -260,7 +260,8 @@ class StudyConfig(Section):
     def _unknown_recipes(self) -> Iterator[Fault]:
         for index, name in enumerate(self.start_from):
             if name not in RECIPES:
-                yield Fault(("start_from", index), f"unknown recipe {name!r}; {nearest(name, RECIPES)}")
+                remedy = few_nearest(name, RECIPES, "study reproduce --list")
+                yield Fault(("start_from", index), f"unknown recipe {name!r}; {remedy}")
 
     def _start_faults(self, space: SearchSpace, *, whole: bool) -> Iterator[Fault]:
         """``whole``: nothing is missing of ``space``; else of what it holds a recipe's values alone are compared."""

@@ -16,7 +16,7 @@ from analysis.progress.elapsed import began
 from analysis.schema import TrialStatus
 from study.config import Budget
 from study.samplers.trials import gpu_share_of, minutes_of, status_of
-from study.search.budget import Spent, minutes_left
+from study.search.budget import Spent, about, minutes_left
 from study.search.searcher import Search
 
 
@@ -89,10 +89,6 @@ def _minutes(trial: FrozenTrial) -> float:
     """What a finished trial took: less than by the clock if it was gone on with, less than its figures if replayed."""
     by_clock = trial.duration.total_seconds() / 60 if trial.duration else math.inf
     return min(by_clock, minutes_of(trial) / gpu_share_of(trial))
-
-
-def about(minutes: float) -> str:
-    return f"about {max(1, round(minutes))} min left" if minutes < 120 else f"about {minutes / 60:.1f} h left"
 
 
 def _of(limit: float | None) -> str:

@@ -10,6 +10,7 @@ import errno
 import json
 import math
 import os
+import re
 import socket
 import time
 import traceback
@@ -56,6 +57,7 @@ PREDECESSOR_TIMEOUT_S = 120
 """A worker whose driver was killed may outlive it for a moment; its successor waits so long for it to let go."""
 
 PROGRESS_S = 2.0
+_NUMBERS = re.compile(r"\d+")
 """At least so long between two words of progress that are written."""
 
 ASK_S = 30.0
@@ -323,7 +325,8 @@ def _trained_before(paths: TrialPaths, config: TrialConfig) -> int:
 
 
 class _Progress:
-    """Every word says that the trial lives, and asks whether it is to; now and then one is written where people look.
+    """Every word says that the trial lives, and asks whether it is to; now and then one is written where people look,
+    and whenever another stage begins: words that differ in numbers alone are of one.
 
     Storage is asked less often than the disk.
     """
@@ -332,16 +335,18 @@ class _Progress:
         self.watchdog = watchdog
         self._paths, self._storage = paths, storage
         self._written, self._asked = -math.inf, time.monotonic()
+        self._stage = ""
 
     def __call__(self, words: str) -> None:
         self.watchdog.progress()
         self._fetch_request()
         _check_wanted(self._paths)
-        if time.monotonic() - self._written < PROGRESS_S:
+        stage = _NUMBERS.sub("", words)
+        if stage == self._stage and time.monotonic() - self._written < PROGRESS_S:
             return
         with suppress(OSError):  # a trial does not fail for want of it
             write_json(self._paths.progress, {"words": words, "time": time.time()})
-        self._written = time.monotonic()
+        self._written, self._stage = time.monotonic(), stage
 
     def _fetch_request(self) -> None:
         if self._storage is None or time.monotonic() - self._asked < ASK_S:

@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Protocol
 
 from analysis import labels
 from analysis.schema import TIME_LIMIT
-from study.config import Budget
+
+
+class Budget(Protocol):
+    """The limits of a study file, however they were read; ``None``: no such limit."""
+
+    @property
+    def trials(self) -> int | None: ...
+
+    @property
+    def wall_minutes(self) -> float | None: ...
+
+    @property
+    def gpu_hours(self) -> float | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,3 +93,7 @@ def minutes_left(
     if budget.wall_minutes is not None:
         limits.append(budget.wall_minutes - wall_minutes)
     return min(limits, default=None)
+
+
+def about(minutes: float) -> str:
+    return f"about {max(1, round(minutes))} min left" if minutes < 120 else f"about {minutes / 60:.1f} h left"

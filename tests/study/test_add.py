@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from analysis.layout import ENDED, StudyPaths, append_event, study_paths, write_atomically, write_json
+from analysis.reading.runs import read_study
 from search_spaces.work import total_on
 from study.add import add
-from study.commands.show import waiting_line
+from study.commands.summary import summary
 from study.config import StudyConfig
 from study.files.added import waiting
 from study.files.lock import sole_driver
@@ -185,7 +186,7 @@ def test_a_damaged_request_is_told_and_passed_over(paths: StudyPaths, said: str)
     broken.write_text(said)
     add("tiny", {"learning_rate": 0.25}, like=1)
     assert added(paths) == [{"learning_rate": 0.25, "m": 2}]
-    assert waiting_line(paths).splitlines() == [
+    assert list(summary(read_study(paths), paths, 0.0).lines())[-2:] == [
         "1 configuration added by hand waits",
         f"{broken} is damaged; delete it and add again",
     ]

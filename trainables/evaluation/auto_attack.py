@@ -78,11 +78,16 @@ def run_auto_attack(
         seed=seed,
         ledger=ledger,
     )
-    for stage, chunk, of in _chunks(ledger, len(images), batch_size):
+    chunks = _chunks(ledger, len(images), batch_size)
+    following = next(chunks, None)
+    while following is not None:
+        stage, chunk, of = following
         ledger.right[stage][chunk] = judge(stage, chunk)
         ledger.judged[stage] += len(chunk)
         if state:
             auto_attack_state.save(state, identity, ledger)
+        if (following := next(chunks, None)) is not None:  # what it is at from now on, which may be another stage
+            stage, _, of = following
         progress(stage, ledger.judged[stage], of)
     return _trace(ledger, images.labels.device)
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from analysis import labels
-from analysis.comparing.comparison import Comparison, Series, comparison_table
+from analysis.comparing.comparison import Comparison, Series, comparison_table, verdicts
 from analysis.figures.comparison import comparison_figure, compute, write_comparison
 from analysis.frontier.uncertainty import paired
 
@@ -104,3 +104,29 @@ def test_samplers_are_compared_apart(comparison):
     both = replace(comparison, series=(*comparison.series, other))
     assert both.gain(comparison.series[2], "none").mean == pytest.approx(0.02)
     assert both.gain(other, "halving") is None
+
+
+def test_a_sentence_a_scheduler_says_what_the_table_shows(comparison):
+    assert verdicts(comparison) == [
+        "asha_clean under random: not told apart from none, -6.33 [-22.11, +9.44] points of hypervolume",
+        "halving under random: not told apart from none, +2.00 [-0.48, +4.48] points of hypervolume",
+    ]
+
+
+def test_over_scenarios_a_sentence_is_of_the_mean_gain_and_counts_them(comparison):
+    sure = [replace(one, scenario="power_law") for one in comparison.series]
+    sure[2] = series("halving", (0.30, 0.41, 0.50))
+    sure[2] = replace(sure[2], scenario="power_law")
+    *_, halving = verdicts(replace(comparison, series=(*comparison.series, *sure)))
+    gain = paired((0.26, 0.37, 0.455), (0.20, 0.30, 0.40))
+    assert halving == (
+        f"halving under random: better than none, {labels.points(*gain)} points of hypervolume on average of 2 "
+        "scenarios (better in 1, worse in 0, not told apart in 1)"
+    )
+
+
+def test_a_sampler_is_told_from_the_first(comparison):
+    worse = replace(comparison.series[0], sampler="tpe", hypervolume=((0.1, 0.05), (0.1, 0.14), (0.1, 0.25)))
+    *_, last = verdicts(replace(comparison, series=(*comparison.series, worse)))
+    assert last.startswith("tpe: worse than random, -15.33 [")
+    assert verdicts(replace(comparison, series=comparison.series[1:])) == [], "nothing to be better than"

@@ -19,10 +19,11 @@ from analysis.figures import parallel_figure
 from analysis.frontier.confirmed import confirmed
 from analysis.frontier.dominance import chances
 from analysis.frontier.pareto import frontier
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, append_note
 from analysis.papers.beside import beside
+from analysis.reading import runs
 from analysis.reading.download import StudyNotFoundError
-from analysis.reading.runs import read_mlflow, read_study
+from analysis.reading.runs import Reader, read_mlflow, read_study
 from trainables.config import UserError
 from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY
 
@@ -48,6 +49,38 @@ def test_a_finished_trial_is_one_row(new_study: NewStudy) -> None:
     assert read.objectives == {"clean_accuracy": "maximize", "pgd_accuracy": "maximize"}
     assert read.params == ["m", "epsilon"]
     assert read.study_file.startswith("name: tiny")
+
+
+def test_a_study_that_is_read_again_is_asked_for_what_has_changed(
+    new_study: NewStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = new_study()
+    for number in range(3):
+        study.finished(number, 0.9, 0.5)
+    running = study.begin(3, {"m": 3})
+    reader, read = Reader(study.paths), []
+    real = runs.read_events
+    monkeypatch.setattr(runs, "read_events", lambda trial: read.append(trial.number) or real(trial))
+
+    def asked() -> list[int]:
+        read.clear()
+        assert_frame_equal(reader.read().trials, read_study(study.paths).trials)
+        return read[: -sum(1 for _ in study.paths.each_trial())]
+
+    assert asked() == [0, 1, 2, 3]
+    assert asked() == []
+    study.epochs(running, 1)
+    assert asked() == [3]
+    append_note(study.paths.trial(1), "for the paper")
+    assert asked() == [1]
+    study.link({2: "abc"})
+    assert asked() == [2]
+    study.begin(4, {"m": 3})
+    assert asked() == [4]
+    study.manifest(constraints={"clean_accuracy": {"at_least": 0.95}})
+    assert asked() == [0, 1, 2, 3, 4], "what is beyond the bounds is another thing"
+    shutil.rmtree(study.paths.trial(0).root)
+    assert asked() == []
 
 
 def test_lists_can_be_counted_at_any_depth(new_study: NewStudy) -> None:

@@ -335,7 +335,7 @@ def test_a_study_is_extended_learned_from_and_shows_its_shares(study, studies, t
     assert study("launch", tiny_file, *both)[0] == 0
     code, out, _ = study("extend", "tiny", "--trials", "1", "--set", "space.m=[2, 3]", "--backend", "inline")
     assert code == 0
-    code, out, _ = study("status", "tiny")
+    code, out, _ = study("status", "tiny", "--all")
     assert "Trainables of tiny: what each got" in out
     assert "3 finished" in out
     heir = ("--warm-start", "tiny", "--set", "name=heir", "--set", "sampler=tpe")
@@ -434,7 +434,10 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["status", "none/3"], "there is no trial none/3 in"),
         (["status", "a/b/3"], "is no trial; name it STUDY/NUMBER"),
         (["status", "../3"], "is no name of a study"),
-        (["status", "none", "--json"], "study trials none --json"),
+        (["status", "none", "--json", "--watch"], "exclude each other"),
+        (["status", "none/3", "--watch"], "--watch is of a study; name it"),
+        (["status", "--all"], "--all is of a study; name it"),
+        (["trials", "none", "--where", "m"], "--where 'm' is no condition; write NAME, one of <= >= < > != = and"),
         (["front", "../x"], "no name of a study"),
         (["front", "none", "--json", "--csv"], "exclude each other"),
         (["trials", "none", "--json", "--csv"], "exclude each other"),
@@ -600,23 +603,25 @@ def test_nothing_runs_without_a_driver(study, studies):
     assert study("status")[1] == "tiny  1 interrupted\n"
     assert "interrupted" in study("status", "tiny")[1]
     told = study("status", "tiny")[1]
-    assert told.endswith("Budget: unknown; nobody runs it; go on with: study resume tiny\n")
-    assert "running trials" not in told
+    assert told.startswith("tiny: nobody runs it; go on with: study resume tiny\nTrials: 0 ended, 1 interrupted\n")
+    assert "Running:" not in told
     assert study("stop", "tiny")[::2] == (2, "study tiny is not running; go on with it: study resume tiny\n")
     with sole_driver(paths):
         assert study("status")[1] == "tiny  1 running\n"
         told = study("status", "tiny")[1]
-        assert told.endswith("Budget: unknown; running\n")
-        assert "of wall time without pauses; running trials began: 0000 " in told
+        assert told.startswith("tiny: running\nTrials: 0 ended, 1 running\n")
+        assert "of wall time without pauses\nBudget: unknown\nRunning:\n  0000: " in told
         assert study("stop", "tiny") == (0, "tiny ends with its running trials; continue with: study resume tiny\n", "")
         assert asked(paths) is Request.DRAIN
         assert study("stop", "tiny/0", "--now")[::2] == (
             2,
             "--now is for a whole study; a trial always ends as soon as it can\n",
         )
-        assert study("status", "tiny")[1].endswith("Budget: unknown; it ends as asked: no other trial begins\n")
+        assert study("status", "tiny")[1].startswith("tiny: it ends as asked: no other trial begins\n")
         assert study("stop", "tiny", "--now")[0] == 0
         assert asked(paths) is Request.NOW
+        at_once = "tiny: it ends at once, as asked; go on with its trials: study resume tiny\n"
+        assert study("status", "tiny")[1].startswith(at_once)
 
 
 def test_a_trials_page_says_what_can_be_done_with_it(study, studies):

@@ -40,8 +40,8 @@ def test_no_cell_is_cut_or_broken(monkeypatch: pytest.MonkeyPatch, width: int, b
 
 @pytest.mark.parametrize(
     ("columns", "tables", "widest"),
-    [(None, 1, 700), ("", 1, 700), ("700", 1, 700), ("120", 3, 120)],
-    ids=["as wide as it is", "no number", "wide enough", "blocks"],
+    [(None, 1, 700), ("", 1, 700), ("700", 1, 700), ("120", 1, 120), ("42", 3, 42)],
+    ids=["as wide as it is", "no number", "wide enough", "one cell folds", "blocks"],
 )
 def test_what_is_printed_into_a_pipe_is_as_wide_as_it_is_or_as_columns_says(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str | None, tables: int, widest: int
@@ -54,8 +54,25 @@ def test_what_is_printed_into_a_pipe_is_as_wide_as_it_is_or_as_columns_says(
     show.print_rich(found)
     text = capsys.readouterr().out
     assert text.count("Clean accuracy, %") == tables
-    assert (reason in text) == (tables == 1)
+    assert (reason in text) == (widest == 700)
+    assert text.count("word") == 80
     assert max(map(len, text.splitlines())) <= widest
+
+
+def test_headings_fold_before_a_row_becomes_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, found = io.StringIO(), table()
+    found.add_column("crop_scale_min", justify="right")
+    for cell in ("0.293", "0.5"):
+        found.columns[-1]._cells.append(cell)
+    monkeypatch.setattr(
+        "study.say.terminal", lambda: Console(file=screen, width=60, force_terminal=True, color_system=None)
+    )
+    show.print_rich(found)
+    lines = screen.getvalue().splitlines()
+    assert max(map(len, lines)) <= 60
+    assert [line for line in lines if "0005" in line and "robust_simclr" in line and "0.293" in line]
+    heads = [line.split("┃")[-2].strip() for line in lines if line.startswith("┃")]
+    assert heads == ["crop_", "scale_min"], "at what joins the parts of a name, in as few lines as there is room for"
 
 
 def test_headings_beside_what_they_say_stay_one_table_whatever_the_width(monkeypatch: pytest.MonkeyPatch) -> None:

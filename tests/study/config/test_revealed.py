@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from search_spaces.faults import few_nearest
 from study.config import StudyConfig
 from study.config.file import StudyFileError
 from study.preflight import misfits
@@ -100,6 +101,16 @@ def test_mistakes_of_every_kind_are_told_in_one_report(told):
     assert {line: words for line, words in expected.items() if words not in found[line]} == {}
     assert "unknown key 'sampler.size'" in found[18]
     assert "scheduler.eta is 0" in found[19]
+    near = found[22].removeprefix("unknown recipe 'table1/nothing'; did you mean ")
+    assert near.endswith("? `study reproduce --list` names them all")
+    assert near.count(" or ") <= 2, "not all of some 70"
+
+
+def test_of_many_names_three_are_told_the_shortest_of_those_that_hold_it_first():
+    assert few_nearest("ssl", ["b/patch_ssl", "a/sl", "c/ssl_m9", "a/ssl", "d/ssl_m10"], "study reproduce --list") == (
+        "did you mean a/ssl or c/ssl_m9 or d/ssl_m10? `study reproduce --list` names them all"
+    )
+    assert few_nearest("", ["a"], "study reproduce --list") == "`study reproduce --list` names them all"
 
 
 def test_what_may_follow_from_another_mistake_is_not_told(told):

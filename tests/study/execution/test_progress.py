@@ -16,7 +16,8 @@ from analysis.schema import TrialStatus
 from study.config import StudyConfig
 from study.execution import progress
 from study.execution.progress import Progress, frontier_table, trial_line
-from study.execution.standing import Standing, about
+from study.execution.standing import Standing
+from study.search.budget import about
 from study.search.searcher import Search
 from trainables.metrics import (
     AUTO_ATTACK_ACCURACY,

@@ -127,6 +127,19 @@ def test_what_the_evaluation_does_can_be_read_until_the_trial_ends(
     assert not folder.progress.exists()
 
 
+def test_another_stage_is_written_at_once_and_its_numbers_now_and_then(folder: TrialPaths) -> None:
+    written = []
+
+    def staged(config: Any, *, progress: Callable[[str], None], **_: Any) -> Any:
+        for words in ("apgd-t: 0 of 231 images", "apgd-t: 231 of 231 images", "fab-t: 0 of 230 images"):
+            progress(words)
+            written.append(read_json(folder.progress)["words"])
+        raise RuntimeError("enough")
+
+    run_assignment(folder.root.parents[1], 0, on_report=lambda _: None, train=staged)
+    assert written == ["apgd-t: 0 of 231 images", "apgd-t: 0 of 231 images", "fab-t: 0 of 230 images"]
+
+
 def test_a_trial_that_was_given_up_meanwhile_has_one_end(folder: TrialPaths) -> None:
     def on_report(report: Any) -> None:
         if report.epoch == 2:

@@ -1,0 +1,171 @@
+"""Rows and columns of a table by their names, in a small language: a name, a comparison, a value."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import pandas as pd
+
+from analysis import labels
+from analysis.reading.runs import CONFIG, PARAM
+from analysis.tables.table import Column, Table
+from trainables.config import UserError
+from trainables.metrics import OBJECTIVES, is_share
+
+_ORDERED: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_EQUAL: Mapping[str, Callable[[Any, Any], bool]] = {"!=": operator.ne, "=": operator.eq}
+_COMPARISONS = {**_ORDERED, **_EQUAL}
+_CONDITION = re.compile(r"\s*([^\s<>=!]+)\s*(<=|>=|!=|<|>|=)(?!=)\s*(\S.*?)\s*")
+_NEAREST = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """What a row must keep."""
+
+    name: str
+    comparison: str
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """``epochs > 4``; raises ``UserError``."""
+        if (found := _CONDITION.fullmatch(text)) is None:
+            known = " ".join(_COMPARISONS)
+            raise UserError(f"--where {text!r} is no condition; write NAME, one of {known} and a value: 'epochs > 4'")
+        name, comparison, value = found.groups()
+        return cls(name=name, comparison=comparison, value=value)
+
+    def keeps(self, values: pd.Series[Any]) -> list[bool]:
+        """Whether each of ``values`` keeps it: none does that is not known. Raises ``UserError`` where that is no
+        question to ask of them."""
+        asked = _number(self.value)
+        known = [value for value in values if not _is_unknown(value)]
+        if self.comparison in _ORDERED and (asked is None or (known and not any(map(_is_number, known)))):
+            what = f"{self.value!r} is no number" if asked is None else f"{self.name} has no numbers"
+            raise UserError(f"--where '{self.name} {self.comparison} {self.value}': {what}; compare with = or !=")
+        return [not _is_unknown(value) and self._holds(value, asked) for value in values]
+
+    def _holds(self, value: object, asked: float | None) -> bool:
+        if asked is not None and _is_number(value):
+            known = float(str(value))
+            alike = math.isclose(known, asked, rel_tol=1e-9)
+            strict = self.comparison in ("<", ">", "!=")
+            return not strict if alike else _COMPARISONS[self.comparison](known, asked)
+        return self.comparison in _EQUAL and _EQUAL[self.comparison](_text(value), self.value)
+
+
+def select(
+    table: Table,
+    *,
+    where: Iterable[Condition] = (),
+    sort: str | None = None,
+    limit: int | None = None,
+    columns: Sequence[str] = (),
+) -> Table:
+    """The rows of ``table`` that keep every condition, the best in ``sort`` first, ``limit`` at most, and of these the
+    ``columns`` in that order; all where none are named.
+
+    Names are those of ``table.values``; of a searched dimension and of a setting also without what comes before them.
+    More of an accuracy is better, of all else less; what is not known comes last. Raises ``UserError``.
+    """
+    kept = [condition.keeps(table.values[column_of(table, condition.name, "--where")]) for condition in where]
+    rows = [place for place in range(len(table.rows)) if all(keeps[place] for keeps in kept)]
+    if sort is not None:
+        rows = _sorted(rows, table.values[(name := column_of(table, sort, "--sort"))].tolist(), falling=_rises(name))
+    chosen = table.at(rows[:limit])
+    return _of(chosen, [column_of(table, name, "--columns") for name in columns]) if columns else chosen
+
+
+def column_of(table: Table, name: str, option: str) -> str:
+    """What the column that ``name`` means is called in ``table.values``; ``UserError`` where there is none."""
+    for full in (name, PARAM + name, CONFIG + name):
+        if full in table.values:
+            return full
+    names = list(dict.fromkeys(str(full).removeprefix(PARAM).removeprefix(CONFIG) for full in table.values))
+    longer = [known for known in names if name and known.startswith(name)]
+    near = [*longer, *difflib.get_close_matches(name, names, n=_NEAREST, cutoff=0.5)]
+    near = list(dict.fromkeys(near))[:_NEAREST]
+    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    raise UserError(f"{option}: there is no column {name!r}; {meant}the first line of --csv has all names")
+
+
+def _of(table: Table, names: Sequence[str]) -> Table:
+    """The columns of these full names; a figure that no column shows is written as such."""
+    shown = {column.sources[0]: place for place, column in enumerate(table.columns)}
+    cells = [
+        [row[shown[name]] for row in table.rows]
+        if name in shown
+        else [_cell(name, value) for value in table.values[name]]
+        for name in names
+    ]
+    return replace(
+        table,
+        columns=tuple(table.columns[shown[name]] if name in shown else _column(table, name) for name in names),
+        rows=tuple(zip(*cells, strict=True)),
+        values=table.values[list(names)],
+    )
+
+
+def _column(table: Table, name: str) -> Column:
+    title = name.removeprefix(PARAM).removeprefix(CONFIG)
+    return Column(f"{title}, %" if is_share(name) else title, any(map(_is_number, table.values[name])), (name,))
+
+
+def _cell(name: str, value: object) -> str:
+    if _is_unknown(value):
+        return labels.ABSENT
+    return labels.percent(float(str(value))) if is_share(name) else labels.param(name.removeprefix(CONFIG), value)
+
+
+def _sorted(rows: Sequence[int], values: Sequence[object], *, falling: bool) -> list[int]:
+    """Numbers before words before what is not known; equals stay in their order."""
+
+    def key(row: int) -> tuple[int, float, str]:
+        value = values[row]
+        if _is_unknown(value):
+            return 2, 0.0, ""
+        if not _is_number(value):
+            return 1, 0.0, _text(value)
+        return 0, -float(str(value)) if falling else float(str(value)), ""
+
+    return sorted(rows, key=key)
+
+
+def _rises(name: str) -> bool:
+    """Whether more of it is better."""
+    return is_share(name) or OBJECTIVES.get(name) == "maximize"
+
+
+def _number(text: str) -> float | None:
+    """``0.5``, ``8/255``; ``None`` for what is no number."""
+    numerator, slash, denominator = text.partition("/")
+    try:
+        return float(numerator) / float(denominator) if slash else float(numerator)
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def _text(value: object) -> str:
+    """As a study file has it: ``robust``, ``true``, ``[pgd, fgsm]``."""
+    return labels.param("", value) if isinstance(value, list | tuple) else labels.plain_text(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_unknown(value: object) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))

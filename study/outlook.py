@@ -1,0 +1,74 @@
+"""What a study has spent and how long it goes on, as the folders of its trials tell it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.progress.elapsed import ran_seconds, ran_seconds_each
+from analysis.progress.so_far import with_costs
+from analysis.reading.runs import Study
+from analysis.schema import TrialStatus
+from study.search.budget import Spent, minutes_left, no_more_trials, out_of_time
+from trainables.metrics import GPU_MINUTES
+
+INTERRUPTED = "interrupted"
+"""How a trial stands that would run if anybody ran its study."""
+OPEN = (TrialStatus.RUNNING, INTERRUPTED)
+"""How trials stand that have not ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """A budget as a manifest has it; what is damaged is no limit."""
+
+    trials: int | None
+    wall_minutes: float | None
+    gpu_hours: float | None
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> Limits | None:
+        """``None`` where it sets no limit that can be read."""
+        stated = manifest.get("budget")
+        known = {
+            name: limit if type(limit) in (int, float) and limit > 0 else None
+            for name, limit in (stated.items() if isinstance(stated, dict) else ())
+        }
+        limits = cls(**{name: known.get(name) for name in cls.__dataclass_fields__})
+        return limits if any(vars(limits).values()) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What was spent, of which budget, and for how long the rest will do."""
+
+    limits: Limits | None
+    spent: Spent
+    wall_minutes: float
+    """While any trial ran."""
+    minutes_left: float | None
+    """At the pace so far; ``None`` while nothing can be said."""
+
+    @property
+    def exhausted(self) -> str | None:
+        """Why no trial begins any more; ``None`` if one may."""
+        if self.limits is None:
+            return None
+        return no_more_trials(self.limits, self.spent) or out_of_time(self.limits, self.wall_minutes)
+
+
+def outlook(study: Study, now: float) -> Outlook:
+    """``now`` in unix seconds, until when trials that run do so."""
+    trials, took = with_costs(study), ran_seconds_each(study, now) / 60
+    ended = ~trials["status"].isin(OPEN)
+    spent = Spent(
+        trials=len(trials), ended=int(ended.sum()), gpu_hours=float(trials.loc[ended, GPU_MINUTES].sum()) / 60
+    )
+    seconds = ran_seconds(study, now)
+    minutes, limits = seconds / 60 if math.isfinite(seconds) else 0.0, Limits.of(study.manifest)
+    finished = took[trials["status"] == TrialStatus.FINISHED].dropna().tolist()
+    running = took[~ended].dropna().tolist()
+    left = minutes_left(limits, spent, minutes, finished, running) if limits and finished else None
+    return Outlook(limits=limits, spent=spent, wall_minutes=minutes, minutes_left=left)
