@@ -75,6 +75,19 @@ def own_bounds(studies: Sequence[Study]) -> str:
     return told if len(bounds) > 1 else ""
 
 
+def own_accuracies(studies: Sequence[Study]) -> str:
+    """A sentence where accuracies are objectives of some of ``studies`` alone; "" where all have the same."""
+    shared = _shared(studies)
+    own = {study.name: [name for name in measured(study) if name not in shared] for study in studies}
+    told = "; ".join(f"{', '.join(names)} of {study}" for study, names in own.items() if names)
+    if not told:
+        return ""
+    return (
+        f"Only {', '.join(shared)} {'is' if len(shared) == 1 else 'are'} compared, which all optimised. What some "
+        f"alone did ({told}) enters no hypervolume and no frontier here, so that the searches are not ranked."
+    )
+
+
 def titles(studies: Sequence[Study]) -> dict[str, str]:
     """By name, what each accuracy is called where figures of all ``studies`` stand together: without a radius if they
     differ in that."""

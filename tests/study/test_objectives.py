@@ -100,6 +100,8 @@ def test_studies_of_other_objectives_are_told_apart(wide: StudyPaths, usual: Stu
     assert code == 0
     told = f"Objectives: {', '.join(OBJECTIVES)} in wide; clean_accuracy, pgd_accuracy in usual."
     assert told in " ".join(out.split())
+    own = f"({PGD_24}, {CLEAN_HEAD} of wide; pgd_accuracy of usual) enters no hypervolume"
+    assert f"Only clean_accuracy is compared, which all optimised. What some alone did {own}" in " ".join(out.split())
 
 
 def test_reseeding_and_confirming_measure_what_the_objectives_take(tiny: Any, studies: Path) -> None:
