@@ -24,6 +24,8 @@ from study.measuring.measure import prepare as prepare_measuring
 from study.measuring.request import Request
 from study.simulation.curves import CurvesError, record
 from trainables.config import ConfigError
+from trainables.evaluation import assess
+from trainables.metrics import Verdict
 
 Study = Callable[..., tuple[int, str, str]]
 Once = Callable[[str, Callable[[], object]], StudyPaths]
@@ -83,7 +85,21 @@ def test_report_and_figures_are_drawn_over_what_is_optimised(wide: StudyPaths, s
     assert study("report", "wide", "-o", page)[0] == 0
     text = page.read_text()
     assert all(title in text for title in TITLES)
-    assert 'id="plane_forward_equivalents_robust_head_pgd_24_zero"' in text, "a name that a page and a file may have"
+    plane = 'id="figure-plane_forward_equivalents_robust_head_pgd_24_zero"'
+    assert plane in text, "a name that a page and a file may have"
+
+
+def test_a_flag_of_a_head_that_is_optimised_flags_the_trial(
+    tiny: Any, studies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter([Verdict(checks={}, flags=(), images=8), Verdict(checks={}, flags=("it hides",), images=8)])
+    monkeypatch.setattr(assess, "check", lambda *_: next(found))
+    checked = SETTINGS | {"evaluation.check_images": 8}
+    config = tiny(checked, name="masked", objectives=OBJECTIVES, budget={"trials": 1})
+    masked = read_study(launch(config, backend="inline", console=quiet()))
+    assert masked.trials["verdict"].tolist() == ["flagged: clean head: it hides"]
+    assert masked.trials["trusted"].tolist() == [0.0], "what the search goes by"
+    assert frontier(masked).empty
 
 
 def test_a_study_goes_on_after_a_stop(tiny: Any, studies: Path) -> None:
