@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from trainables.harmless import harmless
-from trainables.metrics import ACCURACIES, FORWARD_EQUIVALENTS, GPU_MINUTES
+from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES, is_accuracy
 
 ALL_TRAINABLES = "all trainables"
 """What stands for them together, in menus and tables."""
@@ -83,10 +83,6 @@ def is_length(name: str) -> bool:
     """Whether a setting is a distance between images, or several."""
     last = name.rpartition(".")[2]
     return last == "step_size" or last.endswith(("epsilon", "epsilons"))
-
-
-def is_accuracy(name: str) -> bool:
-    return name in ACCURACIES
 
 
 def is_flagged(verdict: str) -> bool:

@@ -30,7 +30,7 @@ from study.resources.packing import most_in_memory
 from study.resources.probe import heaviest, on_auto, shares
 from study.search.foreknown import Foreknown, known_before
 from study.search.warm_start import Gathered, gather
-from study.strategy import ended_early, proposed
+from study.strategy import ended_early, foretold, proposed
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig, UserError
 from trainables.data import in_blank, load
@@ -146,7 +146,7 @@ def _strategy(config: StudyConfig, space: SearchSpace, learned: Gathered) -> lis
     if config.listed is not None:
         return []
     known = [one.config.trainable for one in learned.accepted]
-    return [proposed(config, space, known), ended_early(config.scheduler, learned.reported)]
+    return [proposed(config, space, known), ended_early(config.scheduler, learned.reported), *foretold(config)]
 
 
 def _to_download(folders: list[Path]) -> list[str]:

@@ -82,7 +82,7 @@ def launch(
         check_tracking(paths, config.tracking.uri)
     config.check()
     replay = _replay(backend, curves)
-    data = replay.check(space) if replay else _check_data(space, console)
+    data = replay.check(space, config.objectives) if replay else _check_data(space, console)
     total = total_where_asked(config, space, replay)
     check_bounds(config, space, total)
     learned = warm_start.gather(config, space, data)
@@ -161,7 +161,7 @@ def _go_on(
     replay = _replay(backend, curves)
     check_kind(paths, replays=replay is not None)
     if replay:
-        replay.check(space)
+        replay.check(space, config.objectives)
     else:
         _check_data(space, console)
     with executor(backend, address, replay, patient=restarted) as running:

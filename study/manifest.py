@@ -17,7 +17,7 @@ from study.resources.allotment import Allotment
 from study.resources.needs import hardware
 from study.tracking.uri import resolve_uri
 from study.versions import FOUNDATIONS, installed
-from trainables.metrics import OBJECTIVES
+from trainables.metrics import direction
 
 SCHEMA = 1
 
@@ -33,7 +33,7 @@ def describe(
         "schema": SCHEMA,
         "name": config.name,
         "created": time.time(),
-        "objectives": [{"metric": name, "direction": OBJECTIVES[name]} for name in config.objectives],
+        "objectives": [{"metric": name, "direction": direction(name)} for name in config.objectives],
         **search,
         "trainables": list(space.trainables),
         "space": space.to_json(),

@@ -25,7 +25,10 @@ from trainables.catalogue import TRAINABLES, find
 from trainables.config import TrialConfig, UserError, flatten, weight
 from trainables.config.documented import field_docstrings, meanings, plain, section_meanings
 from trainables.config.leaves import leaf_choices
-from trainables.metrics import OBJECTIVES
+from trainables.metrics import HEADLINES
+
+_OF_A_HEAD = "HEAD_head/ATTACK_RADIUS"
+"""How the other accuracies are called that trials measure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +148,7 @@ def _keys(model: type[BaseModel], prefix: str, without: Mapping[str, Any]) -> It
 
 
 def _key(path: str, field: FieldInfo, default: Any, meaning: str) -> Key:
-    choices = tuple(OBJECTIVES) if path == "objectives" else _choices(field.annotation)
+    choices = (*HEADLINES, _OF_A_HEAD) if path == "objectives" else _choices(field.annotation)
     default = None if field.is_required() else default
     return Key(key=path, default=default, required=field.is_required(), choices=choices, meaning=meaning)
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from analysis import labels
 from search_spaces.space import SearchSpace
 from study.config import EarlyStopping, StudyConfig
+from study.early_stopping.scheduler import probe
 from study.samplers.by_name import NUMBERS, POPULATION
+from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY, head_figure
 
 
 def proposed(config: StudyConfig, space: SearchSpace, learned: Iterable[str] = ()) -> str:
@@ -38,6 +40,15 @@ def _begins(config: StudyConfig, space: SearchSpace, learned: Iterable[str]) -> 
 
 def _have(count: int, done: str, of: str = "") -> str:
     return f"{labels.counted(count, 'trial')}{of} {'has' if count == 1 else 'have'} {done}"
+
+
+def foretold(config: StudyConfig) -> list[str]:
+    """What early stopping foretells heads' figures by, in a sentence; none where every objective has a probe."""
+    if config.scheduler.name == "none":
+        return []
+    by = {PROBE_ACCURACY: "the clean probe", PROBE_PGD_ACCURACY: "the probe under PGD at evaluation.epsilon"}
+    told = [f"{name} by {by[probe(name)]}" for name in config.objectives if head_figure(name)]
+    return [f"Early stopping judges {', '.join(told)}."] if told else []
 
 
 def ended_early(scheduler: EarlyStopping, learned: int = 0) -> str:

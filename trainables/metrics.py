@@ -8,9 +8,10 @@ counts 1, one to inputs and weights 2. It does not depend on the machine, so tri
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,14 +34,10 @@ ACCURACIES = (CLEAN_ACCURACY, PGD_ACCURACY, AUTO_ATTACK_ACCURACY)
 ENDS = ("", "_low", "_high")
 """After an accuracy's name: its value, and the ends of its 95 % interval."""
 
-OBJECTIVES: dict[str, Direction] = {
-    CLEAN_ACCURACY: "maximize",
-    PGD_ACCURACY: "maximize",
-    AUTO_ATTACK_ACCURACY: "maximize",
-    GPU_MINUTES: "minimize",
-    FORWARD_EQUIVALENTS: "minimize",
-}
-"""What a study may optimise. ``gpu_minutes`` depends on the neighbours, ``forward_equivalents`` does not."""
+COSTS = (FORWARD_EQUIVALENTS, GPU_MINUTES)
+"""``gpu_minutes`` depends on the neighbours, ``forward_equivalents`` does not."""
+HEADLINES = (*ACCURACIES, *COSTS)
+"""What every study may optimise, whatever its heads and radii are called; it may optimise any head's figure, too."""
 
 BOUNDED = (PEAK_MEMORY_GIB, GPU_MINUTES, FORWARD_EQUIVALENTS, EVALUATION_FORWARD_EQUIVALENTS)
 """What a trial uses, of which a study may bound how much; shares are bounded from below, see ``is_share``."""
@@ -54,17 +51,89 @@ TRUSTED = "trusted"
 
 STANDARD: Final = "standard"
 """The version of AutoAttack whose figure is ``auto_attack_accuracy``."""
-_AUTO_ATTACKS = ("auto_attack_", "torchattacks_10_steps_")
-"""How the figures of its versions begin, after their head's name."""
+_WEAKEST_FIRST = ("clean", "fgsm", "pgd", "margin_pgd", "crop_space_pgd", "torchattacks_10_steps", "auto_attack")
+_AUTO_ATTACKS = _WEAKEST_FIRST[-2:]
+"""Its versions; they run on a draw of the images."""
+_KINDS = ("random", "zero", "", "worst")
+_FIGURE = re.compile(
+    rf"(?P<head>[a-z]\w*)_head/(?:clean|(?P<attack>{'|'.join(_WEAKEST_FIRST[1:])})_(?P<level>\d[\d.]*(?:e-\d+)?)"
+    r"(?:_(?P<kind>random|zero|worst))?)"
+)
 
 EPOCH = "epoch"
 """The x-axis of every curve: passes over the training images that are finished, from 1."""
 
 
+class HeadFigure(NamedTuple):
+    """What the name of a head's accuracy says: ``slf_head/clean``, ``robust_head/pgd_16_zero``."""
+
+    head: str
+    attack: str
+    """``clean``, or what was run: ``pgd``, ``fgsm``, ``margin_pgd``, ``crop_space_pgd`` or a version of AutoAttack."""
+    level: float = 0.0
+    """The attack's radius in 1/255."""
+    kind: str = ""
+    """``zero`` or ``random``, where PGD started, or ``worst`` of all attacks at the radius."""
+
+
+def head_figure(name: str) -> HeadFigure | None:
+    """``None`` for what is not called as a head's accuracy."""
+    if (found := _FIGURE.fullmatch(name)) is None:
+        return None
+    return HeadFigure(found["head"], found["attack"] or "clean", float(found["level"] or 0), found["kind"] or "")
+
+
+def is_accuracy(name: str) -> bool:
+    """Whether the metric ``name`` is one of ``ACCURACIES`` or a head's."""
+    return name in ACCURACIES or head_figure(name) is not None
+
+
+def is_attacked(name: str) -> bool:
+    """Whether it is an accuracy under attack."""
+    figure = head_figure(name)
+    return name in (PGD_ACCURACY, AUTO_ATTACK_ACCURACY) if figure is None else figure.attack != "clean"
+
+
+def is_objective(name: str) -> bool:
+    """Whether a study may optimise it; whether its trials measure it is another question."""
+    return is_accuracy(name) or name in COSTS
+
+
+def direction(objective: str) -> Direction:
+    """Which way it is better: accuracies up, costs down. ``ValueError`` for what is no objective."""
+    if not is_objective(objective):
+        raise ValueError(f"{objective} is neither an accuracy nor a cost; a study optimises {', '.join(HEADLINES)}")
+    return "minimize" if objective in COSTS else "maximize"
+
+
+def counted_by(accuracy: str) -> str:
+    """The metric that counts the images that an accuracy is of."""
+    return AUTO_ATTACK_IMAGES if is_of_auto_attack(accuracy) else EVALUATION_IMAGES
+
+
+def chains(metrics: Iterable[str]) -> list[list[str]]:
+    """The accuracies among ``metrics`` so that each is, as a rule, of images that the one before counts, too.
+
+    ``ACCURACIES`` are one chain, the figures of a head another: the weakest attack first, AutoAttack last.
+    """
+    found: dict[str, list[str]] = {}
+    for name in sorted(filter(is_accuracy, metrics), key=_strength):
+        figure = head_figure(name)
+        found.setdefault("" if figure is None else figure.head, []).append(name)
+    return [found[head] for head in sorted(found)]
+
+
+def _strength(accuracy: str) -> tuple[bool, float, int, int]:
+    if (figure := head_figure(accuracy)) is None:
+        return is_of_auto_attack(accuracy), 0.0, ACCURACIES.index(accuracy), 0
+    attack = _WEAKEST_FIRST.index(figure.attack)
+    return is_of_auto_attack(accuracy), figure.level, attack, _KINDS.index(figure.kind)
+
+
 def is_share(name: str) -> bool:
     """Whether the metric ``name`` is a share of images in [0, 1]: an accuracy, a probe's too, an end of its interval,
     or a head's figure."""
-    return name.startswith((*ACCURACIES, PROBE_ACCURACY, PROBE_PGD_ACCURACY)) or "_head/" in name
+    return name.startswith((*ACCURACIES, PROBE_ACCURACY, PROBE_PGD_ACCURACY)) or is_accuracy(name)
 
 
 def is_possible(name: str, value: float) -> bool:
@@ -92,6 +161,11 @@ class Accuracy:
     def of(cls, verdicts: Tensor) -> Accuracy:
         """Of bool (n,): which images were classified right."""
         return cls(correct=int(verdicts.sum()), images=len(verdicts))
+
+    @classmethod
+    def of_share(cls, share: float, images: float) -> Accuracy:
+        """Whose counts were written down as a ``share`` of so many ``images``."""
+        return cls(correct=round(share * images), images=round(images))
 
     @property
     def value(self) -> float:
@@ -284,10 +358,15 @@ class TrialResult:
     epochs: int
     outcomes: Outcomes | None = None
     """The heads' figures image by image, kept apart from the figures."""
+    also_judged: tuple[str, ...] = ()
+    """Further heads of which the verdict is, beside ``head``: those whose figures are objectives, too."""
 
     @property
     def chosen(self) -> HeadResult:
-        return next(head for head in self.heads if head.name == self.head)
+        return self._named(self.head)
+
+    def _named(self, name: str) -> HeadResult:
+        return next(head for head in self.heads if head.name == name)
 
     def metrics(self) -> dict[str, float]:
         """Flat, by the names that MLflow, Optuna's objectives and the report use."""
@@ -308,7 +387,7 @@ class TrialResult:
         for name, accuracy in accuracies.items():
             named[f"{name}_low"], named[f"{name}_high"] = accuracy.interval()
         if self.chosen.verdict is not None:
-            named[TRUSTED] = float(self.chosen.verdict.trusted)
+            named[TRUSTED] = float(not self._flags)
         if self.cost.peak_memory_gib is not None:
             named[PEAK_MEMORY_GIB] = self.cost.peak_memory_gib
         for head in self.heads:
@@ -318,18 +397,32 @@ class TrialResult:
     def to_dict(self) -> dict[str, Any]:
         """Plain and JSON-ready; every accuracy with its value and 95 % interval beside the counts."""
         plain: dict[str, Any] = _with_intervals(asdict(replace(self, outcomes=None)))
-        del plain["outcomes"]
+        del plain["outcomes"], plain["also_judged"]
         return plain | {"metrics": self.metrics(), "verdict": self.verdict}
 
     @property
     def verdict(self) -> str | None:
-        """``trusted`` or ``flagged: why``, of the chosen head; ``None`` where no checks ran."""
-        return None if self.chosen.verdict is None else str(self.chosen.verdict)
+        """``trusted`` or ``flagged: why``, of the chosen head and those that are ``also_judged``; ``None`` where no
+        checks ran."""
+        if self.chosen.verdict is None:
+            return None
+        return str(replace(self.chosen.verdict, flags=self._flags))
+
+    @property
+    def _flags(self) -> tuple[str, ...]:
+        own = self.chosen.verdict.flags if self.chosen.verdict else ()
+        others = [(name, self._named(name).verdict) for name in self.also_judged if name != self.head]
+        return (*own, *(f"{name} head: {flag}" for name, verdict in others if verdict for flag in verdict.flags))
 
 
 def pgd_metric(head: str, epsilon: float, start: Literal["zero", "random", "worst"]) -> str:
     """Name of one head's PGD accuracy, ``robust_head/pgd_8_zero`` for 8/255."""
-    return f"{head}_head/pgd_{epsilon * 255:g}_{start}"
+    return f"{attack_metric(head, 'pgd', epsilon)}_{start}"
+
+
+def attack_metric(head: str, attack: str, epsilon: float) -> str:
+    """Name of what one attack alone leaves a head: ``robust_head/fgsm_8``."""
+    return f"{head}_head/{attack}_{epsilon * 255:g}"
 
 
 def head_clean_metric(head: str) -> str:
@@ -341,12 +434,13 @@ def auto_attack_metric(head: str, version: str, epsilon: float, kind: Literal["a
     ``robust_head/auto_attack_8``, ``robust_head/auto_attack_8_worst``.
     """
     name = "auto_attack" if version == STANDARD else version
-    return f"{head}_head/{name}_{epsilon * 255:g}{'_worst' if kind == 'worst' else ''}"
+    return f"{attack_metric(head, name, epsilon)}{'_worst' if kind == 'worst' else ''}"
 
 
 def is_of_auto_attack(name: str) -> bool:
     """Whether the accuracy ``name`` is of the images that AutoAttack was run on."""
-    return name == AUTO_ATTACK_ACCURACY or name.partition("_head/")[2].startswith(_AUTO_ATTACKS)
+    figure = head_figure(name)
+    return name == AUTO_ATTACK_ACCURACY if figure is None else figure.attack in _AUTO_ATTACKS
 
 
 def of_head(accuracy: str, head: str, epsilon: float) -> str:
@@ -358,19 +452,26 @@ def of_head(accuracy: str, head: str, epsilon: float) -> str:
     }[accuracy]
 
 
+def clean_of(accuracy: str, head: str) -> str:
+    """The clean accuracy of the head that ``accuracy`` is of, ``head`` being the chosen one."""
+    figure = head_figure(accuracy)
+    return CLEAN_ACCURACY if figure is None or figure.head == head else head_clean_metric(figure.head)
+
+
 def _head_metrics(head: HeadResult) -> dict[str, float]:
     named = {head_clean_metric(head.name): head.clean.value}
     for attack in head.attacks:
-        level = f"{attack.epsilon * 255:g}"
         named[pgd_metric(head.name, attack.epsilon, "zero")] = attack.zero_start.value
         named[pgd_metric(head.name, attack.epsilon, "random")] = attack.random_start.value
+        named[pgd_metric(head.name, attack.epsilon, "worst")] = attack.worst.value
         for name, accuracy in (("fgsm", attack.fgsm), ("margin_pgd", attack.margin)):
             if accuracy is not None:
-                named[f"{head.name}_head/{name}_{level}"] = accuracy.value
+                named[attack_metric(head.name, name, attack.epsilon)] = accuracy.value
     for attack in head.crop_space_attacks:
-        named[f"{head.name}_head/crop_space_pgd_{attack.epsilon * 255:g}"] = attack.worst.value
+        named[attack_metric(head.name, "crop_space_pgd", attack.epsilon)] = attack.worst.value
     for found in head.auto_attack:
         named[auto_attack_metric(head.name, found.version, found.epsilon)] = found.accuracy.value
+        named[auto_attack_metric(head.name, found.version, found.epsilon, "worst")] = found.worst.value
     return named
 
 

@@ -18,12 +18,12 @@ from analysis.progress.so_far import with_costs
 from analysis.reading.drawn import drawn, drawn_by_all, listed
 from analysis.reading.runs import CONFIG, Study
 from analysis.reading.study_file import learned_from
-from analysis.reading.titles import images_of, metric_title
+from analysis.reading.titles import images_of, short_title
 from analysis.searched import changes
 from analysis.searched.dimensions import searched_names
 from trainables.config import UserError
 from trainables.config.network import has_setting
-from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, FORWARD_EQUIVALENTS
+from trainables.metrics import FORWARD_EQUIVALENTS, is_of_auto_attack
 
 _NETWORK = ("network.architecture", *NETWORK_SIZE)
 _ARCHITECTURE = CONFIG + "network.architecture"
@@ -59,7 +59,7 @@ def comparability(studies: Sequence[Study]) -> Comparability:
     share no accuracy.
     """
     _check_splits(studies)
-    facts = _MEASURED | ({"AutoAttack": _auto_attack} if AUTO_ATTACK_ACCURACY in _shared(studies) else {})
+    facts = _MEASURED | ({"AutoAttack": _auto_attack} if any(map(is_of_auto_attack, _shared(studies))) else {})
     return Comparability(
         accuracies=_shared(studies),
         measured=_differing(facts, studies),
@@ -75,11 +75,25 @@ def own_bounds(studies: Sequence[Study]) -> str:
     return told if len(bounds) > 1 else ""
 
 
+def own_accuracies(studies: Sequence[Study]) -> str:
+    """A sentence where accuracies are objectives of some of ``studies`` alone; "" where all have the same."""
+    shared = _shared(studies)
+    own = {study.name: [name for name in measured(study) if name not in shared] for study in studies}
+    told = "; ".join(f"{', '.join(names)} of {study}" for study, names in own.items() if names)
+    if not told:
+        return ""
+    return (
+        f"Only {', '.join(shared)} {'is' if len(shared) == 1 else 'are'} compared, which all optimised. What some "
+        f"alone did ({told}) enters no hypervolume and no frontier here, so that the searches are not ranked."
+    )
+
+
 def titles(studies: Sequence[Study]) -> dict[str, str]:
     """By name, what each accuracy is called where figures of all ``studies`` stand together: without a radius if they
     differ in that."""
-    found = {name: {metric_title(name, study).partition(",")[0] for study in studies} for name in ACCURACIES}
-    return {name: min(told).partition(" at " if len(told) > 1 else ",")[0] for name, told in found.items()}
+    names = dict.fromkeys(name for study in studies for name in study.accuracies)
+    found = {name: {short_title(name, study) for study in studies} for name in names}
+    return {name: min(told).partition(" at ")[0] if len(told) > 1 else min(told) for name, told in found.items()}
 
 
 def distinct(trials: pd.DataFrame, path: str) -> list[Any]:

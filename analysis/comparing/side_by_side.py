@@ -56,9 +56,9 @@ class Side(NamedTuple):
     """What is gathered of one study.
 
     ``points``: a row a finished trial, or of a confirmation a configuration, that has all ``accuracies``: ``id``,
-    ``trainable``, each of ``ACCURACIES`` with its interval as ``NAME_low`` and ``NAME_high``, ``verdict``, ``counts``
-    (within the study's bounds and not flagged). ``path``: ``history``, empty for a confirmation: that searches nothing.
-    ``cost``: in which its ``WORK`` is counted (``common_cost``).
+    ``trainable``, each of ``ACCURACIES`` and ``accuracies`` with its interval as ``NAME_low`` and ``NAME_high``,
+    ``verdict``, ``counts`` (within the study's bounds and not flagged). ``path``: ``history``, empty for a
+    confirmation: that searches nothing. ``cost``: in which its ``WORK`` is counted (``common_cost``).
     """
 
     name: str
@@ -192,7 +192,7 @@ def _points(study: Study, accuracies: tuple[str, ...]) -> pd.DataFrame:
     rows = confirmed(study).rename(columns={"configuration": "id"}) if confirms(study) else study.finished
     kept = rows[np.isfinite(rows[list(accuracies)].to_numpy(dtype=float)).all(axis=1)]
     within = kept["number"].isin(study.feasible["number"]) if "number" in kept else True
-    figures = [f"{name}{end}" for name in ACCURACIES for end in ENDS]
+    figures = [f"{name}{end}" for name in dict.fromkeys([*ACCURACIES, *accuracies]) for end in ENDS]
     found: pd.DataFrame = kept.reindex(columns=["id", "trainable", *figures, "verdict"])
     found["counts"] = ~kept["verdict"].map(labels.is_flagged).astype(bool) & within
     return found

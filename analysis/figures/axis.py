@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import labels
 from analysis.figures.style import GREY, Ticks, apart, broken, even_ticks, log_ticks, spans_a_decade
 from analysis.reading.runs import Study
 from analysis.reading.titles import metric_title
-from trainables.metrics import ENDS, OBJECTIVES, Direction
+from trainables.metrics import ENDS, Direction, direction, is_accuracy
 
 _TITLE = 40
 """Letters of a title that fit on a line."""
@@ -28,19 +27,19 @@ class Axis(NamedTuple):
 
     @classmethod
     def of(cls, study: Study, name: str) -> Axis:
-        return cls(name, metric_title(name, study), OBJECTIVES[name])
+        return cls(name, metric_title(name, study), direction(name))
 
     @property
     def factor(self) -> float:
-        return 100.0 if labels.is_accuracy(self.metric) else 1.0
+        return 100.0 if is_accuracy(self.metric) else 1.0
 
     @property
     def label(self) -> str:
-        return f"{self.title} (%)" if labels.is_accuracy(self.metric) else self.title
+        return f"{self.title} (%)" if is_accuracy(self.metric) else self.title
 
     def is_log(self, values: pd.Series[float]) -> bool:
         """Whether it shows ``values`` better by their logarithms."""
-        return not labels.is_accuracy(self.metric) and spans_a_decade(values)
+        return not is_accuracy(self.metric) and spans_a_decade(values)
 
     def layout(self, values: pd.Series[float]) -> dict[str, Any]:
         """Title and scale of an axis that shows ``values``."""
@@ -49,7 +48,7 @@ class Axis(NamedTuple):
 
     def ticked(self, values: pd.Series[float]) -> dict[str, Any]:
         """Ticks where ``values`` are in sight, spelled as costs are everywhere; plotly's own of accuracies."""
-        if labels.is_accuracy(self.metric):
+        if is_accuracy(self.metric):
             return {}
         distinct = sorted(set(values))
         ticks = self._ticks(values) if len(distinct) > 1 else Ticks(distinct, apart(distinct))

@@ -14,6 +14,7 @@ from analysis.figures.style import Ticks, apart, even_ticks, log_ticks, spans_a_
 from analysis.reading.runs import Study
 from analysis.reading.titles import metric_title
 from analysis.searched.dimensions import is_numeric
+from trainables.metrics import is_accuracy
 
 _FEW = 7
 
@@ -58,7 +59,7 @@ def setting(name: str, values: pd.Series[Any], *, choices: bool = False, log: bo
 def metric(study: Study, name: str, values: pd.Series[float]) -> Coordinate:
     """Accuracies in percent, costs to scale."""
     title = metric_title(name, study)
-    if labels.is_accuracy(name):
+    if is_accuracy(name):
         return Coordinate(f"{title} (%)", (values * 100).tolist(), Ticks([], []))
     return scaled(title, values)
 

@@ -26,6 +26,7 @@ from analysis.figures.style import (
     fitting,
     menu,
     style,
+    wrapped,
 )
 from analysis.reading.runs import Study
 from analysis.searched.importance import ranking
@@ -36,8 +37,11 @@ _TICKS, _LETTERS = 4, 14
 """On an objective's scale, and letters of all of them that fit side by side."""
 _SIDES, _LEAST = 95, 150
 """Widths in pixels: of both margins, of the narrowest panel."""
-_PANEL, _GAP, _SCALE_PX = 290, 160, 8
-"""Heights in pixels: of a panel on a screen, between two rows of them, between a panel and its scale."""
+_PANEL, _GAP, _SCALE_PX, _LINE = 290, 160, 8, 18
+"""Heights in pixels: of a panel on a screen, between two rows of them, between a panel and its scale, of a line of a
+title beyond two."""
+_SPACING, _TYPE = 0.06, 8
+"""Of the plot's width between two panels; the width in pixels of a title's letter."""
 
 
 class Interaction(NamedTuple):
@@ -88,9 +92,13 @@ def _draw(found: tuple[Interaction, ...], width_px: float) -> go.Figure:
     pairs = list({_pair(one): one for one in found}.values())
     columns = fitting(width_px - _SIDES, _LEAST, len(metrics))
     rows = -(-len(metrics) // columns)
-    down = rows * (fitted(_PANEL, width_px) + _GAP) - _GAP
+    across = (width_px - _SIDES) * (1 - _SPACING * (columns - 1)) / columns
+    titles = [_title(axis, int((across + _SPACING * width_px / 2) / _TYPE)) for axis in metrics.values()]
+    more = max(0, max(title.count("<br>") for title in titles) - 1) * _LINE
+    gap = _GAP + more
+    down = rows * (fitted(_PANEL, width_px) + gap) - gap
     figure = make_subplots(
-        rows=rows, cols=columns, horizontal_spacing=0.06, vertical_spacing=_GAP / down if rows > 1 else 0
+        rows=rows, cols=columns, horizontal_spacing=_SPACING, vertical_spacing=gap / down if rows > 1 else 0
     )
     explain(figure, pd.concat([one.points for one in found]), {})
     owners = [""] * len(figure.data)
@@ -99,18 +107,25 @@ def _draw(found: tuple[Interaction, ...], width_px: float) -> go.Figure:
         row, column = divmod(place, columns)
         figure.add_trace(_trace(one, place + 1), row=row + 1, col=column + 1)
         owners.append(_pair(one))
-    for place, axis in enumerate(metrics.values(), start=1):
-        figure.update_layout({f"coloraxis{place}": _colour_axis(figure, axis, place, down)})
+    for place, (axis, title) in enumerate(zip(metrics.values(), titles, strict=True), start=1):
+        figure.update_layout({f"coloraxis{place}": _colour_axis(figure, axis, title, place, down)})
     for place in range(len(metrics), rows * columns):
         figure.update_layout({f"{letter}axis{place + 1}.visible": False for letter in "xy"})
     firsts = [place % columns == 0 for place in range(len(metrics))]
-    return _finish(figure, pairs, owners, firsts, down)
+    return _finish(figure, pairs, owners, firsts, down, more)
+
+
+def _title(axis: Axis, letters: int) -> str:
+    """Over two lines, or over more of them where their ``letters`` would run into the next panel's."""
+    title = broken(axis.coordinate.title)
+    return title if max(map(len, title.split("<br>"))) <= letters else wrapped(axis.coordinate.title, letters)
 
 
 def _finish(
-    figure: go.Figure, pairs: list[Interaction], owners: list[str], firsts: list[bool], down: float
+    figure: go.Figure, pairs: list[Interaction], owners: list[str], firsts: list[bool], down: float, more: int
 ) -> go.Figure:
-    """With the first pair shown, and a menu where there are several. ``firsts``: which panels begin a row."""
+    """With the first pair shown, and a menu where there are several. ``firsts``: which panels begin a row; ``more``:
+    pixels that the titles take beyond two lines."""
     names = [_pair(pair) for pair in pairs]
     offered = [
         Choice(name, [owner in ("", name) for owner in owners], _axes(pair, firsts))
@@ -119,8 +134,8 @@ def _finish(
     for trace, visible in zip(figure.data, offered[0].visible, strict=True):
         trace.visible = visible
     several = len(offered) > 1
-    figure.update_layout(offered[0].layout, updatemenus=menu(offered, above=95) if several else [])
-    top = 110 + several * MENU_PX
+    figure.update_layout(offered[0].layout, updatemenus=menu(offered, above=95 + more) if several else [])
+    top = 110 + more + several * MENU_PX
     legend = {"orientation": "h", "x": 0, "y": -60 / down, "yanchor": "top"}
     style(figure, round(top + down + 110), legend=legend, margin={"l": 75, "r": 20, "t": top, "b": 110})
     return figure.update_xaxes(title_standoff=None)  # with one, plotly writes titles over ticks where scales are above
@@ -142,12 +157,12 @@ def _axes(pair: Interaction, firsts: list[bool]) -> dict[str, Any]:
     return changes
 
 
-def _colour_axis(figure: go.Figure, axis: Axis, place: int, down: float) -> dict[str, Any]:
+def _colour_axis(figure: go.Figure, axis: Axis, title: str, place: int, down: float) -> dict[str, Any]:
     """The objective's scale as the panel's head."""
     which = place if place > 1 else ""
     (left, right), (_, top) = (figure.layout[f"{letter}axis{which}"].domain for letter in "xy")
     bar = {
-        "title": {"text": broken(axis.coordinate.title), "side": "top"},
+        "title": {"text": title, "side": "top"},
         "orientation": "h",
         **{"x": (left + right) / 2, "xanchor": "center", "len": right - left},
         **{"y": top + _SCALE_PX / down, "yanchor": "bottom", "thickness": 12, "outlinewidth": 0},

@@ -13,14 +13,14 @@ from analysis.figures.axis import Axis, positions
 from analysis.frontier.confirmed import confirmed, seeds_of
 from analysis.reading.runs import Study
 from analysis.reading.titles import metric_title
-from trainables.metrics import ACCURACIES
 
 
 def means(study: Study, x: Axis, y: Axis) -> pd.DataFrame:
     """A row a configuration with both figures, none of a search: ``axis.positions``, ``name``, ``trainable``,
     ``hollow`` (not credible), ``best`` (on the frontier), ``text`` and ``trials``, the numbers of its seeds."""
     found = confirmed(study)
-    found = found[np.isfinite(found[[x.metric, y.metric]].to_numpy(dtype=float)).all(axis=1)]
+    figures = found.reindex(columns=[x.metric, y.metric]).to_numpy(dtype=float)
+    found = found[np.isfinite(figures).all(axis=1)]
     return positions(found, x, y).assign(
         name=found["configuration"],
         trainable=found["trainable"],
@@ -38,7 +38,7 @@ def _numbers(study: Study, configuration: str) -> str:
 def _hover(study: Study, record: dict[Any, Any]) -> str:
     seeds = f"{record['seeds']} of {record['planned']} seeds"
     lines = [f"<b>{html.escape(record['configuration'])}</b>  {html.escape(record['trainable'])}, {seeds}"]
-    for name in ACCURACIES:
+    for name in study.accuracies:
         if np.isfinite(record[name]):
             interval = labels.percent_interval(record[name], record[f"{name}_low"], record[f"{name}_high"])
             lines.append(f"{metric_title(name, study)}: {interval} %")

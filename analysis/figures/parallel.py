@@ -15,6 +15,7 @@ from analysis.figures.coordinates import Coordinate, metric, setting
 from analysis.figures.style import SCALE, Ticks, broken, style
 from analysis.reading.runs import PARAM, Study
 from analysis.searched.dimensions import is_log
+from trainables.metrics import is_accuracy
 
 _TILT_FROM = 7
 _LETTERS = 16
@@ -53,7 +54,7 @@ def compute(study: Study) -> tuple[Panel, ...]:
 
 def _colour(study: Study) -> str:
     """The last accuracy among the objectives, robustness as a rule; else the last objective."""
-    return sorted(study.objectives, key=labels.is_accuracy)[-1]
+    return sorted(study.objectives, key=is_accuracy)[-1]
 
 
 def _panel(study: Study, title: str, trials: pd.DataFrame) -> Panel:
@@ -81,7 +82,7 @@ def _setting(study: Study, name: str, values: pd.Series[Any]) -> Coordinate:
 
 
 def _factor(metric: str) -> float:
-    return 100.0 if labels.is_accuracy(metric) else 1.0
+    return 100.0 if is_accuracy(metric) else 1.0
 
 
 def _draw(panels: tuple[Panel, ...], colour_title: str) -> go.Figure:

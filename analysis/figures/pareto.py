@@ -35,13 +35,14 @@ from analysis.frontier.pareto import frontier, non_dominated
 from analysis.reading.runs import PARAM, Study, number_or_nan
 from analysis.reading.titles import metric_title
 from trainables.metrics import (
-    ACCURACIES,
-    AUTO_ATTACK_ACCURACY,
     CLEAN_ACCURACY,
+    COSTS,
     FORWARD_EQUIVALENTS,
     GPU_MINUTES,
-    OBJECTIVES,
     PGD_ACCURACY,
+    clean_of,
+    is_accuracy,
+    is_attacked,
 )
 
 _LABELLED = 12
@@ -133,13 +134,13 @@ def _beyond(place: float, values: pd.Series[float], axis: Axis) -> int:
 
 def _references(study: Study, x: Axis, y: Axis) -> References:
     """Published points are test figures: none is drawn among a validation split's."""
-    attacked = x.metric == CLEAN_ACCURACY and y.metric in (PGD_ACCURACY, AUTO_ATTACK_ACCURACY)
-    return references(study, y.metric) if attacked and study.evaluation.get("split") == "test" else NO_REFERENCES
+    one_head = is_attacked(y.metric) and x.metric == clean_of(y.metric, str(study.evaluation.get("head")))
+    return references(study, y.metric) if one_head and study.evaluation.get("split") == "test" else NO_REFERENCES
 
 
 def plane(study: Study) -> tuple[Axis, Axis]:
     """The study's accuracies, then its costs, then what it did not optimise but measured."""
-    ordered = sorted(study.objectives, key=lambda name: not labels.is_accuracy(name))
+    ordered = sorted(study.objectives, key=lambda name: not is_accuracy(name))
     names = list(dict.fromkeys([*ordered, CLEAN_ACCURACY, PGD_ACCURACY]))[:2]
     first, second = (Axis.of(study, name) for name in names)
     return first, second
@@ -190,7 +191,7 @@ def names(study: Study) -> dict[int, str]:
 
 def hovers(study: Study) -> dict[str, str]:
     """What each finished trial's mark says, by its number as written."""
-    titles = {name: metric_title(name, study) for name in OBJECTIVES}
+    titles = {name: metric_title(name, study) for name in (*study.accuracies, *COSTS)}
     params = [name for name in study.params[:_HOVER_PARAMS] if name != "trainable"]
     records = study.finished.to_dict("records")
     return {labels.trial_number(record["number"]): _hover(record, titles, params) for record in records}
@@ -201,7 +202,7 @@ def _hover(trial: dict[Any, Any], titles: Mapping[str, str], params: Sequence[st
     lines = [f"<b>Trial {labels.trial_number(trial['number'])}</b>  {html.escape(trial['trainable'])}"]
     if trial["origin"]:
         lines.append(f"origin: {html.escape(trial['origin'])}")
-    for name in ACCURACIES:
+    for name in filter(is_accuracy, titles):
         value, low, high = (number_or_nan(trial.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
         if np.isfinite(value):
             lines.append(f"{titles[name]}: {labels.percent_interval(value, low, high)} %")
@@ -211,7 +212,7 @@ def _hover(trial: dict[Any, Any], titles: Mapping[str, str], params: Sequence[st
         lines.append(f"not on the frontier: {html.escape(trial['violation'])}")
     if trial["note"]:
         lines.append(f"note: {html.escape(trial['note'])}")
-    lines += [f"{titles[name]}: {labels.cost(trial[name])}" for name in (FORWARD_EQUIVALENTS, GPU_MINUTES)]
+    lines += [f"{titles[name]}: {labels.cost(trial[name])}" for name in COSTS]
     for name in params:
         text = labels.param(name, trial[PARAM + name])
         if text not in (labels.ABSENT, "nan"):

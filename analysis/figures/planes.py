@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -9,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from plotly import graph_objects as go
 
-from analysis import labels
 from analysis.figures.pareto import pareto_figure
 from analysis.figures.style import choices
 from analysis.figures.views import with_views
 from analysis.reading.runs import Study
-from analysis.reading.titles import metric_title
-from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+from analysis.reading.titles import short_title
+from trainables.metrics import AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, COSTS, PGD_ACCURACY, is_accuracy, is_attacked
 
 _HEIGHT = 480
 
@@ -31,27 +31,32 @@ class Plane(NamedTuple):
 
 
 def plane_pairs(study: Study) -> tuple[tuple[Plane, Plane], ...]:
-    """Clean accuracy against each attack where AutoAttack ran, and the cost of each accuracy where it is known.
+    """Clean accuracy against each attack where AutoAttack ran or several are objectives, and the cost of each accuracy
+    where it is known.
 
-    The attacks share both scales in each view, so that what AutoAttack takes off can be seen.
+    Two attacks share both scales in each view, so that what one takes off beyond the other can be seen.
     """
     pairs = [_drawn(study, metrics) for metrics in _pairs(study)]
     return tuple((first, second) for first, second in pairs if first and second)
 
 
 def _pairs(study: Study) -> list[tuple[tuple[str, str], tuple[str, str]]]:
-    attacks = ((CLEAN_ACCURACY, PGD_ACCURACY), (CLEAN_ACCURACY, AUTO_ATTACK_ACCURACY))
-    cost = next((name for name in study.objectives if not labels.is_accuracy(name)), None) or _known_cost(study)
-    objective = AUTO_ATTACK_ACCURACY in study.objectives
-    robust = AUTO_ATTACK_ACCURACY if objective or not _measured(study, PGD_ACCURACY) else PGD_ACCURACY
-    costs = ((cost, CLEAN_ACCURACY), (cost, robust)) if cost else None
-    found = [attacks] if _measured(study, AUTO_ATTACK_ACCURACY) else []
-    return [*found, costs] if costs else found
+    """The first accuracy under attack stands in the frontier's own plot; of an odd number the others do here."""
+    clean = next((name for name in study.objectives if is_accuracy(name) and not is_attacked(name)), CLEAN_ACCURACY)
+    attacked = [name for name in study.objectives if is_attacked(name)]
+    both = [PGD_ACCURACY, AUTO_ATTACK_ACCURACY] if _measured(study, AUTO_ATTACK_ACCURACY) else []
+    shown = sorted({*both, *attacked}, key=study.accuracies.index)
+    if len(shown) % 2:
+        shown.remove(attacked[0])
+    attacks = [((clean, first), (clean, second)) for first, second in zip(shown[::2], shown[1::2], strict=True)]
+    cost = next((name for name in study.objectives if name in COSTS), None) or _known_cost(study)
+    strongest = next((name for name in (AUTO_ATTACK_ACCURACY, *attacked) if name in attacked), None)
+    return [*attacks, ((cost, clean), (cost, strongest or _known_robust(study)))] if cost else attacks
 
 
 def _drawn(study: Study, metrics: tuple[tuple[str, str], tuple[str, str]]) -> tuple[Plane | None, Plane | None]:
     first, second = (_plane(study, pair) for pair in metrics)
-    if first and second and metrics[0][0] == CLEAN_ACCURACY:
+    if first and second and is_accuracy(metrics[0][0]):
         _share_scales(first.figure, second.figure)
     return first, second
 
@@ -80,8 +85,9 @@ def _others(layout: dict[str, Any]) -> dict[str, Any]:
 
 def _plane(study: Study, metrics: tuple[str, str]) -> Plane | None:
     figure = pareto_figure(study, metrics, _HEIGHT)
-    title = " against ".join(metric_title(name, study).partition(",")[0] for name in reversed(metrics))
-    return Plane("plane_" + "_".join(metrics), title, metrics[0], figure) if figure else None
+    title = " against ".join(short_title(name, study) for name in reversed(metrics))
+    name = re.sub(r"\W", "_", "_".join(["plane", *metrics]))  # it names a file, and an element of a page
+    return Plane(name, title, metrics[0], figure) if figure else None
 
 
 def _reach(figure: go.Figure, name: str) -> list[float]:
@@ -104,5 +110,9 @@ def _measured(study: Study, metric: str) -> bool:
     return bool(np.isfinite(study.finished[metric]).any())
 
 
+def _known_robust(study: Study) -> str:
+    return PGD_ACCURACY if _measured(study, PGD_ACCURACY) else AUTO_ATTACK_ACCURACY
+
+
 def _known_cost(study: Study) -> str | None:
-    return next((name for name in (FORWARD_EQUIVALENTS, GPU_MINUTES) if _measured(study, name)), None)
+    return next((name for name in COSTS if _measured(study, name)), None)

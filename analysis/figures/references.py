@@ -12,7 +12,7 @@ from analysis.papers import agreement, published
 from analysis.papers.agreement import DATA_SETS
 from analysis.papers.published import DataSet, PublishedPoint
 from analysis.reading.runs import CONFIG, Study, number_or_nan
-from trainables.metrics import AUTO_ATTACK_ACCURACY, PGD_ACCURACY
+from trainables.metrics import AUTO_ATTACK_ACCURACY, PGD_ACCURACY, head_figure
 
 
 class Reference(NamedTuple):
@@ -36,14 +36,16 @@ NO_REFERENCES = References((), "", same_data=False)
 
 
 def references(study: Study, metric: str = PGD_ACCURACY) -> References:
-    """The points at the study's radius, head and networks, under the attack of ``metric``, to show beside its figures.
+    """The points at the radius, of the head and under the attack of ``metric``, an accuracy under attack, and of the
+    study's networks, to show beside its figures.
 
     None where nothing is published of its data set, or heads are measured on another one than pre-training's.
     """
-    level, data = radius(study), data_set(study)
-    if data is None or _transfers(study):
+    data, measured = data_set(study), _measured(study, metric)
+    if data is None or measured is None or _transfers(study):
         return NO_REFERENCES
-    kinds = [(data, _head(study), network, _attack(study, metric), level) for network in _networks(study)]
+    head, attack, level = measured
+    kinds = [(data, head, network, attack, level) for network in _networks(study)]
     points = [point for kind in kinds for point in published.references(*kind)]
     if not points:
         return NO_REFERENCES
@@ -85,6 +87,16 @@ def _absence(study: Study, metric: str) -> str:
     data = f"{data_set(study)}{' after pre-training on other data' if _transfers(study) else ''}"
     networks = " or ".join(_networks(study))
     return f"Nothing is published for {attack} on the {head} head of {networks} on {data}, so nothing stands beside it."
+
+
+def _measured(study: Study, metric: str) -> tuple[str, str, float] | None:
+    """Head, attack and radius of ``metric``; ``None`` of an attack of which nothing is published."""
+    if (figure := head_figure(metric)) is None:
+        return _head(study), _attack(study, metric), radius(study)
+    attacks = {"pgd": PGD_ACCURACY, "auto_attack": AUTO_ATTACK_ACCURACY}
+    if figure.attack not in attacks or figure.kind == "random":
+        return None
+    return figure.head, _attack(study, attacks[figure.attack]), figure.level
 
 
 def data_set(study: Study) -> DataSet | None:

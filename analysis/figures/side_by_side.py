@@ -88,9 +88,9 @@ def compute(sides: Sequence[Side], titles: Mapping[str, str], searches: Sequence
 
 
 def _plane(accuracies: Sequence[str]) -> list[str]:
-    """Two of ``ACCURACIES`` in their order: those that are compared, before what was but measured."""
+    """Two accuracies, those that are compared before what was but measured; of ``ACCURACIES`` in their order."""
     chosen = list(dict.fromkeys([*accuracies, *ACCURACIES]))[:2]
-    return sorted(chosen, key=ACCURACIES.index)
+    return sorted(chosen, key=lambda name: ACCURACIES.index(name) if name in ACCURACIES else len(ACCURACIES))
 
 
 def _points(side: Side, titles: Mapping[str, str]) -> pd.DataFrame:
@@ -111,7 +111,7 @@ def _text(point: Mapping[Any, Any], titles: Mapping[str, str]) -> str:
     accuracies = (
         f"{titles[name]}: {labels.percent_interval(*(point[f'{name}{end}'] for end in ('', '_low', '_high')))} %"
         for name in titles
-        if np.isfinite(point[name])
+        if name in point and np.isfinite(point[name])
     )
     verdict = [str(point["verdict"])] if point["verdict"] else []
     first, *rest = (html.escape(text) for text in (f"{point['id']}  {point['trainable']}", *accuracies, *verdict))

@@ -19,6 +19,7 @@ from analysis.figures.style import INK, SCREEN_PX, fitted, fitting, inked, style
 from analysis.reading.runs import Study
 from analysis.reading.titles import metric_title
 from analysis.searched.dimensions import dimensions, is_choice, is_log
+from trainables.metrics import is_accuracy
 
 _COLUMNS = 4
 _SIDES, _LEAST, _TYPE = 95, 150, 8
@@ -123,7 +124,7 @@ def _axis(name: str, title: str, coordinate: Coordinate, words: pd.Series[str]) 
 
 
 def _figure(name: str, value: float) -> str:
-    return f"{labels.metric(name, value)} %" if labels.is_accuracy(name) else labels.metric(name, value)
+    return f"{labels.metric(name, value)} %" if is_accuracy(name) else labels.metric(name, value)
 
 
 def _draw(slices: tuple[Slice, ...], width_px: float) -> go.Figure:
@@ -197,7 +198,7 @@ def _traces(one: Slice, colour: dict[str, str]) -> Iterator[go.Scatter]:
 def _hover(one: Slice, group: pd.DataFrame) -> dict[str, Any]:
     """Who a point is and where it lies; by a template as far as can be, for there may be tens of thousands."""
     words, figure = group["x_words"].map(html.escape), f"<br>{one.y.title}: %{{y:.1f}} %"
-    if not labels.is_accuracy(one.y.name):
+    if not is_accuracy(one.y.name):
         words, figure = words + f"<br>{one.y.title}: " + group["y_words"], ""
     who = f"<b>Trial %{{text}}</b>  {html.escape(str(group['trainable'].iloc[0]))}"
     line = f"{who}<br>{html.escape(one.x.title)}: %{{hovertext}}{figure}<extra></extra>"

@@ -21,7 +21,7 @@ from analysis.frontier.pareto import non_dominated
 from analysis.frontier.resampling import candidates, resample
 from analysis.reading.runs import PARAM, Study
 from analysis.schema import TrialStatus
-from trainables.metrics import OBJECTIVES, Direction
+from trainables.metrics import Direction, direction
 
 LEVELS = (25, 50, 75)
 RESAMPLES = 400
@@ -71,7 +71,7 @@ def attainment(study: Study, metrics: tuple[str, str]) -> Attainment | None:
     in simulated searches of 60 trials on 1,000 images the median surface enclosed 1.5 points of hypervolume more than
     the chosen trials deserved, the frontier 1.2. A confirmation's do not.
     """
-    directions = [OBJECTIVES[name] for name in metrics]
+    directions = [direction(name) for name in metrics]
     runs = _seeds(study, metrics) if confirms(study) else _resamples(study, metrics, directions)
     surfaces = {level: surface(runs, level, directions) for level in LEVELS} if runs else {}
     if not any(len(corners) for corners in surfaces.values()):

@@ -15,14 +15,7 @@ from analysis.frontier.uncertainty import over_seeds
 from analysis.layout import StudyPaths, read_json
 from analysis.reading.manifest import is_reseeding
 from analysis.reading.runs import PARAM, Study
-from trainables.metrics import (
-    ACCURACIES,
-    AUTO_ATTACK_ACCURACY,
-    AUTO_ATTACK_IMAGES,
-    EVALUATION_IMAGES,
-    FORWARD_EQUIVALENTS,
-    GPU_MINUTES,
-)
+from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES, counted_by
 
 SEARCHED = "searched."
 """Begins the names of what the search measured."""
@@ -69,12 +62,12 @@ def confirmed(study: Study) -> pd.DataFrame:
     """One row a configuration, in the study's order.
 
     ``configuration`` (the id of the trial that is confirmed), ``trainable``, ``seeds`` (that have finished),
-    ``planned`` (seeds that it is to be trained with), the mean of each accuracy with its interval as ``NAME_low`` and
-    ``NAME_high`` (``uncertainty.over_seeds``), mean costs, ``verdict`` (trusted only if every seed is), ``credible``
-    (every seed is unflagged and within the study's bounds), ``optimal`` (credible, and no other such configuration's
-    means are better in all objectives), what was searched as ``param.NAME``, and of what is reseeded the accuracies
-    that the search measured as ``searched.NAME``. A figure is NaN while no seed has finished, and where one of those
-    that have lacks it.
+    ``planned`` (seeds that it is to be trained with), the mean of each of ``Study.accuracies`` with its interval as
+    ``NAME_low`` and ``NAME_high`` (``uncertainty.over_seeds``), mean costs, ``verdict`` (trusted only if every seed
+    is), ``credible`` (every seed is unflagged and within the study's bounds), ``optimal`` (credible, and no other such
+    configuration's means are better in all objectives), what was searched as ``param.NAME``, and of what is reseeded
+    the accuracies that the search measured as ``searched.NAME``. A figure is NaN while no seed has finished, and where
+    one of those that have lacks it.
     """
     told = confirms(study)
     rows = [_row(study, str(told.get("study")), configuration) for configuration in told.get("configurations", [])]
@@ -113,19 +106,19 @@ def _row(study: Study, parent: str, configuration: Mapping[str, Any]) -> dict[st
         "trainable": configuration.get("trainable", ""),
         "seeds": len(trials),
         "planned": len(confirms(study).get("seeds", [])),
-        **_accuracies(trials),
+        **_accuracies(trials, study.accuracies),
         "verdict": _verdict(trials),
         "credible": bool(trials["number"].isin(study.credible["number"]).all()),
         **{name: trials[name].mean(skipna=False) for name in (FORWARD_EQUIVALENTS, GPU_MINUTES)},
-        **{SEARCHED + name: configuration.get("figures", {}).get(name, np.nan) for name in ACCURACIES},
+        **{SEARCHED + name: configuration.get("figures", {}).get(name, np.nan) for name in study.accuracies},
         **{PARAM + name: labels.choice(value) for name, value in configuration.get("params", {}).items()},
     }
 
 
-def _accuracies(trials: pd.DataFrame) -> dict[str, float]:
+def _accuracies(trials: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
-    for name in ACCURACIES:
-        counted = AUTO_ATTACK_IMAGES if name == AUTO_ATTACK_ACCURACY else EVALUATION_IMAGES
+    for name in names:
+        counted = counted_by(name)
         values = trials[name].tolist()
         images = trials[counted].dropna() if counted in trials else pd.Series(dtype=float)
         measured = len(images) and np.isfinite(values).all()

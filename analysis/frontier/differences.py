@@ -10,7 +10,7 @@ from analysis.frontier.same_images import Seen, paired, seen
 from analysis.frontier.uncertainty import Interval, over_images, welch
 from analysis.reading.runs import Study
 from trainables.config import UserError
-from trainables.metrics import ACCURACIES
+from trainables.metrics import ACCURACIES, is_accuracy
 
 PAIRED = "95 %: the wider of Bonett and Price's over the images and Welch's over the seeds"
 """What ``difference`` gives, in a caption's words."""
@@ -25,7 +25,7 @@ def difference(study: Study, one: str, other: str, accuracy: str) -> Interval | 
     Welch's over the seeds where that reaches farther. ``None`` where the two did not both record their outcomes, on the
     same images. ``UserError`` for a candidate that has not finished, and for what is no accuracy.
     """
-    if accuracy not in ACCURACIES and "_head/" not in accuracy:
+    if not is_accuracy(accuracy):
         raise UserError(
             f"accuracy is {accuracy!r}; give {', '.join(ACCURACIES)} or a head's, robust_head/pgd_8_zero say"
         )

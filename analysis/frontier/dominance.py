@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from analysis.frontier.pareto import non_dominated
 from analysis.frontier.resampling import candidates, resample
 from analysis.reading.runs import Study
-from trainables.metrics import OBJECTIVES, Direction
+from trainables.metrics import Direction, direction
 
 
 def chances(study: Study, metrics: Sequence[str] = ()) -> dict[str, float]:
@@ -23,7 +23,7 @@ def chances(study: Study, metrics: Sequence[str] = ()) -> dict[str, float]:
     """
     names = list(metrics or study.objectives)
     found = candidates(study, names)
-    shares = share_non_dominated(resample(found, names), [OBJECTIVES[name] for name in names])
+    shares = share_non_dominated(resample(found, names), [direction(name) for name in names])
     return dict(zip([candidate.name for candidate in found], shares.tolist(), strict=True))
 
 

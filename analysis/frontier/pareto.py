@@ -9,8 +9,7 @@ import moocore
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis import labels
-from trainables.metrics import Direction
+from trainables.metrics import Direction, is_accuracy
 
 if TYPE_CHECKING:  # the live progress needs non_dominated alone, without pandas
     import pandas as pd
@@ -84,7 +83,7 @@ def measured(study: Study) -> list[str]:
 
     Costs have no natural worst value, so no reference point would make their hypervolume comparable.
     """
-    return [name for name in study.objectives if labels.is_accuracy(name)]
+    return [name for name in study.objectives if is_accuracy(name)]
 
 
 def study_hypervolume(study: Study, points: pd.DataFrame | None = None) -> float | None:

@@ -8,9 +8,10 @@ all seeds, because all seeds saw the same images: so seeds that agree do not mak
 An image is misclassified, classified right until an attack breaks it, or right under the attack, so that an accuracy
 under a stronger attack never exceeds one under a weaker. The shares of these kinds are drawn from their Dirichlet
 posterior with Jeffreys' prior, one half an image of each kind: a Bayesian bootstrap of the images, which also widens an
-accuracy of 0 or 1. Clean and PGD accuracy of a draw thus go together as they do on images. Candidates that recorded
-which images each of them got right, and saw the same, are drawn together (``same_images``). Others, of older studies,
-are drawn independently. They share their images all the same, so that their true differences vary less than drawn ones
+accuracy of 0 or 1. Clean and PGD accuracy of a draw thus go together as they do on images. That holds within a chain
+(``metrics.chains``): accuracies of different heads are drawn for themselves. Candidates that recorded which images each
+of them got right, and saw the same, are drawn together (``same_images``). Others, of older studies, are drawn
+independently. They share their images all the same, so that their true differences vary less than drawn ones
 and what they have in common more: probabilities from these draws are nearer to chance than they need be, and intervals
 of hypervolumes too narrow.
 
@@ -30,7 +31,7 @@ from analysis import labels
 from analysis.frontier.confirmed import competing, confirms
 from analysis.frontier.same_images import JEFFREYS, SOURCES, Seen, draw_together, seen
 from analysis.reading.runs import PARAM, Study
-from trainables.metrics import ACCURACIES, AUTO_ATTACK_ACCURACY, AUTO_ATTACK_IMAGES, EVALUATION_IMAGES
+from trainables.metrics import chains, counted_by, is_accuracy
 
 DRAWS = 2000
 """A share of draws has a standard error of at most 1.2 percentage points."""
@@ -40,7 +41,8 @@ SEED = 0
 class Candidate(NamedTuple):
     """``values`` (seeds, metrics); ``images`` (metrics,): the fewest that a seed was measured on, NaN if unknown.
 
-    ``seen``: which images its accuracies among the metrics count as right, weakest attack first, where that is known.
+    ``seen``: which images its accuracies among the metrics count as right, in the order of their ``chains``, where that
+    is known.
     """
 
     name: str
@@ -59,7 +61,7 @@ def candidates(study: Study, metrics: Sequence[str]) -> list[Candidate]:
     values = rows[list(metrics)].to_numpy(dtype=float)
     images = np.column_stack([_images(rows, metric) for metric in metrics])
     places = {name: rows.index.get_indexer(found.index) for name, found in names.groupby(names, sort=False)}
-    accuracies = [name for name in ACCURACIES if name in metrics]
+    accuracies = [name for chain in chains(metrics) for name in chain]
     told = rows.reindex(columns=[*SOURCES, *accuracies])
     return [
         Candidate(str(name), values[own], images[own].min(axis=0), seen(study, told.iloc[own], accuracies))
@@ -75,27 +77,27 @@ def _configurations(study: Study, rows: pd.DataFrame) -> pd.Series[str]:
 
 
 def _images(rows: pd.DataFrame, metric: str) -> NDArray[np.float64]:
-    column = AUTO_ATTACK_IMAGES if metric == AUTO_ATTACK_ACCURACY else EVALUATION_IMAGES
-    known = labels.is_accuracy(metric) and column in rows
-    return rows[column].to_numpy(dtype=float) if known else np.full(len(rows), np.nan)
+    known = is_accuracy(metric) and counted_by(metric) in rows
+    return rows[counted_by(metric)].to_numpy(dtype=float) if known else np.full(len(rows), np.nan)
 
 
 def resample(found: Sequence[Candidate], metrics: Sequence[str], draws: int = DRAWS) -> NDArray[np.float64]:
     """(draws, candidates, metrics): ``metrics`` of each candidate, drawn anew; the same draws for the same study."""
     rng = np.random.default_rng(SEED)
     values = np.empty((draws, len(found), len(metrics)))
-    nested = [metrics.index(name) for name in ACCURACIES if name in metrics]
+    nested = [[metrics.index(name) for name in chain] for chain in chains(metrics)]
     shares = []
     for place, candidate in enumerate(found):
         shares.append(_over_seeds(rng, len(candidate.values), draws))
         values[:, place] = shares[place] @ candidate.values
-        images = candidate.images[nested]
-        if candidate.seen is None and nested and np.isfinite(images).all():
-            values[:, place, nested] = _accuracies(rng, values[:, place, nested], [int(number) for number in images])
+        for chain in nested if candidate.seen is None else ():
+            if np.isfinite(images := candidate.images[chain]).all():
+                values[:, place, chain] = _accuracies(rng, values[:, place, chain], [int(number) for number in images])
+    accuracies, lengths = [place for chain in nested for place in chain], list(map(len, nested))
     for together in on_same_images(found):
-        drawn = draw_together(rng, list(together.values()), [shares[place] for place in together], draws)
+        drawn = draw_together(rng, list(together.values()), [shares[place] for place in together], lengths, draws)
         for own, place in enumerate(together):
-            values[:, place, nested] = drawn[:, own]
+            values[:, place, accuracies] = drawn[:, own]
     return values
 
 
@@ -128,11 +130,11 @@ def _over_seeds(rng: np.random.Generator, seeds: int, draws: int) -> NDArray[np.
 def _accuracies(rng: np.random.Generator, shares: NDArray[np.float64], images: Sequence[int]) -> NDArray[np.float64]:
     """Draws of ``shares`` (draws, k), weakest attack first; AutoAttack, the last, may have had fewer of the images."""
     fewest, most = min(images), max(images)
-    if fewest == most:
-        return _posterior(rng, shares, most)
     drawn = _posterior(rng, shares, fewest)
-    rest = _posterior(rng, shares[:, :-1], most - fewest)
-    drawn[:, :-1] = (fewest * drawn[:, :-1] + (most - fewest) * rest) / most
+    if fewest < most:
+        of_all = [place for place, number in enumerate(images) if number == most]
+        rest = _posterior(rng, shares[:, of_all], most - fewest)
+        drawn[:, of_all] = (fewest * drawn[:, of_all] + (most - fewest) * rest) / most
     return drawn
 
 

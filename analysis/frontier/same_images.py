@@ -5,7 +5,8 @@ An image that two candidates both get right, or both wrong, then moves neither a
 accuracies varies as McNemar's (1947, doi:10.1007/BF02295996), by the images that one of them alone gets right.
 
 Images alone would make a candidate sure to be better that is so on a single image, and an accuracy of 0 or 1 certain.
-So each candidate has half an image more of each kind (``resampling``) that no other has. One accuracy alone is thus
+So each candidate has half an image more of each kind (``resampling``), in each chain of accuracies, that no other has.
+One accuracy alone is thus
 drawn from the same Beta as without outcomes, and of b and c images that one of two candidates alone gets right, about
 half an image more stands on either side, as Jeffreys' prior has it. Candidates with the same outcome on every image
 share them, too: nothing tells them apart, and none is better than the other in any draw.
@@ -79,34 +80,44 @@ def seen(study: Study, trials: pd.DataFrame, accuracies: Sequence[str]) -> Seen 
 
 
 def draw_together(
-    rng: np.random.Generator, found: Sequence[Seen], shares: Sequence[NDArray[np.float64]], draws: int
+    rng: np.random.Generator,
+    found: Sequence[Seen],
+    shares: Sequence[NDArray[np.float64]],
+    chains: Sequence[int],
+    draws: int,
 ) -> NDArray[np.float64]:
     """(draws, candidates, accuracies): those of candidates that have seen the same images.
 
-    ``shares``: for each (draws, seeds), the part that a seed has in the candidate's mean.
+    ``shares``: for each (draws, seeds), the part that a seed has in the candidate's mean. ``chains``: of how many
+    accuracies each chain is (``metrics.chains``), one after the other.
     """
     rows = np.concatenate([np.concatenate([*one.right, one.counted]) for one in found])
     distinct, places = np.unique(rows, axis=0, return_inverse=True)
     weights = _weights(rng, distinct, found[0].images, draws)
     own = np.split(places.ravel(), np.cumsum([one.right[..., 0].size + len(one.counted) for one in found[:-1]]))
-    more = {at.tobytes(): rng.standard_gamma(JEFFREYS, (draws, len(found[0].counted) + 1)) for at in own}
+    kinds = sum(chains) + len(chains)
+    more = {at.tobytes(): _more(rng.standard_gamma(JEFFREYS, (draws, kinds)), chains) for at in own}
     drawn = []
     for share, at in zip(shares, own, strict=True):
         *right, counted = np.split(at, share.shape[1] + 1)
         means = np.einsum("ds,dsk->dk", share, weights[:, right])
-        drawn.append(_with_more(means, weights[:, counted], more[at.tobytes()]))
+        more_right, more_counted = more[at.tobytes()]
+        drawn.append((means + more_right) / (weights[:, counted] + more_counted))
     return np.stack(drawn, axis=1)
 
 
-def _with_more(
-    right: NDArray[np.float64], counted: NDArray[np.float64], kinds: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(draws, accuracies) ``right`` of ``counted``, with ``kinds`` (draws, accuracies + 1) more: of images always
-    misclassified, those that fall to each attack, and those that survive all.
+def _more(kinds: NDArray[np.float64], chains: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(draws, accuracies) each: how many images more every accuracy counts as right, and of how many more.
+
+    ``kinds`` (draws, accuracies + chains): of each chain the images always misclassified, those that fall to each
+    attack, and those that survive all.
     """
-    surviving = kinds[:, ::-1].cumsum(axis=1)[:, ::-1]
-    shares: NDArray[np.float64] = (right + surviving[:, 1:]) / (counted + surviving[:, :1])
-    return shares
+    right, counted = [], []
+    for own in np.split(kinds, np.cumsum([length + 1 for length in chains[:-1]]), axis=1):
+        surviving = own[:, ::-1].cumsum(axis=1)[:, ::-1]
+        right.append(surviving[:, 1:])
+        counted.append(np.broadcast_to(surviving[:, :1], right[-1].shape))
+    return np.hstack(right), np.hstack(counted)
 
 
 def _weights(rng: np.random.Generator, rows: NDArray[np.uint8], images: int, draws: int) -> NDArray[np.float64]:
@@ -128,7 +139,7 @@ def _recorded(study: Study, trial: Mapping[Hashable, Any], accuracies: Sequence[
     counted = _rows([_counted(outcomes, accuracy) for accuracy in accuracies])
     shares = np.bitwise_count(right).sum(axis=1) / np.maximum(np.bitwise_count(counted).sum(axis=1), 1)
     measured = np.array([number_or_nan(trial.get(accuracy)) for accuracy in accuracies])
-    told = np.isfinite(measured) | [name in ACCURACIES for name in accuracies]  # a head's worst PGD has no metric
+    told = np.isfinite(measured) | [name in ACCURACIES for name in accuracies]
     if (right & ~counted).any() or not np.allclose(shares[told], measured[told], rtol=0, atol=_ROUNDING):
         return None
     return Seen(outcomes.identity, outcomes.images, right[None], counted)

@@ -29,6 +29,8 @@ from trainables.metrics import (
     EVALUATION_IMAGES,
     PGD_ACCURACY,
     TRAIN_SECONDS,
+    counted_by,
+    is_accuracy,
 )
 
 TABLES: dict[str, tuple[PublishedPoint, ...]] = {
@@ -90,7 +92,7 @@ def metric(study: Study, name: str) -> str:
     """What the figure called ``name`` of ours (``Row.figures``) is in ``Study.trials``."""
     named = {CLEAN: CLEAN_ACCURACY, WORST: PGD_ACCURACY}
     kind = AUTO_ATTACK_ACCURACY if name.startswith("auto_attack") else f"{_head(study)}_head/{name}_zero"
-    return named.get(name, kind)
+    return name if is_accuracy(name) else named.get(name, kind)
 
 
 def _head(study: Study) -> str:
@@ -132,7 +134,7 @@ def _row(study: Study, source: str, trials: pd.DataFrame) -> Row:
         departures=tuple(dict.fromkeys(words for trial in records for words in departures(trial))),
         flagged=any(map(labels.is_flagged, trials["verdict"])),
         epochs=_count(first.get(f"{CONFIG}optimiser.epochs")),
-        figures=_figures(trials, _head(study), study.evaluation.get("epsilon")),
+        figures=_figures(study, trials),
         seeds=len(trials),
         images=_count(trials.get(EVALUATION_IMAGES, pd.Series(dtype=float)).min()),
         minutes=_minutes(study, trials),
@@ -148,8 +150,17 @@ def _data(study: Study, trial: Mapping[Any, Any]) -> str:
     return ", ".join(part for part in (name, str(study.evaluation.get("split", ""))) if part)
 
 
-def _figures(trials: pd.DataFrame, head: str, epsilon: object) -> dict[str, Figure]:
-    """Means over the trials; of attacks, those from the image itself, the worst of all PGD, and AutoAttack."""
+def _figures(study: Study, trials: pd.DataFrame) -> dict[str, Figure]:
+    """Means over the trials: as published ones are called, then what else the study optimised by its own name."""
+    found = _as_published(trials, _head(study), study.evaluation.get("epsilon"))
+    shown = {metric(study, name) for name in found}
+    others = [name for name in study.objectives if is_accuracy(name) and name not in shown]
+    optimised = {name: _mean(trials, name, counted_by(name)) for name in others}
+    return {name: figure for name, figure in (found | optimised).items() if figure is not None}
+
+
+def _as_published(trials: pd.DataFrame, head: str, epsilon: object) -> dict[str, Figure | None]:
+    """Of attacks, those from the image itself, the worst of all PGD, and AutoAttack."""
     found = {CLEAN: _mean(trials, CLEAN_ACCURACY, EVALUATION_IMAGES)}
     for name in map(str, trials):
         if match := re.fullmatch(rf"{re.escape(head)}_head/(pgd_[\d.]+)_zero", name):
@@ -157,7 +168,7 @@ def _figures(trials: pd.DataFrame, head: str, epsilon: object) -> dict[str, Figu
     found[WORST] = _mean(trials, PGD_ACCURACY, EVALUATION_IMAGES)
     if (radius := number_or_nan(epsilon) * 255) == radius:
         found[f"auto_attack_{radius:g}"] = _mean(trials, AUTO_ATTACK_ACCURACY, AUTO_ATTACK_IMAGES)
-    return {name: figure for name, figure in found.items() if figure is not None}
+    return found
 
 
 def _mean(trials: pd.DataFrame, name: str, counted: str) -> Figure | None:

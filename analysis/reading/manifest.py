@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analysis.layout import StudyPaths, read_json
-from trainables.metrics import CLEAN_ACCURACY, OBJECTIVES, PGD_ACCURACY, Direction
+from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY, Direction, direction, is_objective
 
 _LATEST = 1e11
 """Unix seconds that a calendar still has."""
@@ -42,13 +42,13 @@ def is_reseeding(manifest: Mapping[str, Any]) -> bool:
 
 def objectives(manifest: Mapping[str, Any]) -> dict[str, Direction]:
     """What the study optimises; clean and PGD accuracy where the manifest does not tell."""
-    return told_objectives(manifest) or {name: OBJECTIVES[name] for name in (CLEAN_ACCURACY, PGD_ACCURACY)}
+    return told_objectives(manifest) or {name: direction(name) for name in (CLEAN_ACCURACY, PGD_ACCURACY)}
 
 
 def told_objectives(manifest: Mapping[str, Any]) -> dict[str, Direction]:
     """Those that the manifest tells; empty where it is missing or damaged."""
     names = [item.get("metric") for item in records(manifest.get("objectives"))]
-    return {name: OBJECTIVES[name] for name in map(str, names) if name in OBJECTIVES}
+    return {name: direction(name) for name in map(str, names) if is_objective(name)}
 
 
 def records(found: object) -> list[dict[str, Any]]:

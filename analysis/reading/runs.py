@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,17 @@ from analysis.reading.download import RunLink, StudyNotFoundError, download_stud
 from analysis.reading.manifest import objectives, read_manifest
 from analysis.schema import TrialStatus
 from trainables.harmless import harmless
-from trainables.metrics import OBJECTIVES, TRUSTED, Direction, is_possible
+from trainables.metrics import (
+    ACCURACIES,
+    ENDS,
+    HEADLINES,
+    TRUSTED,
+    Accuracy,
+    Direction,
+    counted_by,
+    is_accuracy,
+    is_possible,
+)
 from trainables.outcomes import Outcomes
 
 PARAM = "param."
@@ -33,7 +43,6 @@ _BASE: dict[str, str] = {
     **dict.fromkeys(("violation", "note", "device", "mlflow_run_id", "mlflow_url"), "str"),
     **dict.fromkeys(("seed", "started", "ended", "gpu_share"), "float64"),
 }
-_ALWAYS = (*_BASE, *OBJECTIVES)
 _NO_RUN = RunLink("", "")
 
 
@@ -49,7 +58,7 @@ class Study:
     ``device`` (that the last attempt held, NaN and "" if unknown),
     ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>`` (null as the word,
     missing where the trial has no such dimension), the trial's settings as ``config.<dotted path>``, and metrics under
-    their own names (``trainables.metrics``).
+    their own names (``trainables.metrics``), each of ``accuracies`` with the ends of its 95 % interval after its name.
     ``curves``: one row an epoch: ``trial``, ``epoch`` and the metrics of an ``EpochReport``.
     """
 
@@ -69,6 +78,11 @@ class Study:
     def objectives(self) -> dict[str, Direction]:
         """What the study optimises; clean and PGD accuracy where the manifest does not tell."""
         return objectives(self.manifest)
+
+    @property
+    def accuracies(self) -> list[str]:
+        """``ACCURACIES``, which trials may have whatever is optimised, and what else of accuracies is optimised."""
+        return list(dict.fromkeys([*ACCURACIES, *filter(is_accuracy, self.objectives)]))
 
     @cached_property
     def finished(self) -> pd.DataFrame:
@@ -172,10 +186,12 @@ def _read_trial(paths: StudyPaths, trial: TrialPaths, link: RunLink, bounds: con
 
 
 def _study(paths: StudyPaths, trials: Sequence[_Trial], manifest: dict[str, Any]) -> Study:
+    told = objectives(manifest)
+    rows = [trial.row | _intervals(trial.row, told) for trial in trials]
     return Study(
         name=paths.name,
         manifest=manifest,
-        trials=_trials_frame([trial.row for trial in trials], _stated_parameters(manifest)),
+        trials=_trials_frame(rows, _stated_parameters(manifest), list(told)),
         curves=_curves_frame([row for trial in trials for row in trial.curve]),
         study_file=harmless(paths.study_file.read_text("utf-8", "replace")) if paths.study_file.is_file() else "",
         outcomes={str(trial.row["id"]): trial.outcomes for trial in trials if trial.outcomes is not None},
@@ -224,6 +240,17 @@ def _trial_row(
         **{CONFIG + path: value for path, value in settings.items()},
         **metrics,
     }
+
+
+def _intervals(row: Mapping[str, Any], objectives: Iterable[str]) -> dict[str, float]:
+    """Of the heads' figures among ``objectives``, of which a trial writes down the shares alone."""
+    found: dict[str, float] = {}
+    for name in filter(is_accuracy, objectives):
+        share, images = (row.get(metric, math.nan) for metric in (name, counted_by(name)))
+        if f"{name}{ENDS[1]}" not in row and math.isfinite(share) and math.isfinite(images):
+            ends = Accuracy.of_share(share, images).interval()
+            found |= {f"{name}{end}": value for end, value in zip(ENDS[1:], ends, strict=True)}
+    return found
 
 
 def _measured(name: str, value: object) -> float:
@@ -299,16 +326,17 @@ def _stated_parameters(manifest: Mapping[str, Any]) -> list[str]:
     return [*_mapping(_mapping(manifest.get("space")).get("parameters"))]
 
 
-def _trials_frame(rows: list[dict[str, Any]], stated: Sequence[str]) -> pd.DataFrame:
-    """Columns: the fixed ones, then parameters, those that are ``stated`` first, settings and metrics, each in order of
-    appearance."""
-    seen = list(dict.fromkeys(name for row in rows for name in row if name not in _ALWAYS))
+def _trials_frame(rows: list[dict[str, Any]], stated: Sequence[str], objectives: Sequence[str]) -> pd.DataFrame:
+    """Columns: the fixed ones, then parameters, those that are ``stated`` first, settings, ``HEADLINES``,
+    ``objectives`` and what else was measured, each in order of appearance."""
+    always = list(dict.fromkeys([*HEADLINES, *objectives]))
+    seen = list(dict.fromkeys(name for row in rows for name in row if name not in (*_BASE, *always)))
     first = [PARAM + name for name in stated if PARAM + name in seen]
     params = [*first, *(name for name in seen if name.startswith(PARAM) and name not in first)]
     config = [name for name in seen if name.startswith(CONFIG)]
     metrics = [name for name in seen if name not in {*params, *config}]
-    frame = pd.DataFrame(rows, columns=[*_BASE, *params, *config, *OBJECTIVES, *metrics])
-    return frame.astype(_BASE | dict.fromkeys(OBJECTIVES, "float64"))
+    frame = pd.DataFrame(rows, columns=[*_BASE, *params, *config, *always, *metrics])
+    return frame.astype(_BASE | dict.fromkeys(always, "float64"))
 
 
 def _curves_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -13,21 +13,55 @@ from trainables.metrics import (
     FORWARD_EQUIVALENTS,
     GPU_MINUTES,
     PGD_ACCURACY,
+    counted_by,
+    head_figure,
+    is_accuracy,
 )
+
+_ATTACKS = {
+    ("clean", ""): "Clean",
+    ("pgd", "zero"): "Zero-start PGD",
+    ("pgd", "random"): "Random-start PGD",
+    ("pgd", "worst"): "PGD",
+    ("fgsm", ""): "FGSM",
+    ("margin_pgd", ""): "Margin PGD",
+    ("crop_space_pgd", ""): "Crop-space PGD",
+    ("auto_attack", ""): "AutoAttack-only",
+    ("auto_attack", "worst"): "AutoAttack",
+    ("torchattacks_10_steps", ""): "torchattacks-only",
+    ("torchattacks_10_steps", "worst"): "torchattacks",
+}
+"""By attack and kind of a head's figure; as of a study's own head, what all attacks of a kind leave has the plain
+name."""
 
 
 def metric_title(name: str, study: Study) -> str:
-    """``PGD accuracy at 8/255``, ``Cost (forward-equivalents)``; an unknown metric by its own name."""
+    """``short_title``, of an accuracy under AutoAttack with the number of images, which may be fewer."""
+    attacked = is_accuracy(name) and counted_by(name) == AUTO_ATTACK_IMAGES
+    return short_title(name, study) + (_of_images(study, AUTO_ATTACK_IMAGES) if attacked else "")
+
+
+def short_title(name: str, study: Study) -> str:
+    """``PGD accuracy at 8/255``, ``Cost (forward-equivalents)``; a metric that is no objective by its own name."""
     radius = study.evaluation.get("epsilon")
     attacked = f" at {epsilon(radius)}" if isinstance(radius, int | float) else ""
     titles = {
         CLEAN_ACCURACY: "Clean accuracy",
         PGD_ACCURACY: f"PGD accuracy{attacked}",
-        AUTO_ATTACK_ACCURACY: f"AutoAttack accuracy{attacked}{_of_images(study, AUTO_ATTACK_IMAGES)}",
+        AUTO_ATTACK_ACCURACY: f"AutoAttack accuracy{attacked}",
         FORWARD_EQUIVALENTS: "Cost (forward-equivalents)",
         GPU_MINUTES: "Cost (GPU-minutes)",
     }
-    return titles.get(name, name)
+    return titles.get(name) or head_title(name) or name
+
+
+def head_title(name: str) -> str:
+    """``PGD accuracy at 16/255 of the robust head``; "" for what is no head's accuracy."""
+    figure = head_figure(name)
+    if figure is None or (figure.attack, figure.kind) not in _ATTACKS:
+        return ""
+    radius = f" at {epsilon(figure.level / 255)}" if figure.level else ""
+    return f"{_ATTACKS[figure.attack, figure.kind]} accuracy{radius} of the {figure.head} head"
 
 
 def protocol(study: Study) -> str:

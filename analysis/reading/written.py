@@ -12,6 +12,8 @@ from trainables.metrics import Pretrained
 
 PRETRAINED = "pretrained"
 """Key of a trial's ``config.json``: the network that it measures and does not train."""
+ALSO_JUDGED = "also_judged"
+"""Key of the same: heads beside the trial's own whose figures are objectives, so that its verdict is of them, too."""
 
 
 def written(path: Path) -> dict[str, Any]:
@@ -42,6 +44,11 @@ def config_of(trial: TrialPaths) -> TrialConfig:
     if not isinstance(found, dict) or not found:
         raise UserError(f"{trial.config} holds no configuration; put back what the study wrote there")
     return from_dict(found)
+
+
+def also_judged(trial: TrialPaths) -> tuple[str, ...]:
+    """Heads of which the trial's verdict is, beside its own."""
+    return tuple(read_json(trial.config).get(ALSO_JUDGED, ()))
 
 
 def pretrained_of(trial: TrialPaths) -> Pretrained | None:

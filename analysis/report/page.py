@@ -34,6 +34,7 @@ from analysis.tables import importance, trials
 from analysis.tables.dominance import with_chances
 from analysis.tables.gains import GAINS, gains_table
 from analysis.tables.shares import shares_table
+from trainables.metrics import is_accuracy
 
 
 def write_report(study: Study, path: Path) -> None:
@@ -76,7 +77,7 @@ def _frontier(study: Study, odds: Mapping[str, float]) -> dict[str, Any]:
         "frontier": with_chances(study, found, odds),
         "nothing_found": trials.why_nothing_found(study, found),
         "protocol": protocol(study),
-        "intervals": bool(study.finished.filter(like="_accuracy_low").notna().to_numpy().any()),
+        "intervals": bool(study.finished.filter(regex="_low$").notna().to_numpy().any()),
         "seeds_interval": SEEDS_INTERVAL,
         "attained": attainment_sentence(study),
         "plateau": plateau_sentence(study),
@@ -96,7 +97,7 @@ def _settings(study: Study, odds: Mapping[str, float]) -> dict[str, Any]:
         "columns": drawn.columns,
         "pairs_left_out": left_out(study),
         "pairs": pairs,
-        "costs_shown": any(not labels.is_accuracy(first.x) for first, _ in pairs),
+        "costs_shown": any(not is_accuracy(first.x) for first, _ in pairs),
         "importance": importance.importance_table(study, found),
         "importance_caption": importance.caption(study),
         "no_importance": why_no_importances(study) if searches(study) else "",

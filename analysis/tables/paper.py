@@ -15,8 +15,9 @@ from analysis.frontier.measured import measures
 from analysis.frontier.uncertainty import SEEDS_INTERVAL
 from analysis.papers.beside import Beside, metric
 from analysis.papers.rows import CLEAN, WORST, Figure, Row
-from analysis.reading.titles import auto_attack_images_of, images_of, protocol
+from analysis.reading.titles import auto_attack_images_of, images_of, protocol, short_title
 from analysis.tables.marking import Mark, marked
+from trainables.metrics import is_accuracy
 
 
 class Cell(NamedTuple):
@@ -56,14 +57,17 @@ def paper_table(found: Beside) -> PaperTable:
 
 
 def accuracies(found: Beside) -> list[str]:
-    """The accuracies that any row has: clean, PGD by radius, the worst of all PGD, AutoAttack by radius."""
+    """The accuracies that any row has: clean, PGD by radius, the worst of all PGD, AutoAttack by radius, and what else
+    a study optimised."""
     kinds = (CLEAN, "pgd", WORST, "auto_attack")
 
     def order(name: str) -> tuple[int, float]:
+        if is_accuracy(name):
+            return len(kinds), 0.0
         kind, _, radius = name.rpartition("_")
         return (kinds.index(name), 0.0) if name in kinds else (kinds.index(kind), float(radius))
 
-    return sorted({name for row in found.rows for name in row.figures}, key=order)
+    return sorted(dict.fromkeys(name for row in found.rows for name in row.figures), key=order)
 
 
 def accuracy_marks(found: Beside, name: str) -> list[Mark]:
@@ -91,6 +95,8 @@ def title(name: str, found: Beside) -> str:
     """Of an accuracy's column."""
     if name == CLEAN:
         return "Clean"
+    if is_accuracy(name):
+        return short_title(name, found.study)
     if name == WORST:
         radius = found.study.evaluation.get("epsilon")
         return f"Worst PGD {labels.epsilon(radius)}" if isinstance(radius, int | float) else "Worst PGD"

@@ -17,7 +17,7 @@ from analysis import labels
 from analysis.reading.runs import CONFIG, PARAM
 from analysis.tables.table import Column, Table
 from trainables.config import UserError
-from trainables.metrics import OBJECTIVES, is_share
+from trainables.metrics import is_share
 
 _ORDERED: Mapping[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -84,7 +84,7 @@ def select(
     kept = [condition.keeps(table.values[column_of(table, condition.name, "--where")]) for condition in where]
     rows = [place for place in range(len(table.rows)) if all(keeps[place] for keeps in kept)]
     if sort is not None:
-        rows = _sorted(rows, table.values[(name := column_of(table, sort, "--sort"))].tolist(), falling=_rises(name))
+        rows = _sorted(rows, table.values[(name := column_of(table, sort, "--sort"))].tolist(), falling=is_share(name))
     chosen = table.at(rows[:limit])
     return _of(chosen, [column_of(table, name, "--columns") for name in columns]) if columns else chosen
 
@@ -142,11 +142,6 @@ def _sorted(rows: Sequence[int], values: Sequence[object], *, falling: bool) -> 
         return 0, -float(str(value)) if falling else float(str(value)), ""
 
     return sorted(rows, key=key)
-
-
-def _rises(name: str) -> bool:
-    """Whether more of it is better."""
-    return is_share(name) or OBJECTIVES.get(name) == "maximize"
 
 
 def _number(text: str) -> float | None:

@@ -25,17 +25,7 @@ from analysis.schema import TrialStatus
 from analysis.tables.table import Column, Table
 from trainables.catalogue import default_config
 from trainables.config import ConfigError, TrialConfig, flatten
-from trainables.metrics import (
-    ACCURACIES,
-    AUTO_ATTACK_IMAGES,
-    EVALUATION_IMAGES,
-    FORWARD_EQUIVALENTS,
-    GPU_MINUTES,
-    Accuracy,
-)
-
-_HEAD = "_head/"
-"""In the name of a head's figure."""
+from trainables.metrics import ENDS, FORWARD_EQUIVALENTS, GPU_MINUTES, Accuracy, counted_by, is_accuracy
 
 
 class Attempt(NamedTuple):
@@ -188,18 +178,18 @@ def _differing(config: TrialConfig) -> dict[str, tuple[Any, Any]]:
 
 def _figures(study: Study, row: Mapping[str, Any]) -> Table:
     """Accuracies, then every head's figures, in percent with their 95 % intervals."""
-    told = [(name, metric_title(name, study)) for name in ACCURACIES]
-    told += [(str(name), str(name).replace(_HEAD, " head, ")) for name in row if _HEAD in str(name)]
-    known = [(title, _with_interval(name, row)) for name, title in told if math.isfinite(number_or_nan(row.get(name)))]
-    return _table(f"Figures; {protocol(study)}; [95 % Wilson interval]", ("Accuracy", "%"), known)
+    told = {name: metric_title(name, study) for name in (*study.accuracies, *map(str, row)) if is_accuracy(name)}
+    known = {name: title for name, title in told.items() if math.isfinite(number_or_nan(row.get(name)))}
+    cells = [(title, _with_interval(name, row)) for name, title in known.items()]
+    return _table(f"Figures; {protocol(study)}; [95 % Wilson interval]", ("Accuracy", "%"), cells)
 
 
 def _with_interval(name: str, row: Mapping[str, Any]) -> str:
     value = float(row[name])
-    low, high = (number_or_nan(row.get(f"{name}_{end}")) for end in ("low", "high"))
-    images = number_or_nan(row.get(AUTO_ATTACK_IMAGES if "auto_attack" in name else EVALUATION_IMAGES))
+    low, high = (number_or_nan(row.get(f"{name}{end}")) for end in ENDS[1:])
+    images = number_or_nan(row.get(counted_by(name)))
     if not math.isfinite(low) and math.isfinite(images):
-        low, high = Accuracy(correct=round(value * images), images=round(images)).interval()
+        low, high = Accuracy.of_share(value, images).interval()
     return labels.percent_interval(value, low, high)
 
 

@@ -19,11 +19,10 @@ from analysis.reading.runs import CONFIG, PARAM, Study, number_or_nan
 from analysis.reading.titles import assumption, metric_title, protocol
 from analysis.searched.dimensions import is_numeric
 from analysis.tables.table import Column, Table
-from trainables.metrics import ACCURACIES, CLEAN_ACCURACY, FORWARD_EQUIVALENTS, GPU_MINUTES, PGD_ACCURACY
+from trainables.metrics import CLEAN_ACCURACY, COSTS, PGD_ACCURACY, is_accuracy
 
 _EXACT = 2**53
 """Up to which floats hold every whole number."""
-COSTS = (FORWARD_EQUIVALENTS, GPU_MINUTES)
 
 
 _TRIAL = Column("Trial", True, ("number",))
@@ -132,7 +131,7 @@ def _figures(study: Study) -> tuple[Column, ...]:
     """Clean and PGD accuracy always; of the others and the costs those that are known, and the checks' verdict."""
     accuracies = (
         Column(f"{metric_title(name, study)}, %", True, (name, f"{name}_low", f"{name}_high"))
-        for name in ACCURACIES
+        for name in study.accuracies
         if name in (CLEAN_ACCURACY, PGD_ACCURACY) or study.trials[name].notna().any()
     )
     costs = (Column(metric_title(name, study), True, (name,)) for name in COSTS if study.trials[name].notna().any())
@@ -182,7 +181,7 @@ def whole_settings(values: pd.DataFrame) -> pd.DataFrame:
 
 def _cell(column: Column, record: dict[Hashable, Any]) -> str:
     name, value = column.sources[0], record.get(column.sources[0])
-    if name in ACCURACIES:
+    if is_accuracy(name):
         return labels.percent_interval(*(number_or_nan(record.get(source)) for source in column.sources))
     if name.startswith(SEARCHED):
         return labels.percent(number_or_nan(value))

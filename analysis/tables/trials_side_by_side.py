@@ -20,7 +20,7 @@ from analysis.reading.runs import Study, number_or_nan
 from analysis.schema import TrialStatus
 from analysis.tables.table import Column, Table
 from trainables.config import UserError
-from trainables.metrics import ACCURACIES, ENDS, FORWARD_EQUIVALENTS, GPU_MINUTES
+from trainables.metrics import ENDS, FORWARD_EQUIVALENTS, GPU_MINUTES
 
 _TOLD = {"Trainable": "trainable", "Seed": "seed"}
 MORE = "more"
@@ -43,7 +43,7 @@ def trials_table(trials: Sequence[Study], called: Mapping[str, str], *, ranked: 
 
     ``ranked``: by how much each exceeds the first, which says nothing of trials that were not measured alike.
     """
-    measured = [name for name in ACCURACIES if all(np.isfinite(_figure(trial, name)) for trial in trials)]
+    measured = [name for name in called if all(np.isfinite(_figure(trial, name)) for trial in trials)]
     gains = {name: [_gain(trials[0], trial, name) for trial in trials[1:]] for name in measured} if ranked else {}
     rows = [(title, *(str(_cell(trial, name)) for trial in trials)) for title, name in _TOLD.items()]
     for name in measured:

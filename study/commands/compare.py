@@ -154,7 +154,7 @@ def _warn(told: Comparability) -> None:
 
 
 def _print(groups: Sequence[Sequence[Study]], told: Comparability, table: Table, sentences: Sequence[str]) -> None:
-    from analysis.comparing.comparability import comparability, own_bounds
+    from analysis.comparing.comparability import comparability, own_accuracies, own_bounds
     from analysis.reading.titles import protocol
     from analysis.tables.side_by_side import settings_table
     from analysis.tables.trials import frontier_table, why_nothing_found
@@ -168,8 +168,8 @@ def _print(groups: Sequence[Sequence[Study]], told: Comparability, table: Table,
     if differ := (*comparability(columns).studied, *(() if _repeat(groups) else told.ran)):
         typer.echo("They differ in:")
         _list(differ)
-    if bounds := own_bounds(columns):
-        typer.echo(bounds)
+    for sentence in filter(None, (own_bounds(columns), own_accuracies(columns))):
+        typer.echo(sentence)
     print_rich(table.rich())
     for sentence in sentences:
         typer.echo(sentence)

@@ -158,8 +158,8 @@ def _chosen(study: Study, table: Table) -> list[int]:
 def _glance(table: Table, names: tuple[str, ...], rows: list[int], width: int) -> Iterator[Part]:
     """These ``rows`` of a table in a line each, and what they leave out."""
     from analysis.tables.glance import glance
-    from analysis.tables.trials import COSTS
     from study.commands.fitting import narrowest
+    from trainables.metrics import COSTS
 
     seen = glance(table, names, lambda found: narrowest(found.at(rows).rich()) <= width, COSTS)
     yield seen.table.at(rows).rich()

@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.constraints import AT_LEAST
 from search_spaces.faults import Fault, nearest
+from study.config.measured import measured_by_all, unmeasured
 from trainables.config import TrialConfig
 from trainables.metrics import ACCURACIES, BOUNDED, TRUSTED, is_share
 
@@ -40,12 +41,10 @@ def _fault(name: str, bound: Any, bases: list[TrialConfig]) -> str | None:
         return _trusted_fault(bound, bases)
     if name in BOUNDED:
         return None if _is_number(bound) and 0 < bound < math.inf else _above_0(name, bound)
-    if not bases and is_share(name):
-        return _share_fault(name, bound)
-    if name not in (shares := _shares(bases) or ACCURACIES):
-        unlike = f"no trial of this study measures {name}" if is_share(name) else f"unknown constraint {name!r}"
-        return f"{unlike}; {nearest(name, (*BOUNDED, TRUSTED, *shares))}"
-    return _share_fault(name, bound)
+    if not is_share(name):
+        shares = measured_by_all(bases, is_share) if bases else ACCURACIES
+        return f"unknown constraint {name!r}; {nearest(name, (*BOUNDED, TRUSTED, *shares))}"
+    return unmeasured(name, bases, is_share, (*BOUNDED, TRUSTED)) or _share_fault(name, bound)
 
 
 def _above_0(name: str, bound: Any) -> str:
@@ -66,13 +65,6 @@ def _as_share(found: Any) -> float:
     if not _is_number(found) or not 0 < found <= 100:
         return 0.7
     return float(found if found <= 1 else found / 100)
-
-
-def _shares(bases: list[TrialConfig]) -> list[str]:
-    """The shares of images that a trial measures; whichever its trainable, it is evaluated alike."""
-    from trainables.evaluation.expected import expected_metrics
-
-    return [name for base in bases[:1] for name in expected_metrics(base.evaluation) if is_share(name)]
 
 
 def _is_number(value: Any) -> bool:

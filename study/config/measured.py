@@ -2,26 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
-from search_spaces.faults import Fault
+from search_spaces.faults import Fault, nearest
 from trainables.config import TrialConfig
-from trainables.metrics import AUTO_ATTACK_ACCURACY
+from trainables.metrics import (
+    ACCURACIES,
+    COSTS,
+    is_accuracy,
+    is_of_auto_attack,
+    of_head,
+)
 
 
 def measured_faults(objectives: Collection[str], bases: Collection[TrialConfig]) -> Iterator[Fault]:
     """What the evaluation of ``bases``, the configs of a study's trainables, cannot give.
 
-    Points on one frontier are measured alike, and every objective is measured of each.
+    Points on one frontier are measured alike, and every objective is measured of each, under one name.
     """
     for name in ("head", "epsilon", "split"):
         found = {base.trainable: getattr(base.evaluation, name) for base in bases}
         if len(set(found.values())) > 1:
             message = f"evaluation.{name} differs between trainables ({found}); give one value to all"
             yield Fault(("trainables",), message)
-    if AUTO_ATTACK_ACCURACY in objectives and any("auto_attack" not in base.evaluation.attacks for base in bases):
-        yield Fault(
-            ("objectives",),
-            f"objective {AUTO_ATTACK_ACCURACY} is not measured; set evaluation.attacks to [pgd, auto_attack], and "
-            "evaluation.auto_attack_images to as many images as a trial can afford",
-        )
+    for place, name in enumerate(objectives):
+        if (fault := _called_otherwise(name, bases) or _unmeasured_objective(name, bases)) is not None:
+            yield Fault(("objectives", place), fault)
+
+
+def _unmeasured_objective(name: str, bases: Collection[TrialConfig]) -> str | None:
+    def valid(other: str) -> bool:
+        return is_accuracy(other) and _called_otherwise(other, bases) is None
+
+    return unmeasured(name, bases, valid, COSTS) if is_accuracy(name) else None
+
+
+def unmeasured(
+    name: str, bases: Collection[TrialConfig], kind: Callable[[str], bool], others: Iterable[str] = ()
+) -> str | None:
+    """Why trials of ``bases`` do not all measure the accuracy ``name``, and what is valid: what they do measure of
+    ``kind``, and ``others``. ``None`` where they do, and without any: then it is not known."""
+    shares = measured_by_all(bases, kind)
+    if not bases or name in shares:
+        return None
+    lacking = [base.trainable for base in bases if name not in _measured(base)]
+    which = "this study" if len(lacking) == len(bases) else " or ".join(lacking)
+    return f"no trial of {which} measures {name}; {_remedy(name, [*others, *shares])}"
+
+
+def measured_by_all(bases: Collection[TrialConfig], kind: Callable[[str], bool]) -> list[str]:
+    """The metrics of ``kind`` that trials of each of ``bases`` measure, in the order of the first one's."""
+    each = [_measured(base) for base in bases]
+    return [name for name in each[0] if kind(name) and all(name in other for other in each)] if each else []
+
+
+def _measured(base: TrialConfig) -> tuple[str, ...]:
+    from trainables.evaluation.expected import expected_metrics
+
+    return expected_metrics(base.evaluation)
+
+
+def _remedy(name: str, valid: Collection[str]) -> str:
+    if not is_of_auto_attack(name) or any(map(is_of_auto_attack, valid)):
+        return nearest(name, valid)
+    return (
+        "set evaluation.attacks to [pgd, auto_attack], and evaluation.auto_attack_images to as many images as a trial "
+        f"can afford, or {nearest(name, valid)}"
+    )
+
+
+def _called_otherwise(objective: str, bases: Collection[TrialConfig]) -> str | None:
+    """An accuracy of the study's own head has one name, by which studies with other heads compare."""
+    for base in bases:
+        head, epsilon = base.evaluation.head, base.evaluation.epsilon
+        for name in ACCURACIES:
+            if objective == of_head(name, head, epsilon):
+                return f"{objective} is {name}, for evaluation.head is {head}; write {name}"
+    return None

@@ -15,7 +15,7 @@ from study.config.warm_start_source import check_source, plain_sources
 from study.tracking.uri import TrackingError, resolve_uri
 from trainables.catalogue import find, names
 from trainables.config import UserError
-from trainables.metrics import OBJECTIVES
+from trainables.metrics import HEADLINES, is_objective
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -36,7 +36,7 @@ def _trainable(name: str) -> str:
 
 
 def _objective(name: str) -> str:
-    return _known("objective", name, OBJECTIVES)
+    return name if is_objective(name) else _known("objective", name, HEADLINES)
 
 
 def _known(kind: str, name: str, valid: Collection[str]) -> str:

@@ -39,9 +39,10 @@ from trainables.metrics import (
     EVALUATION_FORWARD_EQUIVALENTS,
     FORWARD_EQUIVALENTS,
     GPU_MINUTES,
-    OBJECTIVES,
     PGD_ACCURACY,
     Direction,
+    direction,
+    is_accuracy,
 )
 from trainables.recipes import RECIPES
 
@@ -63,7 +64,7 @@ class StudyConfig(Section):
     """Settings by dotted path, or dimensions by name: each with its range, its choices or one value; under a
     trainable's name, for it alone; ``unlisted: fixed`` holds all dimensions that are not listed."""
     objectives: Objectives = [CLEAN_ACCURACY, PGD_ACCURACY]
-    """What is optimised: accuracies up, costs down."""
+    """What is optimised: accuracies up, also heads' as ``robust_head/pgd_16_worst``, and costs down."""
     constraints: Annotated[dict[str, Any], BeforeValidator(in_short)] = {}
     """By metric the most that a trial may use or, as ``{at_least: 0.7}``, what it must reach, and ``trusted: true``:
     what misses one is on no frontier."""
@@ -133,7 +134,7 @@ class StudyConfig(Section):
 
     @property
     def objectives_with_directions(self) -> dict[str, Direction]:
-        return {name: OBJECTIVES[name] for name in self.objectives}
+        return {name: direction(name) for name in self.objectives}
 
     @property
     def strategy(self) -> dict[str, Any]:
@@ -220,7 +221,7 @@ class StudyConfig(Section):
 
     def _scheduler_faults(self) -> Iterator[Fault]:
         name = self.scheduler.name
-        if name != "none" and not set(self.objectives) & set(ACCURACIES):
+        if name != "none" and not any(map(is_accuracy, self.objectives)):
             yield Fault(("scheduler",), f"{name} compares accuracies; add an objective of {', '.join(ACCURACIES)}")
         for number in self.scheduler.unheeded:
             message = f"scheduler.{number} means nothing to {name}; drop it, or let scheduler.name be halving"

@@ -30,7 +30,6 @@ from study.config.stored import load_stored
 from study.confirming.extend import as_begun, extended
 from study.confirming.request import Request, Reseed
 from study.execution.executor import Backend
-from trainables.metrics import ACCURACIES
 
 
 def confirm(
@@ -65,7 +64,7 @@ def prepare(request: Request) -> Prepared:
     asked = Confirmation.of(
         request.study,
         range(first, first + request.seeds),
-        [(number, params, request.again(config)) for number, params, config in chosen],
+        [(number, params, request.again(config, searched.objectives)) for number, params, config in chosen],
         _figures(parent) if isinstance(request, Reseed) else {},
     )
     if begun is None:
@@ -97,7 +96,7 @@ def _figures(parent: Study) -> dict[int, dict[str, float]]:
     """The accuracies of each finished trial, by its number."""
     known = {}
     for trial in parent.finished.to_dict("records"):
-        figures = {name: float(trial[name]) for name in ACCURACIES}
+        figures = {name: float(trial[name]) for name in parent.accuracies}
         known[int(trial["number"])] = {name: value for name, value in figures.items() if isfinite(value)}
     return known
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -53,8 +54,8 @@ class Request(ChoiceRequest, ABC):
         return None if self.chance is None else self.chance / 100
 
     @abstractmethod
-    def again(self, config: TrialConfig) -> TrialConfig:
-        """``config`` as it is trained and measured again."""
+    def again(self, config: TrialConfig, objectives: Iterable[str]) -> TrialConfig:
+        """``config`` as it is trained and measured again, so that it has what ``objectives`` take."""
 
     def objectives(self, searched: StudyConfig) -> list[str]:
         """Those of the study; under an attack that is asked for, with accuracy under that in place of another's."""
@@ -72,12 +73,12 @@ class Confirm(Request):
     IMAGES: ClassVar[str] = "test images"
     SETTABLE: ClassVar[tuple[str, ...]] = ("evaluation.", "data.train_images")
 
-    def again(self, config: TrialConfig) -> TrialConfig:
+    def again(self, config: TrialConfig, objectives: Iterable[str]) -> TrialConfig:
         protocol = {
             **dict.fromkeys(_ALL),
             "data.validation_fraction": 0.0,
             "evaluation.split": "test",
-            "evaluation.attacks": ATTACKS[self.attack],
+            "evaluation.attacks": attacks.ran(self.attack, objectives),
         }
         return override(config, protocol | dict(self.settings))
 
@@ -94,6 +95,6 @@ class Reseed(Request):
     IMAGES: ClassVar[str] = "the search's validation images"
     SETTABLE: ClassVar[tuple[str, ...]] = ("evaluation.",)
 
-    def again(self, config: TrialConfig) -> TrialConfig:
-        asked = {} if self.attack is None else {"evaluation.attacks": ATTACKS[self.attack]}
+    def again(self, config: TrialConfig, objectives: Iterable[str]) -> TrialConfig:
+        asked = {} if self.attack is None else {"evaluation.attacks": attacks.ran(self.attack, objectives)}
         return override(config, asked | dict(self.settings))

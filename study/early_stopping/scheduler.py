@@ -21,21 +21,14 @@ from study.early_stopping.asha import Asha
 from study.early_stopping.halving import Halving
 from study.early_stopping.rungs import Decision, Point, Rule, Rungs
 from trainables.metrics import (
-    AUTO_ATTACK_ACCURACY,
-    CLEAN_ACCURACY,
-    PGD_ACCURACY,
     PROBE_ACCURACY,
     PROBE_PGD_ACCURACY,
     TRAIN_FORWARD_EQUIVALENTS,
+    is_accuracy,
+    is_attacked,
 )
 
 SchedulerName = Literal["halving", "asha"]
-_PROBES = {
-    CLEAN_ACCURACY: PROBE_ACCURACY,
-    PGD_ACCURACY: PROBE_PGD_ACCURACY,
-    AUTO_ATTACK_ACCURACY: PROBE_PGD_ACCURACY,
-}
-"""What foretells an objective while a trial trains."""
 _REPORTED = (TRAIN_FORWARD_EQUIVALENTS, PROBE_ACCURACY, PROBE_PGD_ACCURACY)
 
 
@@ -89,9 +82,9 @@ class Scheduler:
         self._paths, self._name, self._bounds, self._total = paths, name, bounds, total
         self._lock = threading.Lock()
         self._heard: set[int] = set()
-        self._accuracies = tuple(name for name in objectives if name in _PROBES)
-        self._probes = tuple(dict.fromkeys(_PROBES[name] for name in self._accuracies))
-        own = [self._probes.index(_PROBES[name]) for name in self._accuracies]
+        self._accuracies = tuple(filter(is_accuracy, objectives))
+        self._probes = tuple(dict.fromkeys(map(probe, self._accuracies)))
+        own = [self._probes.index(probe(name)) for name in self._accuracies]
         self.rungs: Rungs = (
             Asha(rule)
             if name == "asha"
@@ -183,6 +176,11 @@ class Scheduler:
             )
             for report in said
         ]
+
+
+def probe(accuracy: str) -> str:
+    """What foretells it while a trial trains; there is one probe under attack, at ``evaluation.epsilon``."""
+    return PROBE_PGD_ACCURACY if is_attacked(accuracy) else PROBE_ACCURACY
 
 
 def _figures(metrics: Mapping[str, Any], names: Iterable[str]) -> tuple[float, ...]:

@@ -32,6 +32,8 @@ from trainables.metrics import (
     GPU_MINUTES,
     PGD_ACCURACY,
     TRUSTED,
+    is_accuracy,
+    is_of_auto_attack,
 )
 
 REDRAW_S = 0.25
@@ -45,6 +47,7 @@ _SHOWN = {
     GPU_MINUTES: "minutes",
     FORWARD_EQUIVALENTS: "forwards",
 }
+"""In short; a head's figure goes by its own name."""
 
 
 class Progress:
@@ -102,7 +105,7 @@ class Progress:
         stated = {name: bound for name, bound in self._config.constraints.items() if name != TRUSTED}  # flagged says it
         beyond = violation(stated, metrics_of(trial))
         words = [
-            trial_line(trial, optimal, beyond, self._origin(trial)),
+            trial_line(trial, optimal, beyond, self._origin(trial), self._config.objectives),
             standing.ended(self._config.budget),
             *self._left(standing),
         ]
@@ -128,7 +131,9 @@ class Progress:
         return standing.left(self._outlook) if self._outlook else []
 
 
-def trial_line(trial: FrozenTrial, optimal: bool, beyond: str = "", origin: str = "") -> str:
+def trial_line(
+    trial: FrozenTrial, optimal: bool, beyond: str = "", origin: str = "", objectives: Sequence[str] = ()
+) -> str:
     """``trial 0007 (first/0003)  cf_amc_ssl  clean 61.0%  PGD 38.0%  minutes 1.2  on the frontier so far``."""
     metrics = metrics_of(trial)
     words = [
@@ -136,7 +141,7 @@ def trial_line(trial: FrozenTrial, optimal: bool, beyond: str = "", origin: str 
         str(trial.user_attrs.get("trainable", "")),
     ]
     if status_of(trial) is TrialStatus.FINISHED:
-        words += [f"{_SHOWN[name]} {_cell(name, metrics)}" for name in _columns(trial)]
+        words += [f"{_SHOWN.get(name, name)} {_cell(name, metrics)}" for name in _columns(trial, objectives)]
         words += ["on the frontier so far"] if optimal else []
         words += [f"beyond its bounds: {beyond}"] if beyond else []
         words += [] if metrics.get(TRUSTED, 1.0) else ["flagged by its sanity checks"]
@@ -150,23 +155,28 @@ def frontier_table(best: Sequence[FrozenTrial], finished: int, config: StudyConf
     table = Table(title=f"{config.name}: frontier after {finished} finished trials", title_justify="left")
     table.add_column("trial")
     table.add_column("trainable")
-    columns = [name for name in _SHOWN if name in config.objectives or name in _ALWAYS]
+    columns = [name for name in _in_order(config.objectives) if name in (*config.objectives, *_ALWAYS)]
     for name in columns:
-        table.add_column(_SHOWN[name], justify="right")
+        table.add_column(_SHOWN.get(name, name), justify="right")
     for trial in best:
         cells = [_cell(name, metrics_of(trial)) for name in columns]
         table.add_row(f"{trial.number:04d}", str(trial.user_attrs.get("trainable", "")), *cells)
     return table
 
 
-def _columns(trial: FrozenTrial) -> list[str]:
-    return [name for name in (*ACCURACIES, GPU_MINUTES) if name in metrics_of(trial)]
+def _in_order(objectives: Sequence[str]) -> list[str]:
+    """Accuracies, those of heads among them, and costs."""
+    return list(dict.fromkeys([*ACCURACIES, *filter(is_accuracy, objectives), *_SHOWN]))
+
+
+def _columns(trial: FrozenTrial, objectives: Sequence[str]) -> list[str]:
+    return [name for name in _in_order(objectives) if name in metrics_of(trial) and name != FORWARD_EQUIVALENTS]
 
 
 def _cell(name: str, metrics: dict[str, float]) -> str:
     if name not in metrics:
         return labels.ABSENT
-    if name in ACCURACIES:
+    if is_accuracy(name):
         return f"{metrics[name]:.1%}{_of_fewer(name, metrics)}"
     return labels.cost(metrics[name])
 
@@ -174,5 +184,5 @@ def _cell(name: str, metrics: dict[str, float]) -> str:
 def _of_fewer(name: str, metrics: dict[str, float]) -> str:
     """How many images AutoAttack saw, where PGD saw more: its accuracy may then be the higher one."""
     images = metrics.get(AUTO_ATTACK_IMAGES)
-    fewer = name == AUTO_ATTACK_ACCURACY and images is not None and images < metrics.get(EVALUATION_IMAGES, images)
+    fewer = is_of_auto_attack(name) and images is not None and images < metrics.get(EVALUATION_IMAGES, images)
     return f" of {images:.0f} images" if fewer else ""

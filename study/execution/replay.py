@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,16 @@ class Replay:
         self.file = file
         self._nearest = Nearest(read(file))
 
-    def check(self, space: SearchSpace) -> str:
-        """The recording in words, in the place of data; ``CurvesError`` where it lacks a trainable of ``space``."""
+    def check(self, space: SearchSpace, objectives: Iterable[str]) -> str:
+        """The recording in words, in the place of data; ``CurvesError`` where it lacks a trainable of ``space``, or a
+        trial one of ``objectives``."""
         for trainable in space.trainables:
             if trainable not in self._nearest.trainables:
                 recorded = ", ".join(self._nearest.trainables)
                 raise CurvesError(f"{self.file} holds no trial of {trainable}; it has {recorded}")
+        for curve in self._nearest.curves:
+            if lacking := [name for name in objectives if name not in curve.metrics]:
+                raise CurvesError(f"{self.file} has no {', '.join(lacking)} of {curve.id}, an objective of the study")
         unknown = dict.fromkeys(name for part in space.parts for name, _ in part.searched if name not in DIMENSIONS)
         without = f", which knows nothing of {', '.join(unknown)}" if unknown else ""
         return f"replayed from {len(self._nearest.curves)} recorded trials in {self.file}{without}"

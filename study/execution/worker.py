@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -36,7 +36,7 @@ from analysis.layout import (
     write_atomically,
     write_json,
 )
-from analysis.reading.written import config_of, pretrained_of
+from analysis.reading.written import also_judged, config_of, pretrained_of
 from analysis.schema import BY_HAND, TrialFault, TrialStatus
 from study.execution.shortage import ShortageError, sparing
 from study.execution.watchdog import Watchdog
@@ -47,7 +47,7 @@ from study.resources.needs import confine, device_in_words
 from trainables import checkpoint, trial
 from trainables.config import TrialConfig, UserError
 from trainables.leftovers import shed
-from trainables.metrics import OBJECTIVES
+from trainables.metrics import TrialResult, is_objective
 from trainables.outcomes import Outcomes
 
 if TYPE_CHECKING:
@@ -166,9 +166,12 @@ def _work(paths: TrialPaths, train: Train) -> Train:
     """``train``, or the evaluation alone of a trial whose network is trained already."""
 
     def work(config: TrialConfig, *, report: Report, **rest: Any) -> Result:
-        if (pretrained := pretrained_of(paths)) is not None:
-            return trial.measure(config, pretrained, **rest)
-        return train(config, report=report, **rest)
+        pretrained = pretrained_of(paths)
+        if pretrained is not None:
+            result: Result = trial.measure(config, pretrained, **rest)
+        else:
+            result = train(config, report=report, **rest)
+        return replace(result, also_judged=also_judged(paths)) if isinstance(result, TrialResult) else result
 
     return work
 
@@ -289,7 +292,9 @@ def _attempt(
         write_atomically(paths.root / "error.txt", traceback.format_exc())
         return Ended(TrialStatus.FAILED, _one_line(error), _last_metrics(paths), TrialFault.ERROR)
     metrics = dict(result.metrics())
-    if bad := [f"{name} is {metrics[name]}" for name in OBJECTIVES if not math.isfinite(metrics.get(name, 0.0))]:
+    if bad := [
+        f"{name} is {value}" for name, value in metrics.items() if is_objective(name) and not math.isfinite(value)
+    ]:
         return Ended(TrialStatus.FAILED, ", ".join(bad), metrics, TrialFault.ERROR)
     write_json(paths.result, result.to_dict())
     return Ended(TrialStatus.FINISHED, None, metrics, outcomes=result.outcomes)

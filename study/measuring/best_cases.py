@@ -16,7 +16,7 @@ from trainables.checkpoint import FREE_TO_CHANGE
 from trainables.config import DataConfig, EvaluationConfig, TrialConfig, flatten
 from trainables.data import draw_rows, identity
 from trainables.evaluation.assess import VERSIONS
-from trainables.metrics import AUTO_ATTACK_ACCURACY, GPU_MINUTES, PGD_ACCURACY
+from trainables.metrics import AUTO_ATTACK_ACCURACY, GPU_MINUTES, PGD_ACCURACY, is_of_auto_attack
 from trainables.trial import evaluation_images, load_all
 
 _NO_OTHER_PGD = (
@@ -68,6 +68,8 @@ def best_cases(parent: Study, objectives: Sequence[str], networks: Mapping[int, 
 def _why_unknown(parent: Study, objectives: Sequence[str], networks: Mapping[int, Network]) -> Iterator[str]:
     if PGD_ACCURACY not in parent.objectives or AUTO_ATTACK_ACCURACY not in objectives:
         yield f"{PGD_ACCURACY} is no objective of {parent.name}"
+    if own := [name for name in objectives if is_of_auto_attack(name) and name != AUTO_ATTACK_ACCURACY]:
+        yield f"{', '.join(own)} may be of other images"
     if GPU_MINUTES in objectives:
         yield f"{GPU_MINUTES} hold those of this evaluation, too"
     for trained, measured in networks.values():

@@ -73,7 +73,7 @@ def prepare(request: Request) -> Prepared:
         raise ChoiceError(f"{request.study} replays recorded trials and has trained no network; name a study that has")
     searched, begun = load_stored(paths), child.stored(request)
     known = _begun(request, begun)
-    read = cache(partial(_read, paths, request, searched.storage, begun))
+    read = cache(partial(_read, paths, request, searched, begun))
     now = next_round(parent, searched, request, begun, read)
     numbers = [*known, *(number for number in now.numbers if number not in known)]
     best_cases = now.best_cases or (begun.measures.best_cases if begun and begun.measures else ())
@@ -134,7 +134,7 @@ def _begun(request: Request, begun: StudyConfig | None) -> list[int]:
 
 
 def _read(
-    paths: StudyPaths, request: Request, storage: str | None, begun: StudyConfig | None, number: int
+    paths: StudyPaths, request: Request, searched: StudyConfig, begun: StudyConfig | None, number: int
 ) -> tuple[int, Any, TrialConfig, Pretrained]:
     """A trial that is to be measured; one that ``begun`` has it knows already, also where its network is gone.
 
@@ -142,12 +142,12 @@ def _read(
     """
     params, config = read_trial(paths.trial(number))
     try:
-        known = trained(paths.name, number, config, storage)
+        known = trained(paths.name, number, config, searched.storage)
     except UserError:
         if (before := _known(begun, number)) is None:
             raise
         known = before
-    return number, params, request.measured(config), known
+    return number, params, request.measured(config, searched.objectives), known
 
 
 def _known(begun: StudyConfig | None, number: int) -> Pretrained | None:

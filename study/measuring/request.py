@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -51,9 +52,10 @@ class Request(ChoiceRequest):
         chosen = bool(self.trials) or self.limit is not None
         return not chosen and "auto_attack" in self.changes.get(_ATTACKS, ())
 
-    def measured(self, config: TrialConfig) -> TrialConfig:
-        """``config`` with its network as it is, and measured as is asked for."""
-        return override(config, self.changes)
+    def measured(self, config: TrialConfig, objectives: Iterable[str] = ()) -> TrialConfig:
+        """``config`` with its network as it is, and measured as is asked for and as ``objectives`` take."""
+        more = {} if self.attack is None else {_ATTACKS: attacks.ran(self.attack, objectives)}
+        return override(config, self.changes | more)
 
     def objectives(self, searched: StudyConfig) -> list[str]:
         """Those of the study; where other attacks are asked for, with accuracy under the strongest of them."""

@@ -21,7 +21,7 @@ from study.config.measurement import BestCase, Lost
 from study.measuring.best_cases import Network, UnknownError, best_cases
 from study.measuring.request import Request
 from trainables.config import TrialConfig, UserError
-from trainables.metrics import OBJECTIVES, Direction
+from trainables.metrics import Direction, direction
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _settling(parent: Study, request: Request, objectives: list[str], begun: Stu
     cases = best_cases(parent, objectives, networks)
     best = {case.trial: [case.values[name] for name in objectives] for case in cases}
     found = {} if begun is None else settled.found(read_study(study_paths(begun.name)))
-    directions = [OBJECTIVES[name] for name in objectives]
+    directions = [direction(name) for name in objectives]
     numbers, lost = _readable(best, found, directions, read)
     left = [number for number in networks if number not in {*found, *numbers, *lost}]
     following = {number: networks[number].measured for number in settled.undominated(left, best, found, directions)}
@@ -106,4 +106,4 @@ def _networks(parent: Study, request: Request) -> dict[int, Network]:
     whole = np.isfinite(trials[list(parent.objectives)].to_numpy(dtype=float)).all(axis=1)
     paths = study_paths(parent.name)
     configs = {int(number): config_of(paths.trial(int(number))) for number in trials.loc[whole, "number"]}
-    return {number: Network(config, request.measured(config)) for number, config in configs.items()}
+    return {number: Network(config, request.measured(config, parent.objectives)) for number, config in configs.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from analysis.layout import (
@@ -17,9 +17,10 @@ from analysis.layout import (
     read_events,
     write_json,
 )
-from analysis.reading.written import written
+from analysis.reading.written import ALSO_JUDGED, written
 from analysis.schema import TrialFault, TrialStatus
 from trainables.config import TrialConfig, to_dict
+from trainables.metrics import head_figure
 
 
 def share_of(trial: TrialPaths) -> float | None:
@@ -76,6 +77,14 @@ def write_config(
         **marks,
     }
     write_json(paths.trial(number).config, told)
+
+
+def judged(objectives: Iterable[str], config: TrialConfig) -> dict[str, Any]:
+    """What ``config.json`` says of the heads, beside the trial's own, whose figures are objectives: where one of them
+    is flagged, the trial is."""
+    figures = [figure for name in objectives if (figure := head_figure(name))]
+    others = dict.fromkeys(figure.head for figure in figures if figure.head != config.evaluation.head)
+    return {ALSO_JUDGED: list(others)} if others else {}
 
 
 def trainable_of(trial: TrialPaths) -> str | None:

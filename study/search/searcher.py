@@ -46,7 +46,7 @@ from study.samplers.trials import (
 )
 from study.search.budget import Spent, keeps_the_rest, no_more_trials, out_of_time
 from study.search.by_hand import ADDED, enqueued, origin, to_enqueue
-from study.search.folders import ran_short_trained, record_end, share_of, trainable_of, write_config
+from study.search.folders import judged, ran_short_trained, record_end, share_of, trainable_of, write_config
 from study.search.foreknown import TRIES, Foreknown
 from study.search.losses import judge
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
@@ -518,6 +518,8 @@ class Search:
         trainable = config.trainable if config else trial.params.get("trainable", self._space.trainables[0])
         params = trial.params | mark(trial.user_attrs, MICRO_BATCHES)
         told = mark(trial.user_attrs, INSTEAD_OF) | origin(trial.user_attrs)
+        if config is not None:
+            told |= judged(self._config.objectives, config)
         if (measures := self._config.measures) is not None and config is not None:
             network = chosen(measures, trial.params)
             hand_over(self._paths, network, trial.number)

@@ -19,7 +19,7 @@ from study.config import StudyConfig
 from study.samplers.by_name import make_sampler
 from trainables.checkpoint import FREE_TO_CHANGE
 from trainables.config import TrialConfig, UserError, flatten
-from trainables.metrics import OBJECTIVES
+from trainables.metrics import direction
 
 SPACE = "space"
 """The study attribute that holds the space as JSON."""
@@ -36,7 +36,7 @@ def open_study(config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> 
     Optuna itself would let an unrelated search join, and the manifest would go on naming what the study began with.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    directions = [OBJECTIVES[name] for name in config.objectives]
+    directions = [direction(name) for name in config.objectives]
     if config.name not in optuna.get_all_study_names(storage):
         optuna.create_study(storage=storage, study_name=config.name, directions=directions)
     study = optuna.load_study(study_name=config.name, storage=storage)

@@ -36,11 +36,13 @@ from trainables.metrics import (
     PROBE_PGD_ACCURACY,
     TRAIN_FORWARD_EQUIVALENTS,
     TRAIN_SECONDS,
+    is_accuracy,
 )
 
 EPOCH_METRICS = (TRAIN_FORWARD_EQUIVALENTS, TRAIN_SECONDS, PROBE_ACCURACY, PROBE_PGD_ACCURACY)
 METRICS = (CLEAN_ACCURACY, PGD_ACCURACY, GPU_MINUTES, FORWARD_EQUIVALENTS, EVALUATION_IMAGES)
-"""Of a finished trial. Its accuracies are measured on so many images as the last says, probes on at most so many."""
+"""Of a finished trial, beside any further accuracy that it has. Its accuracies are measured on so many images as the
+last says, probes on at most so many."""
 ESSENTIALS = ("seed", "data.source", "data.train_images", "optimiser.epochs", "evaluation.head", "evaluation.epsilon")
 _DECADE = 10.0
 
@@ -59,7 +61,7 @@ class Curve:
     epochs: tuple[Mapping[str, float], ...]
     """Each epoch's ``EPOCH_METRICS``; an absent probe is NaN."""
     metrics: Mapping[str, float]
-    """``METRICS``."""
+    """``METRICS``, and what else of accuracies was measured."""
     gpu_share: float = 1.0
     config: Mapping[str, Any]
 
@@ -181,10 +183,14 @@ def _recorded(paths: StudyPaths, trial: TrialPaths) -> Curve | None:
         trainable=config.trainable,
         params=parameters(config),
         epochs=tuple(_known(epochs[epoch], EPOCH_METRICS) for epoch in sorted(epochs)),
-        metrics={name: float(ended["metrics"][name]) for name in METRICS if name in ended["metrics"]},
+        metrics={name: float(value) for name, value in ended["metrics"].items() if _is_recorded(name)},
         gpu_share=next((event["gpu_share"] for event in reversed(events) if "gpu_share" in event), 1.0),
         config={name: leaves[name] for name in ESSENTIALS},
     )
+
+
+def _is_recorded(name: str) -> bool:
+    return name in METRICS or is_accuracy(name)
 
 
 def _known(metrics: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:

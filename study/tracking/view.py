@@ -16,7 +16,7 @@ from analysis.pages import run_page, trials_page
 from analysis.reading.manifest import is_reseeding, objectives
 from analysis.schema import MLFLOW_STATUS, TrialStatus
 from analysis.searched import changes
-from trainables.metrics import GPU_MINUTES, PGD_ACCURACY
+from trainables.metrics import GPU_MINUTES, PGD_ACCURACY, is_attacked
 
 FINAL_STEP = 0
 """MLflow draws a metric that never passes step 0 as bars that compare runs; epochs, from 1, become lines."""
@@ -141,7 +141,7 @@ def description(name: str, manifest: Mapping[str, Any], link: str = "", other_id
     }
     lines = [f"- {title}: {value}" for title, value in facts.items() if value]
     title = f"**{name}**: {_kind(manifest)} of robust self-supervised learning. {link}".rstrip()
-    return "\n".join([title, "", *lines, "", READING])
+    return "\n".join([title, "", *lines, "", READING.format(headline=_headline(objectives(manifest)))])
 
 
 def _search(manifest: Mapping[str, Any]) -> str:
@@ -181,7 +181,7 @@ def _evaluation(evaluation: Mapping[str, Any]) -> str:
 
 READING = (
     "Each child run is one trial. On the experiment's Runs page, *Views* > *Trials* shows parameters beside "
-    f"accuracies, best `{PGD_ACCURACY}` first; the chart view draws `train/...` against epochs. FINISHED trials have "
+    "accuracies, best `{headline}` first; the chart view draws `train/...` against epochs. FINISHED trials have "
     "final accuracies, FAILED and KILLED ones say why in the tag `trial.reason`. "
     "Those on the frontier have `trial.frontier` = yes, as of the last time the study ended or was synchronised; the "
     "parent run, named as the study, opens on the frontier and holds the report."
@@ -198,7 +198,7 @@ def experiment_tags(
 ) -> dict[str, str]:
     """Tags that make MLflow's page of the experiment useful at once: kind, headline metric, table of trials."""
     directions = objectives(manifest)
-    headline = PGD_ACCURACY if PGD_ACCURACY in directions else next(iter(directions))
+    headline = _headline(directions)
     link = f"[Table of trials]({trials_page(experiment_id)})" if experiment_id else ""
     if experiment_id and parent_id:
         link += f", [the study with its frontier and report]({run_page(experiment_id, parent_id)})"
@@ -215,6 +215,11 @@ def experiment_tags(
         "mlflow.sharedViewState.study": _view("Study", created, nested | columns),
         **({schema.CREATED: str(created)} if created else {}),
     }
+
+
+def _headline(objectives: Iterable[str]) -> str:
+    """The objective by which trials are sorted at first: an accuracy under attack where there is one."""
+    return min(objectives, key=lambda name: (name != PGD_ACCURACY, not is_attacked(name)))
 
 
 def _columns(metrics: Sequence[str], params: Iterable[str]) -> dict[str, Any]:

@@ -562,7 +562,7 @@ def test_autoattack_on_some_images_can_be_an_objective(tiny: Tiny) -> None:
     # Nothing survives half the range of a pixel, so the search through queries is spared.
     wide = {"evaluation.attack_epsilons": [0.5], "evaluation.epsilon": 0.5}
     objectives = [CLEAN_ACCURACY, AUTO_ATTACK_ACCURACY]
-    with pytest.raises(ConfigError, match="auto_attack_accuracy is not measured"):
+    with pytest.raises(ConfigError, match="measures auto_attack_accuracy; set evaluation"):
         launch(tiny(objectives=objectives), backend="inline")
     paths = launch(tiny(settings | wide, objectives=objectives, budget={"trials": 2}), backend="inline")
     measured = [end["metrics"] for end in ends(paths).values()]

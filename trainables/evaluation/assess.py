@@ -112,7 +112,7 @@ def _assess(
         progress(f"{name} head: sanity checks")
         result = replace(result, verdict=check(classifier, task.queries, config.evaluation, config.seed))
     by_attack = (by_figure for _, by_figure in attacks)
-    return result, reduce(operator.or_, by_attack, measured.by_figure())
+    return result, reduce(operator.or_, by_attack, dict(measured.by_figure))
 
 
 def _head(encoder: Encoder, name: str, config: TrialConfig, task: Task) -> nn.Module:

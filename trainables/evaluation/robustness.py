@@ -16,7 +16,7 @@ from trainables.config import EvaluationConfig
 from trainables.data import ImageSet, generator, in_order, pixels
 from trainables.evaluation.n_crops import CropsClassifier, passes_per_image
 from trainables.evaluation.verdicts import classified_right
-from trainables.metrics import Accuracy, AttackResult, HeadResult, head_clean_metric, pgd_metric
+from trainables.metrics import Accuracy, AttackResult, HeadResult, attack_metric, head_clean_metric, pgd_metric
 from trainables.precision import in_precision
 
 LossOfLogits = Callable[[Tensor, Tensor], Tensor]
@@ -29,19 +29,10 @@ class Measured:
     result: HeadResult
     clean: Tensor
     """Which images are classified right; bool (n,)."""
-    zero_start: Mapping[float, Tensor]
-    """By radius, which are right after PGD from the image itself; bool (n,)."""
     survivors: Mapping[float, Tensor]
     """By radius, which of ``clean`` no attack on the image turned; bool (n,)."""
-
-    def by_figure(self) -> dict[str, Tensor]:
-        """All of them, by the names of the figures that count them."""
-        name = self.result.name
-        return {
-            head_clean_metric(name): self.clean,
-            **{pgd_metric(name, epsilon, "zero"): right for epsilon, right in self.zero_start.items()},
-            **{pgd_metric(name, epsilon, "worst"): right for epsilon, right in self.survivors.items()},
-        }
+    by_figure: Mapping[str, Tensor]
+    """All of them, by the names of the figures that count them, bool (n,)."""
 
 
 class Target(NamedTuple):
@@ -99,11 +90,18 @@ def measure(classifier: nn.Module, name: str, images: ImageSet, config: Evaluati
         attacks=tuple(_result(epsilon, config, clean, right) for epsilon, right in found.items()),
         crop_space_attacks=tuple(_result(epsilon, config, clean, right) for epsilon, right in crops.items()),
     )
+    survivors = {epsilon: _everywhere(clean, *right.values()) for epsilon, right in found.items()}
+    in_crops = {epsilon: _everywhere(clean, *right.values()) for epsilon, right in crops.items()}
     return Measured(
         result=result,
         clean=clean,
-        zero_start={epsilon: right["zero_start"] for epsilon, right in found.items()},
-        survivors={epsilon: _everywhere(clean, *right.values()) for epsilon, right in found.items()},
+        survivors=survivors,
+        by_figure={
+            head_clean_metric(name): clean,
+            **{figure: right for epsilon in found for figure, right in _figures(name, epsilon, found[epsilon])},
+            **{pgd_metric(name, epsilon, "worst"): right for epsilon, right in survivors.items()},
+            **{attack_metric(name, "crop_space_pgd", epsilon): right for epsilon, right in in_crops.items()},
+        },
     )
 
 
@@ -125,6 +123,15 @@ def _attacked(target: Target, epsilon: float, config: EvaluationConfig, seed: in
     if "margin_pgd" in config.attacks:
         right["margin"] = target.right_after(pgd, margin_loss, random)
     return right
+
+
+def _figures(head: str, epsilon: float, right: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """What ``_attacked`` found, by the names of the figures that count it."""
+    yield pgd_metric(head, epsilon, "zero"), right["zero_start"]
+    yield pgd_metric(head, epsilon, "random"), right["random_start"]
+    for attack, key in (("fgsm", "fgsm"), ("margin_pgd", "margin")):
+        if key in right:
+            yield attack_metric(head, attack, epsilon), right[key]
 
 
 def _result(epsilon: float, config: EvaluationConfig, clean: Tensor, right: Mapping[str, Tensor]) -> AttackResult:

@@ -21,8 +21,9 @@ from analysis.figures.planes import plane_pairs
 from analysis.figures.published import published_figure
 from analysis.figures.references import comparability
 from analysis.figures.style import choices, colour_axis, even_ticks, log_ticks, spans_a_decade, wrapped
-from analysis.layout import EPOCH, append_event, write_json
+from analysis.layout import ENDED, EPOCH, append_event, write_json
 from analysis.reading.runs import read_study
+from analysis.reading.titles import short_title
 
 NewStudy = Callable[..., Any]
 
@@ -414,6 +415,50 @@ def test_what_autoattack_leaves_is_drawn_against_its_cost_where_it_is_an_objecti
         "plane_forward_equivalents_clean_accuracy",
         "plane_forward_equivalents_auto_attack_accuracy",
     ]
+
+
+def test_planes_are_of_the_accuracies_under_attack_that_are_objectives(new_study: NewStudy) -> None:
+    clean, four, sixteen = "slf_head/clean", "slf_head/pgd_4_worst", "robust_head/pgd_16_zero"
+    for objectives, attacked in (
+        ([sixteen, clean], []),  # the frontier's own plot has it
+        ([four, clean, sixteen], [four, sixteen]),
+        ([clean, four, "pgd_accuracy", sixteen], ["pgd_accuracy", sixteen]),
+    ):
+        study = new_study(objectives=[{"metric": name} for name in objectives])
+        for number in range(2):
+            figures = {clean: 0.9, four: 0.5 + number / 10, sixteen: 0.2}
+            study.finished(number, 0.8, 0.4 - number / 10, **figures)
+        *attacks, costs = plane_pairs(read_study(study.paths))
+        drawn = [plane.figure.layout.yaxis.title.text for pair in attacks for plane in pair]
+        assert [text.replace("<br>", " ") for text in drawn] == [
+            f"{short_title(name, read_study(study.paths))} (%)" for name in attacked
+        ]
+        assert {plane.x for pair in attacks for plane in pair} <= {clean}
+        assert costs[0].name == "plane_forward_equivalents_slf_head_clean"
+        robust = next(name for name in objectives if name != clean)
+        assert costs[1].name == f"plane_forward_equivalents_{robust}".replace("/", "_")
+
+
+def test_published_points_stand_beside_figures_of_their_radius_and_head(new_study: NewStudy) -> None:
+    """The papers attack from the image itself; of one plane both figures are of one head."""
+    study = new_study(evaluation={"head": "slf", "epsilon": 8 / 255, "split": "test"})
+    settings = {"data.source": "cifar10", "evaluation.heads": ["slf", "robust"], "evaluation.head": "slf"}
+    trial = study.begin(0, {}, settings=settings)
+    attacked = dict.fromkeys(("pgd_16_zero", "pgd_16_worst", "pgd_4_zero", "fgsm_16"), 0.1)
+    figures = {f"robust_head/{name}": value for name, value in (attacked | {"clean": 0.8}).items()}
+    append_event(trial, ENDED, 1, status="finished", reason="", metrics=figures | {"clean_accuracy": 0.8})
+    read = read_study(study.paths)
+
+    def published(*plane: str) -> list[float]:
+        x, y = (Axis.of(read, name) for name in plane)
+        return [point.robust for point in pareto.compute(read, (x, y)).references.points]
+
+    sixteen = published("robust_head/clean", "robust_head/pgd_16_zero")
+    assert sixteen
+    assert sixteen == published("robust_head/clean", "robust_head/pgd_16_worst")
+    assert sixteen != published("robust_head/clean", "robust_head/pgd_4_zero")
+    assert not published("clean_accuracy", "robust_head/pgd_16_zero"), "clean accuracy is of another head"
+    assert not published("robust_head/clean", "robust_head/fgsm_16"), "nothing is published of that attack"
 
 
 def test_attacks_share_a_scale_that_reaches_as_far_as_either_is_zoomed_out(new_study: NewStudy) -> None:

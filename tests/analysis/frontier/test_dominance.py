@@ -14,7 +14,7 @@ from scipy.integrate import quad
 from scipy.stats import beta, norm
 
 from analysis.frontier.dominance import chances, share_non_dominated
-from analysis.frontier.pareto import dominates
+from analysis.frontier.pareto import dominates, frontier, hypervolume, study_hypervolume
 from analysis.frontier.resampling import DRAWS, candidates, resample
 from analysis.layout import write_json
 from analysis.reading.runs import Study, read_study
@@ -175,3 +175,24 @@ def test_a_configuration_was_measured_on_the_fewest_images_of_a_seed(new_confirm
     child.finished(2, 0.5, 0.1, params={"configuration": 3, "seed": 2}, evaluation_images=20.0)
     found = candidates(read_study(child.paths), ("clean_accuracy",))
     assert {candidate.name: candidate.images.tolist() for candidate in found} == {"tiny/0003": [20], "tiny/0004": [360]}
+
+
+Figures = st.lists(st.tuples(*[st.integers(0, 40)] * 3), min_size=1, max_size=6)
+
+
+@given(Figures)
+@settings(deadline=None, max_examples=20)
+def test_frontiers_of_any_accuracies_are_what_comparing_all_pairs_gives(
+    tmp_path_factory: pytest.TempPathFactory, new_study_in: Callable[..., Any], figures: list[tuple[int, ...]]
+) -> None:
+    names = ["slf_head/clean", "clean_accuracy", "robust_head/pgd_16_zero"]
+    folder = new_study_in(tmp_path_factory.mktemp("any"), objectives=[{"metric": name} for name in names])
+    rows = [[count / 40 for count in found] for found in figures]
+    for number, row in enumerate(rows):
+        folder.finished(number, row[1], 0.1, images=40, **dict(zip(names, row, strict=True)))
+    study = read_study(folder.paths)
+    beaten = [any(dominates(other, row, ["maximize"] * 3) for other in rows) for row in rows]
+    assert set(frontier(study)["number"]) == {number for number, lost in enumerate(beaten) if not lost}
+    cube = hypervolume(rows, ["maximize"] * 3, [0.0] * 3)
+    assert study_hypervolume(study) == pytest.approx(cube)
+    assert set(chances(study)) == set(study.trials["id"])

@@ -217,3 +217,33 @@ def test_the_images_beyond_the_last_count_for_nobody(new_study: Callable[..., An
     rows = {"robust_head/clean": "//8=", "robust_head/pgd_8_worst": "8AA="}
     folder.finished(0, 1.0, 4 / 12, images=12, outcomes={**WHOLE, "images": 12, "rows": rows})
     assert candidates(read(folder), PLANE[:2])[0].seen is None
+
+
+def test_accuracies_of_several_heads_are_each_drawn_from_their_own_beta() -> None:
+    names = ["slf_head/pgd_8_zero", "clean_accuracy", "slf_head/clean"]
+    counts = {"clean_accuracy": 40, "slf_head/clean": 900, "slf_head/pgd_8_zero": 0}
+    in_chains = ["clean_accuracy", "slf_head/clean", "slf_head/pgd_8_zero"]
+    found = candidate([first(counts[name]) for name in in_chains])
+    found = found._replace(values=np.array([[counts[name] / IMAGES for name in names]]))
+    for one, lowest in ((found, 1e-3), (alone(found), 1e-3)):
+        values = resample([one], names, 4000)[:, 0]
+        for place, name in enumerate(names):
+            more = (0.5, 1.0) if name.endswith("_zero") else (1.0, 0.5) if name == "slf_head/clean" else (0.5, 0.5)
+            expected = beta(counts[name] + more[0], IMAGES - counts[name] + more[1])
+            assert kstest(values[:, place], expected.cdf).pvalue > lowest
+        clean, slf, pgd = values[:, 1], values[:, 2], values[:, 0]
+        assert (pgd <= slf).all(), "within a head what withstands an attack is right without it"
+        assert (clean < slf).all()
+
+
+def test_a_lead_in_another_heads_accuracy_is_paired_too() -> None:
+    """Of two candidates each is the better one in one figure; that few images tell them apart is what counts."""
+    names = ["clean_accuracy", "slf_head/clean"]
+    one = candidate([first(1000), first(1500)])
+    other = candidate([first(1012), first(1488)])
+    paired = resample([one, other], names)
+    gains = paired[:, 0] - paired[:, 1]
+    assert (gains[:, 0] < 0).mean() > 0.95
+    assert (gains[:, 1] > 0).mean() > 0.95
+    apart = resample([alone(one), alone(other)], names)
+    assert (apart[:, 0] - apart[:, 1] < 0).mean(axis=0)[0] < 0.9

@@ -24,8 +24,10 @@ from analysis.papers.beside import beside
 from analysis.reading import runs
 from analysis.reading.download import StudyNotFoundError
 from analysis.reading.runs import Reader, read_mlflow, read_study
-from trainables.config import UserError
-from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY
+from analysis.reading.titles import head_title, metric_title
+from trainables.config import EvaluationConfig, UserError
+from trainables.evaluation.expected import expected_metrics
+from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY, Accuracy
 
 NewStudy = Callable[..., Any]
 
@@ -407,3 +409,29 @@ def test_dimensions_stand_as_the_manifest_has_them_whichever_was_drawn_first(new
     study.finished(0, 0.6, 0.4, params={"by_hand": 1, "epsilon": 0.03})
     study.finished(1, 0.5, 0.5, params={"epsilon": 0.02, "m": 3, "crops": 4})
     assert read_study(study.paths).params == ["crops", "epsilon", "m", "by_hand"]
+
+
+def test_objectives_have_their_intervals_and_a_column_also_where_no_trial_has_them(new_study: NewStudy) -> None:
+    """A trial writes down the shares of heads alone; AutoAttack may have seen fewer images."""
+    names = ["robust_head/pgd_16_zero", "slf_head/auto_attack_8_worst", "slf_head/clean"]
+    study = new_study(objectives=[{"metric": name} for name in names])
+    study.finished(0, 0.9, 0.5, **{names[0]: 0.25, names[1]: 0.5, "auto_attack_images": 20.0})
+    read = read_study(study.paths)
+    assert read.accuracies[3:] == names
+    trial = read.trials.iloc[0]
+    for name, images in zip(names[:2], (360, 20), strict=True):
+        low, high = Accuracy.of_share(trial[name], images).interval()
+        assert (trial[f"{name}_low"], trial[f"{name}_high"]) == (low, high)
+    assert math.isnan(trial[names[2]])
+    assert metric_title(names[0], read) == "Zero-start PGD accuracy at 16/255 of the robust head"
+    assert metric_title(names[1], read) == "AutoAttack accuracy at 8/255 of the slf head, n = 20 images"
+
+
+def test_every_figure_of_a_head_has_a_title_of_its_own() -> None:
+    attacks = ("pgd", "fgsm", "margin_pgd", "auto_attack", "torchattacks_10_steps")
+    evaluation = EvaluationConfig(heads=("robust", "n_crops_4"), attacks=attacks)
+    names = [name for name in expected_metrics(evaluation) if "_head/" in name]
+    titles = {head_title(name) for name in names}
+    assert len(titles) == len(names)
+    assert "" not in titles
+    assert head_title("slf_head/pgd_16_worst") == "PGD accuracy at 16/255 of the slf head"

@@ -24,7 +24,7 @@ from analysis.tables.importance import importance_table
 from search_spaces import build
 from search_spaces.ranges import to_json
 from trainables.catalogue import default_config
-from trainables.metrics import OBJECTIVES
+from trainables.metrics import HEADLINES
 
 OTHER = "pgd_emp_ssl"
 DECIDES = 0.85
@@ -54,7 +54,7 @@ def study_of(
     trials = pd.DataFrame(
         {
             **{"number": number, "trainable": trainables, "status": "finished", "verdict": "", "violation": ""},
-            **dict.fromkeys(OBJECTIVES, math.nan),
+            **dict.fromkeys(HEADLINES, math.nan),
             **metrics,
             **columns,
         }

@@ -318,6 +318,12 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_line(write):
             "settings fix optimiser",
         ),
         (
+            MINIMAL + "objectives:\n  - clean_accuracy\n  - robust_head/pgd_12_zero",
+            6,
+            "no trial of this study measures robust_head/pgd_12_zero; did you mean robust_head/pgd_16_zero?",
+        ),
+        (MINIMAL + "objectives: [robust_head/pdg_8]", 4, "unknown objective 'robust_head/pdg_8'; choose from"),
+        (
             MINIMAL + "objectives: [pgd_accuracy, forward_equivalents]\nspace: {network.width: [32, 64]}",
             4,
             "forward_equivalents counts passes of one network, and network.width varies it; take gpu_minutes",

@@ -89,7 +89,7 @@ def test_mistakes_of_every_kind_are_told_in_one_report(told):
         13: "epsilon goes from 0.0941176 to 0.0156863",
         14: "network.dropout cannot be 3",
         15: "network.projector_layers depends on n",
-        16: "auto_attack_accuracy is not measured",
+        16: "no trial of this study measures auto_attack_accuracy",
         17: "no trial of this study measures robust_head/pgd_99_zero",
         18: "sampler.population means nothing to tpe",
         19: "scheduler.finished means nothing to asha",

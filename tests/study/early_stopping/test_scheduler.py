@@ -22,7 +22,7 @@ from analysis.layout import ENDED, EPOCH, StudyPaths, append_event, read_events,
 from search_spaces.work import total_on
 from study.config import StudyConfig
 from study.early_stopping.rungs import Rule
-from study.early_stopping.scheduler import Report, Scheduler, SchedulerName, reports
+from study.early_stopping.scheduler import Report, Scheduler, SchedulerName, probe, reports
 from study.execution.session import Session
 from study.execution.worker import run_assignment
 from study.launch import launch, resume
@@ -142,6 +142,28 @@ def test_a_beaten_trial_is_told_to_stop_with_its_rank(studies: Path, config: Any
         for number in last
     }
     assert decisions(paths)[2]["total"] == 1024.0
+
+
+def test_figures_of_heads_are_judged_by_the_probe_of_their_kind(studies: Path, config: Any) -> None:
+    """Two accuracies under attack have one probe; that a finished trial had them is what is learned from."""
+    paths = StudyPaths(studies / "tiny")
+    clean, attacked = "slf_head/clean", ("robust_head/pgd_16_zero", "slf_head/fgsm_8")
+    assert [probe(name) for name in (clean, *attacked)] == [PROBE_ACCURACY, PROBE_PGD_ACCURACY, PROBE_PGD_ACCURACY]
+    scheduler = opened(paths, objectives=[attacked[0], clean, "gpu_minutes", attacked[1]])
+    for number in TEACHERS:
+        begin(paths, number, config)
+        for epoch in range(1, EPOCHS + 1):
+            report(paths, number, epoch, number / 1000, number / 2000)
+            scheduler.reported(number)
+        finish(paths, number, 0.0, 0.0, **{clean: number / 1000}, **dict.fromkeys(attacked, number / 2000))
+        scheduler.catch_up()
+    for number, accuracy in enumerate((0.6, 0.5, 0.4)):
+        begin(paths, number, config)
+        report(paths, number, 2, accuracy, accuracy / 2)
+        scheduler.reported(number)
+    last = {number: decisions(paths)[number]["rungs"][-1] for number in range(3)}
+    assert [last[number]["stop"] for number in last] == [False, True, True]
+    assert all(0 <= found["chance"] < 0.3 for found in list(last.values())[1:])
 
 
 def test_trials_of_other_studies_teach_what_a_rung_foretells_and_are_compared_with_nobody(
