@@ -57,6 +57,7 @@ ORIGIN = "trial.origin"  # "by hand", a recipe, or the trial that it measures; a
 HEAD = "evaluation.head"
 SPLIT = "evaluation.split"
 EPSILON = "evaluation.epsilon"
+EXCLUDED = "trial.excluded"  # why somebody took the trial out; empty after it was taken in again
 DATA = "evaluation.data"
 VERDICT = "evaluation.verdict"  # "trusted" or "flagged: why"; absent where no sanity checks ran
 

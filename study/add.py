@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import labels
-from analysis.layout import StudyPaths, ending, read_json, study_paths
+from analysis.layout import StudyPaths, ending, exclusion_of, read_json, study_paths
 from analysis.progress.so_far import with_costs
 from analysis.reading.download import StudyNotFoundError
 from analysis.reading.runs import read_study
@@ -113,11 +113,14 @@ def _from_file(space: SearchSpace, theirs: Values, basis: Values, file: Path) ->
 
 
 def _tried(paths: StudyPaths, repeats: Repeats, params: Values, waits: Sequence[Values]) -> str | None:
-    """Which trial has run with ``params``, or runs, if they need not run again; whether they are among ``waits``."""
+    """Which trial that counts has run with ``params``, or runs, if they need not run again; whether they are among
+    ``waits``."""
     if repeats == "redraw" and params in waits:
         return f"not added, for it waits already: {_words(params)}"
     same = (trial for trial in paths.each_trial() if read_json(trial.config).get("params") == params)
     for trial in same:
+        if exclusion_of(trial):
+            continue
         if (ended := ending(trial)) is None and repeats == "redraw":
             return f"not added, for {paths.trial_id(trial.number)} has begun it: {_words(params)}"
         status, stopped_early = (ended or {}).get("status"), trial.stop.exists()

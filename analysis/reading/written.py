@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import labels
-from analysis.layout import StudyPaths, TrialPaths, parse_object, read_json, study_paths
+from analysis.layout import StudyPaths, TrialPaths, exclusion_of, parse_object, read_json, study_paths
 from trainables.config import TrialConfig, UserError, from_dict
 from trainables.metrics import Pretrained
 
@@ -34,6 +34,12 @@ def find_trial(trial: str) -> tuple[StudyPaths, TrialPaths]:
     if not paths.trial(number).config.exists():
         raise UserError(f"there is no trial {trial} in {paths.root.parent}; `study status {study}` lists them")
     return paths, paths.trial(number)
+
+
+def check_counts(paths: StudyPaths, trial: TrialPaths) -> None:
+    """``UserError`` for a trial that somebody excluded."""
+    if reason := exclusion_of(trial):
+        raise UserError(labels.excluded(f"{paths.name}/{trial.number}", reason))
 
 
 def config_of(trial: TrialPaths) -> TrialConfig:

@@ -18,7 +18,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analysis import constraints
-from analysis.layout import StudyPaths, ending, finite
+from analysis.layout import StudyPaths, ending, exclusions, finite
 from analysis.reading.written import config_of
 from analysis.schema import TrialFault, TrialStatus
 from search_spaces.ranges import same_point
@@ -30,6 +30,7 @@ from study.files.added import take, waiting
 from study.resources.probe import pace
 from study.samplers.points import grid_points
 from study.samplers.trials import (
+    EXCLUDED,
     OBSERVED,
     OUTSIDE,
     REFUSED,
@@ -106,6 +107,7 @@ class Search:
         self._space = space
         self._storage = storage
         self._study = open_study(config, space, storage)
+        self._hear()
         self._unfinished: deque[int] = deque()
         self._handed_out: dict[int, Trial] = {}
         self._ended_before: frozenset[int] = frozenset()
@@ -142,6 +144,7 @@ class Search:
         """
         if self.out_of_time():
             return None
+        self._hear()
         while self._unfinished:
             trial = self._trial(self._unfinished.popleft())
             if assignment := self._known(trial):
@@ -354,8 +357,8 @@ class Search:
         return [trial for trial in self._study.get_trials(deepcopy=False) if is_own(trial)]
 
     def frontier(self, trials: Sequence[FrozenTrial] | None = None) -> list[FrozenTrial]:
-        """The finished ones within the study's bounds and not flagged that no other such dominates, in order, by what
-        they measured.
+        """The finished ones within the study's bounds, neither flagged nor excluded, that no other such dominates, in
+        order, by what they measured.
 
         Among ``trials``, if somebody has just read them.
         """
@@ -364,6 +367,10 @@ class Search:
             self._config.objectives_with_directions,
             self._config.constraints,
         )
+
+    def _hear(self) -> None:
+        """Learn which trials somebody has excluded since, and which were taken in again."""
+        self._study.excluded = exclusions(self._paths)
 
     def _observe(self) -> None:
         """Let the sampler know what other studies found, once."""
@@ -552,9 +559,9 @@ class Search:
         return stopped and self._paths.trial(trial.number).stop.exists()  # which a time limit does not write
 
     def _will_tell(self, trial: FrozenTrial) -> bool:
-        """It runs within the space, and no other is to have its parameters unless it fails."""
-        inside = OUTSIDE not in trial.user_attrs
-        return inside and trial.state is TrialState.RUNNING and self._config.repeats == "redraw"
+        """It runs within the space and counts, and no other is to have its parameters unless it fails."""
+        counts = not {OUTSIDE, EXCLUDED} & trial.user_attrs.keys()
+        return counts and trial.state is TrialState.RUNNING and self._config.repeats == "redraw"
 
     def _earlier(self, trial: Trial) -> int:
         """How many trials before this one had its parameters: each needs a seed of its own."""

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis.layout import StudyPaths, TrialPaths, ending, read_json, studies_folder, write_json
+from analysis.layout import StudyPaths, TrialPaths, ending, exclusion_of, read_json, studies_folder, write_json
 from analysis.reading.download import StudyNotFoundError, download_study
 from analysis.reading.written import written
 from analysis.schema import TrialStatus
@@ -170,6 +170,8 @@ def _unlike(paths: StudyPaths, config: StudyConfig, data: str) -> str | None:
 def _judged(
     trial: TrialPaths, name: str, source: str, metrics: dict[str, float], config: StudyConfig, space: SearchSpace
 ) -> Observation | str:
+    if reason := exclusion_of(trial):
+        return f"it is excluded there: {reason}"
     for objective in config.objectives:
         if not math.isfinite(metrics.get(objective, math.nan)):
             return f"it has not measured {objective}"
