@@ -9,6 +9,7 @@
         optuna-before-1.db        what that was before the study's search was first changed
         extension.json            an extension that is decided and not yet complete
         warm-start.json           trials of other studies that the search learns from, and those that were refused
+        start.json                trials of other studies that the search begins with
         tracking.json             experiment and run ids, and what has been delivered
         probe.json                memory and speed of its trainables, where `auto` asked for them
         stop.json                 a request to end, for the driver
@@ -155,6 +156,10 @@ class StudyPaths:
     @property
     def warm_start(self) -> Path:
         return self.root / "warm-start.json"
+
+    @property
+    def start(self) -> Path:
+        return self.root / "start.json"
 
     @property
     def tracking(self) -> Path:

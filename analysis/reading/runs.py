@@ -52,10 +52,10 @@ class Study:
     """Everything a report needs, wherever it was read from.
 
     ``trials``: one row a trial, by number. ``number``, ``id``, ``trainable``, ``origin`` ("by hand", the recipe that it
-    is, or the trial whose network it measures; "" if the sampler drew it), ``status`` (``TrialStatus`` values),
-    ``reason``, ``verdict`` (of the sanity checks, "" if none ran), ``violation`` (the study's bounds that a finished
-    trial exceeds, "" if none), ``excluded`` (why somebody took it out, "" if nobody did), ``note`` (that somebody made,
-    "" if none),
+    is, the trial of another study that it takes up, or whose network it measures; "" if the sampler drew it),
+    ``status`` (``TrialStatus`` values), ``reason``, ``verdict`` (of the sanity checks, "" if none ran), ``violation``
+    (the study's bounds that a finished trial exceeds, "" if none), ``excluded`` (why somebody took it out, "" if nobody
+    did), ``note`` (that somebody made, "" if none),
     ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN), ``gpu_share`` and
     ``device`` (that the last attempt held, NaN and "" if unknown),
     ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>`` (null as the word,

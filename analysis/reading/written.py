@@ -50,6 +50,14 @@ def config_of(trial: TrialPaths) -> TrialConfig:
     return from_dict(found)
 
 
+def searched_of(trial: TrialPaths) -> dict[str, Any]:
+    """What the trial has of the dimensions that its study searched, by their names, and its ``trainable``."""
+    told = written(trial.config)
+    trainable = str(told.get("trainable"))
+    own = {str(name).removeprefix(f"{trainable}."): value for name, value in (told.get("params") or {}).items()}
+    return own | {"trainable": trainable}
+
+
 def pretrained_of(trial: TrialPaths) -> Pretrained | None:
     """The network that the trial measures; ``None`` where it trains its own, or has no configuration yet."""
     found = read_json(trial.config).get(PRETRAINED)

@@ -13,11 +13,14 @@ from study.commands.show import paths_of, writing
 from trainables.config import UserError
 
 
-@command("Example: study add demo --like 3 --set learning_rate=0.3")
+@command("Example: study add demo --like 3 --set learning_rate=0.3   (or: --like older/3)")
 def add(
     name: Name,
     like: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Begin with the parameters of this trial of the study.")
+        str | None,
+        typer.Option(
+            metavar="[STUDY/]N", help="Begin with what this trial, also of another study, has of what varies."
+        ),
     ] = None,
     assignments: Annotated[
         list[str],
@@ -32,7 +35,8 @@ def add(
     """Add configurations of your own: they run before what the sampler proposes, and count against the budget.
 
     Without --like every searched dimension must be given, and the trainable
-    where there are several. A driver that runs begins them with its next
+    where there are several; with a trial of another study what that did not
+    search. A driver that runs begins them with its next
     trials, else the next resume does. All are added, or none if one lies
     outside the ranges; what has been tried is left out.
     """

@@ -25,7 +25,6 @@ from search_spaces.ranges import same_point
 from search_spaces.space import SearchSpace
 from search_spaces.work import Total
 from study.config import StudyConfig
-from study.config.start import start_params
 from study.files.added import take, waiting
 from study.resources.probe import pace
 from study.samplers.points import grid_points
@@ -45,8 +44,9 @@ from study.samplers.trials import (
     status_of,
     usual_minutes,
 )
+from study.search import start
 from study.search.budget import Spent, keeps_the_rest, no_more_trials, out_of_time
-from study.search.by_hand import ADDED, enqueued, origin, to_enqueue
+from study.search.by_hand import ADDED, STARTS, enqueued, origin, to_enqueue
 from study.search.folders import ran_short_trained, record_end, share_of, trainable_of, write_config
 from study.search.foreknown import TRIES, Foreknown
 from study.search.losses import judge
@@ -127,7 +127,7 @@ class Search:
         storage = open_storage(paths.optuna)
         try:
             search = cls(paths, config, space, storage, total)
-            search._enqueue_recipes()
+            search._enqueue_starts()
             search._observe()
             search._enqueue_points()
             search.reconcile()
@@ -379,12 +379,12 @@ class Search:
             if found.trial not in known:
                 self._study.add_trial(observed(found, self._config, self._space, generation(self._study, index)))
 
-    def _enqueue_recipes(self) -> None:
+    def _enqueue_starts(self) -> None:
         if not self._config.start_from or "start_from" in self._study.user_attrs:
             return
-        points = [start_params(self._space, name) for name in self._config.start_from]
-        for name, point in zip(self._config.start_from, points, strict=True):
-            self._study.enqueue_trial(point, user_attrs={"recipe": name}, skip_if_exists=True)
+        found = [start.points(self._paths, name, self._space) for name in self._config.start_from]
+        for name, point in (pair for points in found for pair in points.items()):
+            self._study.enqueue_trial(point, user_attrs={STARTS: name}, skip_if_exists=True)
         self._study.set_user_attr("start_from", list(self._config.start_from))
 
     def _enqueue_points(self) -> None:

@@ -85,7 +85,7 @@ def gather(config: StudyConfig, space: SearchSpace, data: str) -> Gathered:
     accepted: dict[str, Observation] = {}
     refused: list[Refusal] = []
     for source in config.warm_start:
-        with _folder(source) as paths:
+        with study_folder(source) as paths:
             unlike = _unlike(paths, config, data)
             for trial in paths.each_trial():
                 if (metrics := _finished(trial)) is None:
@@ -138,7 +138,7 @@ def recorded(paths: StudyPaths) -> Gathered:
 
 
 @contextmanager
-def _folder(source: str) -> Iterator[StudyPaths]:
+def study_folder(source: str) -> Iterator[StudyPaths]:
     """The study that ``source`` names, in a folder."""
     if source.startswith(MLFLOW):
         uri, experiment = address(source)
