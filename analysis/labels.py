@@ -149,6 +149,11 @@ def trial_number(number: int) -> str:
     return f"{number:04d}"
 
 
+def excluded(trial: str, reason: str) -> str:
+    """Of a ``STUDY/NUMBER`` that somebody took out, what that keeps from being done with it, and the remedy."""
+    return f"trial {trial} is excluded: {reason}; take it in again with: study exclude {trial} --undo"
+
+
 def parse_trial(name: str) -> tuple[str, int] | None:
     """Study and number that ``first/3``, or ``first/0003``, names; ``None`` for what names no trial."""
     study, _, number = name.rpartition("/")

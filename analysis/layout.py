@@ -9,6 +9,7 @@
         optuna-before-1.db        what that was before the study's search was first changed
         extension.json            an extension that is decided and not yet complete
         warm-start.json           trials of other studies that the search learns from, and those that were refused
+        start.json                trials of other studies that the search begins with
         tracking.json             experiment and run ids, and what has been delivered
         probe.json                memory and speed of its trainables, where `auto` asked for them
         stop.json                 a request to end, for the driver
@@ -27,6 +28,7 @@
           rungs.json              what early stopping made of the trial, rung by rung
           stop.json               {"reason": ...}: early stopping has the trial end at its newest report
           notes.jsonl             {"time": ..., "text": ...} a line, appended: what somebody noted; the newest counts
+          excluded.jsonl          the same: why somebody took the trial out; an empty text takes it in again
           stop-by-hand.json       somebody has the trial end as soon as it can
           progress.json           what its evaluation does just now, in words; gone when the trial ends
           hang.txt                where every thread was when the trial was ended because it had hung
@@ -77,6 +79,10 @@ class TrialPaths:
     @property
     def notes(self) -> Path:
         return self.root / "notes.jsonl"
+
+    @property
+    def exclusions(self) -> Path:
+        return self.root / "excluded.jsonl"
 
     @property
     def events(self) -> Path:
@@ -150,6 +156,10 @@ class StudyPaths:
     @property
     def warm_start(self) -> Path:
         return self.root / "warm-start.json"
+
+    @property
+    def start(self) -> Path:
+        return self.root / "start.json"
 
     @property
     def tracking(self) -> Path:
@@ -251,7 +261,8 @@ recomputed or kept, in training or (``trained``) after it; the attempt may go on
 
 
 NOTE_LENGTH = 1000
-"""Letters of a note: it stands in tables and under a pointer, and a tracking server's database has an end."""
+"""Letters of a note or a reason: it stands in tables and under a pointer, and a tracking server's database has an
+end."""
 _ODD = re.compile(rb"\\[bfru]|[\x7f-\xff]")
 """In JSON, of what may be no plain text: most lines have none of it."""
 _SYNC = getattr(os, "fdatasync", os.fsync)
@@ -278,16 +289,48 @@ def appending_event(trial: TrialPaths, kind: str, attempt: int, **values: Any) -
 
 def append_note(trial: TrialPaths, text: str) -> None:
     """Note ``text`` of a trial in the place of what was noted before, as ``note_of`` tells it; "" notes nothing."""
-    with _appended(trial.notes, {"time": time.time(), "text": text}) as file:
-        _SYNC(file)
+    _append_text(trial.notes, text)
 
 
 def note_of(trial: TrialPaths) -> str:
     """What was noted of the trial last, in a line that steers no terminal, cut at ``NOTE_LENGTH``; "" if nothing was,
     or it cannot be read."""
     try:
-        lines = trial.notes.read_bytes().splitlines()
+        return _newest_text(trial.notes)
     except OSError:
+        return ""
+
+
+def append_exclusion(trial: TrialPaths, reason: str) -> None:
+    """Take a trial out of all that is computed of its study, for that ``reason``; "" takes it in again."""
+    _append_text(trial.exclusions, reason)
+
+
+def exclusion_of(trial: TrialPaths) -> str:
+    """Why somebody took the trial out, as ``note_of`` tells a note; "" if it counts. One whose file cannot be read does
+    not: what nobody can vouch for stands on no frontier."""
+    try:
+        return _newest_text(trial.exclusions)
+    except OSError as error:
+        return f"{trial.exclusions.name} cannot be read: {error.strerror}"
+
+
+def exclusions(paths: StudyPaths) -> dict[int, str]:
+    """By number, why trials of a study were taken out."""
+    reasons = {trial.number: exclusion_of(trial) for trial in paths.each_trial()}
+    return {number: reason for number, reason in reasons.items() if reason}
+
+
+def _append_text(path: Path, text: str) -> None:
+    with _appended(path, {"time": time.time(), "text": text}) as file:
+        _SYNC(file)
+
+
+def _newest_text(path: Path) -> str:
+    """ "" where there is no such file; ``OSError`` for one that cannot be read."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
         return ""
     texts = (parse_object(line).get("text") for line in reversed(lines))
     return in_a_line(next((text for text in texts if isinstance(text, str)), ""))[:NOTE_LENGTH].rstrip()

@@ -53,10 +53,13 @@ REASON = "trial.reason"  # why a trial failed or was stopped
 FRONTIER = "trial.frontier"  # "yes" or "no" on finished trials, as of the study's last end or synchronisation
 ATTEMPTS = "trial.attempts"
 INSTEAD_OF = "trial.instead_of"  # number of the trial that ran out of memory, whose batch this one cuts smaller
-ORIGIN = "trial.origin"  # "by hand", a recipe, or the trial that it measures; absent where the sampler drew it
+ORIGIN = (
+    "trial.origin"  # "by hand", a recipe, the trial that it began with or measures; absent where the sampler drew it
+)
 HEAD = "evaluation.head"
 SPLIT = "evaluation.split"
 EPSILON = "evaluation.epsilon"
+EXCLUDED = "trial.excluded"  # why somebody took the trial out; empty after it was taken in again
 DATA = "evaluation.data"
 VERDICT = "evaluation.verdict"  # "trusted" or "flagged: why"; absent where no sanity checks ran
 

@@ -11,6 +11,7 @@ from search_spaces import ranges
 from search_spaces.dimension import Distribution, Value
 from search_spaces.faults import Fault, SpaceError
 from search_spaces.space import TRAINABLE, SearchSpace
+from trainables.config import ConfigError
 
 
 def given(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,6 +26,26 @@ def given(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
         raise SpaceError(Fault((name,), f"{name} {what}") for name in twice)
     params = named(space, values)
     space.config(params)
+    return exact(space, params)
+
+
+def shared(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the ``values`` that another space's dimensions have in a configuration those of the dimensions that ``space``
+    searches, too; ``trainable`` is among both.
+
+    Raises ``SpaceError`` for what lies out of range and for a trainable that ``space`` has not, ``ConfigError`` where
+    nothing is shared.
+    """
+    trainable = str(values[TRAINABLE])
+    found = {name: values[name] for name in sorted(dimensions(space, trainable, values) & values.keys())}
+    if not found.keys() - {TRAINABLE}:
+        raise ConfigError("it searched nothing that is searched here")
+    space.check(named(space, {TRAINABLE: trainable, **found}))
+    return {TRAINABLE: trainable, **found}
+
+
+def exact(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any]:
+    """``params`` within their ranges as a sampler draws them."""
     own = {name: found for name, found in space.distributions.items() if name in params}
     return {name: params[name] if name == TRAINABLE else _exact(found, params[name]) for name, found in own.items()}
 

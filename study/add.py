@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from analysis import labels
-from analysis.layout import StudyPaths, ending, read_json, study_paths
+from analysis.layout import StudyPaths, ending, exclusion_of, read_json, study_paths
 from analysis.progress.so_far import with_costs
 from analysis.reading.download import StudyNotFoundError
 from analysis.reading.runs import read_study
-from analysis.reading.written import find_trial, written
+from analysis.reading.written import check_counts, find_trial, searched_of
 from analysis.schema import TrialStatus
 from search_spaces.faults import Fault, SpaceError
 from search_spaces.given import dimensions, given
@@ -37,10 +37,11 @@ class AddError(UserError):
     """Configurations that a study cannot run; none of them is added."""
 
 
-def add(name: str, values: Values, *, like: int | None = None, file: Path | None = None) -> list[str]:
+def add(name: str, values: Values, *, like: str | None = None, file: Path | None = None) -> list[str]:
     """Leave configurations for the study's driver, this one's or the next; what there is to say of them, in lines.
 
-    ``values``: those of dimensions, laid over trial ``like``'s; a ``file`` lists configurations, each laid over both.
+    ``values``: those of dimensions, laid over those that ``like``, a trial's number or ``STUDY/NUMBER`` of another
+    study, has of what is searched here; a ``file`` lists configurations, each laid over both.
     One that need not run again is left out, as the sampler's repeats are. Raises ``AddError`` with all that is wrong.
     """
     paths = study_paths(name)
@@ -72,12 +73,12 @@ def _beyond(config: StudyConfig, space: SearchSpace, new: Sequence[Values]) -> l
     return [f"will stand on no frontier, for {why}: {_words(params)}" for params, why in found if why]
 
 
-def _values_of(name: str, like: int) -> dict[str, Any]:
-    """Of the trial's dimensions, and its trainable."""
-    _, trial = find_trial(f"{name}/{like}")
-    told = written(trial.config)
-    own = {key.removeprefix(f"{told[TRAINABLE]}."): value for key, value in told["params"].items()}
-    return own | {TRAINABLE: told[TRAINABLE]}
+def _values_of(name: str, like: str) -> dict[str, Any]:
+    """Of the trial's dimensions, and its trainable; what was excluded of another study is no example."""
+    paths, trial = find_trial(like if "/" in like else f"{name}/{like}")
+    if paths.name != name:
+        check_counts(paths, trial)
+    return searched_of(trial)
 
 
 def _params(space: SearchSpace, theirs: Values, values: Values) -> dict[str, Any]:
@@ -113,11 +114,14 @@ def _from_file(space: SearchSpace, theirs: Values, basis: Values, file: Path) ->
 
 
 def _tried(paths: StudyPaths, repeats: Repeats, params: Values, waits: Sequence[Values]) -> str | None:
-    """Which trial has run with ``params``, or runs, if they need not run again; whether they are among ``waits``."""
+    """Which trial that counts has run with ``params``, or runs, if they need not run again; whether they are among
+    ``waits``."""
     if repeats == "redraw" and params in waits:
         return f"not added, for it waits already: {_words(params)}"
     same = (trial for trial in paths.each_trial() if read_json(trial.config).get("params") == params)
     for trial in same:
+        if exclusion_of(trial):
+            continue
         if (ended := ending(trial)) is None and repeats == "redraw":
             return f"not added, for {paths.trial_id(trial.number)} has begun it: {_words(params)}"
         status, stopped_early = (ended or {}).get("status"), trial.stop.exists()

@@ -28,6 +28,7 @@ from study.preflight import allot, check_data, idle_halving
 from study.resources.needs import machine
 from study.resources.packing import most_in_memory
 from study.resources.probe import heaviest, on_auto, shares
+from study.search import start
 from study.search.foreknown import Foreknown, known_before
 from study.search.warm_start import Gathered, gather
 from study.strategy import ended_early, foretold, proposed
@@ -87,6 +88,7 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0, learned: Gat
         refused = refused_here(config, space) if here else []
         data = check_data(space, progress=sys.stderr.isatty(), warn=lacking.append)
         samples, bounded = kept(config, space, samples)
+        begins = start.gather(config, space) if learned is None else start.Starts()
         learned = gather(config, space, data) if learned is None else learned
         pretraining = _pretraining(config, samples, begun)
     return Group(
@@ -94,7 +96,7 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0, learned: Gat
         *_strategy(config, space, learned),
         *map(Text, (f"Data: {data}", *_to_download(folders), *lacking, *bounded)),
         pretraining,
-        *map(Text, (*learned.lines(), *idle_halving(config, learned.reported))),
+        *map(Text, (*learned.lines(), *begins.lines(space), *idle_halving(config, learned.reported))),
         *([_NO_MINUTES] if folders else on_this_machine(config, space, samples)),
         *map(Text, refused),
         NOTHING,

@@ -16,7 +16,6 @@ from analysis.reading.runs import Study, read_study
 from analysis.searched.changes import Change, in_words, now_and_before
 from search_spaces.space import SearchSpace
 from study.config import Budget, StudyConfig
-from study.config.start import start_params
 from study.config.stored import load_stored
 from study.execution.executor import Backend
 from study.files.copy import copied
@@ -29,6 +28,7 @@ from study.search.budget import Spent
 from study.search.extension import complete, extend_folder
 from study.search.rebuild import Outside
 from study.search.searcher import Search
+from study.search.start import points
 from study.search.warm_start import recorded
 from trainables.config import ConfigError, UserError
 
@@ -150,17 +150,17 @@ def _check_search(stored: StudyConfig, trials: float | None, changes: Mapping[st
 
 
 def _extended(paths: StudyPaths, stored: StudyConfig, changes: Mapping[str, Any]) -> tuple[StudyConfig, SearchSpace]:
-    """The study with ``changes``; of its recipes those that lie within its ranges."""
+    """The study with ``changes``; of what it was to begin with that which lies within its ranges."""
     config = load_stored(paths, {**changes, "start_from": []})
     space = config.search_space()
-    recipes = [name for name in stored.start_from if _holds(space, name)]
-    config = config.model_copy(update={"start_from": recipes})
+    starts = [name for name in stored.start_from if _holds(paths, space, name)]
+    config = config.model_copy(update={"start_from": starts})
     return config, space
 
 
-def _holds(space: SearchSpace, name: str) -> bool:
+def _holds(paths: StudyPaths, space: SearchSpace, name: str) -> bool:
     try:
-        start_params(space, name)
+        points(paths, name, space)
     except ConfigError:
         return False
     return True

@@ -45,7 +45,7 @@ from study.report import write_report
 from study.resources.allotment import Allotment
 from study.resources.probe import on_auto, shares
 from study.say import say, terminal
-from study.search import extension, networks, warm_start
+from study.search import extension, networks, start, warm_start
 from study.search.foreknown import known_before
 from study.search.searcher import Search
 from study.supervise import INTERRUPTED
@@ -86,13 +86,16 @@ def launch(
     total = total_where_asked(config, space, replay)
     check_bounds(config, space, total)
     learned = warm_start.gather(config, space, data)
-    for line in (*learned.lines(), *idle_halving(config, learned.reported)):
+    begins = start.gather(config, space)
+    for line in (*learned.lines(), *begins.lines(space), *idle_halving(config, learned.reported)):
         say(console, line)
     with executor(backend, address, replay) as running, _new_folder(paths):
         allotment = _allot(paths, config, space, running, console)
         write_json(paths.manifest, describe(paths, config, space, allotment, data) | _replayed(replay))
         if config.warm_start:
             warm_start.record(paths, learned)
+        if begins.found:
+            start.record(paths, begins)
         networks.gather(paths, config)
         _write_study_file(paths, config)  # last: with it there is a study that can be resumed
         _drive(paths, config, space, allotment, running.run, console, total)
@@ -335,7 +338,8 @@ def _write_study_file(paths: StudyPaths, config: StudyConfig) -> None:
     uri = config.tracking.uri
     tracking = config.tracking.model_copy(update={"uri": uri and redact(uri)})
     sources = [public(source) for source in config.warm_start]
-    kept = config.model_copy(update={"tracking": tracking, "warm_start": sources})
+    starts = [public(name) for name in config.start_from]
+    kept = config.model_copy(update={"tracking": tracking, "warm_start": sources, "start_from": starts})
     write_atomically(paths.study_file, kept.to_yaml())
 
 

@@ -53,7 +53,7 @@ def check_free(paths: StudyPaths) -> None:
 def _leavings(paths: StudyPaths) -> set[Path]:
     """What a launch writes before the study file."""
     return {
-        *(paths.manifest, paths.probe, paths.warm_start, paths.networks),
+        *(paths.manifest, paths.probe, paths.warm_start, paths.start, paths.networks),
         *(paths.lock, paths.supervisor_lock, paths.trials),
         *unfinished(paths.root),
     }

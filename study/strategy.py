@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from analysis import labels
 from search_spaces.space import SearchSpace
 from study.config import EarlyStopping, StudyConfig
+from study.config.warm_start_source import is_study, public
 from study.early_stopping.scheduler import probe
 from study.samplers.by_name import NUMBERS, POPULATION
 from trainables.metrics import PROBE_ACCURACY, PROBE_PGD_ACCURACY, head_figure
@@ -19,7 +20,12 @@ def proposed(config: StudyConfig, space: SearchSpace, learned: Iterable[str] = (
     name = config.sampler.name
     proposes = f"proposes them{_begins(config, space, learned)}"
     how = f"has {space.size:g} of them, each once" if name == "grid" else proposes
-    first = f"{labels.listed('recipe', config.start_from)} first, then " if config.start_from else ""
+    recipes = [name for name in config.start_from if not is_study(name)]
+    others = [public(name) for name in config.start_from if is_study(name)]
+    named = [labels.listed("recipe", recipes)] * bool(recipes) + [f"what is named of {', '.join(others)}"] * bool(
+        others
+    )
+    first = f"{' and '.join(named)} first, then " if named else ""
     return f"Configurations: {first}{name} {how}."
 
 

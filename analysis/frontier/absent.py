@@ -7,15 +7,19 @@ from typing import Any
 
 from analysis import constraints, labels
 from analysis.reading.runs import Study
+from analysis.schema import TrialStatus
 
 
 def why_no_frontier(study: Study) -> str:
     """Of a study without a frontier, in a sentence."""
-    finished, feasible, credible = len(study.finished), len(study.feasible), len(study.credible)
+    feasible, credible = len(study.feasible), len(study.credible)
+    finished = int((study.trials["status"] == TrialStatus.FINISHED).sum())
+    excluded = finished - len(study.finished)
     if finished == credible:
         return "No trial has finished with all objectives measured, so there is no frontier yet."
     causes = {
-        f"beyond the study's bounds ({_nearest_violation(study)})": finished - feasible,
+        "excluded": excluded,
+        f"beyond the study's bounds ({_nearest_violation(study)})": finished - excluded - feasible,
         "flagged": feasible - credible,
         "without all objectives measured": credible,
     }

@@ -107,7 +107,8 @@ def _seeds(study: Study, metrics: tuple[str, str]) -> list[Points]:
     if not {f"{PARAM}seed", f"{PARAM}configuration"} <= set(trials):
         return []
     wanted = {int(configuration["trial"]) for configuration in confirms(study).get("configurations", [])}
-    ended = trials[trials["status"] != TrialStatus.RUNNING].groupby(f"{PARAM}seed")[f"{PARAM}configuration"]
+    over = trials[(trials["status"] != TrialStatus.RUNNING) & (trials["excluded"] == "")]
+    ended = over.groupby(f"{PARAM}seed")[f"{PARAM}configuration"]
     complete = [seed for seed, numbers in ended if wanted <= set(numbers)]
     found = competing(study, metrics)
     return [found.loc[found[f"{PARAM}seed"] == seed, list(metrics)].to_numpy(dtype=float) for seed in complete]

@@ -48,6 +48,9 @@ def _known(study: Study, name: str) -> str:
     """The id that is meant: ``first/3`` is ``first/0003``."""
     named = labels.parse_trial(name)
     found = f"{named[0]}/{labels.trial_number(named[1])}" if named else name
+    for reason in study.trials.loc[study.trials["id"] == found, "excluded"]:
+        if reason:
+            raise UserError(labels.excluded(name, reason))
     if not _trials(study, found).any():
         raise UserError(f"{study.name} has no finished trial {name}; name it STUDY/NUMBER, as `study trials` does")
     return found

@@ -29,7 +29,7 @@ def shares(study: Study) -> pd.DataFrame:
     equal = replace(study, trials=_cut(trials, equal_minutes(study)))
     found = pd.DataFrame({"trainable": names})
     for status in statuses(study):
-        found[status] = _counted(names, trials[trials["status"] == status])
+        found[status] = _counted(names, trials[study.standings == status])
     for cost in (GPU_MINUTES, FORWARD_EQUIVALENTS):
         found[cost] = [float(trials.loc[trials["trainable"] == name, cost].sum()) for name in names]
     found[FRONTIER] = _counted(names, frontier(study))
@@ -46,8 +46,8 @@ def equal_minutes(study: Study) -> float:
 
 
 def statuses(study: Study) -> list[str]:
-    """``TrialStatus``, and what else the trials are said to be, ``interrupted`` say."""
-    return list(dict.fromkeys([*(status.value for status in TrialStatus), *study.trials["status"]]))
+    """``TrialStatus``, and what else the trials are said to be, ``interrupted`` or ``excluded`` say."""
+    return list(dict.fromkeys([*(status.value for status in TrialStatus), *study.standings]))
 
 
 def _trainables(study: Study) -> list[str]:

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from analysis import schema
-from analysis.layout import ENDED, StudyPaths, TrialPaths, append_event, append_note, studies_in, write_json
+from analysis.layout import (
+    ENDED,
+    StudyPaths,
+    TrialPaths,
+    append_event,
+    append_exclusion,
+    append_note,
+    studies_in,
+    write_json,
+)
 from analysis.pages import redact, run_page
 from trainables.config import UserError
 
@@ -159,6 +168,8 @@ def _download_trial(tracking_uri: str, run: Run, trial: TrialPaths) -> None:
         write_json(trial.result, {"verdict": verdict})
     if note := run.data.tags.get(schema.NOTE):
         append_note(trial, note)
+    if reason := run.data.tags.get(schema.EXCLUDED):
+        append_exclusion(trial, reason)
     if not trial.config.exists():
         params = {name: _parsed(value) for name, value in run.data.params.items()}
         seed = params.pop("seed", None)

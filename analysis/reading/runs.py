@@ -17,7 +17,17 @@ from typing import Any
 import pandas as pd
 
 from analysis import constraints, labels
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, TrialPaths, note_of, read_events, read_json
+from analysis.layout import (
+    ATTEMPT,
+    ENDED,
+    EPOCH,
+    StudyPaths,
+    TrialPaths,
+    exclusion_of,
+    note_of,
+    read_events,
+    read_json,
+)
 from analysis.reading.download import RunLink, StudyNotFoundError, download_study, run_link
 from analysis.reading.manifest import objectives, read_manifest
 from analysis.schema import TrialStatus
@@ -37,10 +47,11 @@ from trainables.outcomes import Outcomes
 
 PARAM = "param."
 CONFIG = "config."
+EXCLUDED = "excluded"
 _BASE: dict[str, str] = {
     **dict.fromkeys(("number", "attempts", "epochs"), "int64"),
     **dict.fromkeys(("id", "trainable", "origin", "status", "reason", "verdict"), "str"),
-    **dict.fromkeys(("violation", "note", "device", "mlflow_run_id", "mlflow_url"), "str"),
+    **dict.fromkeys(("violation", "excluded", "note", "device", "mlflow_run_id", "mlflow_url"), "str"),
     **dict.fromkeys(("seed", "started", "ended", "gpu_share"), "float64"),
 }
 _NO_RUN = RunLink("", "")
@@ -51,9 +62,10 @@ class Study:
     """Everything a report needs, wherever it was read from.
 
     ``trials``: one row a trial, by number. ``number``, ``id``, ``trainable``, ``origin`` ("by hand", the recipe that it
-    is, or the trial whose network it measures; "" if the sampler drew it), ``status`` (``TrialStatus`` values),
-    ``reason``, ``verdict`` (of the sanity checks, "" if none ran), ``violation`` (the study's bounds that a finished
-    trial exceeds, "" if none), ``note`` (that somebody made, "" if none),
+    is, the trial of another study that it takes up, or whose network it measures; "" if the sampler drew it),
+    ``status`` (``TrialStatus`` values), ``reason``, ``verdict`` (of the sanity checks, "" if none ran), ``violation``
+    (the study's bounds that a finished trial exceeds, "" if none), ``excluded`` (why somebody took it out, "" if nobody
+    did), ``note`` (that somebody made, "" if none),
     ``attempts``, ``epochs`` (done), ``seed``, ``started`` and ``ended`` (unix seconds, or NaN), ``gpu_share`` and
     ``device`` (that the last attempt held, NaN and "" if unknown),
     ``mlflow_run_id`` and ``mlflow_url`` ("" if unknown), searched dimensions as ``param.<name>`` (null as the word,
@@ -86,7 +98,13 @@ class Study:
 
     @cached_property
     def finished(self) -> pd.DataFrame:
-        return self.trials[self.trials["status"] == TrialStatus.FINISHED]
+        """The trials that have finished and that nobody excluded: all that is compared rests on them."""
+        return self.trials[(self.trials["status"] == TrialStatus.FINISHED) & (self.trials["excluded"] == "")]
+
+    @property
+    def standings(self) -> pd.Series[str]:
+        """Of each trial its status, or that it is ``excluded``, however it ended."""
+        return self.trials["status"].mask(self.trials["excluded"] != "", EXCLUDED)
 
     @cached_property
     def feasible(self) -> pd.DataFrame:
@@ -226,6 +244,7 @@ def _trial_row(
         "reason": str(ending.get("reason") or ""),
         "verdict": str(result.get("verdict") or _verdict(metrics)),
         "violation": constraints.violation(bounds, metrics) if status == TrialStatus.FINISHED else "",
+        "excluded": exclusion_of(trial),
         "note": note_of(trial),
         "attempts": max((event["attempt"] for event in events if isinstance(event.get("attempt"), int)), default=0),
         "epochs": max(map(_epoch, events), default=0),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import labels
-from analysis.layout import StudyPaths, TrialPaths, parse_object, read_json, study_paths
+from analysis.layout import StudyPaths, TrialPaths, exclusion_of, parse_object, read_json, study_paths
 from trainables.config import TrialConfig, UserError, from_dict
 from trainables.metrics import Pretrained
 
@@ -38,6 +38,12 @@ def find_trial(trial: str) -> tuple[StudyPaths, TrialPaths]:
     return paths, paths.trial(number)
 
 
+def check_counts(paths: StudyPaths, trial: TrialPaths) -> None:
+    """``UserError`` for a trial that somebody excluded."""
+    if reason := exclusion_of(trial):
+        raise UserError(labels.excluded(f"{paths.name}/{trial.number}", reason))
+
+
 def config_of(trial: TrialPaths) -> TrialConfig:
     """What the trial was to run; ``UserError`` where its file does not say."""
     found = written(trial.config).get("config")
@@ -49,6 +55,14 @@ def config_of(trial: TrialPaths) -> TrialConfig:
 def also_judged(trial: TrialPaths) -> tuple[str, ...]:
     """Heads of which the trial's verdict is, beside its own."""
     return tuple(read_json(trial.config).get(ALSO_JUDGED, ()))
+
+
+def searched_of(trial: TrialPaths) -> dict[str, Any]:
+    """What the trial has of the dimensions that its study searched, by their names, and its ``trainable``."""
+    told = written(trial.config)
+    trainable = str(told.get("trainable"))
+    own = {str(name).removeprefix(f"{trainable}."): value for name, value in (told.get("params") or {}).items()}
+    return own | {"trainable": trainable}
 
 
 def pretrained_of(trial: TrialPaths) -> Pretrained | None:

@@ -13,7 +13,7 @@ from analysis.frontier.pareto import frontier, measured, study_hypervolume
 from analysis.frontier.settled import settled_sentence
 from analysis.progress.elapsed import wall_time
 from analysis.progress.so_far import with_costs
-from analysis.reading.runs import Study
+from analysis.reading.runs import EXCLUDED, Study
 from analysis.reading.study_file import learned_from
 from analysis.reading.titles import assumption, metric_title, protocol
 from analysis.schema import UI_ADDRESS, TrialStatus
@@ -104,8 +104,9 @@ def local_pages(urls: Iterable[str]) -> str:
 
 
 def counts(study: Study) -> list[tuple[str, int]]:
-    found = study.trials["status"].value_counts()
-    return [(status.value, int(found.get(status.value, 0))) for status in TrialStatus if status.value in found]
+    """How many trials stand how, excluded ones last."""
+    found = study.standings.value_counts()
+    return [(kind, int(found[kind])) for kind in (*(status.value for status in TrialStatus), EXCLUDED) if kind in found]
 
 
 def environment(study: Study) -> list[tuple[str, str]]:

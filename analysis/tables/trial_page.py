@@ -130,6 +130,7 @@ def _end(event: Mapping[str, Any]) -> str:
 def _facts(study: Study, row: Mapping[str, Any], folder: TrialPaths) -> Iterator[tuple[str, str]]:
     yield "Trainable", str(row["trainable"])
     yield "Status", f"{row['status']}: {row['reason']}" if row["reason"] else str(row["status"])
+    yield "Excluded", str(row["excluded"])
     yield "Note", str(row["note"])
     yield "Origin", str(row["origin"])
     yield "Verdict", str(row["verdict"])

@@ -32,6 +32,7 @@ _STATUS = Column("Status", False, ("status",))
 _EPOCHS = Column("Epochs done", True, ("epochs",))
 _VERDICT = Column("Verdict", False, ("verdict",))
 _VIOLATION = Column("Beyond its bounds", False, ("violation",))
+_EXCLUDED = Column("Excluded", False, ("excluded",))
 _NOTE = Column("Note", False, ("note",))
 _REASON = Column("Reason", False, ("reason",))
 _PROBE = Column("Probe of unfinished: clean, PGD, %", True, PROBES)
@@ -97,7 +98,7 @@ def trials_table(study: Study) -> Table:
     columns = (
         *(_TRIAL, _TRAINABLE),
         *((_ORIGIN,) if study.trials["origin"].ne("").any() else ()),
-        *(_STATUS, _EPOCHS),
+        *(_STATUS, *_excluded(study.trials), _EPOCHS),
         *_figures(study),
         *_probe(study, study.trials),
         *((_VIOLATION,) if study.trials["violation"].ne("").any() else ()),
@@ -113,8 +114,14 @@ def unfinished_table(study: Study) -> Table:
     gone = trials[trials["status"].isin(["failed", "stopped"])]
     attempts = Column("Attempts", True, ("attempts",))
     origin = (_ORIGIN,) if measures(study) else ()
-    columns = (_TRIAL, _TRAINABLE, *origin, _STATUS, _EPOCHS, *_probe(study, gone), attempts, _REASON)
+    ended = (_STATUS, *_excluded(gone), _EPOCHS)
+    columns = (_TRIAL, _TRAINABLE, *origin, *ended, *_probe(study, gone), attempts, _REASON)
     return _table(f"Trials of {study.name} that failed or were stopped", columns, gone)
+
+
+def _excluded(trials: pd.DataFrame) -> tuple[Column, ...]:
+    """Why, where any of ``trials`` is."""
+    return (_EXCLUDED,) if trials["excluded"].ne("").any() else ()
 
 
 def _so_far(study: Study) -> pd.DataFrame:

@@ -35,6 +35,8 @@ def trial_alone(study: Study, number: int) -> Study:
         raise UserError(f"there is no trial {name}; `study status {study.name}` lists them")
     if (status := str(row["status"].iloc[0])) != TrialStatus.FINISHED:
         raise UserError(f"trial {name} is {status} and has no accuracies to compare; take one that has finished")
+    if reason := str(row["excluded"].iloc[0]):
+        raise UserError(labels.excluded(name, reason))
     return replace(study, name=name, trials=row)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from analysis.frontier.absent import why_no_frontier
 from analysis.frontier.choice import SPREAD, flagged_on_frontier, spread
-from analysis.labels import counted, trial_number
+from analysis.labels import counted, excluded, trial_number
 from analysis.layout import TrialPaths
 from analysis.reading.runs import Study
 from analysis.reading.written import config_of, written
@@ -29,11 +29,18 @@ def choose(parent: Study, best: pd.DataFrame, request: Request) -> tuple[list[in
     """
     if request.trials:
         return _named(parent, request.trials), []
+    out = dict(_excluded(parent))
+    remarks = [
+        f"trial {trial_number(number)} is left out, excluded: {out[number]}"
+        for number in map(int, best["number"])
+        if number in out
+    ]
+    best = best[~best["number"].isin(out)]
     if best.empty:
         raise ChoiceError(f"{parent.name} has nothing to {request.VERB}. {why_no_frontier(parent)}")
     objectives = parent.objectives
     kept = spread(best, list(objectives), list(objectives.values()), request.limit or len(best))
-    return list(map(int, kept["number"])), [*doubts(parent), *_left_out(best, kept, request)]
+    return list(map(int, kept["number"])), [*remarks, *doubts(parent), *_left_out(best, kept, request)]
 
 
 def read_trial(trial: TrialPaths) -> tuple[dict[str, object], TrialConfig]:
@@ -53,11 +60,19 @@ def doubts(parent: Study) -> list[str]:
 
 
 def _named(parent: Study, numbers: Sequence[int]) -> list[int]:
-    finished = set(parent.finished["number"])
+    finished, out = set(parent.finished["number"]), dict(_excluded(parent))
     for number in numbers:
+        if number in out:
+            raise ChoiceError(excluded(f"{parent.name}/{number}", out[number]))
         if number not in finished:
             raise ChoiceError(f"{parent.name} has no finished trial {number}; `study status {parent.name}` lists them")
     return list(dict.fromkeys(numbers))
+
+
+def _excluded(parent: Study) -> Iterator[tuple[int, str]]:
+    """Numbers of the trials that somebody took out, and why."""
+    trials = parent.trials[parent.trials["excluded"] != ""]
+    return zip(map(int, trials["number"]), map(str, trials["excluded"]), strict=True)
 
 
 def _left_out(best: pd.DataFrame, kept: pd.DataFrame, request: Request) -> list[str]:

@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 PANELS = {
     "Start and go on": ("demo", "launch", "resume", "extend", "measure", "reseed", "confirm"),
-    "While it runs": ("status", "add", "note", "stop", "ui"),
+    "While it runs": ("status", "add", "note", "exclude", "stop", "ui"),
     "Read the results": ("front", "trials", "report", "compare"),
     "Take away": ("tables", "figures", "export", "sync", "clean"),
     "Methods and papers": ("settings", "views", "train", "reproduce", "record", "simulate"),

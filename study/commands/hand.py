@@ -1,4 +1,4 @@
-"""Commands for a hand in a study that is there: add, stop, note."""
+"""Commands for a hand in a study that is there: add, stop, note, exclude."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from study.commands.show import paths_of, writing
 from trainables.config import UserError
 
 
-@command("Example: study add demo --like 3 --set learning_rate=0.3")
+@command("Example: study add demo --like 3 --set learning_rate=0.3   (or: --like older/3)")
 def add(
     name: Name,
     like: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Begin with the parameters of this trial of the study.")
+        str | None,
+        typer.Option(
+            metavar="[STUDY/]N", help="Begin with what this trial, also of another study, has of what varies."
+        ),
     ] = None,
     assignments: Annotated[
         list[str],
@@ -32,7 +35,8 @@ def add(
     """Add configurations of your own: they run before what the sampler proposes, and count against the budget.
 
     Without --like every searched dimension must be given, and the trainable
-    where there are several. A driver that runs begins them with its next
+    where there are several; with a trial of another study what that did not
+    search. A driver that runs begins them with its next
     trials, else the next resume does. All are added, or none if one lies
     outside the ranges; what has been tried is left out.
     """
@@ -79,16 +83,53 @@ def note(
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
     """Mark a trial with words, which status, trials, report and MLflow show."""
-    from analysis.layout import NOTE_LENGTH, append_note, in_a_line
+    from analysis.layout import append_note
     from analysis.reading.written import find_trial
 
     paths_of(trial.partition("/")[0])
     paths, found = find_trial(trial)
-    if len(said := in_a_line(text)) > NOTE_LENGTH:
-        raise UserError(f"the note has {len(said)} letters; a note has {NOTE_LENGTH} at most")
+    said = _words(text, "note")
     with writing(found.root, "nothing was noted"):
         append_note(found, said)
     typer.echo(f"{paths.trial_id(found.number)}: {said or 'no note'}; MLflow has it with: study sync {paths.name}")
+
+
+@command('Example: study exclude demo/3 "trained on the wrong images"   (or: study exclude demo/3 --undo)')
+def exclude(
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="STUDY/NUMBER, demo/3 say.")],
+    reason: Annotated[str, typer.Argument(metavar="REASON", help="Why, as tables and report tell it.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Take it in again.")] = False,
+    studies: Studies = None,  # noqa: ARG001
+) -> None:
+    """Take a trial out of all that a study computes, with the reason; nothing of it is deleted.
+
+    It is shown as excluded, and stands on no frontier and in no comparison.
+    Sampler and early stopping learn nothing of it, from the next trial on,
+    and its configuration may run again. What it cost stays spent.
+    """
+    from analysis.layout import append_exclusion, exclusion_of
+    from analysis.reading.written import find_trial
+
+    paths_of(trial.partition("/")[0])
+    paths, found = find_trial(trial)
+    said = _words(reason, "reason")
+    if undo == bool(said):
+        raise UserError('give a reason, "wrong images" say, or --undo, and not both')
+    if undo and not exclusion_of(found):
+        raise UserError(f"trial {trial} is not excluded")
+    with writing(found.root, "nothing was changed"):
+        append_exclusion(found, said)
+    done = f"is excluded: {said}" if said else "counts again"
+    typer.echo(f"{paths.trial_id(found.number)} {done}; report and MLflow have it with: study sync {paths.name}")
+
+
+def _words(text: str, kind: str) -> str:
+    """``text`` in a line; ``UserError`` where it is too long."""
+    from analysis.layout import NOTE_LENGTH, in_a_line
+
+    if len(said := in_a_line(text)) > NOTE_LENGTH:
+        raise UserError(f"the {kind} has {len(said)} letters; a {kind} has {NOTE_LENGTH} at most")
+    return said
 
 
 def _stop_trial(name: str, *, now: bool, wait: bool) -> None:

@@ -27,8 +27,9 @@ def sync(name: Name, tracking_uri: TrackingUri = None, studies: Studies = None) 
 
 
 def _write_report_if_stale(paths: StudyPaths) -> None:
-    """The report goes to MLflow with the rest; one that a trial's events or notes are newer than is written anew."""
-    files = (file for trial in paths.each_trial() for file in (trial.events, trial.notes))
+    """The report goes to MLflow with the rest; one that a trial's events, notes or exclusions are newer than is written
+    anew."""
+    files = (file for trial in paths.each_trial() for file in (trial.events, trial.notes, trial.exclusions))
     newest = max((file.stat().st_mtime for file in files if file.exists()), default=None)
     if newest is None or (paths.report.exists() and paths.report.stat().st_mtime >= newest):
         return

@@ -90,7 +90,7 @@ def as_it_stands(study: Study) -> Study:
 
 
 def counts(study: Study) -> str:
-    found = study.trials["status"].value_counts()
+    found = study.standings.value_counts()
     return ", ".join(f"{count} {status}" for status, count in found.items()) or "no trials yet"
 
 

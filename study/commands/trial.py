@@ -52,6 +52,8 @@ def _next_steps(study: Study, known: Mapping[str, Any]) -> Iterator[tuple[str, s
         yield "End it", f"stop {trial}"
     elif status == "interrupted":
         yield "Go on with it", f"resume {name}"
+    elif known.get("excluded"):
+        yield "Take it in again", f"exclude {trial} --undo"
     elif status != "finished" and searches(study):
         yield "Run it again, or one like it", f"add {name} --like {number} --set DIM=VALUE"
     elif status == "finished":

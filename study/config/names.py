@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from analysis.layout import RESERVED, study_paths
 from search_spaces.catalogue import DIMENSIONS
 from search_spaces.faults import nearest
-from study.config.warm_start_source import check_source, plain_sources
+from study.config.warm_start_source import check_source, check_start, plain_sources
 from study.tracking.uri import TrackingError, resolve_uri
 from trainables.catalogue import find, names
 from trainables.config import UserError
@@ -73,7 +73,9 @@ def storage_uri(uri: str) -> str:
 
 Objectives = Annotated[list[Annotated[str, AfterValidator(_objective)]], Field(min_length=1), AfterValidator(distinct)]
 Trainables = Annotated[list[Annotated[str, AfterValidator(_trainable)]], Field(min_length=1), AfterValidator(distinct)]
-Recipes = Annotated[list[str], AfterValidator(distinct)]
+Starts = Annotated[
+    list[Annotated[str, AfterValidator(check_start)]], BeforeValidator(plain_sources), AfterValidator(distinct)
+]
 Sources = Annotated[
     list[Annotated[str, AfterValidator(check_source)]], BeforeValidator(plain_sources), AfterValidator(distinct)
 ]

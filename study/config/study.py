@@ -23,12 +23,12 @@ from study.config.file import StudyFileError, fault_of, lines, read_study_file
 from study.config.listed import Listed
 from study.config.measured import measured_faults
 from study.config.measurement import Measurement
-from study.config.names import Objectives, Recipes, Sources, Trainables, folder_name, storage_uri
+from study.config.names import Objectives, Sources, Starts, Trainables, folder_name, storage_uri
 from study.config.revealed import can_be_revealed, of_its_own, placed
 from study.config.sections import Budget, EarlyStopping, Resources, Sampling, Section, Tracking, by_name
 from study.config.settings import Settings, flatten_settings
 from study.config.start import start_params
-from study.config.warm_start_source import check_source
+from study.config.warm_start_source import check_source, is_study
 from study.config.yaml_tree import with_fractions, with_levels
 from study.samplers.by_name import NUMBERS, not_a_grid
 from trainables.catalogue import TRAINABLES
@@ -47,6 +47,9 @@ from trainables.metrics import (
 from trainables.recipes import RECIPES
 
 Repeats = Literal["redraw", "new_seed"]
+
+NEAREST = 3
+"""Recipes that an unknown one may have meant, of dozens."""
 
 
 class StudyConfig(Section):
@@ -78,8 +81,9 @@ class StudyConfig(Section):
     """Of the sampler; that of the trials is ``settings.seed``."""
     budget: Budget
     resources: Resources = Resources()
-    start_from: Recipes = []
-    """Rows of the papers' tables to begin with, ``table1/cf_amc_ssl`` say."""
+    start_from: Starts = []
+    """What to begin with: rows of the papers' tables, ``table1/cf_amc_ssl`` say, and of studies, named as under
+    ``warm_start``, the frontier, ``older``, or a trial, ``older/3``."""
     warm_start: Sources = []
     """Studies whose finished trials the sampler learns from: names, folders, or ``mlflow:URI#EXPERIMENT``."""
     tracking: Tracking = Tracking()
@@ -260,9 +264,10 @@ class StudyConfig(Section):
 
     def _unknown_recipes(self) -> Iterator[Fault]:
         for index, name in enumerate(self.start_from):
-            if name not in RECIPES:
+            if name not in RECIPES and not is_study(name):
                 remedy = few_nearest(name, RECIPES, "study reproduce --list")
-                yield Fault(("start_from", index), f"unknown recipe {name!r}; {remedy}")
+                folder = "a study's folder is named as ./FOLDER or absolutely"
+                yield Fault(("start_from", index), f"unknown recipe {name!r}; {remedy}; {folder}")
 
     def _start_faults(self, space: SearchSpace, *, whole: bool) -> Iterator[Fault]:
         """``whole``: nothing is missing of ``space``; else of what it holds a recipe's values alone are compared."""

@@ -1,4 +1,4 @@
-"""How a study file names another study: by its name, by its folder, or in MLflow."""
+"""How a study file names another study: by its name, by its folder, or in MLflow; and a trial of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from analysis.layout import study_paths
 from analysis.pages import redact
 from study.tracking.uri import TrackingError, resolve_uri
+from trainables.recipes import RECIPES
 
 MLFLOW = "mlflow:"
 _FORMS = "give a study's name, the path of its folder, or mlflow:URI#EXPERIMENT"
@@ -24,20 +25,50 @@ def plain_sources(sources: Any) -> Any:
     ]
 
 
-def check_source(source: str) -> str:
-    """``source`` with its path absolute; ``ValueError`` for what names no study."""
+def check_source(source: str, key: str = "warm_start") -> str:
+    """``source`` with its path absolute; ``ValueError`` for what names no study. ``key``: which holds it."""
     if source.startswith(MLFLOW):
         uri, experiment = address(source)
         if not uri or not experiment or "/" in experiment or experiment in (".", ".."):
-            raise ValueError(f"warm_start holds {public(source)!r}; {_FORMS}")
+            raise ValueError(f"{key} holds {public(source)!r}; {_FORMS}")
         try:
             resolve_uri(uri, study_paths("any"))
         except TrackingError as error:
-            raise ValueError(str(error).replace("tracking.uri", "warm_start's address")) from error
+            raise ValueError(str(error).replace("tracking.uri", f"{key}'s address")) from error
         return source
     if not source.strip() or source in (".", ".."):
-        raise ValueError(f"warm_start holds {source!r}; {_FORMS}")
+        raise ValueError(f"{key} holds {source!r}; {_FORMS}")
     return str(Path(source).absolute()) if "/" in source and not source.startswith("~") else source
+
+
+def split_trial(source: str) -> tuple[str, int | None]:
+    """The study and the number of its trial in ``older/3``, ``/path/to/older/3``, ``mlflow:URI#older/3``; the source
+    alone where it ends in no number."""
+    study, _, number = source.rpartition("/")
+    is_trial = study and number.isdecimal() and (not source.startswith(MLFLOW) or "#" in study)
+    return (study, int(number)) if is_trial else (source, None)
+
+
+def check_start(name: str) -> str:
+    """A recipe's name, else a study or a trial of one, its path absolute; an unknown recipe passes, to be told later.
+
+    A relative path is one where it leads to a study. Raises as ``check_source`` does.
+    """
+    if name in RECIPES:
+        return name
+    source, number = split_trial(name)
+    if _is_relative(source) and not (Path(source) / "study.json").is_file():
+        return name
+    return check_source(source, "start_from") + ("" if number is None else f"/{number}")
+
+
+def is_study(name: str) -> bool:
+    """Whether what ``check_start`` let pass names a study, or a trial of one, and no recipe, known or unknown."""
+    return name not in RECIPES and not _is_relative(split_trial(name)[0])
+
+
+def _is_relative(source: str) -> bool:
+    return "/" in source and not source.startswith(("/", "~", MLFLOW))
 
 
 def address(source: str) -> tuple[str, str]:

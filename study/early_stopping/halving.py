@@ -81,8 +81,9 @@ class Halving(Rungs):
 
     def _finished_after(self, step: int) -> Mapping[int, Features]:
         """The finished trials that left a record at this step of their brackets, and what it says."""
+        finals = self.finals
         rungs = (found for (lower, rung), found in self._records.items() if self._step(lower, rung) == step)
-        known = {number: features for found in rungs for number, features in found.items() if number in self._finals}
+        known = {number: features for found in rungs for number, features in found.items() if number in finals}
         return dict(sorted(known.items()))
 
     def _step(self, lower: float, rung: float) -> int:

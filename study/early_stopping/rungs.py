@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -131,6 +131,7 @@ class Rungs(ABC):
         self._finals: dict[int, Scores] = {}
         self._lowers: dict[int, float] = {}
         self._ruled_out: set[int] = set()
+        self._excluded: frozenset[int] = frozenset()
 
     @abstractmethod
     def _verdict(self, number: int, found: Mapping[int, Features], bracket: Bracket, rung: float) -> Verdict:
@@ -167,15 +168,16 @@ class Rungs(ABC):
 
     @property
     def finals(self) -> Mapping[int, Scores]:
-        """What the finished trials reached."""
-        return dict(sorted(self._finals.items()))
+        """What the finished trials reached that nobody excluded."""
+        return {number: self._finals[number] for number in sorted(self._finals.keys() - self._excluded)}
 
     def due(self, number: int, total: float, points: Sequence[Point]) -> list[tuple[float, Point]]:
         """The rungs that the trial has reached and that hold no record of it yet, with the reports to be judged.
 
-        None for a trial that is ruled out: it was given up, and a process of it reports all the same.
+        None for a trial that is ruled out: it was given up, and a process of it reports all the same; nor for one that
+        is excluded.
         """
-        if number in self._ruled_out:
+        if number in self._ruled_out | self._excluded:
             return []
         bracket = Bracket.of(total, self._rule)
         reached = ((rung, bracket.rung(points, rung, self._rule.eta)) for rung in bracket.rungs)
@@ -207,6 +209,10 @@ class Rungs(ABC):
         beaten by it."""
         self._ruled_out.add(number)
 
+    def exclude(self, numbers: Collection[int]) -> None:
+        """These trials and no others are as if they had not run: nobody is compared with them or learns from them."""
+        self._excluded = frozenset(numbers)
+
     def _members(self, bracket: Bracket, rung: float) -> Mapping[int, Features]:
         found = self._records[bracket.lower, rung]
-        return {number: found[number] for number in sorted(found.keys() - self._ruled_out)}
+        return {number: found[number] for number in sorted(found.keys() - self._ruled_out - self._excluded)}

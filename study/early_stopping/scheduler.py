@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, Self
 
 from analysis import labels
 from analysis.constraints import Bounds, least, violation
-from analysis.layout import EPOCH, StudyPaths, TrialPaths, ending, read_events, write_json
+from analysis.layout import EPOCH, StudyPaths, TrialPaths, ending, exclusions, read_events, write_json
 from analysis.reading.written import config_of, written
 from analysis.schema import TrialStatus
 from search_spaces.work import Total
@@ -122,8 +122,10 @@ class Scheduler:
             self._judge(self._paths.trial(number))
 
     def catch_up(self) -> None:
-        """Learn from the trials that have ended since it was last asked how far their rungs foretold their ends."""
+        """Learn from the trials that have ended since it was last asked how far their rungs foretold their ends, and
+        which somebody has excluded."""
         with self._lock:
+            self.rungs.exclude(exclusions(self._paths).keys())
             for trial in self._paths.each_trial():
                 if trial.number not in self._heard and (end := ending(trial)) is not None:
                     self._heard.add(trial.number)

@@ -79,8 +79,15 @@ class Storage:
                 file.write(theirs + b"".join(unheard))
 
     def push(self, trial: TrialPaths, names: Iterable[str] | None = None) -> None:
-        """Send what has changed since it was last sent from here: all files, or those called ``names``."""
-        found = _names(trial.root) if names is None else [name for name in names if (trial.root / name).exists()]
+        """Send what has changed since it was last sent from here: all files, or those called ``names``.
+
+        What somebody has said of the trial stays: a copy that comes back would be an older one.
+        """
+        found = (
+            _names(trial.root) - {trial.notes.name, trial.exclusions.name}
+            if names is None
+            else {name for name in names if (trial.root / name).exists()}
+        )
         for name in sorted(found, key=lambda each: each == EVENTS):
             path = trial.root / name
             state = (path.stat().st_mtime_ns, path.stat().st_size)
@@ -137,10 +144,10 @@ class Storage:
         raise AssertionError
 
 
-def _names(root: Path) -> list[str]:
+def _names(root: Path) -> set[str]:
     """Of all files below ``root`` but the hidden ones: locks, and what is being written."""
     paths = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
-    return [path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts)]
+    return {path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts)}
 
 
 def _is_inside(name: str) -> bool:

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from analysis.layout import ATTEMPT, StudyPaths, TrialPaths, read_events, write_atomically, write_json
-from analysis.reading.written import config_of, find_trial, written
+from analysis.reading.written import check_counts, config_of, find_trial, written
 from study.packages import check_installed, versions
 from study.publishing.model_card import Card
 from trainables import checkpoint
@@ -45,9 +45,10 @@ class Model:
 def export(trial: str, folder: Path, head: str | None = None) -> Model:
     """Write the trial ``STUDY/NUMBER`` into ``folder``, whole or not at all; ``head``: another than the study's.
 
-    Raises ``ExportError`` if the trial is not there or not finished, or if the folder holds anything.
+    Raises ``UserError`` if the trial is not there, not finished or excluded, or if the folder holds anything.
     """
     study, paths = find_trial(trial)
+    check_counts(study, paths)
     check_installed(study)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ExportError(f"{folder} is there already; choose a new folder")

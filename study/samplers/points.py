@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search_spaces import ranges
 from search_spaces.dimension import Distribution
 from search_spaces.space import TRAINABLE, SearchSpace
-from study.samplers.trials import OBSERVED, begun, is_own, minutes_of, ran_well, usual_minutes
+from study.samplers.trials import EXCLUDED, OBSERVED, begun, is_own, minutes_of, ran_well, usual_minutes
 from trainables.config import ConfigError
 
 Params = dict[str, Any]
@@ -162,17 +162,21 @@ class Grid(PointSampler):
         found = []
         for trainable in self._space.trainables:
             choice = {TRAINABLE: self._space.distributions[TRAINABLE]} if len(self._space.trainables) > 1 else {}
-            drawn = (other for other in others if OBSERVED not in other.user_attrs)
-            members = (other for other in drawn if _is_member(self._space, trainable, other))
+            members = (other for other in _drawn(others) if _is_member(self._space, trainable, other))
             found += [_copy(one, choice | self._space.active(trainable, one.params), ()) for one in members]
         return found
 
 
 def grid_points(space: SearchSpace, trials: Iterable[FrozenTrial]) -> int:
     """How many of the space's configurations ``trials`` have begun."""
-    drawn = [trial for trial in begun(trials) if OBSERVED not in trial.user_attrs]
+    drawn = _drawn(begun(trials))
     members = (trial for trial in drawn if any(_is_member(space, name, trial) for name in space.trainables))
     return len({tuple(sorted(trial.params.items())) for trial in members})
+
+
+def _drawn(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Those that a grid need not draw again."""
+    return [trial for trial in trials if not {OBSERVED, EXCLUDED} & trial.user_attrs.keys()]
 
 
 def least_spent(trainables: Sequence[str], trials: Iterable[FrozenTrial]) -> str:

@@ -17,6 +17,8 @@ REPEATS, REFUSED, OBSERVED, WITHDRAWN, OUTSIDE = "repeats", "refused", "observed
 """Attributes of Optuna's trials: a draw that only repeated the trial of that number; why a draw was not to be trained;
 a trial of another study, by its id; a recipe, or what was added by hand, that the study's space no longer holds; why a
 trial lies outside a space that was changed after it."""
+EXCLUDED = "excluded"
+"""The same, as they are read and not as they are stored: why somebody excluded the trial."""
 
 _STATES = {
     TrialStatus.RUNNING: TrialState.RUNNING,
@@ -92,9 +94,10 @@ def missing(objectives: Iterable[str], values: Mapping[str, float]) -> str | Non
 
 
 def frontier(trials: Iterable[FrozenTrial], objectives: Mapping[str, Direction], bounds: Bounds) -> list[FrozenTrial]:
-    """The finished ones within ``bounds`` and not flagged that no other such dominates, by what they measured,
-    whatever Optuna was told."""
-    finished = [trial for trial in trials if status_of(trial) is TrialStatus.FINISHED]
+    """The finished ones within ``bounds``, neither flagged nor excluded, that no other such dominates, by what they
+    measured, whatever Optuna was told."""
+    counting = (trial for trial in trials if EXCLUDED not in trial.user_attrs)
+    finished = [trial for trial in counting if status_of(trial) is TrialStatus.FINISHED]
     wanted = {**bounds, TRUSTED: True}
     credible = [trial for trial in finished if not violation(wanted, metrics_of(trial))]
     values = [[metrics_of(trial)[name] for name in objectives] for trial in credible]

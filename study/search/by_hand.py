@@ -1,4 +1,5 @@
-"""Trials that no sampler draws: recipes, what somebody added by hand, what was enqueued with Optuna's own API."""
+"""Trials that no sampler draws: what a study begins with, what somebody added by hand, what was enqueued with Optuna's
+own API."""
 
 from __future__ import annotations
 
@@ -15,6 +16,9 @@ from trainables.config import ConfigError
 ADDED = "added"
 """Attribute of a trial that somebody added: the id under which it waited in its request."""
 
+STARTS = "recipe"
+"""Attribute of a trial that the study begins with: the recipe, or the trial of another study."""
+
 ORIGIN = "origin"
 """Key of its ``config.json``: where a trial comes from, if not from the sampler."""
 
@@ -26,7 +30,7 @@ def enqueued(trial: FrozenTrial) -> dict[str, Any]:
 
 def origin(attributes: Mapping[str, Any]) -> dict[str, str]:
     """Where a trial with these attributes comes from, as its ``config.json`` says it."""
-    found = BY_HAND if ADDED in attributes else attributes.get("recipe")
+    found = BY_HAND if ADDED in attributes else attributes.get(STARTS)
     return {ORIGIN: str(found)} if found else {}
 
 

@@ -20,12 +20,12 @@ from search_spaces.given import given
 from search_spaces.placing import place
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
-from study.config.start import start_params
 from study.samplers.by_name import make_sampler
 from study.samplers.trials import OBSERVED, OUTSIDE, REFUSED, REPEATS, WITHDRAWN, metrics_of, state_of, status_of
-from study.search.by_hand import ORIGIN, enqueued, origin
+from study.search.by_hand import ORIGIN, STARTS, enqueued, origin
 from study.search.micro_batches import INSTEAD_OF
 from study.search.observed import generation
+from study.search.start import point
 from study.search.storage import open_storage, release
 from study.search.warm_start import accepted
 from trainables.config import ConfigError, TrialConfig, from_dict
@@ -119,8 +119,8 @@ class _Removal:
         if REFUSED in trial.user_attrs:
             return self._drawn(trial), None
         try:
-            if trial.state is TrialState.WAITING and "recipe" in trial.user_attrs:
-                return start_params(self._space, trial.user_attrs["recipe"]), None
+            if trial.state is TrialState.WAITING and STARTS in trial.user_attrs:
+                return point(self._paths, trial.user_attrs[STARTS], self._space), None
             if trial.state is TrialState.WAITING and INSTEAD_OF not in trial.user_attrs:
                 return given(self._space, enqueued(trial)), None
             config = self._config_of(trial)

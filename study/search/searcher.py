@@ -18,18 +18,18 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analysis import constraints
-from analysis.layout import StudyPaths, ending, finite
+from analysis.layout import StudyPaths, ending, exclusions, finite
 from analysis.reading.written import config_of
 from analysis.schema import TrialFault, TrialStatus
 from search_spaces.ranges import same_point
 from search_spaces.space import SearchSpace
 from search_spaces.work import Total
 from study.config import StudyConfig
-from study.config.start import start_params
 from study.files.added import take, waiting
 from study.resources.probe import pace
 from study.samplers.points import grid_points
 from study.samplers.trials import (
+    EXCLUDED,
     OBSERVED,
     OUTSIDE,
     REFUSED,
@@ -44,8 +44,9 @@ from study.samplers.trials import (
     status_of,
     usual_minutes,
 )
+from study.search import start
 from study.search.budget import Spent, keeps_the_rest, no_more_trials, out_of_time
-from study.search.by_hand import ADDED, enqueued, origin, to_enqueue
+from study.search.by_hand import ADDED, STARTS, enqueued, origin, to_enqueue
 from study.search.folders import judged, ran_short_trained, record_end, share_of, trainable_of, write_config
 from study.search.foreknown import TRIES, Foreknown
 from study.search.losses import judge
@@ -106,6 +107,7 @@ class Search:
         self._space = space
         self._storage = storage
         self._study = open_study(config, space, storage)
+        self._hear()
         self._unfinished: deque[int] = deque()
         self._handed_out: dict[int, Trial] = {}
         self._ended_before: frozenset[int] = frozenset()
@@ -125,7 +127,7 @@ class Search:
         storage = open_storage(paths.optuna)
         try:
             search = cls(paths, config, space, storage, total)
-            search._enqueue_recipes()
+            search._enqueue_starts()
             search._observe()
             search._enqueue_points()
             search.reconcile()
@@ -142,6 +144,7 @@ class Search:
         """
         if self.out_of_time():
             return None
+        self._hear()
         while self._unfinished:
             trial = self._trial(self._unfinished.popleft())
             if assignment := self._known(trial):
@@ -354,8 +357,8 @@ class Search:
         return [trial for trial in self._study.get_trials(deepcopy=False) if is_own(trial)]
 
     def frontier(self, trials: Sequence[FrozenTrial] | None = None) -> list[FrozenTrial]:
-        """The finished ones within the study's bounds and not flagged that no other such dominates, in order, by what
-        they measured.
+        """The finished ones within the study's bounds, neither flagged nor excluded, that no other such dominates, in
+        order, by what they measured.
 
         Among ``trials``, if somebody has just read them.
         """
@@ -365,6 +368,10 @@ class Search:
             self._config.constraints,
         )
 
+    def _hear(self) -> None:
+        """Learn which trials somebody has excluded since, and which were taken in again."""
+        self._study.excluded = exclusions(self._paths)
+
     def _observe(self) -> None:
         """Let the sampler know what other studies found, once."""
         known = {trial.user_attrs.get(OBSERVED) for trial in self._study.get_trials(deepcopy=False)}
@@ -372,12 +379,12 @@ class Search:
             if found.trial not in known:
                 self._study.add_trial(observed(found, self._config, self._space, generation(self._study, index)))
 
-    def _enqueue_recipes(self) -> None:
+    def _enqueue_starts(self) -> None:
         if not self._config.start_from or "start_from" in self._study.user_attrs:
             return
-        points = [start_params(self._space, name) for name in self._config.start_from]
-        for name, point in zip(self._config.start_from, points, strict=True):
-            self._study.enqueue_trial(point, user_attrs={"recipe": name}, skip_if_exists=True)
+        found = [start.points(self._paths, name, self._space) for name in self._config.start_from]
+        for name, point in (pair for points in found for pair in points.items()):
+            self._study.enqueue_trial(point, user_attrs={STARTS: name}, skip_if_exists=True)
         self._study.set_user_attr("start_from", list(self._config.start_from))
 
     def _enqueue_points(self) -> None:
@@ -554,9 +561,9 @@ class Search:
         return stopped and self._paths.trial(trial.number).stop.exists()  # which a time limit does not write
 
     def _will_tell(self, trial: FrozenTrial) -> bool:
-        """It runs within the space, and no other is to have its parameters unless it fails."""
-        inside = OUTSIDE not in trial.user_attrs
-        return inside and trial.state is TrialState.RUNNING and self._config.repeats == "redraw"
+        """It runs within the space and counts, and no other is to have its parameters unless it fails."""
+        counts = not {OUTSIDE, EXCLUDED} & trial.user_attrs.keys()
+        return counts and trial.state is TrialState.RUNNING and self._config.repeats == "redraw"
 
     def _earlier(self, trial: Trial) -> int:
         """How many trials before this one had its parameters: each needs a seed of its own."""

@@ -17,6 +17,7 @@ from analysis.searched.changes import PARTS
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.samplers.by_name import make_sampler
+from study.search.exclusions import HeedfulStudy
 from trainables.checkpoint import FREE_TO_CHANGE
 from trainables.config import TrialConfig, UserError, flatten
 from trainables.metrics import direction
@@ -29,7 +30,7 @@ class SearchError(UserError):
     """A search that cannot be opened as its study file asks."""
 
 
-def open_study(config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> optuna.Study:
+def open_study(config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> HeedfulStudy:
     """The study named ``config.name``, created if ``storage`` lacks it.
 
     Raises ``SearchError`` if it was launched with other objectives, another space, other settings or another sampler:
@@ -39,7 +40,7 @@ def open_study(config: StudyConfig, space: SearchSpace, storage: RDBStorage) -> 
     directions = [direction(name) for name in config.objectives]
     if config.name not in optuna.get_all_study_names(storage):
         optuna.create_study(storage=storage, study_name=config.name, directions=directions)
-    study = optuna.load_study(study_name=config.name, storage=storage)
+    study = HeedfulStudy(config.name, storage)
     _compare(study, _question(config, space) | {"directions": directions}, grows=config.measures is not None)
     trials = len(study.get_trials(deepcopy=False))
     study.sampler = make_sampler(config.sampler.name, config.seed, trials, space, config.sampler.numbers)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis.layout import StudyPaths, TrialPaths, ending, read_json, studies_folder, write_json
+from analysis.layout import StudyPaths, TrialPaths, ending, exclusion_of, read_json, studies_folder, write_json
 from analysis.reading.download import StudyNotFoundError, download_study
 from analysis.reading.written import written
 from analysis.schema import TrialStatus
@@ -85,7 +85,7 @@ def gather(config: StudyConfig, space: SearchSpace, data: str) -> Gathered:
     accepted: dict[str, Observation] = {}
     refused: list[Refusal] = []
     for source in config.warm_start:
-        with _folder(source) as paths:
+        with study_folder(source) as paths:
             unlike = _unlike(paths, config, data)
             for trial in paths.each_trial():
                 if (metrics := _finished(trial)) is None:
@@ -138,7 +138,7 @@ def recorded(paths: StudyPaths) -> Gathered:
 
 
 @contextmanager
-def _folder(source: str) -> Iterator[StudyPaths]:
+def study_folder(source: str) -> Iterator[StudyPaths]:
     """The study that ``source`` names, in a folder."""
     if source.startswith(MLFLOW):
         uri, experiment = address(source)
@@ -170,6 +170,8 @@ def _unlike(paths: StudyPaths, config: StudyConfig, data: str) -> str | None:
 def _judged(
     trial: TrialPaths, name: str, source: str, metrics: dict[str, float], config: StudyConfig, space: SearchSpace
 ) -> Observation | str:
+    if reason := exclusion_of(trial):
+        return f"it is excluded there: {reason}"
     for objective in config.objectives:
         if not math.isfinite(metrics.get(objective, math.nan)):
             return f"it has not measured {objective}"

@@ -20,7 +20,16 @@ from typing import Any, cast
 
 import numpy as np
 
-from analysis.layout import EPOCH, StudyPaths, TrialPaths, ending_of, finite, read_events, write_atomically
+from analysis.layout import (
+    EPOCH,
+    StudyPaths,
+    TrialPaths,
+    ending_of,
+    exclusion_of,
+    finite,
+    read_events,
+    write_atomically,
+)
 from analysis.reading.written import config_of
 from analysis.schema import TrialStatus
 from search_spaces.catalogue import DIMENSIONS
@@ -83,12 +92,13 @@ def parameters(config: TrialConfig) -> dict[str, float]:
 def record(paths: StudyPaths, file: Path) -> tuple[int, int]:
     """Write the finished trials of a study to ``file``; how many there are, and how many others it has.
 
-    Raises ``CurvesError`` if none has finished.
+    What somebody excluded is left out. Raises ``CurvesError`` if none is left.
     """
     found = [_recorded(paths, trial) for trial in paths.each_trial()]
     curves = [curve for curve in found if curve is not None]
     if not curves:
-        raise CurvesError(f"no trial of {paths.name} in {paths.root.parent} has finished; there is nothing to record")
+        where = f"{paths.name} in {paths.root.parent}"
+        raise CurvesError(f"no trial of {where} has finished and counts; there is nothing to record")
     write(curves, file)
     return len(curves), len(found) - len(curves)
 
@@ -174,7 +184,7 @@ def _recorded(paths: StudyPaths, trial: TrialPaths) -> Curve | None:
     events = read_events(trial)
     ended = ending_of(events)
     epochs = {event["epoch"]: event["metrics"] for event in reversed(events) if event["kind"] == EPOCH}
-    if ended is None or ended["status"] != TrialStatus.FINISHED or not epochs:
+    if ended is None or ended["status"] != TrialStatus.FINISHED or not epochs or exclusion_of(trial):
         return None
     config = config_of(trial)
     leaves = flatten(config)

@@ -226,7 +226,7 @@ def _columns(metrics: Sequence[str], params: Iterable[str]) -> dict[str, Any]:
     """MLflow's run table hides parameters, metrics and tags by default; a saved view of the experiment shows them."""
     columns = [f"params.`{name}`" for name in sorted(params)]
     columns += [f"metrics.`{name}`" for name in dict.fromkeys([*metrics, GPU_MINUTES])]
-    columns += [f"tags.`{name}`" for name in (schema.FRONTIER, schema.VERDICT, schema.REASON)]
+    columns += [f"tags.`{name}`" for name in (schema.FRONTIER, schema.VERDICT, schema.EXCLUDED, schema.REASON)]
     return {"selectedColumns": columns}
 
 
@@ -279,6 +279,7 @@ def _trial_tags(
         schema.EPSILON: evaluation.get("epsilon"),
         schema.DATA: result.get("data", manifest.get("data")),
         schema.VERDICT: result.get("verdict"),
+        schema.EXCLUDED: layout.exclusion_of(trial) if trial.exclusions.exists() else None,
         schema.NOTE: layout.note_of(trial) if trial.notes.exists() else None,
     }
     named = {key: str(value) for key, value in tags.items() if value is not None}

@@ -53,7 +53,8 @@ def study_of(
     number = range(len(params))
     trials = pd.DataFrame(
         {
-            **{"number": number, "trainable": trainables, "status": "finished", "verdict": "", "violation": ""},
+            **{"number": number, "trainable": trainables, "status": "finished"},
+            **dict.fromkeys(("verdict", "violation", "excluded"), ""),
             **dict.fromkeys(HEADLINES, math.nan),
             **metrics,
             **columns,
@@ -205,7 +206,7 @@ def test_choices_can_decide_as_numbers_and_as_words() -> None:
 def test_flagged_infeasible_unfinished_and_unmeasured_trials_are_no_evidence() -> None:
     x = uniform(200)
     clean = peak_and_pit(x)
-    left_out = pd.DataFrame({"status": "finished", "verdict": "", "violation": ""}, index=x.index)
+    left_out = pd.DataFrame({"status": "finished", "verdict": "", "violation": "", "excluded": ""}, index=x.index)
     left_out.loc[:19, "verdict"] = "flagged: it leaks"
     left_out.loc[20:39, "violation"] = "gpu_minutes is 9, above 8"
     left_out.loc[40:59, "status"] = "stopped"

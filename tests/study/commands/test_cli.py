@@ -35,6 +35,7 @@ COMMANDS = [
         "extend",
         "add",
         "note",
+        "exclude",
         "stop",
         "measure",
         "reseed",

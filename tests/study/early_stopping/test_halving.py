@@ -86,6 +86,30 @@ def test_a_trial_that_was_given_up_and_still_reports_is_not_asked():
     assert halving.due(0, TOTAL, [point((0.1, 0.1), LAST)]) == []
 
 
+def test_a_trial_that_was_excluded_is_as_if_it_had_not_run():
+    """The best of a rung counts no more: who was hopeless beside it is the best of those that are left."""
+    scores = [(0.9, 0.9), (0.3, 0.2), (0.29, 0.19), (0.28, 0.18), (0.27, 0.17)]
+    halving, decisions = judged(scores)
+    halving.finish(0, TOTAL, (0.9, 0.9))
+    assert (decisions[-1].of, decisions[-1].stop) == (5, True)
+    assert halving.judge(1, TOTAL, LAST, point(scores[1])).rank == 2
+    halving.exclude([0])
+    assert 0 not in halving.finals
+    assert halving.due(0, TOTAL, [point((0.9, 0.9), LAST / 2)]) == []
+    found = halving.judge(1, TOTAL, LAST, point(scores[1]))
+    assert (found.rank, found.of) == (1, 4)
+    assert found.chance > 0.5
+    halving.exclude([])
+    assert halving.judge(1, TOTAL, LAST, point(scores[1])).chance == 0.0
+
+
+def test_from_excluded_trials_nothing_is_foretold():
+    halving = taught()
+    assert halving.judge(0, TOTAL, LAST, point((0.5, 0.5))).chance is not None
+    halving.exclude(range(-20, 0))
+    assert halving.judge(0, TOTAL, LAST, point((0.5, 0.5))).chance is None
+
+
 @pytest.mark.parametrize("scores", [(math.nan, 0.2), (0.2, math.nan), (math.inf, 0.1)])
 def test_a_probe_that_is_no_number_is_neither_compared_nor_stopped(scores):
     halving = Halving(RULE, OWN)

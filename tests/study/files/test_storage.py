@@ -22,6 +22,8 @@ from analysis.layout import (
     StudyPaths,
     TrialPaths,
     append_event,
+    append_exclusion,
+    append_note,
     ending,
     read_events,
     study_paths,
@@ -160,6 +162,21 @@ def test_the_copy_that_knows_more_counts(pair: tuple[Storage, TrialPaths, Storag
     mine.fetch(here, whole=True)
     assert here.checkpoint.read_bytes() == b"two"
     assert here.events.read_bytes() == there.events.read_bytes()
+
+
+def test_what_somebody_says_of_a_trial_stays_where_it_was_said(
+    pair: tuple[Storage, TrialPaths, Storage, TrialPaths],
+) -> None:
+    """A copy that comes back from the machine that trains would be an older one."""
+    storage, here, other, there = pair
+    append_event(here, ATTEMPT, 1)
+    append_note(here, "for the paper")
+    append_exclusion(here, "a broken node")
+    storage.push(here)
+    other.fetch(there, whole=True)
+    assert there.events.exists()
+    assert not there.notes.exists()
+    assert not there.exclusions.exists()
 
 
 def test_an_end_is_final(pair: tuple[Storage, TrialPaths, Storage, TrialPaths]) -> None:

@@ -29,6 +29,7 @@ from analysis.layout import (
     EPOCH,
     StudyPaths,
     append_event,
+    append_exclusion,
     append_note,
     default_tracking_uri,
     read_events,
@@ -818,3 +819,20 @@ def test_a_trials_note_goes_to_mlflow_and_is_read_from_it(paths: StudyPaths) -> 
     append_note(paths.trial(1), "")
     sync(paths)
     assert [*read_mlflow(uri, paths.name).trials["note"]] == ["", ""]
+
+
+def test_a_trials_exclusion_goes_to_mlflow_and_is_restored_from_it(paths: StudyPaths) -> None:
+    """And is taken back there, too."""
+    for number, clean in enumerate((0.5, 0.9)):
+        append_event(paths.trial(number), ATTEMPT, 1)
+        append_event(paths.trial(number), ENDED, 1, status="finished", metrics=FINAL | {"clean_accuracy": clean})
+    uri = default_tracking_uri(paths.root.parent)
+    for reason in ("a broken node", ""):
+        append_exclusion(paths.trial(1), reason)
+        sync(paths)
+        restored = read_mlflow(uri, paths.name)
+        assert [*restored.trials["excluded"]] == [*read_study(paths).trials["excluded"]] == ["", reason]
+        assert len(restored.finished) == (1 if reason else 2)
+        tags = client(uri).get_run(Ledger(paths).run(1)).data.tags
+        assert tags[schema.EXCLUDED] == reason
+        assert tags[schema.FRONTIER] == ("no" if reason else "yes")
