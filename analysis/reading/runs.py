@@ -163,7 +163,8 @@ class Reader:
         return _study(self._paths, trials, manifest)
 
     def _trial(self, trial: TrialPaths, link: RunLink, bounds: constraints.Bounds) -> _Trial:
-        state = (link, bounds, *map(_state, (trial.config, trial.events, trial.result, trial.notes)))
+        files = (trial.config, trial.events, trial.result, trial.notes, trial.exclusions)
+        state = (link, bounds, *map(_state, files))
         known = self._known.get(trial.number)
         if known is None or known[0] != state:
             known = self._known[trial.number] = (state, _read_trial(self._paths, trial, link, bounds))

@@ -5,6 +5,13 @@ trials share by accident looks good. Trials are therefore compared with those ab
 one after the other: within a block a setting that matters not is as likely to be found with any outcome (van
 Elteren's test for ranks, the exact test of Mantel and Haenszel for yes and no). What is told is what chance does not
 explain at ``LEVEL`` over all that is looked at together (Bonferroni).
+
+Errors, measured on simulated searches of 40, 60 and 150 trials over six settings, two of which matter (100 searches each
+of TPE and at random; ``tests/analysis`` repeats some). Where the best lies within all ranges, an end was named in 4, 4
+and 1 % of the searches of TPE (without blocks in a third to three fifths) and in 2, 0 and 1 % of those at random; where
+it lies beyond an end, that end in all of TPE's and in 76, 85 and 97 %. Of a value of which 60 % of the trials were
+flagged, and 5 % elsewhere, 17, 45 and 87 % of TPE's searches told, which avoid it, and 67, 95 and 100 % of those at
+random (60 each); another value was named in at most 2 %.
 """
 
 from __future__ import annotations
@@ -148,8 +155,8 @@ def _blocks(count: int) -> list[slice]:
 
 def _gone_wrong(study: Study, searched: list[_Parameter]) -> Iterator[str]:
     """Values at which more trials failed, broke down, missed the bounds or were flagged than elsewhere."""
-    trials, finished = study.trials, study.finished
-    ended = trials[trials["status"].isin([TrialStatus.FINISHED, TrialStatus.FAILED])]
+    finished = study.finished
+    ended = study.trials[study.standings.isin([TrialStatus.FINISHED, TrialStatus.FAILED])]
     cases = {
         "failed": ended["status"] == TrialStatus.FAILED,
         "broke down in training": ended["number"].isin(breakdowns(study)["trial"]),

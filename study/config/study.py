@@ -48,9 +48,6 @@ from trainables.recipes import RECIPES
 
 Repeats = Literal["redraw", "new_seed"]
 
-NEAREST = 3
-"""Recipes that an unknown one may have meant, of dozens."""
-
 
 class StudyConfig(Section):
     """One study, as its file says."""

@@ -19,7 +19,7 @@ from analysis.figures import parallel_figure
 from analysis.frontier.confirmed import confirmed
 from analysis.frontier.dominance import chances
 from analysis.frontier.pareto import frontier
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, append_note
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, append_exclusion, append_note
 from analysis.papers.beside import beside
 from analysis.reading import runs
 from analysis.reading.download import StudyNotFoundError
@@ -74,6 +74,8 @@ def test_a_study_that_is_read_again_is_asked_for_what_has_changed(
     study.epochs(running, 1)
     assert asked() == [3]
     append_note(study.paths.trial(1), "for the paper")
+    assert asked() == [1]
+    append_exclusion(study.paths.trial(1), "a broken node")
     assert asked() == [1]
     study.link({2: "abc"})
     assert asked() == [2]

@@ -36,7 +36,8 @@ Outcome = Callable[[dict[str, Any], np.random.Generator], dict[str, Any]]
 
 def study_of(rows: Sequence[dict[str, Any]], space: dict[str, BaseDistribution] = SPACE) -> Study:
     """A study of trials as the readers give it, one after the other; ``rows``: settings as ``param.NAME``, figures."""
-    usual = {"trainable": "cf_amc_ssl", "status": "finished", "reason": "", "verdict": "", "violation": "", "epochs": 1}
+    usual = {"trainable": "cf_amc_ssl", "status": "finished", "epochs": 1}
+    usual |= dict.fromkeys(("reason", "verdict", "violation", "excluded"), "")
     trials = pd.DataFrame([{"number": number, **usual, **row} for number, row in enumerate(rows)])
     manifest = {
         "objectives": [{"metric": "clean_accuracy"}, {"metric": "pgd_accuracy"}],
@@ -113,6 +114,16 @@ def test_values_at_which_trials_go_wrong_are_named() -> None:
     sevens = int((study.finished["param.m"] == 7).sum())
     others = len(study.finished) - sevens
     assert notable(study)[2] == f"{len(flagged)} of {sevens} trials with m 7 were flagged, of others 0 of {others}."
+
+
+def test_excluded_trials_stand_out_in_nothing() -> None:
+    def failed(params: dict[str, Any], luck: np.random.Generator) -> dict[str, Any]:
+        return inside(params, luck) | {"status": "failed" if params["m"] == 7 else "finished"}
+
+    study = search(failed, 60)
+    assert [sentence.partition(" with ")[2].partition(",")[0] for sentence in notable(study)] == ["m 7 failed"]
+    study.trials["excluded"] = study.trials["status"].map({"failed": "broken node", "finished": ""})
+    assert notable(study) == []
 
 
 def test_what_late_trials_share_by_accident_is_not_told() -> None:
