@@ -6,12 +6,12 @@ one after the other: within a block a setting that matters not is as likely to b
 Elteren's test for ranks, the exact test of Mantel and Haenszel for yes and no). What is told is what chance does not
 explain at ``LEVEL`` over all that is looked at together (Bonferroni).
 
-Errors, measured on simulated searches of 40, 60 and 150 trials over six settings, two of which matter (100 searches each
-of TPE and at random; ``tests/analysis`` repeats some). Where the best lies within all ranges, an end was named in 4, 4
-and 1 % of the searches of TPE (without blocks in a third to three fifths) and in 2, 0 and 1 % of those at random; where
-it lies beyond an end, that end in all of TPE's and in 76, 85 and 97 %. Of a value of which 60 % of the trials were
-flagged, and 5 % elsewhere, 17, 45 and 87 % of TPE's searches told, which avoid it, and 67, 95 and 100 % of those at
-random (60 each); another value was named in at most 2 %.
+Errors, measured on simulated searches of 40, 60 and 150 trials over six settings, two of which matter (100 searches
+each of TPE and at random; ``tests/analysis`` repeats some). Where the best lies within all ranges, an end was named in
+4, 4 and 1 % of the searches of TPE (by a test against even draws alone, in a third to three fifths of them) and in 2, 0
+and 1 % of those at random; where it lies beyond an end, that end in all of TPE's and in 76, 85 and 97 %. Of a value of
+which 60 % of the trials were flagged, and 5 % elsewhere, 17, 45 and 87 % of TPE's searches told, which avoid it, and
+67, 95 and 100 % of those at random (60 each); another value was named in at most 2 %.
 """
 
 from __future__ import annotations

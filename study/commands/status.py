@@ -83,7 +83,7 @@ def _other(name: str | None, *, json: bool) -> None:
         import json as as_json
 
         told = [
-            {"name": paths.name, "trials": standing(paths.name).trials["status"].value_counts().to_dict()}
+            {"name": paths.name, "trials": standing(paths.name).standings.value_counts().to_dict()}
             for paths in all_studies()
         ]
         typer.echo(as_json.dumps(told, indent=2))

@@ -105,7 +105,7 @@ class Summary:
     @property
     def by_status(self) -> dict[str, int]:
         """Trials."""
-        return {str(status): int(count) for status, count in self.study.trials["status"].value_counts().items()}
+        return {str(status): int(count) for status, count in self.study.standings.value_counts().items()}
 
     def _spent(self) -> Iterator[str]:
         spent, limits, minutes = self.outlook.spent, self.outlook.limits, self.outlook.minutes_left

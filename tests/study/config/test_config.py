@@ -206,7 +206,7 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_line(write):
         (20, "budget.trials is -1"),
         (20, "unknown key 'budget.wal'"),
         (21, "gpus_per_trial is 'many'"),
-        (22, "did you mean table1/cf_amc_ssl, "),
+        (22, "did you mean table1/cf_amc_ssl or "),
         (23, "tracking.uri is 'mlruns'"),
         (23, "offline is 'yes'; it must be true or false"),
         (24, "name is given twice, first at"),

@@ -153,8 +153,8 @@ def test_an_unknown_recipe_is_answered_with_the_nearest_few(tiny: Tiny, tmp_path
     with pytest.raises(StudyFileError) as wrong:
         StudyConfig.load(file)
     told = str(wrong.value)
-    assert "unknown recipe 'table1/cf_amc_sl'; did you mean table1/cf_amc_ssl, " in told
-    assert "`study reproduce --list` names all of them; a study's folder is named as ./FOLDER or absolutely" in told
+    assert "unknown recipe 'table1/cf_amc_sl'; did you mean table1/cf_amc_ssl or " in told
+    assert "`study reproduce --list` names them all; a study's folder is named as ./FOLDER or absolutely" in told
     assert sum(name in told for name in RECIPES) <= 4
 
 

@@ -89,6 +89,7 @@ def test_it_fits_and_says_what_it_leaves_out(rows: int, cell: str) -> None:
             "status": "finished",
             "verdict": "",
             "violation": "",
+            "excluded": "",
             "clean_accuracy": 0.5,
             "pgd_accuracy": 0.5,
             "auto_attack_accuracy": float("nan"),
@@ -120,7 +121,7 @@ def test_a_confirmation_links_its_seeds(paths: StudyPaths) -> None:
 
 
 def test_counts_name_what_is_known() -> None:
-    empty = Study(name="a", manifest={}, trials=pd.DataFrame({"status": []}), curves=pd.DataFrame())
+    empty = Study(name="a", manifest={}, trials=pd.DataFrame({"status": [], "excluded": []}), curves=pd.DataFrame())
     assert counts(empty) == "No trial yet."
 
 
