@@ -6,7 +6,7 @@ import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def distribution(stated: Mapping[str, Any], values: Sequence[Any]) -> BaseDistri
     Values are wider than the range where a study was extended to a narrower one.
     """
     found = _readable(stated)
-    if isinstance(found, CategoricalDistribution) or not all(map(_is_number, values)):
+    if isinstance(found, CategoricalDistribution) or not all(map(is_number, values)):
         choices = found.choices if isinstance(found, CategoricalDistribution) else ()
         return CategoricalDistribution(list(dict.fromkeys([*map(plain, choices), *map(plain, values)])))
     if isinstance(found, IntDistribution | FloatDistribution):
@@ -40,7 +40,7 @@ def distribution(stated: Mapping[str, Any], values: Sequence[Any]) -> BaseDistri
 
 def plain(value: Any) -> Any:
     """A value as Optuna stores choices: numbers as they are, all else by its text."""
-    return value if _is_number(value) else str(labels.choice(value))
+    return value if is_number(value) else str(labels.choice(value))
 
 
 def _readable(stated: Mapping[str, Any]) -> BaseDistribution | None:
@@ -77,5 +77,6 @@ def _even_in_logs(values: Sequence[Any]) -> bool:
     return off(np.log(places)) < off(places)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether it is a finite number, which true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
-import numpy as np
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from analysis import labels
+from analysis.searched.distributions import is_number
 
 _FEW = 6
 """Values up to which each is a part of its own."""
@@ -34,7 +34,7 @@ class Part:
 
     def of(self, values: pd.Series[Any]) -> pd.Series[bool]:
         """(n,) whether each of ``values`` lies in it; a missing one does not."""
-        return values.map(lambda value: bool(not _is_missing(value) and self.holds(value))).astype(bool)
+        return values.map(lambda value: bool(not pd.isna(value) and self.holds(value))).astype(bool)
 
 
 def ends(name: str, distribution: BaseDistribution, share: float) -> tuple[Part, Part] | None:
@@ -43,7 +43,7 @@ def ends(name: str, distribution: BaseDistribution, share: float) -> tuple[Part,
     ``None`` of words, and where there is but one value.
     """
     if isinstance(distribution, CategoricalDistribution):
-        numbers = [float(choice) for choice in distribution.choices if _is_number(choice)]
+        numbers = [float(choice) for choice in distribution.choices if is_number(choice)]
         if len(numbers) < max(2, len(distribution.choices)):
             return None
         return _value(name, min(numbers), 1 / len(numbers)), _value(name, max(numbers), 1 / len(numbers))
@@ -116,11 +116,3 @@ def _at(distribution: Range, share: float) -> float:
 
 def _scaled(distribution: Range, value: float) -> float:
     return math.log(value) if distribution.log else float(value)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and bool(np.isnan(value)))
