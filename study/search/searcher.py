@@ -25,12 +25,9 @@ from search_spaces.ranges import same_point
 from search_spaces.space import SearchSpace
 from search_spaces.work import Total
 from study.config import StudyConfig
-from study.files.added import take, waiting
 from study.resources.probe import pace
 from study.samplers.points import grid_points
 from study.samplers.trials import (
-    EXCLUDED,
-    OBSERVED,
     OUTSIDE,
     REFUSED,
     REPEATS,
@@ -44,17 +41,17 @@ from study.samplers.trials import (
     status_of,
     usual_minutes,
 )
-from study.search import start
 from study.search.budget import Spent, keeps_the_rest, no_more_trials, out_of_time
-from study.search.by_hand import ADDED, STARTS, enqueued, origin, to_enqueue
+from study.search.by_hand import enqueued, origin
 from study.search.folders import judged, ran_short_trained, record_end, share_of, trainable_of, write_config
 from study.search.foreknown import TRIES, Foreknown
 from study.search.losses import judge
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
 from study.search.networks import chosen, hand_over, marks
-from study.search.observed import generation, join_generation, observed
+from study.search.observed import join_generation, observe
+from study.search.queue import enqueue_added, enqueue_beginning
+from study.search.repeats import Tried
 from study.search.storage import SearchError, open_storage, open_study, release
-from study.search.warm_start import accepted
 from trainables.config import ConfigError, TrialConfig
 
 FAILURES_IN_A_ROW = 20
@@ -127,9 +124,8 @@ class Search:
         storage = open_storage(paths.optuna)
         try:
             search = cls(paths, config, space, storage, total)
-            search._enqueue_starts()
-            search._observe()
-            search._enqueue_points()
+            enqueue_beginning(search._study, paths, config, space)
+            observe(search._study, paths, config, space)
             search.reconcile()
             search._ended_before = frozenset(trial.number for trial in search.trials() if trial.state.is_finished())
         except BaseException:
@@ -160,7 +156,7 @@ class Search:
                 return None
             if keeps_the_rest(self._config.budget, spent) or self._is_covered(spent.trials, running=True):
                 return LATER
-            self._enqueue_added(1)
+            enqueue_added(self._study, self._paths, self._space, 1)
             if repeats % REPEATS_BEFORE_A_RANDOM_ONE == REPEATS_BEFORE_A_RANDOM_ONE - 1:
                 self._enqueue_untried()
             if (drawn := self._draw()) is None:
@@ -256,7 +252,7 @@ class Search:
 
     def write_down(self) -> None:
         """See to it that every trial that was begun has a configuration on disk, and what was added is enqueued."""
-        self._enqueue_added()
+        enqueue_added(self._study, self._paths, self._space)
         for number in self._unfinished:
             trial = self._trial(number)
             if self._known(trial) is None and not self._refused(trial):
@@ -372,34 +368,6 @@ class Search:
         """Learn which trials somebody has excluded since, and which were taken in again."""
         self._study.excluded = exclusions(self._paths)
 
-    def _observe(self) -> None:
-        """Let the sampler know what other studies found, once."""
-        known = {trial.user_attrs.get(OBSERVED) for trial in self._study.get_trials(deepcopy=False)}
-        for index, found in enumerate(accepted(self._paths)):
-            if found.trial not in known:
-                self._study.add_trial(observed(found, self._config, self._space, generation(self._study, index)))
-
-    def _enqueue_starts(self) -> None:
-        if not self._config.start_from or "start_from" in self._study.user_attrs:
-            return
-        found = [start.points(self._paths, name, self._space) for name in self._config.start_from]
-        for name, point in (pair for points in found for pair in points.items()):
-            self._study.enqueue_trial(point, user_attrs={STARTS: name}, skip_if_exists=True)
-        self._study.set_user_attr("start_from", list(self._config.start_from))
-
-    def _enqueue_points(self) -> None:
-        for point in self._space.points:
-            self._study.enqueue_trial(point, skip_if_exists=True)
-
-    def _enqueue_added(self, most: int | None = None) -> None:
-        """What was added by hand comes next. It leaves its request when Optuna has it, whose trial bears its id: a
-        driver that dies between the two neither loses nor doubles it."""
-        for added in waiting(self._paths)[:most]:
-            known = {trial.user_attrs.get(ADDED) for trial in self._study.get_trials(deepcopy=False)}
-            if added.id not in known:
-                self._study.enqueue_trial(to_enqueue(self._space, added.values), user_attrs={ADDED: added.id})
-            take(added)
-
     def _spent_of_budget(self) -> Spent:
         """Where configurations are listed the budget is as long as the list: one that is made up for is not done."""
         spent = self.spent()
@@ -429,20 +397,17 @@ class Search:
         need run."""
         if self._config.repeats == "new_seed" or self._space.points or trials < self._space.size:
             return False
-        return len(self._tried(running=running)) >= self._space.size
+        return len(self._tried().points(running=running)) >= self._space.size
 
-    def _tried(self, *, running: bool) -> list[dict[str, Any]]:
-        """The parameters that need not run again, each once; with those of the trials that are ``running``."""
-        found: list[dict[str, Any]] = []
-        for trial in self.trials():
-            counts = self._tells_enough(trial) or (running and self._will_tell(trial))
-            if counts and not any(same_point(trial.params, other) for other in found):
-                found.append(trial.params)
-        return found
+    def _tried(self) -> Tried:
+        return Tried(self._paths, self._config.repeats, self.trials())
 
     def _enqueue_untried(self) -> None:
         """Let a random configuration come next that need run, if one of some draws does."""
-        tried, seed = self._tried(running=True), (self._config.seed << 32) + len(self._study.get_trials(deepcopy=False))
+        tried, seed = (
+            self._tried().points(running=True),
+            (self._config.seed << 32) + len(self._study.get_trials(deepcopy=False)),
+        )
         for index in range(TRIES):
             config = self._space.sample(seed * TRIES + index)
             params = self._space.params(config)
@@ -511,11 +476,11 @@ class Search:
             self._write_config(trial, None)
             self.settle(trial.number, lost=f"{type(error).__name__}: {error}", fault=TrialFault.ERROR)
             return None
-        if twin := self._twin(trial):
+        if twin := self._tried().twin(trial):
             self._repeat(trial, twin)
             return None
         if self._config.repeats == "new_seed":
-            config = replace(config, seed=config.seed + self._earlier(trial))
+            config = replace(config, seed=config.seed + self._tried().earlier(trial))
         join_generation(self._study, self._frozen(trial.number))
         self._write_config(trial, config)
         self._handed_out[trial.number] = trial
@@ -537,38 +502,6 @@ class Search:
     def _name(self, number: int, trainable: str) -> None:
         """In Optuna too, after the configuration is on disk: a driver may have died between the two."""
         self._mark(self._frozen(number), trial_id=self._paths.trial_id(number), trainable=trainable)
-
-    def _twin(self, trial: Trial) -> FrozenTrial | None:
-        """Another trial with the same parameters that tells enough of them, or will."""
-        cut = mark(trial.user_attrs, MICRO_BATCHES)
-        return next(
-            (
-                other
-                for other in self.trials()
-                if same_point(other.params, trial.params)
-                and mark(other.user_attrs, MICRO_BATCHES) == cut
-                and other.number != trial.number
-                and (self._tells_enough(other) or self._will_tell(other))
-            ),
-            None,
-        )
-
-    def _tells_enough(self, trial: FrozenTrial) -> bool:
-        """It finished, and a trial is a function of its config; or early stopping ended it, whatever its seed."""
-        if trial.state is TrialState.COMPLETE:
-            return self._config.repeats == "redraw"
-        stopped = trial.state is TrialState.PRUNED and status_of(trial) is TrialStatus.STOPPED
-        return stopped and self._paths.trial(trial.number).stop.exists()  # which a time limit does not write
-
-    def _will_tell(self, trial: FrozenTrial) -> bool:
-        """It runs within the space and counts, and no other is to have its parameters unless it fails."""
-        counts = not {OUTSIDE, EXCLUDED} & trial.user_attrs.keys()
-        return counts and trial.state is TrialState.RUNNING and self._config.repeats == "redraw"
-
-    def _earlier(self, trial: Trial) -> int:
-        """How many trials before this one had its parameters: each needs a seed of its own."""
-        before = (other for other in begun(self.trials()) if other.number < trial.number)
-        return sum(same_point(other.params, trial.params) for other in before)
 
     def _cut_batch(self, number: int) -> None:
         """Enqueue a trial with the parameters of one that ran out of memory in training, its batch cut smaller."""
