@@ -41,12 +41,14 @@ def epsilon(value: float) -> str:
 
 
 def budget(limits: object) -> str:
-    """``24 trials, 90 wall minutes, 1 GPU-hour`` for a manifest's ``budget``; "" if it sets no limit, or cannot be
-    read."""
+    """``24 trials, 90 wall minutes, 1 GPU-hour, least gain 2 %`` for a manifest's ``budget``; "" if it sets no limit,
+    or cannot be read."""
     if not isinstance(limits, dict):
         return ""
-    numbers = [(kind, limit) for kind, limit in limits.items() if type(limit) in (int, float) and limit]
-    return ", ".join(counted(limit, _BUDGETED.get(kind, str(kind))) for kind, limit in numbers)
+    numbers = {kind: limit for kind, limit in limits.items() if type(limit) in (int, float) and limit}
+    gain = numbers.pop("least_gain", None)
+    told = [counted(limit, _BUDGETED.get(kind, str(kind))) for kind, limit in numbers.items()]
+    return ", ".join([*told, *([f"least gain {gain * 100:g} %"] if gain else [])])
 
 
 def sampler(stated: object) -> str:

@@ -24,7 +24,7 @@ from search_spaces.work import total_on
 from study.choosing.plan import NOTHING
 from study.config import Budget, StudyConfig
 from study.config.listed import Listed
-from study.preflight import allot, check_data, idle_halving
+from study.preflight import allot, check_data, idle
 from study.resources.needs import machine
 from study.resources.packing import most_in_memory
 from study.resources.probe import heaviest, on_auto, shares
@@ -96,7 +96,7 @@ def plan(config: StudyConfig, *, here: bool = True, begun: int = 0, learned: Gat
         *_strategy(config, space, learned),
         *map(Text, (f"Data: {data}", *_to_download(folders), *lacking, *bounded)),
         pretraining,
-        *map(Text, (*learned.lines(), *begins.lines(space), *idle_halving(config, learned.reported))),
+        *map(Text, (*learned.lines(), *begins.lines(space), *idle(config, learned.reported))),
         *([_NO_MINUTES] if folders else on_this_machine(config, space, samples)),
         *map(Text, refused),
         NOTHING,

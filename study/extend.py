@@ -112,13 +112,14 @@ def _extend(
     config, space = _extended(paths, stored, changes)
     check_data(space, progress=progress)
     check_bounds(config, space, total_where_asked(config, space, None))
-    spent, minutes = _settle(paths, stored)
-    config = config.model_copy(update={"budget": _added(stored.budget, more, spent, minutes)})
+    spent, minutes, levelled = _settle(paths, stored)
+    config = config.model_copy(update={"budget": _added(stored.budget, more, spent, minutes, ended=bool(levelled))})
     bounded = config.constraints != stored.constraints
     before = read_study(paths) if bounded else None
     outside = extend_folder(paths, config, space)
     moved = _moved(before, read_study(paths)) if before else ()
-    return [*_replaced(stored, config), *_lines(outside, spent.trials), *moved]
+    freed = [f"{levelled}; it goes on all the same, without least_gain"] if levelled else []
+    return [*freed, *_replaced(stored, config), *_lines(outside, spent.trials), *moved]
 
 
 def _check_asked(paths: StudyPaths, more: Mapping[str, float | None], changes: Mapping[str, Any]) -> None:
@@ -166,22 +167,24 @@ def _holds(paths: StudyPaths, space: SearchSpace, name: str) -> bool:
     return True
 
 
-def _settle(paths: StudyPaths, stored: StudyConfig) -> tuple[Spent, float]:
-    """Bring the search up to its trials' folders; what it has spent, and in how many minutes."""
+def _settle(paths: StudyPaths, stored: StudyConfig) -> tuple[Spent, float, str | None]:
+    """Bring the search up to its trials' folders; what it has spent, in how many minutes, and whether it ended because
+    it gained too little."""
     space = stored.search_space()
     search = Search.open(paths, stored, space, total_where_asked(stored, space, None))
     try:
         search.write_down()
-        return search.spent(), search.wall_minutes()
+        return search.spent(), search.wall_minutes(), search.levelled()
     finally:
         search.close()
 
 
-def _added(budget: Budget, more: Mapping[str, float | None], spent: Spent, minutes: float) -> Budget:
-    """``more`` on top of the budget, or of what is spent where the budget sets no limit of that kind."""
+def _added(budget: Budget, more: Mapping[str, float | None], spent: Spent, minutes: float, *, ended: bool) -> Budget:
+    """``more`` on top of the budget, or of what is spent where the budget sets no limit of that kind, or where the
+    study ``ended`` before because it gained too little: that it does not do again."""
     used = {"trials": spent.trials, "wall_minutes": minutes, "gpu_hours": spent.gpu_hours}
-    before = budget.model_dump()
-    added = {kind: (before[kind] or used[kind]) + extra for kind, extra in more.items() if extra}
+    before = budget.model_dump() | ({"least_gain": None} if ended else {})
+    added = {kind: ((not ended and before[kind]) or used[kind]) + extra for kind, extra in more.items() if extra}
     return Budget(**{**before, **added})
 
 

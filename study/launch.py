@@ -39,7 +39,7 @@ from study.preflight import (
     check_data,
     check_free,
     check_name,
-    idle_halving,
+    idle,
 )
 from study.report import write_report
 from study.resources.allotment import Allotment
@@ -87,7 +87,7 @@ def launch(
     check_bounds(config, space, total)
     learned = warm_start.gather(config, space, data)
     begins = start.gather(config, space)
-    for line in (*learned.lines(), *begins.lines(space), *idle_halving(config, learned.reported)):
+    for line in (*learned.lines(), *begins.lines(space), *idle(config, learned.reported)):
         say(console, line)
     with executor(backend, address, replay) as running, _new_folder(paths):
         allotment = _allot(paths, config, space, running, console)
@@ -291,8 +291,7 @@ def _run(session: Session, run: Run) -> None:
             session.progress.began(session.search)
             run(session)
         else:
-            more = "a larger budget" if session.config.listed is None else session.config.listed.more
-            session.say(f"nothing to do: {reason}; give {more} to go on")
+            session.say(f"nothing to do: {reason}; {_more(session)}")
     except KeyboardInterrupt:
         session.interrupt()
     except BaseException as error:
@@ -305,6 +304,13 @@ def _run(session: Session, run: Run) -> None:
     session.close()
 
 
+def _more(session: Session) -> str:
+    """What lets a study go on whose end has come."""
+    if session.search.levelled():
+        return f"go on all the same with: study extend {session.paths.name} --trials N"
+    return f"give {'a larger budget' if (listed := session.config.listed) is None else listed.more} to go on"
+
+
 def _finish(session: Session) -> None:
     how_to_go_on = f"continue with: study resume {session.paths.name}"
     if session.interrupted is None:
@@ -313,6 +319,8 @@ def _finish(session: Session) -> None:
             session.say(f"stopped as asked; {how_to_go_on}")
         elif hopeless := session.search.hopeless():
             session.say(f"no further trial was begun: {hopeless}")
+        elif levelled := session.search.levelled():
+            session.say(f"no further trial was begun: {levelled}; {_more(session)}")
         if refused := session.search.refusals():
             why = f"known beforehand not to keep a bound of {FORWARD_EQUIVALENTS}"
             session.say(f"{labels.counted(refused, 'draw')} not trained: {why}")

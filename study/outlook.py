@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.frontier.levelling import levelled
 from analysis.progress.elapsed import ran_seconds, ran_seconds_each
 from analysis.progress.so_far import with_costs
 from analysis.reading.runs import Study
@@ -27,6 +28,7 @@ class Limits:
     trials: int | None
     wall_minutes: float | None
     gpu_hours: float | None
+    least_gain: float | None
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> Limits | None:
@@ -50,13 +52,16 @@ class Outlook:
     """While any trial ran."""
     minutes_left: float | None
     """At the pace so far; ``None`` while nothing can be said."""
+    levelled: str | None
+    """Why its trials gain too little to go on; ``None`` if they do not."""
 
     @property
     def exhausted(self) -> str | None:
         """Why no trial begins any more; ``None`` if one may."""
         if self.limits is None:
             return None
-        return no_more_trials(self.limits, self.spent) or out_of_time(self.limits, self.wall_minutes)
+        spent_up = no_more_trials(self.limits, self.spent) or out_of_time(self.limits, self.wall_minutes)
+        return spent_up or self.levelled
 
 
 def outlook(study: Study, now: float) -> Outlook:
@@ -71,4 +76,5 @@ def outlook(study: Study, now: float) -> Outlook:
     finished = took[trials["status"] == TrialStatus.FINISHED].dropna().tolist()
     running = took[~ended].dropna().tolist()
     left = minutes_left(limits, spent, minutes, finished, running) if limits and finished else None
-    return Outlook(limits=limits, spent=spent, wall_minutes=minutes, minutes_left=left)
+    too_little = levelled(study, limits.least_gain) if limits and limits.least_gain else None
+    return Outlook(limits=limits, spent=spent, wall_minutes=minutes, minutes_left=left, levelled=too_little)

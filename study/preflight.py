@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from analysis.frontier.levelling import EARLIEST
 from analysis.layout import StudyPaths
 from search_spaces import ranges
 from search_spaces.ends import differently_built
@@ -59,8 +60,12 @@ def _leavings(paths: StudyPaths) -> set[Path]:
     }
 
 
-def idle_halving(config: StudyConfig, learned: int) -> list[str]:
-    """That the budget never lets it begin, though it has learned from so many trials of other studies; in a line."""
+def idle(config: StudyConfig, learned: int) -> list[str]:
+    """What the budget never lets begin, though ``learned`` trials of other studies are known; a line each."""
+    return [*_idle_halving(config, learned), *_idle_least_gain(config)]
+
+
+def _idle_halving(config: StudyConfig, learned: int) -> list[str]:
     trials, needed = config.budget.trials, config.scheduler.finished - learned
     if config.scheduler.name != "halving" or trials is None or trials > needed:
         return []
@@ -68,6 +73,13 @@ def idle_halving(config: StudyConfig, learned: int) -> list[str]:
         f"warning: halving ends nobody before {needed} trials have finished, and the budget holds {trials}; set "
         "scheduler.finished lower, or let scheduler.name be asha or none"
     ]
+
+
+def _idle_least_gain(config: StudyConfig) -> list[str]:
+    budget = config.budget
+    if budget.least_gain is None or budget.trials is None or budget.trials > EARLIEST:
+        return []
+    return [f"warning: least_gain ends no search before {EARLIEST} trials, and the budget holds {budget.trials}"]
 
 
 def check_bounds(config: StudyConfig, space: SearchSpace, total: Total | None) -> None:

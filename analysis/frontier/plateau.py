@@ -35,7 +35,7 @@ from analysis.reading.runs import Study
 from trainables.metrics import Direction
 
 WORTH = 0.02
-"""The gain that pays, as a share of the hypervolume that there is."""
+"""The gain that pays where nobody says another, as a share of the hypervolume that there is."""
 LEVEL = 0.05
 LIKELY, UNLIKELY = 0.5, 0.1
 """Chances from which more budget is likely, and up to which it is unlikely, to pay."""
@@ -54,22 +54,24 @@ class Plateau:
 
     trials: int
     """That the study has."""
+    worth: float = WORTH
+    """The gain that pays."""
     recent_gain: float
     """Of the last fifth of the trials, as a share of the hypervolume."""
     chance: float
-    """That a quarter more trials gain at least ``WORTH``, if trials go on as in the last half."""
+    """That a quarter more trials gain at least ``worth``, if trials go on as in the last half."""
     late: float
     """Share of random orders whose last fifth gains as much as the study's."""
 
     @property
     def climbing(self) -> bool:
-        return self.late <= LEVEL and self.recent_gain >= WORTH
+        return self.late <= LEVEL and self.recent_gain >= self.worth
 
     @property
     def outlook(self) -> Outlook:
         if self.climbing or self.chance >= LIKELY:
             return "likely"
-        return "unlikely" if self.chance <= UNLIKELY and self.recent_gain < WORTH else "possible"
+        return "unlikely" if self.chance <= UNLIKELY and self.recent_gain < self.worth else "possible"
 
     @property
     def sentence(self) -> str:
@@ -84,7 +86,8 @@ class Plateau:
         verdict = {"likely": "likely to pay", "possible": "a matter of luck", "unlikely": "not likely to pay"}
         return (
             f"{more} are {verdict[self.outlook]}: in {round(self.chance * 100)} % of random orders of the recent "
-            f"trials {last} would have added {WORTH * 100:g} % or more to the hypervolume; in fact they added {recent}."
+            f"trials {last} would have added {self.worth * 100:g} % or more to the hypervolume; in fact they added "
+            f"{recent}."
         )
 
 
@@ -100,8 +103,9 @@ def plateau_sentence(study: Study) -> str:
     return plateau(values).sentence
 
 
-def plateau(values: NDArray[np.float64]) -> Plateau:
-    """Of accuracies (n, k) of the trials in the order of their ends, a row with NaN for one that gained nothing.
+def plateau(values: NDArray[np.float64], worth: float = WORTH) -> Plateau:
+    """Of accuracies (n, k) of the trials in the order of their ends, a row with NaN for one that gained nothing;
+    ``worth``: the gain that pays.
 
     ``ValueError`` for fewer than ``FEWEST`` rows or without a finite one.
     """
@@ -117,8 +121,9 @@ def plateau(values: NDArray[np.float64]) -> Plateau:
     shuffled = np.array([(total - _volume(before, recent[kept])) / unit for kept in orders])
     return Plateau(
         trials=len(values),
+        worth=worth,
         recent_gain=float(gained),
-        chance=float(np.mean(shuffled >= WORTH)),
+        chance=float(np.mean(shuffled >= worth)),
         late=float((1 + np.sum(shuffled >= gained - _TIE)) / (1 + _ORDERS)),
     )
 

@@ -32,11 +32,13 @@ class Budget(Section):
     """Since the launch; what runs then is stopped."""
     gpu_hours: Positive | None = None
     """Of all trials together; each counts by the share of a GPU that it holds."""
+    least_gain: float | None = Field(default=None, gt=0, lt=1)
+    """The search ends before, where a quarter more trials are unlikely to add this share to the hypervolume."""
 
     @model_validator(mode="after")
     def _some(self) -> Self:
         if self.trials is None and self.wall_minutes is None and self.gpu_hours is None:
-            raise ValueError("budget is empty; give trials, wall_minutes or gpu_hours")
+            raise ValueError("budget sets no limit; give trials, wall_minutes or gpu_hours")
         return self
 
 

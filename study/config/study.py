@@ -198,6 +198,7 @@ class StudyConfig(Section):
             yield from self._listed_faults(self.listed)
             return
         yield from self._share_faults()
+        yield from self._budget_faults()
         yield from self._sampler_faults()
         yield from self._scheduler_faults()
         configs, held = self._held.configs()
@@ -212,6 +213,11 @@ class StudyConfig(Section):
         evaluated = not any("evaluation." in str(fault.path[0]) for fault in held)
         yield from bound_faults(self.constraints, configs.values() if evaluated else ())
         yield from measured_faults(self.objectives, configs.values()) if evaluated else ()
+
+    def _budget_faults(self) -> Iterator[Fault]:
+        if self.budget.least_gain is not None and not any(map(is_accuracy, self.objectives)):
+            message = f"gain is told from accuracies; add an objective of {', '.join(ACCURACIES)}, or drop least_gain"
+            yield Fault(("budget", "least_gain"), message)
 
     def _sampler_faults(self) -> Iterator[Fault]:
         name = self.sampler.name
@@ -256,6 +262,9 @@ class StudyConfig(Section):
         for key in ("settings", "space", "start_from"):
             if getattr(self, key):
                 yield Fault((key,), f"{key} means nothing beside {self.kind}, whose configurations are whole; drop it")
+        if self.budget.least_gain is not None:
+            message = f"budget.least_gain means nothing beside {self.kind}, which searches nothing; drop it"
+            yield Fault(("budget", "least_gain"), message)
         if None not in (self.confirms, self.measures):
             yield Fault(("measures",), "a study confirms or measures, and not both; drop one")
 

@@ -45,6 +45,7 @@ from study.search.budget import Spent, keeps_the_rest, no_more_trials, out_of_ti
 from study.search.by_hand import enqueued, origin
 from study.search.folders import judged, ran_short_trained, record_end, share_of, trainable_of, write_config
 from study.search.foreknown import TRIES, Foreknown
+from study.search.gains import Gains
 from study.search.losses import judge
 from study.search.micro_batches import INSTEAD_OF, MICRO_BATCHES, as_marked, cut_smaller, mark
 from study.search.networks import chosen, hand_over, marks
@@ -113,6 +114,7 @@ class Search:
         self._foreknown = Foreknown.of(config.constraints, total) if total else None
         self._total = total
         self._pace = pace(paths, config, space) if total and config.budget.gpu_hours else {}
+        self._gains = Gains(paths, config.budget.least_gain)
         self._minutes_before = float(self._study.user_attrs.get("wall_minutes", 0.0))
 
     @classmethod
@@ -280,6 +282,10 @@ class Search:
         """Why no trial would be handed out now; ``None`` if one would."""
         return self.out_of_time() or (None if self._unfinished else self._no_more_trials(self._spent_of_budget()))
 
+    def levelled(self, spent: Spent | None = None) -> str | None:
+        """Why its trials gain too little for another to begin; ``None`` if one may. ``spent`` if somebody knows it."""
+        return self._gains.too_little((spent or self.spent()).ended, self._study.excluded)
+
     def hopeless(self) -> str | None:
         """Why more trials would be wasted, and what to do; ``None`` while some succeed.
 
@@ -381,7 +387,7 @@ class Search:
             return f"all {len(self._space.points)} listed trials were begun"
         if self._config.sampler.name == "grid" and self._grid_is_done():
             return f"all {self._space.size:g} configurations of the grid were begun"
-        return no_more_trials(self._config.budget, spent)
+        return no_more_trials(self._config.budget, spent) or self.levelled(spent)
 
     def _nothing_new(self, spent: Spent) -> str | None:
         """Why the space holds nothing that need run; ``None`` if it does, or it is not known."""

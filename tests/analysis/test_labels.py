@@ -10,6 +10,7 @@ def test_one_is_told_without_an_s() -> None:
     assert [labels.counted(number, "trial") for number in (0, 1, 2)] == ["0 trials", "1 trial", "2 trials"]
     assert labels.counted(1_234_567, "event") == "1234567 events"
     assert labels.budget({"trials": 1, "wall_minutes": 90, "gpu_hours": 1.0}) == "1 trial, 90 wall minutes, 1 GPU-hour"
+    assert labels.budget({"least_gain": 0.02, "trials": 60, "gpu_hours": None}) == "60 trials, least gain 2 %"
     assert labels.counted(1.001, "GPU-hour") == "1 GPU-hour"
     assert labels.trainings(["0003"], "first", [1]) == "trial 0003 of first, with seed 1"
     assert labels.trainings(["0003", "0012"], "first", [1, 2]) == "trials 0003, 0012 of first, each with seeds 1, 2"

@@ -24,7 +24,7 @@ from study.config import EarlyStopping, StudyConfig
 from study.config.settings import flatten_settings
 from study.files.lock import sole_driver
 from study.files.stop import Request, asked
-from study.preflight import idle_halving
+from study.preflight import idle
 from study.strategy import ended_early, proposed
 
 COMMANDS = [
@@ -234,7 +234,7 @@ def test_what_halving_learned_elsewhere_it_need_not_wait_for(tiny):
     among = "4 have come to the same rung."
     assert ended_early(scheduler, 11).endswith(f"once 1 trial has finished and {among}")
     assert ended_early(scheduler, 12).endswith(f"once {among}")
-    assert [bool(idle_halving(config, learned)) for learned in (0, 6, 7)] == [True, True, False]
+    assert [bool(idle(config, learned)) for learned in (0, 6, 7)] == [True, True, False]
 
 
 @pytest.mark.parametrize(

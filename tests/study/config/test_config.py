@@ -151,6 +151,11 @@ def test_every_fault_of_a_scheduler_has_its_line(write):
     assert faults(write(MINIMAL + costs)) == [
         "5: halving compares accuracies; add an objective of clean_accuracy, pgd_accuracy, auto_attack_accuracy"
     ]
+    cheap = "objectives: [gpu_minutes]\nscheduler: none\n"
+    assert faults(write(MINIMAL.replace("trials: 10", "trials: 10, least_gain: 0.02") + cheap)) == [
+        "3: gain is told from accuracies; add an objective of clean_accuracy, pgd_accuracy, auto_attack_accuracy, or "
+        "drop least_gain"
+    ]
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
@@ -239,7 +244,9 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_line(write):
         (MINIMAL + 'seed: !!int ""', 4, "'' is no value"),
         (MINIMAL + 'seed: !!float ""', 4, "'' is no value"),
         (MINIMAL.replace("budget: {trials: 10}", ""), 1, "budget is missing; give {trials: 50}"),
-        (MINIMAL.replace("trials: 10", ""), 3, "budget is empty"),
+        (MINIMAL.replace("trials: 10", ""), 3, "budget sets no limit"),
+        (MINIMAL.replace("trials: 10", "least_gain: 0.02"), 3, "budget sets no limit"),
+        (MINIMAL.replace("trials: 10", "trials: 10, least_gain: 2"), 3, "it must be less than 1"),
         (MINIMAL.replace("trials: 10", "trials: true"), 3, "budget.trials is True; it must be a whole number"),
         (MINIMAL.replace("trials: 10", "gpu_hours: .inf"), 3, "not a finite number"),
         (MINIMAL.replace("[cf_amc_ssl, pgd_emp_ssl]", "cf_amc_ssl"), 2, "it must be a list"),

@@ -381,6 +381,7 @@ def test_a_file_that_measures_is_a_whole_study_and_searches_nothing(parent: Stud
     for overrides, words in (
         ({"measures.settings": {}}, "unknown trainable ''"),
         ({"space": {"m": 3}}, "space means nothing beside measures"),
+        ({"budget.least_gain": 0.02}, "budget.least_gain means nothing beside measures"),
         ({"measures.configurations": [network, network]}, "name each once"),
         ({"measures.configurations": [network | {"known": {}}]}, "weights is missing"),
         ({"measures.configurations": [network | {"knows": {}}]}, "did you mean known"),
