@@ -290,6 +290,8 @@ def _run(session: Session, run: Run) -> None:
         if (reason := session.search.exhausted()) is None:
             session.progress.began(session.search)
             run(session)
+            if levelled := session.search.levelled():
+                session.say(f"no further trial was begun: {levelled}; {_more(session)}")
         else:
             session.say(f"nothing to do: {reason}; {_more(session)}")
     except KeyboardInterrupt:
@@ -319,8 +321,6 @@ def _finish(session: Session) -> None:
             session.say(f"stopped as asked; {how_to_go_on}")
         elif hopeless := session.search.hopeless():
             session.say(f"no further trial was begun: {hopeless}")
-        elif levelled := session.search.levelled():
-            session.say(f"no further trial was begun: {levelled}; {_more(session)}")
         if refused := session.search.refusals():
             why = f"known beforehand not to keep a bound of {FORWARD_EQUIVALENTS}"
             session.say(f"{labels.counted(refused, 'draw')} not trained: {why}")

@@ -34,20 +34,18 @@ EARLIEST = checks(2 * FEWEST)[1]
 
 
 def levelled(study: Study, worth: float) -> str | None:
-    """Why a search that goes on while it gains ``worth`` ends; ``None`` if it goes on."""
-    return levelled_after(accuracies(study), worth)
+    """Why a search that goes on while it is likely to gain ``worth`` ends; ``None`` if it goes on."""
+    if (found := levelled_at(accuracies(study), worth)) is None:
+        return None
+    first, second = found
+    return f"after {first} trials and after {second} a quarter more were unlikely to add {worth * 100:g} % to the hypervolume"
 
 
-def levelled_after(values: NDArray[np.float64], worth: float) -> str | None:
-    """The same of accuracies (n, k) in the order of their ends, a row with NaN for a trial that gained nothing."""
+def levelled_at(values: NDArray[np.float64], worth: float) -> tuple[int, int] | None:
+    """The two checks, by numbers of trials, that end a search with these accuracies (n, k) in the order of their ends;
+    a row with NaN is of a trial that gained nothing."""
     verdicts = ((trials, _unlikely(values[:trials], worth)) for trials in checks(len(values)))
-    for (first, before), (second, now) in pairwise(verdicts):
-        if before and now:
-            return (
-                f"after {first} trials and after {second} a quarter more were unlikely to add {worth * 100:g} % to the "
-                "hypervolume"
-            )
-    return None
+    return next(((first, second) for (first, before), (second, now) in pairwise(verdicts) if before and now), None)
 
 
 def _unlikely(values: NDArray[np.float64], worth: float) -> bool:
