@@ -38,7 +38,8 @@ def levelled(study: Study, worth: float) -> str | None:
     if (found := levelled_at(accuracies(study), worth)) is None:
         return None
     first, second = found
-    return f"after {first} trials and after {second} a quarter more were unlikely to add {worth * 100:g} % to the hypervolume"
+    gain = f"{worth * 100:g} % to the hypervolume"
+    return f"after {first} trials and after {second} a quarter more were unlikely to add {gain}"
 
 
 def levelled_at(values: NDArray[np.float64], worth: float) -> tuple[int, int] | None:
