@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,8 @@ def test_it_is_shown_with_the_reason(study: Any) -> None:
     page = render(left)
     assert '<tr data-trials="0003" aria-selected="false" class="excluded">' in page
     assert '<tr data-trials="0002" aria-selected="false">' in page
+    muted = re.findall(r'<tr[^>]* class="excluded">\s*<th scope="row">(\w+)', page)
+    assert muted == ["0003", "0004", "0004"], "no trainable for the excluded trials that it counts"
     assert "&lt;b&gt;wrong&lt;/b&gt; images" in page
     assert '<span class="status excluded">2 excluded</span>' in page
 
