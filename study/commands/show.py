@@ -131,12 +131,14 @@ def headline(study: Study) -> Table:
 
 
 def print_headline(study: Study, found: Table) -> None:
+    from analysis.frontier.absent import excluded_sentence
     from analysis.frontier.settled import settled_sentence
     from analysis.searched.notable import notable
     from analysis.tables.trials import why_nothing_found
 
     print_rich(found.rich())
-    for told in filter(None, (why_nothing_found(study, found), settled_sentence(study), *notable(study))):
+    beneath = (why_nothing_found(study, found), settled_sentence(study), excluded_sentence(study), *notable(study))
+    for told in filter(None, beneath):
         typer.echo(told)
 
 

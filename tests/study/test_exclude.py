@@ -66,9 +66,12 @@ def test_a_trial_is_taken_out_and_in_again(paths: StudyPaths, study: Study) -> N
     )
     assert number not in best(paths)
     assert best_to_the_search(paths) == best(paths)
-    assert f" {number:04d} " not in study("front", "tiny")[1]
+    front = study("front", "tiny")[1]
+    told = f"\nExcluded: {number:04d} ({WHY})\n"
+    assert f"│  {number:04d} " not in front
+    assert told in front
     shown = study("status", "tiny")[1]
-    assert WHY in shown
+    assert told in shown
     assert "3 finished, 1 excluded" in shown
     page = study("status", trial)[1]
     assert f"Take it in again: study exclude {trial} --undo" in page
