@@ -34,7 +34,9 @@ def paths_of(name: str) -> StudyPaths:
     if named := parse_trial(name):
         raise UserError(f"{name} is a trial; name its study, {named[0]}, or look at it with: study status {name}")
     if name in ("", ".", "..") or "/" in name or "\\" in name:
-        raise UserError(f"{name!r} is no name of a study; `study status` lists them")
+        raise UserError(
+            f"{name!r} is no name of a study; `study status` lists them, with --studies DIR those in another folder"
+        )
     if name in RESERVED:
         raise UserError(f"{name!r} is no study but {RESERVED[name]}; `study status` lists the studies")
     return study_paths(name)
