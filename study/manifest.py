@@ -28,6 +28,7 @@ def describe(
     """The manifest of a study that begins now; ``data`` describes its images."""
     evaluation = space.parts[0].base.evaluation
     used = recorded(part.base for part in space.parts)
+    own = None if config.tracking.offline else config.tracking.uri
     search = described(config) or config.strategy | {"seed": config.seed}
     return {
         "schema": SCHEMA,
@@ -43,7 +44,7 @@ def describe(
         "resources": allotment.to_json(),
         "environment": environment() | versions(used),
         **used,
-        "tracking": {"uri": None if config.tracking.offline else redact(resolve_uri(config.tracking.uri, paths))},
+        "tracking": {"uri": own and redact(resolve_uri(own, paths))},
     }
 
 

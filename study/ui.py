@@ -33,7 +33,9 @@ def check_port(port: int, option: str = "--port") -> None:
 def check_store(uri: str, studies: Path) -> None:
     """Raises ``TrackingError`` where no study has been tracked: the server would open an empty database."""
     if uri == default_tracking_uri(studies) and not (studies / "mlflow.db").exists():
-        raise TrackingError(f"nothing is tracked in {studies} yet; run `study demo` or `study launch FILE` first")
+        raise TrackingError(
+            f"nothing is tracked in {studies} yet; launch a study, or bring one that is there: `study sync NAME`"
+        )
 
 
 def tables_of_trials(studies: list[StudyPaths], uri: str) -> list[tuple[str, str]]:

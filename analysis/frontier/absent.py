@@ -1,4 +1,4 @@
-"""Why a study has no frontier."""
+"""Who stands on no frontier, and why: trials that somebody excluded, and all of a study that has none."""
 
 from __future__ import annotations
 
@@ -8,6 +8,31 @@ from typing import Any
 from analysis import constraints, labels
 from analysis.reading.runs import Study
 from analysis.schema import TrialStatus
+from trainables.harmless import harmless
+
+_MOST = 6
+"""Reasons that a line tells, and trials of each."""
+_LETTERS = 100
+"""Of a reason."""
+
+
+def excluded_sentence(study: Study) -> str:
+    """``Excluded: 0003, 0007 (a broken node); 0005 (wrong images)``, in the order of trials; "" where none is."""
+    taken_out = study.trials[study.trials["excluded"] != ""]
+    each = [
+        f"{_first_of(group['number'].map(labels.trial_number).tolist(), ', ')} ({_shortened(harmless(str(reason)))})"
+        for reason, group in taken_out.groupby("excluded", sort=False)
+    ]
+    return f"Excluded: {_first_of(each, '; ')}" if each else ""
+
+
+def _shortened(reason: str) -> str:
+    return reason if len(reason) <= _LETTERS else f"{reason[:_LETTERS].rstrip()} ..."
+
+
+def _first_of(found: list[str], between: str) -> str:
+    more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
+    return between.join(found[:_MOST]) + more
 
 
 def why_no_frontier(study: Study) -> str:

@@ -56,13 +56,16 @@ _COLUMNS = ("trial", "epoch", "kind")
 
 
 def breakdowns(study: Study) -> pd.DataFrame:
-    """A row a trial and kind: ``trial``, ``epoch`` (the first at which it shows), ``kind``; in order of trials."""
+    """A row a trial, but those excluded, and kind: ``trial``, ``epoch`` (the first at which it shows), ``kind``; in
+    order of trials."""
     curves = study.curves.reindex(columns=["trial", "epoch", *_LOSSES, PROBE_ACCURACY, PROBE_PGD_ACCURACY])
     trials = study.trials.set_index("number")
     collapsed = _collapsed(curves) | _at_chance(curves, trials)
     overfitted = (_overfitted(curves) | _without_robustness(curves)) & _attacked(curves, trials)
     found = [_first(curves, collapsed, COLLAPSE), _diverged(study), _first(curves, overfitted, OVERFITTING)]
-    ordered = pd.concat(found).sort_values(["trial", "epoch"], kind="stable")
+    counted = study.trials.loc[study.trials["excluded"] == "", "number"]
+    every = pd.concat(found)
+    ordered = every[every["trial"].isin(counted)].sort_values(["trial", "epoch"], kind="stable")
     return ordered.drop_duplicates(["trial", "kind"]).reset_index(drop=True)
 
 

@@ -29,6 +29,10 @@ _EQUAL: Mapping[str, Callable[[Any, Any], bool]] = {"!=": operator.ne, "=": oper
 _COMPARISONS = {**_ORDERED, **_EQUAL}
 _CONDITION = re.compile(r"\s*([^\s<>=!]+)\s*(<=|>=|!=|<|>|=)(?!=)\s*(\S.*?)\s*")
 _NEAREST = 3
+_MOST_WORDS = 6
+"""Different values of a column that a line tells."""
+NOTHING = '""'
+"""How a condition names the empty word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +45,15 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str) -> Condition:
-        """``epochs > 4``; raises ``UserError``."""
+        """``epochs > 4``, ``note != ""``; raises ``UserError``."""
         if (found := _CONDITION.fullmatch(text)) is None:
             known = " ".join(_COMPARISONS)
             raise UserError(f"--where {text!r} is no condition; write NAME, one of {known} and a value: 'epochs > 4'")
         name, comparison, value = found.groups()
-        return cls(name=name, comparison=comparison, value=value)
+        return cls(name=name, comparison=comparison, value=_unquoted(value))
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.comparison} {self.value or NOTHING}"
 
     def keeps(self, values: pd.Series[Any]) -> list[bool]:
         """Whether each of ``values`` keeps it: none does that is not known. Raises ``UserError`` where that is no
@@ -55,7 +62,7 @@ class Condition:
         known = [value for value in values if not _is_unknown(value)]
         if self.comparison in _ORDERED and (asked is None or (known and not any(map(_is_number, known)))):
             what = f"{self.value!r} is no number" if asked is None else f"{self.name} has no numbers"
-            raise UserError(f"--where '{self.name} {self.comparison} {self.value}': {what}; compare with = or !=")
+            raise UserError(f"--where '{self}': {what}; compare with = or !=")
         return [not _is_unknown(value) and self._holds(value, asked) for value in values]
 
     def _holds(self, value: object, asked: float | None) -> bool:
@@ -87,6 +94,28 @@ def select(
         rows = _sorted(rows, table.values[(name := column_of(table, sort, "--sort"))].tolist(), falling=is_share(name))
     chosen = table.at(rows[:limit])
     return _of(chosen, [column_of(table, name, "--columns") for name in columns]) if columns else chosen
+
+
+def why_none(table: Table, conditions: Sequence[Condition]) -> str:
+    """Of ``table``, which has rows, none of which keeps all ``conditions``: what those hold that no row keeps."""
+    told = []
+    for condition in conditions:
+        values = table.values[name := column_of(table, condition.name, "--where")]
+        if not any(condition.keeps(values)):
+            told.append(f"No row keeps '{condition}': {condition.name} {_held(name, values)}")
+    return "\n".join(told) or "No row keeps all of these conditions, though each is kept by some"
+
+
+def _held(name: str, values: pd.Series[Any]) -> str:
+    """``is 0.188 to 0.799``, ``is failed or finished``."""
+    known = [value for value in values if not _is_unknown(value)]
+    numbers = sorted(value for value in known if _is_number(value))
+    words = sorted({_text(value) or NOTHING for value in known if not _is_number(value)})
+    spelled = [labels.param(name.removeprefix(PARAM).removeprefix(CONFIG), value) for value in numbers]
+    between = list(dict.fromkeys([spelled[0], spelled[-1]])) if spelled else []
+    more = f" or one of {len(words) - _MOST_WORDS} more" if len(words) > _MOST_WORDS else ""
+    held = [" to ".join(between)] * bool(between) + words[:_MOST_WORDS]
+    return f"is {' or '.join(held)}{more}" if held else "is not known of any"
 
 
 def column_of(table: Table, name: str, option: str) -> str:
@@ -151,6 +180,10 @@ def _number(text: str) -> float | None:
         return float(numerator) / float(denominator) if slash else float(numerator)
     except (ValueError, ZeroDivisionError):
         return None
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
 def _text(value: object) -> str:

@@ -77,7 +77,7 @@ def figures(
     from analysis.figures.gallery import all_figures
     from analysis.figures.planes import plane_pairs
     from analysis.printing.drawing import write_images
-    from analysis.printing.static import laid_out_px, papers
+    from analysis.printing.static import PX_PER_MM, laid_out_px, papers
     from analysis.searched.importance import importances
 
     width_px, study = _pixels(width), read(name, tracking_uri)
@@ -94,6 +94,9 @@ def figures(
         write_images(images, scale)
     for _, path in images:
         typer.echo(path)
+    for figure, drawing in drawn.items():
+        if (needs := drawing.layout.width) > round(width_px):
+            typer.echo(f"{figure} is {needs / PX_PER_MM:.0f} mm wide, which its coordinates need", err=True)
 
 
 def _pixels(width: str) -> float:

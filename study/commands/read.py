@@ -83,13 +83,14 @@ def trials(
     on it.
     """
     from analysis.tables.rows import epoch_rows, trial_rows
-    from analysis.tables.selection import Condition, select
+    from analysis.tables.selection import Condition, select, why_none
 
     check_formats(json, csv)
     conditions = [Condition.parse(text) for text in where]
     study = standing(name) if tracking_uri is None else read(name, tracking_uri)
+    rows = epoch_rows(study) if epochs else trial_rows(study)
     table = select(
-        epoch_rows(study) if epochs else trial_rows(study),
+        rows,
         where=conditions,
         sort=sort,
         limit=limit,
@@ -97,6 +98,8 @@ def trials(
     )
     if json or csv:
         print_unrounded(table, json=json)
+    elif rows.rows and not table.rows:
+        typer.echo(why_none(rows, conditions))
     else:
         print_rich(table.rich())
 

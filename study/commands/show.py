@@ -34,7 +34,9 @@ def paths_of(name: str) -> StudyPaths:
     if named := parse_trial(name):
         raise UserError(f"{name} is a trial; name its study, {named[0]}, or look at it with: study status {name}")
     if name in ("", ".", "..") or "/" in name or "\\" in name:
-        raise UserError(f"{name!r} is no name of a study; `study status` lists them")
+        raise UserError(
+            f"{name!r} is no name of a study; `study status` lists them, with --studies DIR those in another folder"
+        )
     if name in RESERVED:
         raise UserError(f"{name!r} is no study but {RESERVED[name]}; `study status` lists the studies")
     return study_paths(name)
@@ -131,12 +133,14 @@ def headline(study: Study) -> Table:
 
 
 def print_headline(study: Study, found: Table) -> None:
+    from analysis.frontier.absent import excluded_sentence
     from analysis.frontier.settled import settled_sentence
     from analysis.searched.notable import notable
     from analysis.tables.trials import why_nothing_found
 
     print_rich(found.rich())
-    for told in filter(None, (why_nothing_found(study, found), settled_sentence(study), *notable(study))):
+    beneath = (why_nothing_found(study, found), settled_sentence(study), excluded_sentence(study), *notable(study))
+    for told in filter(None, beneath):
         typer.echo(told)
 
 

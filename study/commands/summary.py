@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from analysis import labels
+from analysis.frontier.absent import excluded_sentence
 from analysis.frontier.confirmed import confirms
 from analysis.frontier.measured import searches
 from analysis.frontier.pareto import frontier
@@ -67,6 +68,8 @@ class Summary:
         yield from self._spent()
         yield from _listed("Running:", [one.line(self.now) for one in self.running], most)
         yield from _listed("Did not finish:", [one.line(letters) for one in self.endings], most)
+        if excluded := excluded_sentence(self.study):
+            yield excluded
         if self.tried_again:
             numbers = [f"{labels.trial_number(number)} ({count})" for number, count in self.tried_again.items()]
             yield f"Begun more than once: {', '.join(numbers[:most])}{_more(numbers, most)}"

@@ -66,14 +66,20 @@ def test_a_trial_is_taken_out_and_in_again(paths: StudyPaths, study: Study) -> N
     )
     assert number not in best(paths)
     assert best_to_the_search(paths) == best(paths)
-    assert f" {number:04d} " not in study("front", "tiny")[1]
+    front = study("front", "tiny")[1]
+    told = f"\nExcluded: {number:04d} ({WHY})\n"
+    assert f"│  {number:04d} " not in front
+    assert told in front
     shown = study("status", "tiny")[1]
-    assert WHY in shown
+    assert told in shown
     assert "3 finished, 1 excluded" in shown
+    chosen = ("trials", "tiny", "--where", 'excluded != ""', "--columns", "number,excluded")
+    assert [line for line in study(*chosen)[1].splitlines() if line.startswith("│")] == [f"│  {number:04d} │ {WHY} │"]
     page = study("status", trial)[1]
     assert f"Take it in again: study exclude {trial} --undo" in page
     assert "export" not in page
     assert study("exclude", trial, "--undo")[1].startswith(f"tiny/{number:04d} counts again;")
+    assert study(*chosen)[1] == 'No row keeps \'excluded != ""\': excluded is ""\n'
     assert best(paths) == best_to_the_search(paths) == before
 
 

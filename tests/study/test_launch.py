@@ -17,7 +17,17 @@ import pytest
 import torch
 from rich.console import Console
 
-from analysis.layout import ATTEMPT, ENDED, EPOCH, PAUSED, StudyPaths, append_event, read_events, study_paths
+from analysis.layout import (
+    ATTEMPT,
+    ENDED,
+    EPOCH,
+    PAUSED,
+    StudyPaths,
+    append_event,
+    default_tracking_uri,
+    read_events,
+    study_paths,
+)
 from analysis.progress.elapsed import ran_seconds
 from analysis.reading.download import StudyNotFoundError
 from analysis.reading.runs import read_study
@@ -35,7 +45,7 @@ from study.preflight import NameTakenError
 from study.search.folders import record_pause
 from study.search.searcher import Search
 from study.search.storage import SearchError
-from study.tracking.tracker import TrackingError
+from study.tracking.tracker import TrackingError, sync
 from trainables import trial
 from trainables.checkpoint import load
 from trainables.config import ConfigError, UserError, from_dict
@@ -469,6 +479,18 @@ def test_a_launch_needs_an_mlflow_that_answers_and_a_resumed_study_does_not(
     stored = StudyConfig.load(paths.study_file)
     assert stored.budget.trials == 2
     assert (stored.tracking.uri, stored.tracking.offline) == (None, True), "the other address was for this run"
+
+
+def test_a_study_that_is_moved_is_in_the_mlflow_beside_it(
+    tiny: Tiny, studies: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = launch(tiny(tracking={}, budget={"trials": 1}), backend="inline", console=quiet())
+    there = tmp_path_factory.mktemp("there")
+    paths.root.rename(there / "tiny")
+    (studies / "mlflow.db").unlink()
+    monkeypatch.setenv("ROBUST_SSL_STUDIES", str(there))
+    assert sync(study_paths("tiny")).uri == default_tracking_uri(there)
+    assert not (studies / "mlflow.db").exists(), "nothing is written where it was"
 
 
 def test_the_study_file_keeps_no_secret(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -272,6 +272,15 @@ def test_a_parallel_axis_reaches_from_its_first_trial_to_its_last(new_study: New
     assert figure.data[0].line.colorbar.title.text == "PGD accuracy at 8/255 (%)"
 
 
+def test_what_the_colours_mean_stands_along_their_bar_in_two_lines_where_it_is_long(new_study: NewStudy) -> None:
+    zero_start = "robust_head/pgd_8_zero"
+    study = new_study(objectives=[{"metric": "clean_accuracy"}, {"metric": zero_start}])
+    for number in range(2):
+        study.finished(number, 0.9 - number / 10, 0.3, params={"m": number}, **{zero_start: 0.3})
+    (trace,) = parallel_figure(read_study(study.paths)).data
+    assert trace.line.colorbar.title.text == "Zero-start PGD accuracy at<br>8/255 of the robust head (%)"
+
+
 def test_radii_are_shown_in_pixel_levels(new_study: NewStudy) -> None:
     study = new_study()
     study.finished(0, 0.9, 0.3, params={"epsilon": 4 / 255})

@@ -26,7 +26,13 @@ def study(*trials: dict[str, Sequence[float]], **of_last: object) -> Study:
         )
         for number, one in enumerate(trials)
     ]
-    known = {"reason": "", "epochs": 5, "config.data.source": "cifar10", "config.adversary.name": "free"}
+    known = {
+        "reason": "",
+        "excluded": "",
+        "epochs": 5,
+        "config.data.source": "cifar10",
+        "config.adversary.name": "free",
+    }
     table = [{"number": number} | known for number in range(len(trials) - 1)]
     table.append({"number": len(trials) - 1} | known | of_last)
     return Study("s", {}, pd.DataFrame(table), pd.concat(rows, ignore_index=True))
@@ -49,6 +55,12 @@ def test_robustness_lost_while_clean_accuracy_stays_is_overfitting() -> None:
 def test_both_lost_is_collapse() -> None:
     lost = {"probe_accuracy": [0.3, 0.5, 0.6, 0.2, 0.1], "probe_pgd_accuracy": [0.2, 0.3, 0.35, 0.1, 0.1]}
     assert found(**lost) == [(4, COLLAPSE)]
+
+
+def test_an_excluded_trial_is_not_counted() -> None:
+    lost = {"probe_pgd_accuracy": [0.2, 0.3, 0.35, 0.02, 0.0]}
+    assert found(**lost) == [(4, OVERFITTING)]
+    assert found({"excluded": "wrong images"}, **lost) == []
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])

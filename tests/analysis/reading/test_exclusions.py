@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from analysis.figures.pareto import compute
-from analysis.frontier.absent import why_no_frontier
+from analysis.frontier.absent import excluded_sentence, why_no_frontier
 from analysis.frontier.attainment import attainment
 from analysis.frontier.confirmed import confirmed
 from analysis.frontier.differences import difference
@@ -105,8 +106,21 @@ def test_it_is_shown_with_the_reason(study: Any) -> None:
     page = render(left)
     assert '<tr data-trials="0003" aria-selected="false" class="excluded">' in page
     assert '<tr data-trials="0002" aria-selected="false">' in page
+    muted = re.findall(r'<tr[^>]* class="excluded">\s*<th scope="row">(\w+)', page)
+    assert muted == ["0003", "0004", "0004"], "no trainable for the excluded trials that it counts"
     assert "&lt;b&gt;wrong&lt;/b&gt; images" in page
     assert '<span class="status excluded">2 excluded</span>' in page
+
+
+def test_a_line_says_which_are_excluded_and_why(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(9):
+        study.finished(number, 0.9, 0.3)
+    assert excluded_sentence(read_study(study.paths)) == ""
+    for number in range(8):
+        append_exclusion(study.paths.trial(number), "x" * 101 if number == 1 else WHY)
+    told = f"Excluded: 0000, 0002, 0003, 0004, 0005, 0006 and 1 more ({WHY}); 0001 ({'x' * 100} ...)"
+    assert excluded_sentence(read_study(study.paths)) == told
 
 
 def test_that_all_are_excluded_is_why_there_is_no_frontier(study: Any) -> None:

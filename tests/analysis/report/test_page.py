@@ -254,6 +254,16 @@ def test_a_confirmation_in_any_state_has_a_report(new_confirmation: NewStudy, re
     assert "Confirmed on test images" in Page(render(read_study(new_confirmation(results).paths))).text
 
 
+@pytest.mark.parametrize(
+    ("stated", "command"),
+    [({}, "study launch study.yaml."), ({"replayed": "c.jsonl"}, "study.yaml --backend replay --curves c.jsonl.")],
+)
+def test_what_is_launched_again_does_what_the_study_did(
+    new_study: NewStudy, stated: dict[str, str], command: str
+) -> None:
+    assert command in " ".join(Page(render(read_study(new_study(**stated).paths))).text.split())
+
+
 def test_a_configurations_row_stands_for_its_seeds(new_confirmation: NewStudy) -> None:
     page = Page(render(read_study(new_confirmation({3: [0.5, 0.6], 4: [0.8]}).paths)))
     owners = [row["data-trials"] for row in page.all("tr") if "data-trials" in row]

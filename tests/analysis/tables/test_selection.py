@@ -10,7 +10,7 @@ import pytest
 
 from analysis.reading.runs import read_study
 from analysis.tables.rows import epoch_rows, trial_rows
-from analysis.tables.selection import Condition, select
+from analysis.tables.selection import Condition, select, why_none
 from analysis.tables.table import Table
 from trainables.config import UserError
 
@@ -53,11 +53,38 @@ def numbers(table: Table) -> list[int]:
         (["pre_feature = null"], [0, 2]),
         (["pre_feature >= 64"], [1, 3]),
         (["epochs < 3"], [4, 5]),
+        (['reason != ""'], [4]),
+        (["status = 'failed'"], [4]),
         (["auto_attack_accuracy > 0.5"], []),
     ],
 )
 def test_rows_that_keep_every_condition(table: Table, conditions: list[str], kept: list[int]) -> None:
     assert numbers(select(table, where=map(Condition.parse, conditions))) == kept
+
+
+@pytest.mark.parametrize(
+    ("conditions", "why"),
+    [
+        (["clean_accuracy > 50"], "No row keeps 'clean_accuracy > 50': clean_accuracy is 0.7 to 0.95"),
+        (["trainable = cf_amc"], "No row keeps 'trainable = cf_amc': trainable is cf_amc_ssl"),
+        (["m > 2", "status = done"], "No row keeps 'status = done': status is failed or finished or running"),
+        (["epsilon = eight"], "No row keeps 'epsilon = eight': epsilon is 4/255 to 8/255"),
+        (["pre_feature > 64"], "No row keeps 'pre_feature > 64': pre_feature is 64 or null"),
+        (['note != ""'], 'No row keeps \'note != ""\': note is ""'),
+        (
+            ["auto_attack_accuracy < 1"],
+            "No row keeps 'auto_attack_accuracy < 1': auto_attack_accuracy is not known of any",
+        ),
+        (["number < 2", "number > 3"], "No row keeps all of these conditions, though each is kept by some"),
+        (["number != 9", "seed = 7"], "No row keeps 'seed = 7': seed is 0 to 5"),
+    ],
+)
+def test_what_a_condition_that_no_row_keeps_would_have_to_choose_from(
+    table: Table, conditions: list[str], why: str
+) -> None:
+    asked = [Condition.parse(text) for text in conditions]
+    assert select(table, where=asked).rows == ()
+    assert why_none(table, asked) == why
 
 
 @pytest.mark.parametrize(

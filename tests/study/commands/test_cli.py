@@ -434,7 +434,7 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["status"], "there are no studies in"),
         (["status", "none/3"], "there is no trial none/3 in"),
         (["status", "a/b/3"], "is no trial; name it STUDY/NUMBER"),
-        (["status", "../3"], "is no name of a study"),
+        (["status", "../3"], "`study status` lists them, with --studies DIR those in another folder"),
         (["status", "none", "--json", "--watch"], "exclude each other"),
         (["status", "none/3", "--watch"], "--watch is of a study; name it"),
         (["status", "--all"], "--all is of a study; name it"),

@@ -21,6 +21,7 @@ from analysis.layout import (
     study_paths,
     write_json,
 )
+from analysis.printing.static import PX_PER_MM
 
 Study = Callable[..., tuple[int, str, str]]
 RECORDED = Path(__file__).parents[3] / "results" / "curves-digits.jsonl"
@@ -199,6 +200,21 @@ def test_figures_that_cannot_be_written_are_one_line(
     code, out, err = study("figures", "tiny", "-o", file)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert err.startswith(f"{file} cannot be written (")
+
+
+def test_a_figure_that_needs_more_than_the_width_asked_for_is_named(
+    study: Study, tiny: StudyPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def drawn(figures: Sequence[object], *_: object) -> list[bytes]:
+        return [b""] * len(figures)
+
+    monkeypatch.setattr("analysis.printing.drawing._drawn", drawn)
+    for number in range(2):
+        finish(tiny, number, 0.9 - number / 10, 0.5)
+    monkeypatch.setattr("analysis.printing.static._COORDINATE_PX", 25 * PX_PER_MM)
+    for width, told in ((70, "parallel is 75 mm wide, which "), (75, "")):
+        code, _, err = study("figures", "tiny", "--width", f"{width}mm")
+        assert (code, err.startswith(told), len(err.splitlines())) == (0, True, bool(told))
 
 
 def test_a_study_is_read_from_mlflow_where_its_folder_is_gone(
