@@ -27,7 +27,7 @@ _ORDERED: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 _EQUAL: Mapping[str, Callable[[Any, Any], bool]] = {"!=": operator.ne, "=": operator.eq}
 _COMPARISONS = {**_ORDERED, **_EQUAL}
-_CONDITION = re.compile(r"\s*([^\s<>=!]+)\s*(<=|>=|!=|<|>|=)(?!=)\s*(\S.*?)\s*")
+_CONDITION = re.compile(r"\s*([^\s<>=!]+)\s*(<=|>=|!=|<|>|=)(?![<>=])\s*(\S.*?)\s*")
 _NEAREST = 3
 
 
@@ -64,7 +64,7 @@ class Condition:
             alike = math.isclose(known, asked, rel_tol=1e-9)
             strict = self.comparison in ("<", ">", "!=")
             return not strict if alike else _COMPARISONS[self.comparison](known, asked)
-        return self.comparison in _EQUAL and _EQUAL[self.comparison](_text(value), self.value)
+        return self.comparison in _EQUAL and _EQUAL[self.comparison](_text(value, self.name), self.value)
 
 
 def select(
@@ -148,14 +148,15 @@ def _number(text: str) -> float | None:
     """``0.5``, ``8/255``; ``None`` for what is no number."""
     numerator, slash, denominator = text.partition("/")
     try:
-        return float(numerator) / float(denominator) if slash else float(numerator)
+        number = float(numerator) / float(denominator) if slash else float(numerator)
     except (ValueError, ZeroDivisionError):
         return None
+    return None if math.isnan(number) else number
 
 
-def _text(value: object) -> str:
-    """As a study file has it: ``robust``, ``true``, ``[pgd, fgsm]``."""
-    return labels.param("", value) if isinstance(value, list | tuple) else labels.plain_text(value)
+def _text(value: object, name: str = "") -> str:
+    """As a study file has a setting called ``name``: ``robust``, ``true``, ``[pgd, fgsm]``, ``[8/255]``."""
+    return labels.param(name, value) if isinstance(value, list | tuple) else labels.plain_text(value)
 
 
 def _is_number(value: object) -> bool:
