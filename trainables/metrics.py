@@ -56,7 +56,7 @@ _AUTO_ATTACKS = _WEAKEST_FIRST[-2:]
 """Its versions; they run on a draw of the images."""
 _KINDS = ("random", "zero", "", "worst")
 _FIGURE = re.compile(
-    rf"(?P<head>[a-z]\w*)_head/(?:clean|(?P<attack>{'|'.join(_WEAKEST_FIRST[1:])})_(?P<level>\d[\d.]*(?:e-\d+)?)"
+    rf"(?P<head>[a-z]\w*)_head/(?:clean|(?P<attack>{'|'.join(_WEAKEST_FIRST[1:])})_(?P<level>\d+(?:\.\d+)?(?:e-\d+)?)"
     r"(?:_(?P<kind>random|zero|worst))?)"
 )
 
