@@ -452,6 +452,11 @@ def of_head(accuracy: str, head: str, epsilon: float) -> str:
     }[accuracy]
 
 
+def called(accuracy: str, head: str, epsilon: float) -> str:
+    """The name of an accuracy in a study with that chosen head and radius: one of ``ACCURACIES`` where it is one."""
+    return next((name for name in ACCURACIES if accuracy == of_head(name, head, epsilon)), accuracy)
+
+
 def clean_of(accuracy: str, head: str) -> str:
     """The clean accuracy of the head that ``accuracy`` is of, ``head`` being the chosen one."""
     figure = head_figure(accuracy)
