@@ -56,7 +56,7 @@ _AUTO_ATTACKS = _WEAKEST_FIRST[-2:]
 """Its versions; they run on a draw of the images."""
 _KINDS = ("random", "zero", "", "worst")
 _FIGURE = re.compile(
-    rf"(?P<head>[a-z]\w*)_head/(?:clean|(?P<attack>{'|'.join(_WEAKEST_FIRST[1:])})_(?P<level>\d[\d.]*(?:e-\d+)?)"
+    rf"(?P<head>[a-z]\w*)_head/(?:clean|(?P<attack>{'|'.join(_WEAKEST_FIRST[1:])})_(?P<level>\d+(?:\.\d+)?(?:e-\d+)?)"
     r"(?:_(?P<kind>random|zero|worst))?)"
 )
 
@@ -450,6 +450,11 @@ def of_head(accuracy: str, head: str, epsilon: float) -> str:
         PGD_ACCURACY: pgd_metric(head, epsilon, "worst"),
         AUTO_ATTACK_ACCURACY: auto_attack_metric(head, STANDARD, epsilon, "worst"),
     }[accuracy]
+
+
+def called(accuracy: str, head: str, epsilon: float) -> str:
+    """The name of an accuracy in a study with that chosen head and radius: one of ``ACCURACIES`` where it is one."""
+    return next((name for name in ACCURACIES if accuracy == of_head(name, head, epsilon)), accuracy)
 
 
 def clean_of(accuracy: str, head: str) -> str:

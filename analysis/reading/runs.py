@@ -48,6 +48,7 @@ from trainables.outcomes import Outcomes
 PARAM = "param."
 CONFIG = "config."
 EXCLUDED = "excluded"
+_ENDED = tuple(status.value for status in TrialStatus if status is not TrialStatus.RUNNING)
 _BASE: dict[str, str] = {
     **dict.fromkeys(("number", "attempts", "epochs"), "int64"),
     **dict.fromkeys(("id", "trainable", "origin", "status", "reason", "verdict"), "str"),
@@ -103,8 +104,9 @@ class Study:
 
     @property
     def standings(self) -> pd.Series[str]:
-        """Of each trial its status, or that it is ``excluded``, however it ended."""
-        return self.trials["status"].mask(self.trials["excluded"] != "", EXCLUDED)
+        """Of each trial its status, or that it is ``excluded``, however it ended; one that has not ended is not yet."""
+        status = self.trials["status"]
+        return status.mask(status.isin(_ENDED) & (self.trials["excluded"] != ""), EXCLUDED)
 
     @cached_property
     def feasible(self) -> pd.DataFrame:

@@ -27,7 +27,7 @@ _ORDERED: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 _EQUAL: Mapping[str, Callable[[Any, Any], bool]] = {"!=": operator.ne, "=": operator.eq}
 _COMPARISONS = {**_ORDERED, **_EQUAL}
-_CONDITION = re.compile(r"\s*([^\s<>=!]+)\s*(<=|>=|!=|<|>|=)(?!=)\s*(\S.*?)\s*")
+_CONDITION = re.compile(r"\s*([^\s<>=!]+)\s*(<=|>=|!=|<|>|=)(?![<>=])\s*(\S.*?)\s*")
 _NEAREST = 3
 _MOST_WORDS = 6
 """Different values of a column that a line tells."""
@@ -71,7 +71,7 @@ class Condition:
             alike = math.isclose(known, asked, rel_tol=1e-9)
             strict = self.comparison in ("<", ">", "!=")
             return not strict if alike else _COMPARISONS[self.comparison](known, asked)
-        return self.comparison in _EQUAL and _EQUAL[self.comparison](_text(value), self.value)
+        return self.comparison in _EQUAL and _EQUAL[self.comparison](_text(value, self.name), self.value)
 
 
 def select(
@@ -110,7 +110,7 @@ def _held(name: str, values: pd.Series[Any]) -> str:
     """``is 0.188 to 0.799``, ``is failed or finished``."""
     known = [value for value in values if not _is_unknown(value)]
     numbers = sorted(value for value in known if _is_number(value))
-    words = sorted({_text(value) or NOTHING for value in known if not _is_number(value)})
+    words = sorted({_text(value, name) or NOTHING for value in known if not _is_number(value)})
     spelled = [labels.param(name.removeprefix(PARAM).removeprefix(CONFIG), value) for value in numbers]
     between = list(dict.fromkeys([spelled[0], spelled[-1]])) if spelled else []
     more = f" or one of {len(words) - _MOST_WORDS} more" if len(words) > _MOST_WORDS else ""
@@ -177,18 +177,19 @@ def _number(text: str) -> float | None:
     """``0.5``, ``8/255``; ``None`` for what is no number."""
     numerator, slash, denominator = text.partition("/")
     try:
-        return float(numerator) / float(denominator) if slash else float(numerator)
+        number = float(numerator) / float(denominator) if slash else float(numerator)
     except (ValueError, ZeroDivisionError):
         return None
+    return None if math.isnan(number) else number
 
 
 def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
-def _text(value: object) -> str:
-    """As a study file has it: ``robust``, ``true``, ``[pgd, fgsm]``."""
-    return labels.param("", value) if isinstance(value, list | tuple) else labels.plain_text(value)
+def _text(value: object, name: str = "") -> str:
+    """As a study file has a setting called ``name``: ``robust``, ``true``, ``[pgd, fgsm]``, ``[8/255]``."""
+    return labels.param(name, value) if isinstance(value, list | tuple) else labels.plain_text(value)
 
 
 def _is_number(value: object) -> bool:

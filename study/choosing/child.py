@@ -19,7 +19,8 @@ from study.config.stored import load_stored
 from study.execution.executor import Backend
 from study.launch import launch, resume
 from study.say import say, terminal
-from trainables.config import TrialConfig, flatten
+from trainables.config import EvaluationConfig, TrialConfig, flatten
+from trainables.metrics import called
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def new_study(
         return StudyConfig(
             name=request.child,
             trainables=listed.trainables,
-            objectives=objectives,
+            objectives=_as_called(objectives, listed.configs()[0].evaluation),
             budget=Budget(trials=listed.runs),
             resources=resources or searched.resources,
             tracking=tracking,
@@ -120,6 +121,12 @@ def run(
         restarted=restarted,
         console=console,
     )
+
+
+def _as_called(objectives: Sequence[str], evaluation: EvaluationConfig) -> list[str]:
+    """Each once, by the name that it has under ``evaluation``: with another head, or at another radius, what was a
+    head's figure may be the study's own."""
+    return list(dict.fromkeys(called(name, evaluation.head, evaluation.epsilon) for name in objectives))
 
 
 def _differing(begun: Sequence[TrialConfig], asked: Sequence[TrialConfig]) -> Iterable[str]:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+import pandas as pd
+
 from analysis import labels
 from analysis.frontier.absent import excluded_sentence
 from analysis.frontier.confirmed import confirms
@@ -141,7 +143,7 @@ class Summary:
             "frontier": [
                 {"number": int(row["number"]), "trainable": row["trainable"]}
                 | {name: row[name] for name in self.study.objectives}
-                | {name: row[PARAM + name] for name in self.study.params}
+                | {name: None if pd.isna(found := row[PARAM + name]) else found for name in self.study.params}
                 for row in best.to_dict("records")
             ],
         }

@@ -6,13 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from search_spaces.faults import Fault, nearest
 from trainables.config import TrialConfig
-from trainables.metrics import (
-    ACCURACIES,
-    COSTS,
-    is_accuracy,
-    is_of_auto_attack,
-    of_head,
-)
+from trainables.metrics import COSTS, called, is_accuracy, is_of_auto_attack
 
 
 def measured_faults(objectives: Collection[str], bases: Collection[TrialConfig]) -> Iterator[Fault]:
@@ -74,8 +68,7 @@ def _remedy(name: str, valid: Collection[str]) -> str:
 def _called_otherwise(objective: str, bases: Collection[TrialConfig]) -> str | None:
     """An accuracy of the study's own head has one name, by which studies with other heads compare."""
     for base in bases:
-        head, epsilon = base.evaluation.head, base.evaluation.epsilon
-        for name in ACCURACIES:
-            if objective == of_head(name, head, epsilon):
-                return f"{objective} is {name}, for evaluation.head is {head}; write {name}"
+        head = base.evaluation.head
+        if (name := called(objective, head, base.evaluation.epsilon)) != objective:
+            return f"{objective} is {name}, for evaluation.head is {head}; write {name}"
     return None

@@ -30,6 +30,8 @@ from study.config.stored import load_stored
 from study.confirming.extend import as_begun, extended
 from study.confirming.request import Request, Reseed
 from study.execution.executor import Backend
+from trainables.config import EvaluationConfig, TrialConfig
+from trainables.metrics import ACCURACIES, called, of_head
 
 
 def confirm(
@@ -61,12 +63,9 @@ def prepare(request: Request) -> Prepared:
     _check_unflagged(parent, numbers)
     first = max([largest_seed(parent), *seeds_of_reseedings(paths)]) + 1
     chosen = [(number, *read_trial(paths.trial(number))) for number in numbers]
-    asked = Confirmation.of(
-        request.study,
-        range(first, first + request.seeds),
-        [(number, params, request.again(config, searched.objectives)) for number, params, config in chosen],
-        _figures(parent) if isinstance(request, Reseed) else {},
-    )
+    again = [(number, params, request.again(config, searched.objectives)) for number, params, config in chosen]
+    figures = _figures(parent, chosen[0][2], again[0][2]) if isinstance(request, Reseed) else {}
+    asked = Confirmation.of(request.study, range(first, first + request.seeds), again, figures)
     if begun is None:
         config = child.new_study(request, searched, asked, kind="confirms", objectives=request.objectives(searched))
     else:
@@ -92,13 +91,19 @@ def _of_search(request: Request) -> tuple[Request, pd.DataFrame | None]:
     return replace(request, study=str(told["study"]), name=request.child), best
 
 
-def _figures(parent: Study) -> dict[int, dict[str, float]]:
-    """The accuracies of each finished trial, by its number."""
+def _figures(parent: Study, was: TrialConfig, now: TrialConfig) -> dict[int, dict[str, float]]:
+    """The accuracies of each finished trial, by its number; measured as ``was`` has it, called as ``now`` has it."""
+    names = {name: _renamed(name, was.evaluation, now.evaluation) for name in parent.accuracies}
     known = {}
     for trial in parent.finished.to_dict("records"):
-        figures = {name: float(trial[name]) for name in parent.accuracies}
+        figures = {new: float(trial[name]) for name, new in names.items()}
         known[int(trial["number"])] = {name: value for name, value in figures.items() if isfinite(value)}
     return known
+
+
+def _renamed(accuracy: str, was: EvaluationConfig, now: EvaluationConfig) -> str:
+    full = of_head(accuracy, was.head, was.epsilon) if accuracy in ACCURACIES else accuracy
+    return called(full, now.head, now.epsilon)
 
 
 def _few_seeds(config: StudyConfig) -> list[str]:

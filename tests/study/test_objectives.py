@@ -153,6 +153,21 @@ def test_networks_are_measured_by_the_same_objectives(wide: StudyPaths) -> None:
     assert again[OBJECTIVES].iloc[0].tolist() == before[OBJECTIVES].iloc[0].tolist()
 
 
+def test_with_another_head_what_was_a_heads_figure_goes_by_the_short_name(wide: StudyPaths) -> None:
+    settings = {"evaluation.head": "clean"}
+    measuring = prepare_measuring(Request(study="wide", trials=(0,), settings=settings))
+    reseeding = prepare(Reseed(study="wide", trials=(0,), seeds=1, settings=settings))
+    for prepared in (measuring, reseeding):
+        prepared.config.check()
+        assert prepared.config.objectives == ["clean_accuracy", PGD_24]
+    assert reseeding.config.confirms is not None
+    figures = reseeding.config.confirms.configurations[0].figures
+    searched = read_study(wide).finished.set_index("number").loc[0]
+    assert figures["clean_accuracy"] == searched[CLEAN_HEAD]
+    assert figures[PGD_24] == searched[PGD_24]
+    assert "pgd_accuracy" not in figures, "it is of the other head"
+
+
 def test_a_measurement_that_lacks_an_objective_is_refused(wide: StudyPaths) -> None:
     settings = {"evaluation.attack_epsilons": [8 / 255]}
     prepared = prepare_measuring(Request(study="wide", trials=(0,), settings=settings))

@@ -49,7 +49,10 @@ def test_every_figure_of_a_head_says_what_it_is():
     assert head_figure("n_crops_32_head/clean") == HeadFigure("n_crops_32", "clean")
 
 
-@pytest.mark.parametrize("name", ["clean_accuracy_low", "train/probe_accuracy", "robust_head/pgd_8_zero_low", "pgd"])
+@pytest.mark.parametrize(
+    "name",
+    ["clean_accuracy_low", "train/probe_accuracy", "robust_head/pgd_8_zero_low", "robust_head/pgd_1.2.3_zero", "pgd"],
+)
 def test_what_is_no_accuracy_is_no_objective(name):
     assert not is_objective(name)
     with pytest.raises(ValueError, match=f"{name} is neither an accuracy nor a cost"):

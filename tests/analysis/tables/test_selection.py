@@ -50,6 +50,7 @@ def numbers(table: Table) -> list[int]:
         (["reason = ValueError: m: rank is = 3"], [4]),
         (["data.source = digits", "number <= 1"], [0, 1]),
         (["evaluation.heads = [robust]", "number <= 1"], [0, 1]),
+        (["evaluation.attack_epsilons = [4/255, 8/255, 16/255]", "number <= 1"], [0, 1]),
         (["pre_feature = null"], [0, 2]),
         (["pre_feature >= 64"], [1, 3]),
         (["epochs < 3"], [4, 5]),
@@ -128,7 +129,9 @@ def test_epochs_are_chosen_as_trials_are(new_study: Callable[..., Any]) -> None:
     assert found.values["epoch"].tolist() == [2, 3]
 
 
-@pytest.mark.parametrize("text", ["m", "m == 3", "> 3", "m >", "", "m = ", "m ~ 3", "two words > 3"])
+@pytest.mark.parametrize(
+    "text", ["m", "m == 3", "> 3", "m >", "", "m = ", "m ~ 3", "m => 3", "m =< 3", "two words > 3"]
+)
 def test_what_is_no_condition_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="is no condition; write NAME, one of <= >= < > != = and a value"):
         Condition.parse(text)
@@ -142,6 +145,7 @@ def test_what_is_no_condition_is_refused(text: str) -> None:
         ("zzz > 3", r"there is no column 'zzz'; the first line of --csv has all names"),
         ("m > three", "'three' is no number"),
         ("m > 1/0", "'1/0' is no number"),
+        ("m > nan", "'nan' is no number"),
         ("status > 3", "status has no numbers"),
         ("__class__ = 3", "there is no column '__class__'"),
     ],

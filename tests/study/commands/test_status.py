@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, study_paths, write_json
+from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, append_event, append_exclusion, study_paths, write_json
 from study.commands import watching
 from study.files.lock import sole_driver
 from study.files.stop import Request, ask
@@ -108,6 +108,28 @@ def test_what_is_spent_and_left_and_for_how_long_it_will_do(study: Study, paths:
     assert told["minutes_left"] == pytest.approx(10, abs=0.2)
     assert [(one["number"], one["epoch"], one["epochs"]) for one in told["running"]] == [(2, 2, 4)]
     assert [one["number"] for one in told["frontier"]] == [0, 1]
+
+
+def test_an_excluded_trial_that_runs_is_told_as_running(study: Study, paths: StudyPaths) -> None:
+    for number in range(3):
+        begin(paths, number)
+        append_exclusion(paths.trial(number), "wrong images")
+    end(paths, 0, 0.5, time=1060.0)
+    with sole_driver(paths):
+        lines = study("status", "first")[1].splitlines()
+        told = json.loads(study("status", "first", "--json")[1])
+    assert lines[1] == "Trials: 1 of 60 ended (1 excluded), 2 running"
+    assert told["trials"] == {"running": 2, "excluded": 1}
+    assert "Trials: 1 of 60 ended (1 excluded), 2 interrupted" in study("status", "first")[1]
+
+
+def test_json_has_null_for_a_dimension_that_a_trial_has_not(study: Study, paths: StudyPaths) -> None:
+    for number in range(2):
+        begin(paths, number)
+        end(paths, number, number / 2)
+    write_json(paths.trial(0).config, {"trainable": "cf_amc_ssl", "params": {"m": 3}, "config": {}})
+    told = json.loads(study("status", "first", "--json")[1])
+    assert {one["number"]: (one["m"], one["crops"]) for one in told["frontier"]} == {0: (3, None), 1: (None, 3)}
 
 
 def test_json_is_of_a_study_that_has_begun_nothing_and_of_all_studies(study: Study, paths: StudyPaths) -> None:
