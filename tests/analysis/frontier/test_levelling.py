@@ -37,9 +37,9 @@ def test_a_search_that_gains_nothing_ends_at_the_second_check_and_stays_ended() 
 
 def test_a_gain_between_two_checks_puts_it_off() -> None:
     values = flat(79)
-    values[45:] = 0.6
-    assert levelled_at(values[:63], 0.02) is None
-    assert levelled_at(values, 0.02) == (63, 79)
+    values[45:] = 0.7
+    assert levelled_at(values[:63], 0.3) is None
+    assert levelled_at(values, 0.3) == (63, 79)
 
 
 def test_who_asks_for_less_goes_on_longer() -> None:

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from analysis.frontier.pareto import hypervolume
-from analysis.frontier.plateau import FEWEST, LEVEL, WORTH, Plateau, plateau, plateau_sentence
+from analysis.frontier.plateau import FEWEST, LEVEL, WIDTH, WORTH, Plateau, _like, plateau, plateau_sentence
 from analysis.reading.runs import read_study
 
 IMAGES = 1000
@@ -26,9 +26,9 @@ def measured(rng: np.random.Generator, quality: Values) -> Values:
     return np.stack([right, rng.binomial(right, 0.2 + 0.5 * quality)], axis=1) / IMAGES
 
 
-def fixed(rng: np.random.Generator, trials: int) -> Values:
-    """Eight configurations, drawn over and over: only luck is left to gain."""
-    return measured(rng, rng.choice(rng.uniform(0.3, 0.8, 8), trials))
+def settled(rng: np.random.Generator, trials: int) -> Values:
+    """Around one optimum, as of a search that has found it."""
+    return measured(rng, 0.7 - rng.exponential(0.05, trials).clip(max=0.6))
 
 
 def climbing(rng: np.random.Generator, trials: int) -> Values:
@@ -37,8 +37,8 @@ def climbing(rng: np.random.Generator, trials: int) -> Values:
 
 
 def at_random(rng: np.random.Generator, trials: int) -> Values:
-    """Whose best are rare."""
-    return measured(rng, np.minimum(1, rng.exponential(0.15, trials)))
+    """Whose best are rarer the better they are."""
+    return measured(rng, rng.beta(2, 5, trials))
 
 
 def gain(values: Values, trials: int) -> float:
@@ -48,11 +48,11 @@ def gain(values: Values, trials: int) -> float:
 
 
 @pytest.mark.parametrize("trials", [40, 100])
-def test_who_only_has_luck_left_is_seldom_said_to_pay(trials: int) -> None:
+def test_who_has_found_the_optimum_is_seldom_said_to_pay(trials: int) -> None:
     rng = np.random.default_rng(0)
-    outlooks = [plateau(fixed(rng, trials)).outlook for _ in range(SEARCHES)]
+    outlooks = [plateau(settled(rng, trials)).outlook for _ in range(SEARCHES)]
     assert outlooks.count("likely") <= 0.1 * SEARCHES
-    assert outlooks.count("unlikely") >= 0.4 * SEARCHES
+    assert outlooks.count("unlikely") >= 0.3 * SEARCHES
 
 
 @pytest.mark.parametrize("trials", [40, 100])
@@ -70,8 +70,7 @@ def test_chances_of_random_searches_come_true_and_they_seldom_seem_to_climb() ->
     chance = np.mean([one.chance for one in found])
     paid = np.mean([gain(values, 40) >= WORTH for values in searches])
     assert 0.1 < paid < 0.9, "the case is one that tells"
-    # a share of 160 has a standard error of at most 0.04; a little too high is what the docstring promises
-    assert paid - 0.08 < chance < paid + 0.16
+    assert abs(paid - chance) < 0.12, "a share of 160 has a standard error of at most 0.04"
     expected = len(found) * LEVEL
     assert sum(one.late <= LEVEL for one in found) <= expected + 3 * math.sqrt(expected)
 
@@ -82,8 +81,8 @@ def test_a_gain_at_the_very_end_is_a_climb_and_one_long_ago_is_none() -> None:
     late[85:] += np.linspace(0.01, 0.15, 15)[:, None]
     early[:20] += 0.2
     assert plateau(late).climbing
-    assert plateau(early).outlook == "unlikely"
-    assert plateau(early).chance == plateau(early).recent_gain == 0
+    assert not plateau(early).climbing
+    assert plateau(early).recent_gain == 0
 
 
 def test_rows_without_figures_and_accuracies_of_zero_are_borne() -> None:
@@ -105,13 +104,13 @@ def test_sentences(new_study: Callable[..., Any]) -> None:
     for number in range(2):
         early.finished(number, 0.5, 0.5)
     for number in range(FEWEST):
-        done.finished(number, 0.9 if number < 5 else 0.5, 0.5)
+        done.finished(number, 0.5, 0.5)
     assert plateau_sentence(read_study(early.paths)).startswith("Too early to tell")
     assert plateau_sentence(read_study(costs.paths)).startswith("Whether more budget would pay is told from accuracies")
     assert plateau_sentence(read_study(new_study("child", confirms=told).paths)) == ""
     assert plateau_sentence(read_study(done.paths)) == (
-        "10 more trials are not likely to pay: in 0 % of random orders of the recent trials the last 8 would have "
-        "added 2 % or more to the hypervolume; in fact they added 0.0 %."
+        "10 more trials are not likely to pay: if they are like those so far, the chance that they add 2 % or more to "
+        "the hypervolume is 0 %; the last 8 added 0.0 %."
     )
     climb = np.full((40, 2), 0.5)
     climb[30:] += np.linspace(0.02, 0.2, 10)[:, None]
@@ -120,15 +119,27 @@ def test_sentences(new_study: Callable[..., Any]) -> None:
     )
 
 
-def test_one_lucky_trial_is_in_the_last_fifth_of_two_fifths_of_the_orders() -> None:
+def test_one_gain_at_the_end_is_in_the_last_fifth_of_two_fifths_of_the_orders() -> None:
     values = np.full((40, 2), 0.5)
     values[-1] = 0.6
     found = plateau(values)
     assert found.recent_gain == pytest.approx((0.36 - 0.25) / 0.36)
     # 8 of the 20 that are shuffled; a share of 400 has a standard error of 0.025
-    assert found.chance == pytest.approx(0.4, abs=0.1)
-    assert found.late == pytest.approx((1 + 400 * found.chance) / 401)
+    assert found.late == pytest.approx(0.4, abs=0.1)
     assert not found.climbing
+
+
+def test_what_may_come_is_like_what_was_with_a_little_more_spread_and_fails_as_often() -> None:
+    rng = np.random.default_rng(4)
+    values = rng.multivariate_normal([0.5, 0.4], [[0.01, 0.006], [0.006, 0.005]], 200)
+    values[::4] = math.nan
+    drawn = _like(values, 20_000, rng)
+    told, known = np.isfinite(drawn).all(axis=1), values[np.isfinite(values).all(axis=1)]
+    assert np.mean(~told) == pytest.approx(0.25, abs=0.02)
+    assert drawn[told].mean(axis=0) == pytest.approx(known.mean(axis=0), abs=0.005)
+    wider = 1 + (WIDTH * 150 ** (-1 / 6)) ** 2
+    assert np.cov(drawn[told].T) == pytest.approx(wider * np.cov(known.T), rel=0.04)
+    assert (drawn[told].max(axis=0) > known.max(axis=0)).all(), "new ones may be better than any"
 
 
 def test_no_order_of_a_steady_climb_is_as_late_and_a_share_of_none_is_not_nothing() -> None:

@@ -103,7 +103,7 @@ def test_what_is_spent_and_left_and_for_how_long_it_will_do(study: Study, paths:
     assert re.fullmatch(r"  0002: epoch 2 of 4; began 5 min 0\d s ago; heard of 1 min 0\d s ago", lines[5])
     assert "Look on: study status first --watch" in lines
     assert (told["state"], told["trials"]) == ("running", {"finished": 2, "running": 1})
-    assert told["budget"] == {"trials": 6, "wall_minutes": None, "gpu_hours": 10}
+    assert told["budget"] == {"trials": 6, "wall_minutes": None, "gpu_hours": 10, "least_gain": None}
     assert told["spent"]["gpu_hours"] == pytest.approx(0.2)
     assert told["minutes_left"] == pytest.approx(10, abs=0.2)
     assert [(one["number"], one["epoch"], one["epochs"]) for one in told["running"]] == [(2, 2, 4)]

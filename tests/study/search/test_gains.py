@@ -92,7 +92,7 @@ def test_a_gain_keeps_it_going_and_the_folders_are_read_only_when_the_answer_may
         return read_study(paths)
 
     monkeypatch.setattr(gains, "read_study", counting)
-    paths = studied(frozenset({30}))  # that is in the last half of the first 40 and 50, and not of 63 and 79
+    paths = studied(frozenset(range(45, 100)), least_gain=0.3)  # a gain in the last fifth of the first 50 trials
     assert begun(paths) == checks(100)[3] == 79
     assert len(asked) == 3, "once a check, from the second on"
     search = reopened(paths)
