@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis import labels
 from analysis.layout import StudyPaths, TrialPaths, exclusion_of, parse_object, read_json, study_paths
+from analysis.reading.download import StudyNotFoundError
 from trainables.config import TrialConfig, UserError, from_dict
 from trainables.metrics import Pretrained
 
@@ -33,6 +34,8 @@ def find_trial(trial: str) -> tuple[StudyPaths, TrialPaths]:
         raise UserError(f"{trial!r} is no trial; name it STUDY/NUMBER, demo/3 say")
     study, number = named
     paths = study_paths(study)
+    if not paths.root.is_dir():
+        raise StudyNotFoundError.beside(paths)
     if not paths.trial(number).config.exists():
         raise UserError(f"there is no trial {trial} in {paths.root.parent}; `study status {study}` lists them")
     return paths, paths.trial(number)

@@ -64,8 +64,9 @@ class Table:
         return "\n".join([self.caption, "", *lines]) + "\n"
 
     def csv(self) -> str:
-        """The values at full precision; accuracies are shares in [0, 1]."""
-        return self.values.to_csv(index=False)
+        """The values at full precision; accuracies are shares in [0, 1], lists are as in JSON."""
+        written = self.values.map(lambda value: json.dumps(value) if isinstance(value, tuple) else value)
+        return written.to_csv(index=False)
 
     def json(self) -> str:
         """The same as JSON, an object a row; null for what is not known or no number. Pandas' own rounds small ones."""

@@ -24,10 +24,14 @@ _ENOUGH = 9
 
 
 def fitted(found: RenderableType, console: Console) -> RenderableType:
-    """``found`` so that the console cuts and breaks none of its cells, but for what folds."""
-    if not isinstance(found, Table) or len(found.columns) <= _BLOCK or _fold(found, console.width):
+    """``found`` so that the console cuts and breaks none of its cells, but for what folds. A title has the whole
+    window's width: Rich folds it to that of its table, which may be a column of numbers."""
+    if not isinstance(found, Table):
         return found
-    return _stacked(found)
+    title, found.title = found.title, None
+    fits = len(found.columns) <= _BLOCK or _fold(found, console.width)
+    parts = [found] if fits else _stacked(found)
+    return Group(*([title] if title else []), *parts)
 
 
 def narrowest(table: Table) -> int:
@@ -101,10 +105,10 @@ def _plain(cell: Any) -> str:
     return cell.plain if isinstance(cell, Text) else str(cell)
 
 
-def _stacked(table: Table) -> Group:
+def _stacked(table: Table) -> list[Table]:
     """A block a row, a line a cell."""
     headings = [column.header for column in table.columns]
-    blocks: list[Any] = [table.title] if table.title else []
+    blocks = []
     for cells in zip(*(column.cells for column in table.columns), strict=True):
         block = Table(show_header=False, title_justify="left")
         for _ in range(_BLOCK):
@@ -112,4 +116,4 @@ def _stacked(table: Table) -> Group:
         for heading, cell in zip(headings, cells, strict=True):
             block.add_row(heading, cell)
         blocks.append(block)
-    return Group(*blocks)
+    return blocks

@@ -61,7 +61,7 @@ def _remedy(name: str, valid: Collection[str]) -> str:
         return nearest(name, valid)
     return (
         "set evaluation.attacks to [pgd, auto_attack], and evaluation.auto_attack_images to as many images as a trial "
-        f"can afford, or {nearest(name, valid)}"
+        f"can afford; or {nearest(name, valid)}"
     )
 
 

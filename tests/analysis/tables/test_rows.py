@@ -35,7 +35,9 @@ def test_csv_has_every_column_of_every_trial(study: Study) -> None:
         numbers = known[name].dtype.kind in "if"
         for text, value in zip((row[name] for row in rows), known[name], strict=True):
             missing = value is None or value != value
-            assert text == "" if missing else (float(text) == value if numbers else text == str(value)), name
+            written = json.dumps(value) if isinstance(value, tuple) else str(value)
+            assert text == "" if missing else (float(text) == value if numbers else text == written), name
+    assert rows[0]["config.evaluation.heads"] == '["robust"]'
     work = [float(row["forward_equivalents"]) for row in rows]
     assert work == [1e6, 1000.0, 0.0], "of the failed one what its epoch took"
 

@@ -432,7 +432,7 @@ def test_faults_of_a_file_are_lines_on_stderr_and_exit_2(study, tiny_file):
         (["train", "cf_amc_ssl", "--set", "adversary.epsilon=8/0"], "adversary.epsilon is '8/0'"),
         (["status", "none"], "'none'"),
         (["status"], "there are no studies in"),
-        (["status", "none/3"], "there is no trial none/3 in"),
+        (["status", "none/3"], "no study named 'none' in"),
         (["status", "a/b/3"], "is no trial; name it STUDY/NUMBER"),
         (["status", "../3"], "`study status` lists them, with --studies DIR those in another folder"),
         (["status", "none", "--json", "--watch"], "exclude each other"),

@@ -38,6 +38,17 @@ def test_no_cell_is_cut_or_broken(monkeypatch: pytest.MonkeyPatch, width: int, b
     assert text.count("Clean accuracy, %") == blocks
 
 
+def test_a_title_has_the_windows_width_and_not_its_tables(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = Table(title="All trials; robust head, validation split, n = 503 images")
+    narrow.add_column("Trial")
+    narrow.add_row("0005")
+    show.print_rich(narrow)
+    assert capsys.readouterr().out.splitlines()[0] == "All trials; robust head, validation split, n = 503 images"
+
+
 @pytest.mark.parametrize(
     ("columns", "tables", "widest"),
     [(None, 1, 700), ("", 1, 700), ("700", 1, 700), ("120", 1, 120), ("42", 3, 42)],
