@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from analysis import labels
+from analysis.frontier.levelling import levelled
 from analysis.layout import StudyPaths, ending, exclusion_of, read_json, study_paths
 from analysis.progress.so_far import with_costs
 from analysis.reading.download import StudyNotFoundError
-from analysis.reading.runs import read_study
+from analysis.reading.runs import Study, read_study
 from analysis.reading.written import check_counts, find_trial, searched_of
 from analysis.schema import TrialStatus
 from search_spaces.faults import Fault, SpaceError
@@ -142,7 +143,8 @@ def _outlook(paths: StudyPaths, budget: Budget, new: int) -> Iterator[str]:
     taken = is_running(paths) and stop.asked(paths) is None
     when = "next" if taken else f"first when the study goes on: study resume {name}"
     yield f"{labels.counted(new, 'configuration')} added to {name}, to run {when}"
-    spent = _spent(paths)
+    study = read_study(paths)
+    spent = _spent(study)
     lacking = 0 if budget.trials is None else spent.trials + all_waiting - budget.trials
     if lacking > 0:
         yield (
@@ -151,9 +153,11 @@ def _outlook(paths: StudyPaths, budget: Budget, new: int) -> Iterator[str]:
         )
     elif spent_up := no_more_trials(budget, spent):
         yield f"{spent_up}, so what waits needs more: study extend {name} --gpu-hours HOURS"
+    elif budget.least_gain and (ended := levelled(study, budget.least_gain)):
+        yield f"{ended}, so the search has ended; what waits needs: study extend {name} --trials {all_waiting}"
 
 
-def _spent(paths: StudyPaths) -> Spent:
-    trials = with_costs(read_study(paths))
+def _spent(study: Study) -> Spent:
+    trials = with_costs(study)
     ended = trials[trials["status"] != TrialStatus.RUNNING]
     return Spent(trials=len(trials), ended=len(ended), gpu_hours=float(ended[GPU_MINUTES].sum()) / 60)

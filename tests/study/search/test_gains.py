@@ -18,6 +18,7 @@ from analysis.layout import (
     write_json,
 )
 from analysis.reading.runs import read_study
+from study.add import add
 from study.config import StudyConfig
 from study.extend import rehearse
 from study.outlook import outlook
@@ -112,6 +113,12 @@ def test_an_extension_goes_on_all_the_same(flat: StudyPaths) -> None:
     assert rehearsed.config.budget.trials == EARLIEST + 20, "on top of what was begun: the rest was not wanted"
     assert any("it goes on all the same, without least_gain" in line for line in rehearsed.lines)
     assert StudyConfig.load(flat.study_file).budget.least_gain == 0.02
+
+
+def test_what_is_added_to_a_search_that_ended_so_is_told_to_wait_for_an_extension(flat: StudyPaths) -> None:
+    lines = add("tiny", {"learning_rate": 0.777}, like="3")
+    assert lines[-1].endswith("so the search has ended; what waits needs: study extend tiny --trials 1")
+    assert rehearse("tiny", trials=1).config.budget.trials == EARLIEST + 1
 
 
 def test_an_extension_of_one_that_was_not_ended_so_keeps_it(studied: Studied) -> None:
