@@ -4,9 +4,9 @@ The *chance* is that of a smoothed bootstrap (Silverman and Young 1987, doi:10.1
 trials are drawn like those that there are and blurred by a normal kernel of ``WIDTH`` of Scott's width, as new ones may
 be better than any. The share of such draws that add at least ``WORTH`` of the hypervolume is the chance.
 
-A search that learns may gain more at its end than all its trials show. If at most ``LEVEL`` of the random orders of its
-last half gain as much in the last fifth of the trials as the search did in its own, it is *climbing* and its gain says
-more than the chance. For trials in no order that happens with probability ``LEVEL`` at most.
+A search that learns may gain more at its end than all its trials show. It is *climbing* if it gained ``WORTH`` in each
+of the last two fifths of its trials and at most ``LEVEL`` of the random orders of its last half gain as much in the
+last fifth as it did: its gain says more than the chance. One great gain alone is no climb: after it little is left.
 
 How far chances come true ``benchmarks.levelling`` measures (results/README.md), on searches of other seeds than those
 on which the width was chosen. Chances by random orders alone, without a blur, say nothing: they are high after a stroke
@@ -57,6 +57,8 @@ class Plateau:
     """The gain that pays."""
     recent_gain: float
     """Of the last fifth of the trials, as a share of the hypervolume."""
+    earlier_gain: float
+    """Of the fifth before, as a share of the hypervolume then."""
     chance: float
     """That a quarter more trials gain at least ``worth``, if they are like those that there are."""
     late: float
@@ -64,7 +66,7 @@ class Plateau:
 
     @property
     def climbing(self) -> bool:
-        return self.late <= LEVEL and self.recent_gain >= self.worth
+        return self.late <= LEVEL and min(self.recent_gain, self.earlier_gain) >= self.worth
 
     @property
     def outlook(self) -> Outlook:
@@ -80,7 +82,7 @@ class Plateau:
         if self.climbing:
             return (
                 f"The search is still climbing, so {more} are likely to pay: {last} added {recent} to the hypervolume, "
-                "more than chance explains."
+                f"more than chance explains, and as many before {labels.percent(self.earlier_gain)} %."
             )
         verdict = {"likely": "likely to pay", "possible": "a matter of luck", "unlikely": "not likely to pay"}
         return (
@@ -112,9 +114,9 @@ def plateau(values: NDArray[np.float64], worth: float = WORTH) -> Plateau:
     half, fifth = len(values) // 2, len(values) // 5
     before, recent = _frontier(values[:-half]), values[-half:]
     rng = np.random.default_rng(_SEED)
-    total = _volume(before, recent)
+    total, then, earlier = (_volume(before, recent[: half - back]) for back in (0, fifth, 2 * fifth))
     unit = total or 1.0
-    gained = (total - _volume(before, recent[:-fifth])) / unit
+    gained = (total - then) / unit
     orders = (rng.permutation(half)[fifth:] for _ in range(_DRAWS))
     shuffled = np.array([(total - _volume(before, recent[kept])) / unit for kept in orders])
     best = _frontier(values)
@@ -124,6 +126,7 @@ def plateau(values: NDArray[np.float64], worth: float = WORTH) -> Plateau:
         trials=len(values),
         worth=worth,
         recent_gain=float(gained),
+        earlier_gain=float((then - earlier) / (then or 1.0)),
         chance=float(np.mean(gains >= worth)),
         late=float((1 + np.sum(shuffled >= gained - _TIE)) / (1 + _DRAWS)),
     )

@@ -78,9 +78,13 @@ def test_chances_of_random_searches_come_true_and_they_seldom_seem_to_climb() ->
 def test_a_gain_at_the_very_end_is_a_climb_and_one_long_ago_is_none() -> None:
     level = np.full((100, 2), 0.5)
     late, early = level.copy(), level.copy()
-    late[85:] += np.linspace(0.01, 0.15, 15)[:, None]
+    late[60:] += np.linspace(0.01, 0.2, 40)[:, None]
     early[:20] += 0.2
     assert plateau(late).climbing
+    once = level.copy()
+    once[85:] += 0.2
+    assert plateau(once).recent_gain > WORTH
+    assert not plateau(once).climbing, "it gained nothing before"
     assert not plateau(early).climbing
     assert plateau(early).recent_gain == 0
 
@@ -113,7 +117,7 @@ def test_sentences(new_study: Callable[..., Any]) -> None:
         "the hypervolume is 0 %; the last 8 added 0.0 %."
     )
     climb = np.full((40, 2), 0.5)
-    climb[30:] += np.linspace(0.02, 0.2, 10)[:, None]
+    climb[24:] += np.linspace(0.02, 0.2, 16)[:, None]
     assert plateau(climb).sentence.startswith(
         "The search is still climbing, so 10 more trials are likely to pay: the last 8"
     )
@@ -154,17 +158,20 @@ def test_a_gain_in_a_third_accuracy_is_a_gain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recent_gain", "chance", "late", "climbing", "outlook"),
+    ("recent_gain", "earlier_gain", "chance", "late", "climbing", "outlook"),
     [
-        (0.05, 0.0, 0.05, True, "likely"),
-        (0.05, 0.0, 0.06, False, "possible"),
-        (0.019, 0.0, 0.01, False, "unlikely"),
-        (0.0, 0.10, 1.0, False, "unlikely"),
-        (0.0, 0.11, 1.0, False, "possible"),
-        (0.0, 0.49, 1.0, False, "possible"),
-        (0.0, 0.50, 1.0, False, "likely"),
+        (0.05, 0.02, 0.0, 0.05, True, "likely"),
+        (0.05, 0.019, 0.0, 0.05, False, "possible"),
+        (0.05, 0.02, 0.0, 0.06, False, "possible"),
+        (0.019, 0.02, 0.0, 0.01, False, "unlikely"),
+        (0.0, 0.0, 0.10, 1.0, False, "unlikely"),
+        (0.0, 0.0, 0.11, 1.0, False, "possible"),
+        (0.0, 0.0, 0.49, 1.0, False, "possible"),
+        (0.0, 0.0, 0.50, 1.0, False, "likely"),
     ],
 )
-def test_what_is_said_of_chances(recent_gain: float, chance: float, late: float, climbing: bool, outlook: str) -> None:
-    found = Plateau(trials=40, recent_gain=recent_gain, chance=chance, late=late)
+def test_what_is_said_of_chances(
+    recent_gain: float, earlier_gain: float, chance: float, late: float, climbing: bool, outlook: str
+) -> None:
+    found = Plateau(trials=40, recent_gain=recent_gain, earlier_gain=earlier_gain, chance=chance, late=late)
     assert (found.climbing, found.outlook) == (climbing, outlook)
