@@ -84,9 +84,9 @@ class Plateau:
                 f"The search is still climbing, so {more} are likely to pay: {last} added {recent} to the hypervolume, "
                 f"more than chance explains, and as many before {labels.percent(self.earlier_gain)} %."
             )
-        verdict = {"likely": "likely to pay", "possible": "a matter of luck", "unlikely": "not likely to pay"}
+        verdict = {"likely": "are likely to pay", "possible": "may pay", "unlikely": "are not likely to pay"}
         return (
-            f"{more} are {verdict[self.outlook]}: if they are like those so far, the chance that they add "
+            f"{more} {verdict[self.outlook]}: if they are like those so far, the chance that they add "
             f"{self.worth * 100:g} % or more to the hypervolume is {round(self.chance * 100)} %; {last} added {recent}."
         )
 
