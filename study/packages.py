@@ -1,4 +1,4 @@
-"""Which packages a study's own methods are of: recorded with it, and compared when it goes on."""
+"""Which packages a study's own methods and attacks are of: recorded with it, and compared when it goes on."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ def _origins(config: TrialConfig) -> Iterator[packages.Origin]:
     named: tuple[tuple[packages.Kind, str], ...] = (
         ("trainable", config.trainable),
         ("objective", config.objective.name),
+        *(("attack", name) for name in config.evaluation.own_attacks),
     )
     for kind, name in named:
         if (origin := packages.origin(kind, name)) is not None:
