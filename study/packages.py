@@ -7,13 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from analysis.layout import StudyPaths, read_json
-from analysis.reading.manifest import records
+from analysis.reading.manifest import PACKAGES, records
 from trainables import packages
 from trainables.config import TrialConfig, UserError
-
-PACKAGES = "packages"
-"""Key of manifests and of attempts: what ``packages.Origin`` says of each method; absent where all are the
-platform's."""
 
 
 def missing(told: Mapping[str, Any]) -> list[str]:

@@ -72,7 +72,12 @@ def names(kind: Kind, known: Iterable[str]) -> tuple[str, ...]:
     return *known, *brought(kind)
 
 
-def _remedy(name: str, valid: Sequence[str]) -> str:
+def brings(kind: Kind, name: str) -> bool:
+    """Whether a package does, be it that it can be named or not; nothing is imported."""
+    return any(entry.name == name for entry in _entries(kind))
+
+
+def remedy(name: str, valid: Sequence[str]) -> str:
     """What was probably meant, everything that is valid, and that a package may be missing."""
     close = difflib.get_close_matches(name, valid, n=1)
     first = f"did you mean {close[0]}? Else choose" if close else "choose"
@@ -97,7 +102,7 @@ def entry_point(kind: Kind, name: str, known: Collection[str]) -> EntryPoint | N
     entries = [entry for entry in _entries(kind) if entry.name == name]
     if not entries:
         if name not in known:
-            raise ConfigError(f"unknown {kind} {name!r}; {_remedy(name, names(kind, known))}")
+            raise ConfigError(f"unknown {kind} {name!r}; {remedy(name, names(kind, known))}")
         return None
     entry, *others = entries
     if name in known:

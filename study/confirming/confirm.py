@@ -68,7 +68,8 @@ def prepare(request: Request) -> Prepared:
         _figures(parent) if isinstance(request, Reseed) else {},
     )
     if begun is None:
-        config = child.new_study(request, searched, asked, kind="confirms", objectives=request.objectives(searched))
+        objectives = request.objectives(searched, parent)
+        config = child.new_study(request, searched, asked, kind="confirms", objectives=objectives)
     else:
         config = extended(request, begun, asked)
     return Prepared(config, parent, begun is not None, (*said, *remarks, *_few_seeds(config)))
