@@ -18,8 +18,8 @@ from analysis.searched.dimensions import is_log
 from trainables.metrics import is_accuracy
 
 _TILT_FROM = 7
-_LETTERS = 16
-"""Of a name on a line, so that names do not touch."""
+_LETTERS, _BAR = 16, 32
+"""Letters on a line: of a name, so that names do not touch; of the colours' title, which is no longer than its bar."""
 _BENEATH = 0.2
 """Of a setting's range, from its least value to the dash of those without one."""
 _BLANKS = str.maketrans("01", " \u00a0")
@@ -92,7 +92,7 @@ def _draw(panels: tuple[Panel, ...], colour_title: str) -> go.Figure:
 
 
 def _trace(panel: Panel, colour_title: str, first: bool) -> go.Parcoords:
-    bar = {"title": {"text": colour_title, "side": "right"}, "thickness": 14, "outlinewidth": 0}
+    bar = {"title": {"text": broken(colour_title, _BAR), "side": "right"}, "thickness": 14, "outlinewidth": 0}
     return go.Parcoords(
         visible=first,
         ids=panel.numbers,

@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from analysis.comparing.comparability import comparability
+from analysis.figures.parallel import parallel_figure
 from analysis.frontier.pareto import frontier
 from analysis.frontier.resampling import candidates
 from analysis.layout import StudyPaths, default_tracking_uri, read_json
@@ -30,7 +31,9 @@ from study.measuring.measure import measure
 from study.measuring.measure import prepare as prepare_measuring
 from study.measuring.plan import plan
 from study.measuring.request import Request
+from study.reference import settings
 from study.search.warm_start import gather
+from trainables.catalogue import default_config
 from trainables.config import ConfigError, UserError
 
 Study = Callable[..., tuple[int, str, str]]
@@ -121,6 +124,18 @@ def test_the_commands_call_it_by_words(studied: StudyPaths, study: Study) -> Non
     assert code == 0
     found = [trial[L2] for trial in json.loads(out)]
     assert found == sorted(found, reverse=True), "the best first"
+
+
+def test_a_long_name_of_the_colours_stands_beside_its_bar(studied: StudyPaths) -> None:
+    figure = parallel_figure(read_study(studied))
+    assert figure is not None
+    assert figure.data[0].line.colorbar.title.text == "Accuracy under l2_pgd_128<br>of the robust head (%)"
+
+
+def test_study_settings_lists_attacks_of_packages(own_package: Path) -> None:
+    (found,) = settings(default_config("cf_amc_ssl"), "evaluation.attacks")
+    assert found.choices[:2] == ("pgd", "fgsm")
+    assert found.choices[-2:] == ("l2_pgd_128", "noise_3")
 
 
 @pytest.fixture
