@@ -95,10 +95,13 @@ def result_table(config: TrialConfig, result: TrialResult) -> Table:
     for found in result.chosen.auto_attack:
         title = "AutoAttack" if found.version == STANDARD else found.version
         table.add_column(f"{title} {labels.epsilon(found.epsilon)}, % of {found.clean.images} images", justify="right")
+    for own in result.chosen.own_attacks:
+        table.add_column(f"Under {own.name}, %", justify="right")
     for head in result.heads:
         gradients = [attack.worst for attack in head.attacks]
         auto_attack = [found.worst for found in head.auto_attack]
-        table.add_row(head.name, *map(_cell, (head.clean, *gradients, *auto_attack)))
+        own_attacks = [found.accuracy for found in head.own_attacks]
+        table.add_row(head.name, *map(_cell, (head.clean, *gradients, *auto_attack, *own_attacks)))
     return table
 
 

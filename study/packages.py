@@ -1,4 +1,4 @@
-"""Which packages a study's own methods are of: recorded with it, and compared when it goes on."""
+"""Which packages a study's own methods and attacks are of: recorded with it, and compared when it goes on."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from analysis.layout import StudyPaths, read_json
-from analysis.reading.manifest import records
+from analysis.reading.manifest import PACKAGES, records
 from trainables import packages
 from trainables.config import TrialConfig, UserError
-
-PACKAGES = "packages"
-"""Key of manifests and of attempts: what ``packages.Origin`` says of each method; absent where all are the
-platform's."""
 
 
 def missing(told: Mapping[str, Any]) -> list[str]:
@@ -56,6 +52,7 @@ def _origins(config: TrialConfig) -> Iterator[packages.Origin]:
     named: tuple[tuple[packages.Kind, str], ...] = (
         ("trainable", config.trainable),
         ("objective", config.objective.name),
+        *(("attack", name) for name in config.evaluation.own_attacks),
     )
     for kind, name in named:
         if (origin := packages.origin(kind, name)) is not None:

@@ -22,12 +22,12 @@ from study.config.file import WRITTEN_BY_COMMANDS, section_of
 from study.early_stopping.rungs import Rule
 from trainables import packages
 from trainables.catalogue import TRAINABLES, find
-from trainables.config import TrialConfig, UserError, flatten, weight
+from trainables.config import AttackName, TrialConfig, UserError, flatten, weight
 from trainables.config.documented import field_docstrings, meanings, plain, section_meanings
 from trainables.config.leaves import leaf_choices
 from trainables.metrics import HEADLINES
 
-_OF_A_HEAD = "HEAD_head/ATTACK_RADIUS"
+_OF_A_HEAD = "HEAD_head/ATTACK_RADIUS, HEAD_head/ATTACK"
 """How the other accuracies are called that trials measure."""
 
 
@@ -114,13 +114,22 @@ def _setting(path: str, value: Any, config: TrialConfig) -> Setting:
     return Setting(
         setting=path,
         value=value,
-        choices=find(config.trainable).objectives if path == "objective.name" else leaf_choices().get(path, ()),
+        choices=_valid(path, config),
         meaning=meanings()[path if weight(path) is None else path.rpartition(".")[0]],
         has_effect=dimension is None or dimension.belongs(config),
         dimension=None if dimension is None else dimension.name,
         range=ranges.words(dimension, default) if dimension and default is not None else None,
         not_searched=why_not(path),
     )
+
+
+def _valid(path: str, config: TrialConfig) -> tuple[str, ...]:
+    """The words that a setting takes, of those that take no others."""
+    if path == "objective.name":
+        return find(config.trainable).objectives
+    if path == "evaluation.attacks":
+        return packages.names("attack", get_args(AttackName))
+    return leaf_choices().get(path, ())
 
 
 def _section(setting: Setting) -> str:

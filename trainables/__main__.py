@@ -1,7 +1,8 @@
 """What runs where torch is all there is.
 
 ``python -m trainables table1/cf_amc_ssl [--set views.number=8]`` runs one recipe, ``python -m trainables --check
-vicreg_pgd`` tells whether a trainable, a package's own say, keeps to what the platform promises of all.
+vicreg_pgd`` tells whether a trainable, a package's own say, or a package's attack keeps to what the platform promises
+of all.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from trainables.catalogue import check, default_config
-from trainables.config import UserError, assignment, override
+from trainables import attack_contract, packages
+from trainables.catalogue import check, default_config, names
+from trainables.config import ConfigError, UserError, assignment, override
 from trainables.contract import outcomes, small
+from trainables.evaluation.attack import find
 from trainables.harmless import harmless
 from trainables.metrics import EpochReport
 from trainables.pretrain import DivergedError
@@ -48,24 +51,41 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _check(name: str, changes: Mapping[str, Any]) -> int:
-    """Print, promise by promise, what holds of the trainable ``name`` and what does not."""
-    config = override(small(default_config(name)), changes)
-    check(config)
+    """Print, promise by promise, what holds of the trainable or attack ``name`` and what does not."""
     torch.set_num_threads(1)  # on several, so small a network takes longer
+    kind, found = _outcomes(name, changes)
     kept, seen = True, set[str | None]()
-    for promise, broken in outcomes(config):
+    for promise, broken in found:
         how = "the same" if broken in seen else broken
         sys.stdout.write(f"holds   {promise}\n" if broken is None else f"BROKEN  {promise}: {harmless(str(how))}\n")
         sys.stdout.flush()
         kept, seen = kept and broken is None, seen | {broken}
-    sys.stdout.write(f"{name} {'keeps' if kept else 'does not keep'} to what every trainable must\n")
+    sys.stdout.write(f"{name} {'keeps' if kept else 'does not keep'} to what every {kind} must\n")
     return 0 if kept else 2
+
+
+def _outcomes(name: str, changes: Mapping[str, Any]) -> tuple[packages.Kind, Iterator[tuple[str, str | None]]]:
+    """What ``name`` is, and its promises, kept or not."""
+    trainables = names()
+    if name in trainables or packages.brings("trainable", name):
+        config = override(small(default_config(name)), changes)
+        check(config)
+        return "trainable", outcomes(config)
+    if not packages.brings("attack", name):
+        remedy = packages.remedy(name, packages.names("attack", trainables))
+        raise ConfigError(f"no trainable and no attack of a package is called {name!r}; {remedy}")
+    if changes:
+        raise ConfigError("--set means nothing to an attack; leave it out")
+    attack = find(name)
+    assert attack is not None
+    return "attack", attack_contract.outcomes(attack)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m trainables",
-        description="Train and evaluate one of the papers' rows; the result is printed as JSON. Or check a trainable.",
+        description="Train and evaluate one of the papers' rows; the result is printed as JSON. Or check a trainable, "
+        "or an attack.",
         epilog="examples: python -m trainables table1/cf_amc_ssl --set data.download=true --set optimiser.epochs=1; "
         "python -m trainables --check cf_amc_ssl",
     )
@@ -73,8 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     wanted.add_argument("recipe", nargs="?", help=f"one of {', '.join(RECIPES)}")
     wanted.add_argument(
         "--check",
-        metavar="TRAINABLE",
-        help="say in seconds, on a few digits, whether it keeps to what every trainable must: your own, say",
+        metavar="NAME",
+        help="say in seconds, on a few digits, whether your own trainable or attack keeps to what all must",
     )
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="replace one setting")
     parser.add_argument("--checkpoint", type=Path, help="continue from this file, and keep it up to date")

@@ -50,6 +50,12 @@ class BrokenError(Exception):
     """A promise that a trainable does not keep; the message says how."""
 
 
+def require(condition: bool, otherwise: str) -> None:
+    """``BrokenError`` that says ``otherwise`` unless ``condition`` holds."""
+    if not condition:
+        raise BrokenError(otherwise)
+
+
 Promise = Callable[[TrialConfig], None]
 """Raises ``BrokenError``, or what the trainable itself raises."""
 
@@ -101,14 +107,14 @@ def _differentiable(config: TrialConfig) -> None:
     views.requires_grad_()
     attacked = config.adversary.name != "none"
     loss = losses.trained(views, losses.pairing.perturbed(views), labels) if attacked else losses.clean(views, labels)
-    _require(math.isfinite(float(loss.total.detach())), f"it is {float(loss.total.detach())}")
+    require(math.isfinite(float(loss.total.detach())), f"it is {float(loss.total.detach())}")
     gradient = torch.autograd.grad(loss.total, views, retain_graph=True)[0]
-    _require(bool(gradient.isfinite().all()), "its gradient to the pixels is not finite")
-    _require(bool(gradient.any()), "its gradient to the pixels is zero everywhere")
+    require(bool(gradient.isfinite().all()), "its gradient to the pixels is not finite")
+    require(bool(gradient.any()), "its gradient to the pixels is zero everywhere")
     loss.total.backward()
     found = [weight.grad for weight in losses.model.parameters() if weight.grad is not None]
-    _require(all(bool(one.isfinite().all()) for one in found), "its gradient to the weights is not finite")
-    _require(any(bool(one.any()) for one in found), "its gradient to the weights is zero everywhere")
+    require(all(bool(one.isfinite().all()) for one in found), "its gradient to the weights is not finite")
+    require(any(bool(one.any()) for one in found), "its gradient to the weights is zero everywhere")
 
 
 def _attackable(config: TrialConfig) -> None:
@@ -125,12 +131,12 @@ def _attackable(config: TrialConfig) -> None:
     adversarial = losses.perturb(views, labels, attack, start)
     with torch.no_grad():
         after = float(losses.ascended(losses.pairing.attack(views, adversarial), labels))
-    _require(after > before, f"5 steps of PGD took it from {before:.4g} to {after:.4g}")
+    require(after > before, f"5 steps of PGD took it from {before:.4g} to {after:.4g}")
 
 
 def _weighted(config: TrialConfig) -> None:
     idle = [name for name in config.objective.weights if not _weighs(config, name)]
-    _require(not idle, f"it is the same whatever {', '.join(idle)} {'is' if len(idle) == 1 else 'are'}")
+    require(not idle, f"it is the same whatever {', '.join(idle)} {'is' if len(idle) == 1 else 'are'}")
 
 
 def _weighs(config: TrialConfig, name: str) -> bool:
@@ -151,8 +157,8 @@ def _at(config: TrialConfig, name: str, value: float) -> tuple[float, float]:
 def _seeded(config: TrialConfig) -> None:
     runs = [_after_an_epoch(override(config, {"seed": config.seed + more})) for more in (0, 0, 1)]
     why = "it draws from another generator than torch's global one, or keeps something from batch to batch"
-    _require(equal(runs[0], runs[1]), f"two runs of one seed differ; {why}")
-    _require(not equal(runs[0], runs[2]), "two seeds give the same weights")
+    require(equal(runs[0], runs[1]), f"two runs of one seed differ; {why}")
+    require(not equal(runs[0], runs[2]), "two seeds give the same weights")
 
 
 def _resumable(config: TrialConfig) -> None:
@@ -166,8 +172,8 @@ def _resumable(config: TrialConfig) -> None:
         checkpoint.save(path, config, first.state_dict())
         second.load_state_dict(checkpoint.load(path, config))
     second.run_epoch()
-    _require(equal(weights(whole), weights(second)), "its weights differ; a loss must keep nothing from batch to batch")
-    _require(whole.finished and second.finished, "it does not end with its last epoch")
+    require(equal(weights(whole), weights(second)), "its weights differ; a loss must keep nothing from batch to batch")
+    require(whole.finished and second.finished, "it does not end with its last epoch")
 
 
 def _counted(config: TrialConfig) -> None:
@@ -182,7 +188,7 @@ def _counted(config: TrialConfig) -> None:
     images = len(load(config.data).train)
     training.rehearse(cost.batches_per_epoch(config, images))
     told = catalogue.pretrain_forward_equivalents(override(config, {"optimiser.epochs": 1}), images)
-    _require(found == told, f"an epoch costs {told} forward-equivalents, and {found} passed through the network")
+    require(found == told, f"an epoch costs {told} forward-equivalents, and {found} passed through the network")
 
 
 def _on_a_device(config: TrialConfig) -> None:
@@ -198,7 +204,7 @@ def _on_a_device(config: TrialConfig) -> None:
                 criterion(there, labels_there).total.backward()
         except MixedDevicesError as error:
             raise BrokenError(f"{error}; make tensors with device=embeddings.device") from error
-    _require(not waits, f"the CPU waits for a value at {', '.join(waits)}; a GPU would stall at every batch")
+    require(not waits, f"the CPU waits for a value at {', '.join(waits)}; a GPU would stall at every batch")
 
 
 def _in_micro_batches(config: TrialConfig) -> None:
@@ -233,8 +239,3 @@ def _after_an_epoch(config: TrialConfig) -> dict[str, Tensor]:
     training = begun(config)
     training.run_epoch()
     return weights(training)
-
-
-def _require(condition: bool, otherwise: str) -> None:
-    if not condition:
-        raise BrokenError(otherwise)

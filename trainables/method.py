@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
-from trainables import objectives
-from trainables.config import AdversaryName, ConfigError, FaithfulTo, TrialConfig
+from trainables import objectives, packages
+from trainables.config import AdversaryName, AttackName, ConfigError, FaithfulTo, TrialConfig
 from trainables.config.checks import one_of, require
 from trainables.objectives import Objective
 from trainables.pairing import Pairing
@@ -52,6 +53,7 @@ class Trainable:
         if config.network.dual_batch_norm and not branches:
             raise ConfigError(f"network.dual_batch_norm is true; {self.name} has no clean branch, set it to false")
         self._check_heads(config, objective)
+        _check_attacks(config.evaluation.attacks)
         _check_schedule(config)
 
     def _check_views(self, number: int, objective: Objective) -> None:
@@ -75,6 +77,15 @@ class Trainable:
                 f"evaluation.source is {config.evaluation.source!r}, but the network's own head knows the classes of "
                 "pre-training alone; take another head"
             )
+
+
+def _check_attacks(attacks: tuple[str, ...]) -> None:
+    """``ConfigError`` for one that is unknown, or that its package cannot bring."""
+    for name in attacks:
+        if packages.entry_point("attack", name, get_args(AttackName)) is not None:
+            from trainables.evaluation.attack import find  # a second, which most configs need not wait for
+
+            find(name)
 
 
 def _check_schedule(config: TrialConfig) -> None:

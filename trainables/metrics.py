@@ -55,9 +55,12 @@ _WEAKEST_FIRST = ("clean", "fgsm", "pgd", "margin_pgd", "crop_space_pgd", "torch
 _AUTO_ATTACKS = _WEAKEST_FIRST[-2:]
 """Its versions; they run on a draw of the images."""
 _KINDS = ("random", "zero", "", "worst")
+_OWN = rf"(?!(?:{'|'.join(_WEAKEST_FIRST)})(?:_\d|$))[a-z][a-z0-9_]*(?<!_low)(?<!_high)"
+"""What an attack that a package brings may be called: nothing that reads as a figure of the platform's attacks, or as
+the end of an interval."""
 _FIGURE = re.compile(
     rf"(?P<head>[a-z]\w*)_head/(?:clean|(?P<attack>{'|'.join(_WEAKEST_FIRST[1:])})_(?P<level>\d+(?:\.\d+)?(?:e-\d+)?)"
-    r"(?:_(?P<kind>random|zero|worst))?)"
+    rf"(?:_(?P<kind>random|zero|worst))?|(?P<own>{_OWN}))"
 )
 
 EPOCH = "epoch"
@@ -69,18 +72,30 @@ class HeadFigure(NamedTuple):
 
     head: str
     attack: str
-    """``clean``, or what was run: ``pgd``, ``fgsm``, ``margin_pgd``, ``crop_space_pgd`` or a version of AutoAttack."""
+    """``clean``, or what was run: ``pgd``, ``fgsm``, ``margin_pgd``, ``crop_space_pgd``, a version of AutoAttack or an
+    attack that a package brings, by its name."""
     level: float = 0.0
-    """The attack's radius in 1/255."""
+    """The attack's radius in 1/255; of a package's, which has one figure, 0."""
     kind: str = ""
     """``zero`` or ``random``, where PGD started, or ``worst`` of all attacks at the radius."""
+
+    @property
+    def own(self) -> bool:
+        """Whether the attack is a package's; told by its name, installed or not."""
+        return self.attack not in _WEAKEST_FIRST
 
 
 def head_figure(name: str) -> HeadFigure | None:
     """``None`` for what is not called as a head's accuracy."""
     if (found := _FIGURE.fullmatch(name)) is None:
         return None
-    return HeadFigure(found["head"], found["attack"] or "clean", float(found["level"] or 0), found["kind"] or "")
+    attack = found["attack"] or found["own"] or "clean"
+    return HeadFigure(found["head"], attack, float(found["level"] or 0), found["kind"] or "")
+
+
+def is_attack_name(name: str) -> bool:
+    """Whether a package may call an attack so."""
+    return re.fullmatch(_OWN, name) is not None
 
 
 def is_accuracy(name: str) -> bool:
@@ -114,19 +129,20 @@ def counted_by(accuracy: str) -> str:
 def chains(metrics: Iterable[str]) -> list[list[str]]:
     """The accuracies among ``metrics`` so that each is, as a rule, of images that the one before counts, too.
 
-    ``ACCURACIES`` are one chain, the figures of a head another: the weakest attack first, AutoAttack last.
+    ``ACCURACIES`` are one chain, the figures of a head another: the weakest attack first, AutoAttack last. Under an
+    attack of a package, another threat, a figure is a chain by itself.
     """
     found: dict[str, list[str]] = {}
     for name in sorted(filter(is_accuracy, metrics), key=_strength):
         figure = head_figure(name)
-        found.setdefault("" if figure is None else figure.head, []).append(name)
-    return [found[head] for head in sorted(found)]
+        found.setdefault("" if figure is None else name if figure.own else figure.head, []).append(name)
+    return [found[chain] for chain in sorted(found)]
 
 
 def _strength(accuracy: str) -> tuple[bool, float, int, int]:
     if (figure := head_figure(accuracy)) is None:
         return is_of_auto_attack(accuracy), 0.0, ACCURACIES.index(accuracy), 0
-    attack = _WEAKEST_FIRST.index(figure.attack)
+    attack = 0 if figure.own else _WEAKEST_FIRST.index(figure.attack)
     return is_of_auto_attack(accuracy), figure.level, attack, _KINDS.index(figure.kind)
 
 
@@ -213,6 +229,16 @@ class AutoAttackResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnAttackResult:
+    """What an attack that a package brings leaves, by itself."""
+
+    name: str
+    accuracy: Accuracy
+    forward_equivalents: int
+    """Of the passes that it asked for, and of the verdict on what it gave."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """Whether a robustness figure can be believed: the checks' figures, and what they object to."""
 
@@ -240,6 +266,7 @@ class HeadResult:
     crop_space_attacks: tuple[AttackResult, ...] = ()
     """Of ``n_crops`` heads: each crop is perturbed after it was cut, which no adversary of the image can do."""
     auto_attack: tuple[AutoAttackResult, ...] = ()
+    own_attacks: tuple[OwnAttackResult, ...] = ()
     verdict: Verdict | None = None
 
     def attack(self, epsilon: float) -> AttackResult:
@@ -425,6 +452,11 @@ def attack_metric(head: str, attack: str, epsilon: float) -> str:
     return f"{head}_head/{attack}_{epsilon * 255:g}"
 
 
+def own_attack_metric(head: str, attack: str) -> str:
+    """Name of what a package's attack leaves a head: ``robust_head/l2_pgd_128``."""
+    return f"{head}_head/{attack}"
+
+
 def head_clean_metric(head: str) -> str:
     return f"{head}_head/clean"
 
@@ -477,6 +509,8 @@ def _head_metrics(head: HeadResult) -> dict[str, float]:
     for found in head.auto_attack:
         named[auto_attack_metric(head.name, found.version, found.epsilon)] = found.accuracy.value
         named[auto_attack_metric(head.name, found.version, found.epsilon, "worst")] = found.worst.value
+    for own in head.own_attacks:
+        named[own_attack_metric(head.name, own.name)] = own.accuracy.value
     return named
 
 

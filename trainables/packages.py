@@ -1,4 +1,4 @@
-"""Methods that other installed packages bring: named in their metadata, imported when they are asked for.
+"""Methods and attacks that other installed packages bring: named in their metadata, imported when they are asked for.
 
 Names come from the entry points of installed distributions alone, so that a package that is slow or broken is nobody's
 concern but of who names its methods. Every process that runs trials finds them by itself.
@@ -13,7 +13,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -21,17 +21,24 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
-from trainables.config import ConfigError, TrialConfig
+import torch
 
-Kind = Literal["objective", "trainable"]
-GROUPS: dict[Kind, str] = {"objective": "robust_ssl_study.objectives", "trainable": "robust_ssl_study.trainables"}
+from trainables.config import ConfigError, TrialConfig
+from trainables.metrics import is_attack_name
+
+Kind = Literal["objective", "trainable", "attack"]
+GROUPS: dict[Kind, str] = {
+    "objective": "robust_ssl_study.objectives",
+    "trainable": "robust_ssl_study.trainables",
+    "attack": "robust_ssl_study.attacks",
+}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TAKEN = frozenset(field.name for field in dataclasses.fields(TrialConfig))
 """Sections of a config: a setting that begins with one would be of a trainable."""
 
 
 class PackageError(ConfigError):
-    """A method of a package cannot be used; the message names the package, what is wrong with it and what to do."""
+    """What a package brings cannot be used; the message names the package, what is wrong with it and what to do."""
 
 
 class Named(Protocol):
@@ -40,11 +47,12 @@ class Named(Protocol):
 
 
 Found = TypeVar("Found", bound=Named)
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Which package a method is of."""
+    """Which package a method or an attack is of."""
 
     kind: Kind
     name: str
@@ -56,7 +64,7 @@ class Origin:
 
 def brought(kind: Kind) -> dict[str, str]:
     """By name whose it is, of all that packages bring and that can be named; nothing is imported."""
-    return {entry.name: _package(entry) for entry in _entries(kind) if _nameable(entry.name)}
+    return {entry.name: _package(entry) for entry in _entries(kind) if _nameable(kind, entry.name)}
 
 
 def names(kind: Kind, known: Iterable[str]) -> tuple[str, ...]:
@@ -64,36 +72,49 @@ def names(kind: Kind, known: Iterable[str]) -> tuple[str, ...]:
     return *known, *brought(kind)
 
 
-def _remedy(name: str, valid: Sequence[str]) -> str:
+def brings(kind: Kind, name: str) -> bool:
+    """Whether a package does, be it that it can be named or not; nothing is imported."""
+    return any(entry.name == name for entry in _entries(kind))
+
+
+def remedy(name: str, valid: Sequence[str]) -> str:
     """What was probably meant, everything that is valid, and that a package may be missing."""
     close = difflib.get_close_matches(name, valid, n=1)
     first = f"did you mean {close[0]}? Else choose" if close else "choose"
     return f"{first} one of {', '.join(valid)}, or install the package that brings it"
 
 
-def find(kind: Kind, name: str, wanted: type[Found], known: Mapping[str, Found]) -> Found:
+def find(kind: Kind, name: str, wanted: type[Found], known: Mapping[str, Known]) -> Found | Known:
     """What is called ``name``: one of those ``known``, the platform's own, or a package's, imported now.
 
-    Raises ``PackageError`` for what a package brings and cannot be used, also under a name that is ``known``, and
-    ``ConfigError`` that lists the valid names.
+    Raises as ``entry_point`` does, and ``PackageError`` for what a package brings and cannot be used.
+    """
+    entry = entry_point(kind, name, known)
+    return known[name] if entry is None else _checked(kind, entry, wanted)
+
+
+def entry_point(kind: Kind, name: str, known: Collection[str]) -> EntryPoint | None:
+    """That of the package which brings ``name``; ``None`` for one of those ``known``. Nothing is imported.
+
+    Raises ``PackageError`` for a name that no package may give, one that is ``known`` among them, and ``ConfigError``
+    that lists the valid names.
     """
     entries = [entry for entry in _entries(kind) if entry.name == name]
     if not entries:
         if name not in known:
-            raise ConfigError(f"unknown {kind} {name!r}; {_remedy(name, names(kind, known))}")
-        return known[name]
+            raise ConfigError(f"unknown {kind} {name!r}; {remedy(name, names(kind, known))}")
+        return None
     entry, *others = entries
-    if not _nameable(name):
-        raise PackageError(
-            f"{_words(kind, entry)} has a name that no study file can tell; use a-z, 0-9 and _, no setting"
-        )
     if name in known:
         raise PackageError(
             f"{_words(kind, entry)} has a name that robust-ssl-study gives itself; rename its entry point"
         )
+    if not _nameable(kind, name):
+        no = "no figure of the platform's and no end of an interval" if kind == "attack" else "no setting"
+        raise PackageError(f"{_words(kind, entry)} has a name that no study file can tell; use a-z, 0-9 and _, {no}")
     if others:
         raise PackageError(f"{_words(kind, entry)} is also of {_package(others[0])}; uninstall one of them")
-    return _checked(kind, entry, wanted)
+    return entry
 
 
 @contextmanager
@@ -130,7 +151,9 @@ def _installed(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=group))
 
 
-def _nameable(name: str) -> bool:
+def _nameable(kind: Kind, name: str) -> bool:
+    if kind == "attack":
+        return is_attack_name(name)
     return _NAME.fullmatch(name) is not None and name not in _TAKEN
 
 
@@ -152,9 +175,11 @@ def _loaded(kind: Kind, entry: EntryPoint) -> object:
 
 @contextmanager
 def _blamed(what: str, remedy: str) -> Iterator[None]:
-    """Whatever is raised within is the package's fault."""
+    """Whatever is raised within is the package's fault, but for a GPU that fails or has not the memory."""
     try:
         yield
+    except (torch.AcceleratorError, torch.OutOfMemoryError):
+        raise
     except (Exception, SystemExit) as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
         raise PackageError(f"{what} ({why}{place(error)}); {remedy}") from error

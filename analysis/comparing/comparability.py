@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from analysis.frontier.pareto import measured
 from analysis.papers.agreement import HEAD_TRAINING, NETWORK_SIZE
 from analysis.progress.so_far import with_costs
 from analysis.reading.drawn import drawn, drawn_by_all, listed
+from analysis.reading.manifest import own_attacks
 from analysis.reading.runs import CONFIG, Study
 from analysis.reading.study_file import learned_from
 from analysis.reading.titles import images_of, short_title
@@ -23,7 +25,7 @@ from analysis.searched import changes
 from analysis.searched.dimensions import searched_names
 from trainables.config import UserError
 from trainables.config.network import has_setting
-from trainables.metrics import FORWARD_EQUIVALENTS, is_of_auto_attack
+from trainables.metrics import FORWARD_EQUIVALENTS, head_figure, is_of_auto_attack
 
 _NETWORK = ("network.architecture", *NETWORK_SIZE)
 _ARCHITECTURE = CONFIG + "network.architecture"
@@ -59,9 +61,12 @@ def comparability(studies: Sequence[Study]) -> Comparability:
     share no accuracy.
     """
     _check_splits(studies)
-    facts = _MEASURED | ({"AutoAttack": _auto_attack} if any(map(is_of_auto_attack, _shared(studies))) else {})
+    shared = _shared(studies)
+    own = [figure.attack for name in shared if (figure := head_figure(name)) and figure.own]
+    facts = _MEASURED | ({"AutoAttack": _auto_attack} if any(map(is_of_auto_attack, shared)) else {})
+    facts |= {f"Attack {name}": partial(_own_attack, name) for name in own}
     return Comparability(
-        accuracies=_shared(studies),
+        accuracies=shared,
         measured=_differing(facts, studies),
         studied=_differing(_STUDIED, drawn_by_all(studies)),
         ran=_differing(_RAN, studies),
@@ -177,6 +182,15 @@ def _attack(study: Study) -> str:
 def _auto_attack(study: Study) -> str:
     images = _text(study, _AUTO_ATTACK_IMAGES)
     return f"on {'all' if images == labels.ABSENT else images} of the images" if images else ""
+
+
+def _own_attack(name: str, study: Study) -> str:
+    """``group-ssl 0.3.1, source 1f00ba47``: the package that an attack was of."""
+    found = own_attacks(study.manifest).get(name)
+    if found is None:
+        return ""
+    source = found.get("sha256")
+    return f"{found.get('distribution')} {found.get('version')}" + (f", source {str(source)[:8]}" if source else "")
 
 
 def _named(*paths: str) -> Fact:

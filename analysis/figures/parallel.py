@@ -20,7 +20,7 @@ from trainables.metrics import is_accuracy
 _TILT_FROM = 7
 _LETTERS = 16
 """Of a name on a line, so that names do not touch."""
-_LINE = 40
+_LINE = 32
 """Letters of the colours' title that stand along their bar."""
 _BENEATH = 0.2
 """Of a setting's range, from its least value to the dash of those without one."""

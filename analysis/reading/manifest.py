@@ -8,6 +8,10 @@ from typing import Any
 from analysis.layout import StudyPaths, read_json
 from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY, Direction, direction, is_objective
 
+PACKAGES = "packages"
+"""Key of manifests and of attempts: what ``packages.Origin`` says of each method and attack; absent where all are the
+platform's."""
+
 _LATEST = 1e11
 """Unix seconds that a calendar still has."""
 
@@ -49,6 +53,11 @@ def told_objectives(manifest: Mapping[str, Any]) -> dict[str, Direction]:
     """Those that the manifest tells; empty where it is missing or damaged."""
     names = [item.get("metric") for item in records(manifest.get("objectives"))]
     return {name: direction(name) for name in map(str, names) if is_objective(name)}
+
+
+def own_attacks(told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By name what is recorded there of the attacks that packages bring."""
+    return {str(one.get("name")): one for one in records(told.get(PACKAGES)) if one.get("kind") == "attack"}
 
 
 def records(found: object) -> list[dict[str, Any]]:

@@ -56,8 +56,11 @@ def short_title(name: str, study: Study) -> str:
 
 
 def head_title(name: str) -> str:
-    """``PGD accuracy at 16/255 of the robust head``; "" for what is no head's accuracy."""
+    """``PGD accuracy at 16/255 of the robust head``, ``Accuracy under fog_3 of the robust head``; "" for what is no
+    head's accuracy."""
     figure = head_figure(name)
+    if figure is not None and figure.own:
+        return f"Accuracy under {figure.attack} of the {figure.head} head"
     if figure is None or (figure.attack, figure.kind) not in _ATTACKS:
         return ""
     radius = f" at {epsilon(figure.level / 255)}" if figure.level else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from analysis.layout import study_paths
@@ -53,6 +54,12 @@ def evaluation(parent: Study, number: int, config: TrialConfig, counted: Images)
     """
     withstood = _figure(parent, number, PGD_ACCURACY)
     return planned_forward_equivalents(config, counted.heads, counted.evaluated, counted.classes, withstood)
+
+
+def uncounted(configs: Iterable[TrialConfig]) -> list[str]:
+    """A line where attacks are run whose work is known only afterwards."""
+    own = dict.fromkeys(attack for config in configs for attack in config.evaluation.own_attacks)
+    return [f"Not counted is what {', '.join(own)} will ask of the networks."] if own else []
 
 
 def speed(parent: Study, number: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,8 +28,10 @@ from trainables.config import UserError
 if TYPE_CHECKING:
     from study.confirming.request import Request
 
+_ATTACK = "autoattack|pgd|NAME"
 OwnAttack = Annotated[
-    Literal["autoattack", "pgd"] | None, typer.Option(help="The strongest attack; as the study has it if not given.")
+    str | None,
+    typer.Option(metavar=_ATTACK, help="The strongest attack, or a package's own; as the study has it if not given."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show trainings and cost; write nothing.")]
 
@@ -110,9 +112,9 @@ def reseed(
 def confirm(
     name: Name,
     seeds: Seeds = 3,
-    attack: Annotated[Literal["autoattack", "pgd"], typer.Option(help="The strongest attack on the test images.")] = (
-        "autoattack"
-    ),
+    attack: Annotated[
+        str, typer.Option(metavar=_ATTACK, help="The strongest attack on the test images, or a package's own.")
+    ] = "autoattack",
     trials: Trials = None,
     limit: Limit = None,
     chance: Chance = None,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from search_spaces.faults import Fault, nearest
+from trainables import packages
 from trainables.config import TrialConfig
-from trainables.metrics import COSTS, called, is_accuracy, is_of_auto_attack
+from trainables.metrics import COSTS, called, head_figure, is_accuracy, is_of_auto_attack
 
 
 def measured_faults(objectives: Collection[str], bases: Collection[TrialConfig]) -> Iterator[Fault]:
@@ -57,6 +58,8 @@ def _measured(base: TrialConfig) -> tuple[str, ...]:
 
 
 def _remedy(name: str, valid: Collection[str]) -> str:
+    if (figure := head_figure(name)) is not None and figure.attack in packages.brought("attack"):
+        return f"set evaluation.attacks to [pgd, {figure.attack}], or {nearest(name, valid)}"
     if not is_of_auto_attack(name) or any(map(is_of_auto_attack, valid)):
         return nearest(name, valid)
     return (

@@ -67,7 +67,8 @@ def prepare(request: Request) -> Prepared:
     figures = _figures(parent, chosen[0][2], again[0][2]) if isinstance(request, Reseed) else {}
     asked = Confirmation.of(request.study, range(first, first + request.seeds), again, figures)
     if begun is None:
-        config = child.new_study(request, searched, asked, kind="confirms", objectives=request.objectives(searched))
+        objectives = request.objectives(searched, parent)
+        config = child.new_study(request, searched, asked, kind="confirms", objectives=objectives)
     else:
         config = extended(request, begun, asked)
     return Prepared(config, parent, begun is not None, (*said, *remarks, *_few_seeds(config)))

@@ -11,7 +11,7 @@ from rich.text import Text
 from analysis import labels
 from analysis.reading.runs import Study
 from study.choosing.child import Prepared
-from study.choosing.plan import MINUTES, NOTHING, WORK, checked, done, evaluation, images, speed
+from study.choosing.plan import MINUTES, NOTHING, WORK, checked, done, evaluation, images, speed, uncounted
 from study.config.confirmation import Confirmation
 from trainables.catalogue import pretrain_forward_equivalents
 from trainables.config import TrialConfig
@@ -43,6 +43,7 @@ def plan(prepared: Prepared) -> Group:
         Text(f"Data: {data}; {_images(confirmation)}"),
         *map(Text, lacking),
         _sum(prepared, confirmation, trainings),
+        *uncounted(confirmation.configs()),
         NOTHING,
     )
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from study.choosing import attacks
-from study.choosing.attacks import ATTACKS, Attack
 from study.choosing.request import ChoiceError
 from study.choosing.request import Request as ChoiceRequest
-from study.config import StudyConfig
 from trainables.config import TrialConfig, override
 
 _ALL = ("data.train_images", "evaluation.images", "evaluation.head_images", "evaluation.auto_attack_images")
@@ -28,7 +26,6 @@ class Request(ChoiceRequest, ABC):
     """How many."""
     chance: float | None = None
     """In percent: also what stands on the frontier as probably as that."""
-    attack: Attack | None = None
 
     IMAGES: ClassVar[str]
     """Which the command measures on."""
@@ -57,16 +54,12 @@ class Request(ChoiceRequest, ABC):
     def again(self, config: TrialConfig, objectives: Iterable[str]) -> TrialConfig:
         """``config`` as it is trained and measured again, so that it has what ``objectives`` take."""
 
-    def objectives(self, searched: StudyConfig) -> list[str]:
-        """Those of the study; under an attack that is asked for, with accuracy under that in place of another's."""
-        return searched.objectives if self.attack is None else attacks.objectives(searched, ATTACKS[self.attack])
-
 
 @dataclass(frozen=True, kw_only=True)
 class Confirm(Request):
     """On all training images, measured on all test images, but for ``settings``."""
 
-    attack: Attack = "autoattack"
+    attack: str = attacks.AUTO_ATTACK
 
     VERB: ClassVar[str] = "confirm"
     DONE: ClassVar[str] = "confirmed"
@@ -85,10 +78,7 @@ class Confirm(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class Reseed(Request):
-    """On the images that the search trained and measured on, but for ``settings`` of the evaluation.
-
-    ``attack``: ``None`` for those that the study ran.
-    """
+    """On the images that the search trained and measured on, but for ``settings`` of the evaluation."""
 
     VERB: ClassVar[str] = "reseed"
     DONE: ClassVar[str] = "reseeded"

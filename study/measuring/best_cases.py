@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from analysis.labels import trial_number
 from analysis.reading.runs import Study
 from study.config.measurement import BestCase
 from trainables.checkpoint import FREE_TO_CHANGE
-from trainables.config import DataConfig, EvaluationConfig, TrialConfig, flatten
+from trainables.config import AttackName, DataConfig, EvaluationConfig, TrialConfig, flatten
 from trainables.data import draw_rows, identity
 from trainables.evaluation.assess import VERSIONS
 from trainables.metrics import AUTO_ATTACK_ACCURACY, GPU_MINUTES, PGD_ACCURACY, is_of_auto_attack
@@ -76,8 +76,8 @@ def _why_unknown(parent: Study, objectives: Sequence[str], networks: Mapping[int
         before, now = flatten(trained), flatten(measured)
         if other := [path for path in now if before[path] != now[path] and path not in _NO_OTHER_PGD]:
             yield f"{', '.join(other)} differ{'s' if len(other) == 1 else ''} from {parent.name}"
-        asked, weaker = measured.evaluation.attacks, set(trained.evaluation.attacks) - VERSIONS.keys()
-        if missing := sorted(weaker - set(asked)):
+        asked, gradient = measured.evaluation.attacks, set(get_args(AttackName)) - VERSIONS.keys()
+        if missing := sorted(gradient & set(trained.evaluation.attacks) - set(asked)):
             whole = ",".join([*asked, *missing])
             yield f"{parent.name} ran {', '.join(missing)}, too; --set 'evaluation.attacks=[{whole}]' does"
 

@@ -83,7 +83,7 @@ def prepare(request: Request) -> Prepared:
         )
     asked = Measurement.of(request.study, list(map(read, numbers)), best_cases, now.lost)
     if begun is None:
-        objectives, resources = request.objectives(searched), _one_process(searched.resources)
+        objectives, resources = request.objectives(searched, parent), _one_process(searched.resources)
         config = child.new_study(request, searched, asked, kind="measures", objectives=objectives, resources=resources)
     else:
         assert begun.measures is not None

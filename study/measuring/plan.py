@@ -14,7 +14,7 @@ from analysis.layout import study_paths
 from analysis.reading.runs import Study
 from analysis.reading.written import config_of
 from study.choosing.child import Prepared
-from study.choosing.plan import MINUTES, NOTHING, WORK, Images, checked, done, evaluation, images, speed
+from study.choosing.plan import MINUTES, NOTHING, WORK, Images, checked, done, evaluation, images, speed, uncounted
 from study.config.measurement import Measurement
 from study.measuring.measure import in_words
 from trainables.config import TrialConfig
@@ -48,6 +48,7 @@ def plan(prepared: Prepared) -> Group:
         Text(f"Data: {data}; measured on {_splits(measurement)} images"),
         *map(Text, lacking),
         _sum(prepared, measurement, each),
+        *uncounted(measurement.configs()),
         *_following(_each(prepared.parent, prepared.following.items())),
         NOTHING,
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from analysis.reading.runs import Study
 from study.choosing import attacks
-from study.choosing.attacks import ATTACKS, Attack
 from study.choosing.request import ChoiceError
 from study.choosing.request import Request as ChoiceRequest
 from study.config import StudyConfig
@@ -22,10 +22,8 @@ class Request(ChoiceRequest):
     """Which of a study's trained networks to measure, and how. Raises ``ChoiceError``.
 
     ``settings``: leaves of ``evaluation``, and what changes no figure; all others stay as the networks were trained by.
+    They may name attacks in the place of ``attack``.
     """
-
-    attack: Attack | None = None
-    """``None``: the attacks that the study ran, or that ``settings`` name."""
 
     VERB: ClassVar[str] = "measure"
     DONE: ClassVar[str] = "measured"
@@ -44,7 +42,7 @@ class Request(ChoiceRequest):
     @property
     def changes(self) -> dict[str, Any]:
         """The leaves that are set anew."""
-        return dict(self.settings) | ({} if self.attack is None else {_ATTACKS: ATTACKS[self.attack]})
+        return dict(self.settings) | ({} if self.attack is None else {_ATTACKS: attacks.run(self.attack)})
 
     @property
     def settles(self) -> bool:
@@ -57,7 +55,8 @@ class Request(ChoiceRequest):
         more = {} if self.attack is None else {_ATTACKS: attacks.ran(self.attack, objectives)}
         return override(config, self.changes | more)
 
-    def objectives(self, searched: StudyConfig) -> list[str]:
+    def objectives(self, searched: StudyConfig, parent: Study) -> list[str]:
         """Those of the study; where other attacks are asked for, with accuracy under the strongest of them."""
-        asked = self.changes.get(_ATTACKS)
-        return searched.objectives if asked is None else attacks.objectives(searched, asked)
+        if (asked := self.settings.get(_ATTACKS)) is None:
+            return super().objectives(searched, parent)
+        return self._under(attacks.AUTO_ATTACK if "auto_attack" in asked else attacks.PGD, searched, parent)

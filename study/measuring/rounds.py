@@ -48,7 +48,7 @@ def next_round(parent: Study, searched: StudyConfig, request: Request, begun: St
     unknown: list[str] = []
     if request.settles and not confirms(parent) and len(frontier(parent)):
         try:
-            return _settling(parent, request, request.objectives(searched), begun, read)
+            return _settling(parent, request, request.objectives(searched, parent), begun, read)
         except UnknownError as why:
             unknown = [f"the search's frontier alone is measured, for what others come to at best is not known: {why}"]
     numbers, remarks = choose(parent, _best(parent), request)

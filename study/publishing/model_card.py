@@ -171,8 +171,9 @@ class Card:
 
     @property
     def methods(self) -> str:
-        """``Its methods are of group-ssl 0.4.0.``; "" where all are the platform's own."""
-        return f"Its methods are of {', '.join(map(' '.join, self.packages.items()))}." if self.packages else ""
+        """``It was trained and measured with group-ssl 0.4.0.``; "" where all is the platform's own."""
+        used = ", ".join(map(" ".join, self.packages.items()))
+        return f"It was trained and measured with {used}." if used else ""
 
     @property
     def device(self) -> str:
@@ -195,6 +196,7 @@ class Card:
             _figure(f"AutoAttack {each['version']} at {labels.epsilon(each['epsilon'])}", _counted(each["worst"]))
             for each in found["auto_attack"]
         ]
+        rows += [_figure(f"Under {each['name']}", _counted(each["accuracy"])) for each in found.get("own_attacks", ())]
         return rows
 
     @property

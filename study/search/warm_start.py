@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from analysis.layout import StudyPaths, TrialPaths, ending, exclusion_of, read_json, studies_folder, write_json
 from analysis.reading.download import StudyNotFoundError, download_study
+from analysis.reading.manifest import own_attacks
 from analysis.reading.written import written
 from analysis.schema import TrialStatus
 from search_spaces.placing import place
@@ -23,10 +24,11 @@ from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.config.warm_start_source import MLFLOW, address, public
 from study.early_stopping.scheduler import Report, reports
+from study.packages import recorded as packages_of
 from study.resources.needs import hardware
 from study.tracking.uri import resolve_uri
 from trainables.config import ConfigError, TrialConfig, from_dict, override, to_dict
-from trainables.metrics import GPU_MINUTES
+from trainables.metrics import GPU_MINUTES, head_figure
 
 SHOWN = 5
 _IMAGE_SIZE = "data.image_size"
@@ -86,7 +88,7 @@ def gather(config: StudyConfig, space: SearchSpace, data: str) -> Gathered:
     refused: list[Refusal] = []
     for source in config.warm_start:
         with study_folder(source) as paths:
-            unlike = _unlike(paths, config, data)
+            unlike = _unlike(paths, config, data) or _attacked_otherwise(paths, config, space)
             for trial in paths.each_trial():
                 if (metrics := _finished(trial)) is None:
                     continue
@@ -164,6 +166,16 @@ def _unlike(paths: StudyPaths, config: StudyConfig, data: str) -> str | None:
     there, here = (manifest.get("environment") or {}).get("hardware"), hardware()
     if GPU_MINUTES in {*config.objectives, *config.constraints} and there not in (None, here):
         return f"its {GPU_MINUTES} are of other hardware ({there}; here {here})"
+    return None
+
+
+def _attacked_otherwise(paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> str | None:
+    """Which objective is of an attack whose code was another one there."""
+    there, here = own_attacks(read_json(paths.manifest)), own_attacks(packages_of(part.base for part in space.parts))
+    for name in config.objectives:
+        figure = head_figure(name)
+        if figure is not None and figure.own and there.get(figure.attack) != here.get(figure.attack):
+            return f"its {name} is of another version or source of the attack {figure.attack}"
     return None
 
 

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from study.config import StudyConfig
 from study.config.file import parse_overrides
+from trainables import attack_contract
 from trainables.catalogue import TRAINABLES, check, default_config
 from trainables.config import override
 from trainables.contract import CONTRACT, small
+from trainables.evaluation.attack import Attack, find
 from trainables.metrics import CLEAN_ACCURACY
 from trainables.trial import run
 
@@ -23,21 +26,32 @@ README, FILES, GUIDE = (
     (ROOT / name).read_text("utf-8") for name in ("README.md", "docs/study-file.md", "docs/own-method.md")
 )
 BY_NAME = {"first": README, "digits": FILES}
-NAME = "align_uniform_pgd"
+NAME, ATTACK = "align_uniform_pgd", "l2_pgd_128"
+METHODS, ATTACKS = GUIDE.split("## Your own attack")
 
 
 @pytest.fixture
 def shown(package: Callable[..., Path]) -> str:
-    """Install what the guide shows; its console lines."""
-    project = tomllib.loads(_block("toml"))["project"]
-    (module,) = re.findall(r"^# (\w+)\.py$", _block("python"), re.MULTILINE)
+    """Install the method that the guide shows; its console lines."""
+    return _installed(package, METHODS)
+
+
+@pytest.fixture
+def shown_attack(package: Callable[..., Path]) -> str:
+    """Install the attacks that the guide shows; their console lines."""
+    return _installed(package, ATTACKS)
+
+
+def _installed(package: Callable[..., Path], section: str) -> str:
+    project = tomllib.loads(_block("toml", section))["project"]
+    (module,) = re.findall(r"^# (\w+)\.py$", _block("python", section), re.MULTILINE)
     groups = {group.rpartition(".")[2]: found for group, found in project["entry-points"].items()}
-    package(module, _block("python"), project["version"], **groups)
-    return _block("console")
+    package(module, _block("python", section), **groups)
+    return _block("console", section)
 
 
-def _block(kind: str) -> str:
-    (found,) = re.findall(rf"```{kind}\n(.*?)```", GUIDE, re.DOTALL)
+def _block(kind: str, section: str) -> str:
+    (found,) = re.findall(rf"```{kind}\n(.*?)```", section, re.DOTALL)
     return str(found)
 
 
@@ -55,6 +69,26 @@ def test_it_joins_the_studies_of_the_guides(shown: str, tmp_path: Path, name: st
     own = {"epsilon", "objective.weights.uniformity"}
     named = {"digits": own | {"epochs"}, "first": own | {"crop_scale_min", "learning_rate"}}
     assert set(space.parameters(NAME)) == named[name]
+
+
+@pytest.mark.parametrize("name", [ATTACK, "l2_pgd_255"])
+def test_the_attacks_of_the_guide_keep_the_contract(shown_attack: str, name: str) -> None:
+    attack = find(name)
+    assert isinstance(attack, Attack)
+    assert {*dict(attack_contract.outcomes(attack)).values()} == {None}
+    assert f"--check {ATTACK}" in shown_attack
+
+
+def test_the_corruption_of_the_guide_keeps_it() -> None:
+    (told,) = re.findall(r"`(lambda logits, images, labels: .*)`", ATTACKS)
+    noise = Attack(name="noise", summary="", source="", perturb=eval(told, {"torch": torch}))
+    assert {*dict(attack_contract.outcomes(noise)).values()} == {None}
+
+
+def test_an_attack_joins_the_study_of_the_guide(shown_attack: str, tmp_path: Path) -> None:
+    config = _joined(shown_attack, tmp_path, "digits")
+    assert config.objectives == ["clean_accuracy", f"robust_head/{ATTACK}"]
+    assert {base.evaluation.own_attacks for base in config.base_configs().values()} == {(ATTACK,)}
 
 
 @pytest.mark.slow

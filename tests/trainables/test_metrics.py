@@ -28,9 +28,11 @@ from trainables.metrics import (
     direction,
     head_figure,
     is_accuracy,
+    is_attack_name,
     is_attacked,
     is_objective,
     is_share,
+    own_attack_metric,
 )
 
 ALL_ATTACKS = ("pgd", "fgsm", "margin_pgd", "auto_attack", "torchattacks_10_steps")
@@ -59,6 +61,33 @@ def test_what_is_no_accuracy_is_no_objective(name):
         direction(name)
 
 
+@pytest.mark.parametrize("attack", ["l2_pgd_128", "fog_3", "pgdlike", "autoattack", "rotation"])
+def test_a_figure_under_a_packages_attack_is_told_by_its_name(attack):
+    figure = head_figure(name := own_attack_metric("n_crops_32", attack))
+    assert figure == HeadFigure("n_crops_32", attack)
+    assert figure.own
+    assert is_attack_name(attack)
+    assert is_accuracy(name)
+    assert is_attacked(name)
+    assert is_share(name)
+    assert direction(name) == "maximize"
+    assert counted_by(name) == EVALUATION_IMAGES
+    assert clean_of(name, "n_crops_32") == "clean_accuracy"
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        *("clean", "pgd", "fgsm", "crop_space_pgd", "auto_attack", "pgd_8_zero", "pgd_8", "pgd_8_soft", "fgsm_4_x"),
+        *("l2_pgd_128_low", "fog_high", "L2", "a.b", "a b", "2d", ""),
+    ],
+)
+def test_a_name_that_reads_as_another_figure_is_no_attack_of_a_package(attack):
+    assert not is_attack_name(attack)
+    figure = head_figure(f"robust_head/{attack}")
+    assert figure is None or not figure.own
+
+
 def test_accuracies_go_up_and_costs_down():
     accuracies = list(filter(is_accuracy, expected_metrics(EVERYTHING)))
     assert len(accuracies) == len(ACCURACIES) + len([name for name in expected_metrics(EVERYTHING) if "_head/" in name])
@@ -81,11 +110,12 @@ def test_chains_are_of_one_head_and_begin_with_the_weakest_attack():
     asked = [
         *("gpu_minutes", "slf_head/auto_attack_4_worst", "robust_head/pgd_16_zero", "auto_attack_accuracy"),
         *("slf_head/pgd_8_worst", "robust_head/pgd_4_zero", "pgd_accuracy", "slf_head/clean", "slf_head/pgd_8_zero"),
-        *("robust_head/fgsm_16", "clean_accuracy"),
+        *("robust_head/fgsm_16", "clean_accuracy", "robust_head/fog_3"),
     ]
     assert chains(asked) == [
         ["clean_accuracy", "pgd_accuracy", "auto_attack_accuracy"],
         ["robust_head/pgd_4_zero", "robust_head/fgsm_16", "robust_head/pgd_16_zero"],
+        ["robust_head/fog_3"],
         ["slf_head/clean", "slf_head/pgd_8_zero", "slf_head/pgd_8_worst", "slf_head/auto_attack_4_worst"],
     ]
 

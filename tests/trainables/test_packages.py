@@ -12,6 +12,7 @@ import pytest
 
 from trainables import catalogue, objectives, packages
 from trainables.config import ConfigError, from_dict, to_dict
+from trainables.evaluation import attack
 
 METHOD = """
 from trainables.catalogue import TRAINABLES
@@ -103,6 +104,51 @@ def test_a_name_that_would_read_as_a_setting_is_refused(package: Callable[..., P
     assert name not in catalogue.names()
     with pytest.raises(ConfigError, match="a name that no study file can tell"):
         catalogue.find(name)
+
+
+def test_attacks_are_found_beside_the_platforms_own(own_package: Path, package: Callable[..., Path]) -> None:
+    assert packages.names("attack", attack.PLATFORM) == (*attack.PLATFORM, "l2_pgd_128", "noise_3")
+    assert attack.find("pgd") is None
+    found = attack.find("noise_3")
+    assert found is not None
+    assert found.summary == "Gaussian noise of severity 3"
+    origin = packages.origin("attack", "noise_3")
+    assert origin is not None
+    assert (origin.kind, origin.distribution, origin.version) == ("attack", "group-ssl", "0.3.1")
+
+
+def test_a_config_with_an_attack_of_a_package_is_read_without_it_and_not_run(own_package: Path, monkeypatch) -> None:
+    config = catalogue.configure("cf_amc_ssl", {"evaluation.attacks": ["pgd", "noise_3"]})
+    catalogue.check(config)
+    assert config.evaluation.own_attacks == ("noise_3",)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(own_package)])
+    assert from_dict(to_dict(config)) == config
+    with pytest.raises(ConfigError, match=r"unknown attack 'noise_3'; .*install the package that brings it"):
+        catalogue.check(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "told"),
+    [
+        ("mine", "1/0", r"'mine' of faulty 1\.2 cannot be imported from faulty:MINE \(ZeroDivisionError"),
+        ("mine", "MINE = print", r"is none: .* no trainables\.evaluation\.attack\.Attack; have its entry point"),
+        ("fgsm", "", r"'fgsm' of faulty 1\.2 has a name that robust-ssl-study gives itself"),
+        (
+            "clean",
+            "",
+            r"'clean' of faulty 1\.2 has a name .*; use a-z, 0-9 and _, no figure of the platform's and no end",
+        ),
+        ("fog_low", "", r"'fog_low' of faulty 1\.2 has a name that no study file can tell"),
+    ],
+)
+def test_an_attack_that_cannot_be_used_is_told_before_a_trial_begins(
+    package, name: str, source: str, told: str
+) -> None:
+    package("faulty", source, attacks={name: "faulty:MINE"})
+    config = catalogue.configure("cf_amc_ssl", {"evaluation.attacks": list(dict.fromkeys(["pgd", name]))})
+    with pytest.raises(packages.PackageError, match=told):
+        catalogue.check(config)
+    catalogue.check(catalogue.default_config("cf_amc_ssl"))
 
 
 def test_whose_method_it_is_and_its_source(own_package: Path) -> None:

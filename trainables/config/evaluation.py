@@ -12,6 +12,7 @@ from trainables.config.data import check_source
 
 SplitName = Literal["validation", "test"]
 AttackName = Literal["pgd", "fgsm", "margin_pgd", "auto_attack", "torchattacks_10_steps"]
+"""The platform's own; packages bring others, which ``trainables.evaluation.attack`` finds."""
 
 HEADS = ("clean", "robust", "n_crops_N", "robust_n_crops_N", "slf", "alf", "aff", "own")
 """Evaluation protocols by name; N is a number of crops, 32 or 64 in the paper."""
@@ -54,8 +55,8 @@ class EvaluationConfig:
     """Epochs of an ``n_crops`` head."""
     finetune_epochs: int = 25
     """Epochs of ``slf``, ``alf`` and ``aff``; the rate falls tenfold at 2/5 (``aff``: 3/5) and at 4/5 of them."""
-    attacks: tuple[AttackName, ...] = ("pgd",)
-    """What is run against every head; ``pgd`` always is."""
+    attacks: tuple[str, ...] = ("pgd",)
+    """What is run against every head; ``pgd`` always is. Of the platform's own, or a package's by its name."""
     attack_epsilons: tuple[float, ...] = (4 / 255, 8 / 255, 16 / 255)
     """Radii of PGD, FGSM and margin PGD."""
     epsilon: float = 8 / 255
@@ -67,10 +68,10 @@ class EvaluationConfig:
     attack_restarts: int = 1
     """Random starts of PGD beside the zero start."""
     attack_precision: Precision = "float32"
-    """What PGD and FGSM ascend in, those on the batches of a ``robust`` or ``robust_n_crops`` head among them; what is
-    right after them is judged in float32 in any case."""
+    """What PGD, FGSM and packages' attacks ascend in, those on the batches of a ``robust`` or ``robust_n_crops`` head
+    among them; what is right after them is judged in float32 in any case."""
     attack_batch_size: int = 500
-    """Images that PGD attacks at once."""
+    """Images that PGD attacks at once, and packages' attacks."""
     auto_attack_images: int | None = None
     """AutoAttack runs on so many of the evaluated images; ``None``: all."""
     auto_attack_batch_size: int = 250
@@ -94,11 +95,6 @@ class EvaluationConfig:
         for name in ("heads", "attacks", "attack_epsilons"):
             values = getattr(self, name)
             require(len(set(values)) == len(values), f"evaluation.{name} is {values}; name each once")
-        for attack in self.attacks:
-            require(
-                attack in get_args(AttackName),
-                f"evaluation.attacks holds {attack!r}; choose from {', '.join(get_args(AttackName))}",
-            )
         one_of("evaluation.split", self.split, SplitName)
         one_of("evaluation.attack_precision", self.attack_precision, Precision)
         one_of("evaluation.auto_attack_precision", self.auto_attack_precision, AttackPrecision)
@@ -120,3 +116,8 @@ class EvaluationConfig:
         at_least(self, "evaluation", 1, "images", "head_images", "auto_attack_images", "auto_attack_batch_size")
         at_least(self, "evaluation", 0, "check_images")
         positive(self, "evaluation", "head_learning_rate", "attack_step_size")
+
+    @property
+    def own_attacks(self) -> tuple[str, ...]:
+        """Those of ``attacks`` that are not the platform's own."""
+        return tuple(attack for attack in self.attacks if attack not in get_args(AttackName))

@@ -15,14 +15,24 @@ from torch import Tensor, nn
 from trainables.checkpoint import FREE_TO_CHANGE, digest, lasting
 from trainables.config import ConfigError, EvaluationConfig, TrialConfig, flatten
 from trainables.data import ImageSet, draw_rows, identity
+from trainables.evaluation.attack import Attack, find
 from trainables.evaluation.auto_attack import Trace, run_auto_attack
 from trainables.evaluation.auto_attack_official import STRENGTHS, Version
 from trainables.evaluation.heads import train_head
 from trainables.evaluation.n_crops import passes_per_image
+from trainables.evaluation.own_attacks import Attacked, attacked
 from trainables.evaluation.robustness import Measured, measure
 from trainables.evaluation.sanity import check
 from trainables.evaluation.saved_heads import load_head, save_head
-from trainables.metrics import AUTO_ATTACK_IMAGES, STANDARD, Accuracy, AutoAttackResult, HeadResult, auto_attack_metric
+from trainables.metrics import (
+    AUTO_ATTACK_IMAGES,
+    STANDARD,
+    Accuracy,
+    AutoAttackResult,
+    HeadResult,
+    auto_attack_metric,
+    own_attack_metric,
+)
 from trainables.models import Encoder
 from trainables.outcomes import Outcomes, packed
 
@@ -107,12 +117,21 @@ def _assess(
         for attack, version in VERSIONS.items()
         if attack in config.evaluation.attacks
     ]
-    result = replace(measured.result, auto_attack=tuple(attack for attack, _ in attacks))
+    own = {
+        own_attack_metric(name, attack.name): _own_attack(classifier, attack, name, config, task, progress)
+        for attack in filter(None, map(find, config.evaluation.attacks))
+    }
+    result = replace(
+        measured.result,
+        auto_attack=tuple(attack for attack, _ in attacks),
+        own_attacks=tuple(found.result for found in own.values()),
+    )
     if config.evaluation.check_images:
         progress(f"{name} head: sanity checks")
         result = replace(result, verdict=check(classifier, task.queries, config.evaluation, config.seed))
     by_attack = (by_figure for _, by_figure in attacks)
-    return result, reduce(operator.or_, by_attack, dict(measured.by_figure))
+    by_figure = dict(measured.by_figure) | {figure: found.right for figure, found in own.items()}
+    return result, reduce(operator.or_, by_attack, by_figure)
 
 
 def _head(encoder: Encoder, name: str, config: TrialConfig, task: Task) -> nn.Module:
@@ -126,6 +145,19 @@ def _head(encoder: Encoder, name: str, config: TrialConfig, task: Task) -> nn.Mo
     classifier = train_head(encoder, name, task.train, task.classes, config.evaluation, config.views, config.seed)
     save_head(path, classifier, identity)
     return classifier
+
+
+def _own_attack(
+    classifier: nn.Module, attack: Attack, name: str, config: TrialConfig, task: Task, progress: Progress
+) -> Attacked:
+    return attacked(
+        classifier,
+        attack,
+        task.queries,
+        config.evaluation,
+        config.seed,
+        progress=lambda done: progress(f"{name} head: {attack.name}: {done} of {len(task.queries)} images"),
+    )
 
 
 def _auto_attack(

@@ -5,7 +5,16 @@ from __future__ import annotations
 from trainables.config import EvaluationConfig
 from trainables.evaluation.assess import VERSIONS
 from trainables.evaluation.heads import crops_of
-from trainables.metrics import Accuracy, AttackResult, AutoAttackResult, Cost, HeadResult, TrialResult, Verdict
+from trainables.metrics import (
+    Accuracy,
+    AttackResult,
+    AutoAttackResult,
+    Cost,
+    HeadResult,
+    OwnAttackResult,
+    TrialResult,
+    Verdict,
+)
 
 _ANY = Accuracy(correct=0, images=1)
 
@@ -44,6 +53,9 @@ def _head(name: str, evaluation: EvaluationConfig) -> HeadResult:
         crop_space_attacks=attacks if crops_of(name) else (),
         auto_attack=tuple(
             _auto_attack(version, evaluation) for attack, version in VERSIONS.items() if attack in evaluation.attacks
+        ),
+        own_attacks=tuple(
+            OwnAttackResult(name=attack, accuracy=_ANY, forward_equivalents=0) for attack in evaluation.own_attacks
         ),
         verdict=Verdict(checks={}, flags=(), images=1) if evaluation.check_images else None,
     )

@@ -47,9 +47,19 @@ class Target(NamedTuple):
     ascended: Callable[[Tensor], Tensor]
     """The same as the attack computes them."""
 
+    @classmethod
+    def whole(cls, classifier: nn.Module, images: ImageSet, config: EvaluationConfig) -> Target:
+        """``images`` as they are, in batches of at most ``config.attack_batch_size`` views, or one image's."""
+        size = max(1, config.attack_batch_size // passes_per_image(classifier))
+        return cls(images, size, lambda image: image, classifier, in_precision(classifier, config.attack_precision))
+
     def right(self) -> Tensor:
         """Which images are classified right; bool (n,)."""
-        return torch.cat([self._judge(inputs, labels) for inputs, labels in self._batches()])
+        return self.right_where(lambda inputs, _: inputs)
+
+    def right_where(self, moved: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Which images are classified right as what ``moved`` makes of inputs and labels, batch by batch; bool (n,)."""
+        return torch.cat([self._judge(moved(inputs, labels), labels) for inputs, labels in self._batches()])
 
     def right_after(self, attack: Attack, loss: LossOfLogits, random: torch.Generator) -> Tensor:
         """Which images are classified right where PGD up ``loss`` ends; bool (n,)."""
@@ -57,7 +67,7 @@ class Target(NamedTuple):
         def moved(inputs: Tensor, labels: Tensor) -> Tensor:
             return inputs + adversaries.pgd(lambda x: loss(self.ascended(x), labels), inputs, attack, random)
 
-        return torch.cat([self._judge(moved(inputs, labels), labels) for inputs, labels in self._batches()])
+        return self.right_where(moved)
 
     @torch.no_grad()
     def _judge(self, inputs: Tensor, labels: Tensor) -> Tensor:
@@ -69,20 +79,19 @@ class Target(NamedTuple):
 
 
 def measure(classifier: nn.Module, name: str, images: ImageSet, config: EvaluationConfig, seed: int) -> Measured:
-    """The head's figures on ``images``: clean, and under each of ``config.attacks`` at every radius.
+    """The head's figures on ``images``: clean, and under each gradient attack of ``config.attacks`` at every radius.
 
     Of an ``n_crops`` head the same again in crop space, as evaluate_empssl.py (ff36114) has it: each view is perturbed
     by itself after it was cut and coloured. Batches hold at most ``config.attack_batch_size`` views, or one image's.
     """
-    size = max(1, config.attack_batch_size // passes_per_image(classifier))
-    precision = config.attack_precision
-    whole = Target(images, size, lambda image: image, classifier, in_precision(classifier, precision))
+    whole = Target.whole(classifier, images, config)
     clean = whole.right()
     found = {epsilon: _attacked(whole, epsilon, config, seed) for epsilon in config.attack_epsilons}
     crops = {}
     if isinstance(classifier, CropsClassifier):
         of_views = classifier.logits_of_views
-        views = Target(images, size, classifier.cut, of_views, in_precision(of_views, precision))
+        attacked = in_precision(of_views, config.attack_precision)
+        views = Target(images, whole.batch_size, classifier.cut, of_views, attacked)
         crops = {epsilon: _attacked(views, epsilon, config, seed, "crops") for epsilon in config.attack_epsilons}
     result = HeadResult(
         name=name,

@@ -50,6 +50,7 @@ def evaluation_forward_equivalents(config: TrialConfig, train_images: int, heads
         head_forward_equivalents(config.evaluation, head.name, train_images)
         + measure_forward_equivalents(config.evaluation, head.name, head.clean.images)
         + sum(found.forward_equivalents for found in head.auto_attack)
+        + sum(found.forward_equivalents for found in head.own_attacks)
         + _views(head.name) * check_forward_equivalents(config.evaluation, head.clean.images)
         for head in heads
     )
@@ -60,7 +61,8 @@ def planned_forward_equivalents(
 ) -> int:
     """Work of an evaluation that has not begun, on ``images`` images of ``classes`` classes.
 
-    The share ``withstanding`` of AutoAttack's images is taken to cost all it can, the others nothing.
+    The share ``withstanding`` of AutoAttack's images is taken to cost all it can, the others nothing. Packages' attacks
+    are left out: what they ask of the network is known when they have run.
     """
     evaluation = config.evaluation
     attacked = min(images, evaluation.auto_attack_images or images) if "auto_attack" in evaluation.attacks else 0

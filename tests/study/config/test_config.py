@@ -329,7 +329,16 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_line(write):
             6,
             "no trial of this study measures robust_head/pgd_12_zero; did you mean robust_head/pgd_16_zero?",
         ),
-        (MINIMAL + "objectives: [robust_head/pdg_8]", 4, "unknown objective 'robust_head/pdg_8'; choose from"),
+        (
+            MINIMAL + "objectives: [robust_head/pgd_8_wrost]",
+            4,
+            "unknown objective 'robust_head/pgd_8_wrost'; choose from",
+        ),
+        (
+            MINIMAL + "objectives: [robust_head/pdg_8_zero]",
+            4,
+            "no trial of this study measures robust_head/pdg_8_zero; did you mean robust_head/pgd_8_zero?",
+        ),
         (
             MINIMAL + "objectives: [pgd_accuracy, forward_equivalents]\nspace: {network.width: [32, 64]}",
             4,

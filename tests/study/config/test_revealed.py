@@ -72,8 +72,9 @@ budget: {trials: 6}
     found = told(text)
     assert "did you mean pgd_accuracy?" in found.pop(6)
     assert found == {
-        3: "unknown setting 'm'; did you mean adversary.replays?; evaluation.attacks holds 'autoattack'; choose from "
-        "pgd, fgsm, margin_pgd, auto_attack, torchattacks_10_steps",
+        3: "unknown setting 'm'; did you mean adversary.replays?; unknown attack 'autoattack'; did you mean "
+        "auto_attack? Else choose one of pgd, fgsm, margin_pgd, auto_attack, torchattacks_10_steps, or install the "
+        "package that brings it",
         5: "clean_accuracy is {'at_least': 70}; it is a share that a trial must reach: write clean_accuracy: "
         "{at_least: 0.7}",
     }

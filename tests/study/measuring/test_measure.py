@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from rich.console import Console
@@ -29,7 +30,7 @@ from analysis.layout import (
     study_paths,
     write_json,
 )
-from analysis.reading.runs import read_mlflow, read_study
+from analysis.reading.runs import Study, read_mlflow, read_study
 from study import dry_run
 from study.choosing.plan import images
 from study.choosing.request import ChoiceError
@@ -200,11 +201,14 @@ def test_flagged_trials_are_measured_only_by_name(parent: StudyPaths) -> None:
 def test_the_objective_is_the_accuracy_under_the_strongest_attack_that_is_asked_for(
     tiny: Tiny, changes: dict[str, Any], robust: str
 ) -> None:
+    parent = Study(
+        name="first", manifest={"evaluation": {"head": "robust"}}, trials=pd.DataFrame(), curves=pd.DataFrame()
+    )
     asked = request(**changes)
-    assert asked.objectives(tiny()) == [CLEAN_ACCURACY, robust]
+    assert asked.objectives(tiny(), parent) == [CLEAN_ACCURACY, robust]
     searched = tiny(objectives=[AUTO_ATTACK_ACCURACY, CLEAN_ACCURACY, FORWARD_EQUIVALENTS])
     as_it_was = AUTO_ATTACK_ACCURACY if "evaluation.attacks" not in asked.changes else robust
-    assert asked.objectives(searched) == [as_it_was, CLEAN_ACCURACY, FORWARD_EQUIVALENTS]
+    assert asked.objectives(searched, parent) == [as_it_was, CLEAN_ACCURACY, FORWARD_EQUIVALENTS]
 
 
 def test_an_interrupted_measurement_needs_the_search_no_more_but_what_it_has_brought(

@@ -34,6 +34,13 @@ def test_autoattack_and_the_checks_have_names_too(encoder, noise):
     assert {"auto_attack_accuracy", "robust_head/auto_attack_8", "trusted"} <= set(expected)
 
 
+def test_attacks_of_packages_have_names_too(own_package, encoder, noise):
+    evaluation = EvaluationConfig(heads=("robust", "slf"), attacks=("pgd", "noise_3"), **QUICK)
+    expected = expected_metrics(evaluation)
+    assert expected == tuple(evaluated(encoder, noise, evaluation))
+    assert {"robust_head/noise_3", "slf_head/noise_3"} <= set(expected)
+
+
 def evaluated(encoder, noise, evaluation: EvaluationConfig) -> dict[str, float]:
     config = TrialConfig(trainable="cf_amc_ssl", evaluation=evaluation)
     found = assess(encoder, config, Task(train=noise(12), queries=noise(6), classes=10, folder=None)).heads

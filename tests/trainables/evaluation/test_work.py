@@ -22,7 +22,7 @@ from trainables.evaluation.work import (
     planned_forward_equivalents,
     withstood_forward_equivalents,
 )
-from trainables.metrics import Accuracy, AutoAttackResult, HeadResult
+from trainables.metrics import Accuracy, AutoAttackResult, HeadResult, OwnAttackResult
 
 HEADS = ("clean", "robust", "n_crops_3", "robust_n_crops_2", "slf", "alf", "aff", "own")
 CONFIG = EvaluationConfig(
@@ -84,11 +84,15 @@ def test_evaluation_adds_up_training_attacks_auto_attack_and_checks():
         forward_equivalents=1234,
     )
     views = {"clean": 1, "n_crops_3": 3}
-    heads = [HeadResult(name=name, clean=all_right, attacks=(), auto_attack=(found,)) for name in views]
+    own = OwnAttackResult(name="noise_3", accuracy=all_right, forward_equivalents=567)
+    heads = [
+        HeadResult(name=name, clean=all_right, attacks=(), auto_attack=(found,), own_attacks=(own,)) for name in views
+    ]
     expected = sum(
         head_forward_equivalents(CONFIG, name, 20)
         + measure_forward_equivalents(CONFIG, name, 9)
         + 1234
+        + 567
         + passes * check_forward_equivalents(CONFIG, 9)
         for name, passes in views.items()
     )
