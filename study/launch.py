@@ -310,6 +310,8 @@ def _more(session: Session) -> str:
     """What lets a study go on whose end has come."""
     if session.search.levelled():
         return f"go on all the same with: study extend {session.paths.name} --trials N"
+    if session.search.grid_is_done():
+        return f"widen the ranges with: study extend {session.paths.name} --set space..."
     return f"give {'a larger budget' if (listed := session.config.listed) is None else listed.more} to go on"
 
 

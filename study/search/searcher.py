@@ -286,6 +286,11 @@ class Search:
         """Why its trials gain too little for another to begin; ``None`` if one may. ``spent`` if somebody knows it."""
         return self._gains.too_little((spent or self.spent()).ended, self._study.excluded)
 
+    def grid_is_done(self) -> bool:
+        """Whether a grid is searched of which every configuration was begun."""
+        trials = self._study.get_trials(deepcopy=False)
+        return self._config.sampler.name == "grid" and grid_points(self._space, trials) >= self._space.size
+
     def hopeless(self) -> str | None:
         """Why more trials would be wasted, and what to do; ``None`` while some succeed.
 
@@ -385,7 +390,7 @@ class Search:
         """A space that lists its configurations holds no others, nor does a grid."""
         if self._space.points and not any(trial.state is TrialState.WAITING for trial in self.trials()):
             return f"all {len(self._space.points)} listed trials were begun"
-        if self._config.sampler.name == "grid" and self._grid_is_done():
+        if self.grid_is_done():
             return f"all {self._space.size:g} configurations of the grid were begun"
         return no_more_trials(self._config.budget, spent) or self.levelled(spent)
 
@@ -421,9 +426,6 @@ class Search:
             if not beyond and not any(same_point(params, other) for other in tried):
                 self._study.enqueue_trial(params)
                 return
-
-    def _grid_is_done(self) -> bool:
-        return grid_points(self._space, self._study.get_trials(deepcopy=False)) >= self._space.size
 
     def _known(self, trial: Trial) -> Assignment | None:
         """The unfinished trial as it was handed out, if its configuration had reached the disk."""

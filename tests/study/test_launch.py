@@ -148,7 +148,9 @@ def test_resuming_trains_nothing_twice(tiny: Tiny) -> None:
     launch(tiny(budget={"trials": 1}), backend="inline", console=quiet())
     paths = study_paths("tiny")
     before = paths.trial(0).events.read_bytes()
-    resume("tiny", backend="inline", console=quiet())
+    console = quiet()
+    resume("tiny", backend="inline", console=console)
+    assert "nothing to do: all 1 trials were begun; give a larger budget to go on" in console.file.getvalue()
     assert sorted(ends(paths)) == [0]
     console = quiet()
     resume("tiny", trials=2, backend="inline", console=console)
@@ -157,6 +159,14 @@ def test_resuming_trains_nothing_twice(tiny: Tiny) -> None:
     assert [end["status"] for end in ends(paths).values()] == ["finished", "finished"]
     assert json.loads(paths.manifest.read_text())["budget"]["trials"] == 2
     assert StudyConfig.load(paths.study_file).budget.trials == 2
+
+
+def test_a_grid_that_is_done_wants_wider_ranges_and_no_larger_budget(tiny: Tiny) -> None:
+    config, console = tiny(sampler="grid", space={"unlisted": "fixed", "m": [1]}, budget={"trials": 9}), quiet()
+    launch(config, backend="inline", console=quiet())
+    resume("tiny", backend="inline", console=console)
+    told = "all 1 configurations of the grid were begun; widen the ranges with: study extend tiny --set space..."
+    assert f"nothing to do: {told}" in console.file.getvalue()
 
 
 def test_an_interrupted_study_continues_in_the_middle_of_its_trial(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
