@@ -12,14 +12,14 @@ from plotly import graph_objects as go
 from analysis import labels
 from analysis.figures.axis import Axis
 from analysis.figures.coordinates import Coordinate, metric, setting
-from analysis.figures.style import SCALE, Ticks, broken, style
+from analysis.figures.style import SCALE, Ticks, broken, style, wrapped
 from analysis.reading.runs import PARAM, Study
 from analysis.searched.dimensions import is_log
 from trainables.metrics import is_accuracy
 
 _TILT_FROM = 7
-_LETTERS = 16
-"""Of a name on a line, so that names do not touch."""
+_TILT, _LETTERS = 30, 16
+"""Degrees of names, which from 27 on plotly has begin over their axis, clear of its ticks; letters of one on a line."""
 _LINE = 40
 """Letters of the colours' title that stand along their bar."""
 _BENEATH = 0.2
@@ -101,7 +101,7 @@ def _trace(panel: Panel, colour_title: str, first: bool) -> go.Parcoords:
         meta={"panel": html.escape(panel.title)},
         dimensions=[_dimension(coordinate) for coordinate in panel.coordinates],
         line={"color": panel.colour, "colorscale": SCALE, "showscale": True, "colorbar": bar},
-        labelangle=-20 if len(panel.coordinates) >= _TILT_FROM else 0,
+        labelangle=-_TILT if len(panel.coordinates) >= _TILT_FROM else 0,
         labelfont={"size": 13},
         tickfont={"size": 12},
         rangefont={"size": 1, "color": "rgba(0, 0, 0, 0)"},
@@ -112,7 +112,7 @@ def _dimension(coordinate: Coordinate) -> dict[str, Any]:
     low, high = min(coordinate.values), max(coordinate.values)
     pad = (high - low) * 0.03 or 0.5
     dimension: dict[str, Any] = {
-        "label": broken(html.escape(coordinate.title), _LETTERS),
+        "label": wrapped(html.escape(coordinate.title), _LETTERS),
         "values": coordinate.values,
         "range": [low - pad, high + pad],
     }
