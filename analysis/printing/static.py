@@ -213,7 +213,8 @@ def _thin_ticks(axis: Any, across_px: float) -> None:
     if not axis.ticktext or axis.range is None or axis.tickangle is not None:
         return
     left, right = axis.domain or (0, 1)
-    places = Scale(*axis.range, axis.type == "log").shares(axis.tickvals) * (right - left) * across_px
+    low, high = axis.range
+    places = Scale(low, high, axis.type == "log").shares(axis.tickvals) * (right - left) * across_px
     widths = np.array([printed_px(text) + 2 * LETTER_PX for text in axis.ticktext])
     for every in range(1, len(places)):
         if (np.diff(places[::every]) >= (widths[::every][1:] + widths[::every][:-1]) / 2).all():

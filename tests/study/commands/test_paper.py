@@ -146,7 +146,7 @@ def test_figures_of_a_replayed_study_keep_inside_their_page(
     assert code == 0, err
     code, out, err = study("figures", "curves-digits", "-o", tmp_path, "--width", "88mm", "--format", "svg")
     assert code == 0, err
-    files = list(Path(out.strip()).iterdir())
+    files = list(Path(out.strip()).glob("*.svg"))
     assert {file.stem for file in files} >= {
         "frontier",
         "attainment",
@@ -272,6 +272,23 @@ def test_sync_brings_the_trials_also_where_the_report_fails(
     assert code == 0
     assert out.startswith("1 trial and 2 events of tiny are in sqlite:///")
     assert "no report was written (ZeroDivisionError: of the report); try: study report tiny" in err
+
+
+def test_the_front_heads_what_stands_out(study: Study, tiny: StudyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish(tiny, 0, 0.9, 0.5)
+    assert "stands out" not in study("front", "tiny")[1]
+    monkeypatch.setattr("analysis.searched.notable.notable", lambda _: ("epsilon is best at its end", "m = 3 breaks"))
+    assert study("front", "tiny")[1].endswith("What stands out:\n  epsilon is best at its end\n  m = 3 breaks\n")
+
+
+def test_tables_name_what_is_excluded(study: Study, tiny: StudyPaths) -> None:
+    finish(tiny, 0, 0.9, 0.5)
+    finish(tiny, 1, 0.8, 0.6)
+    assert "xcluded" not in study("tables", "tiny")[1]
+    assert study("exclude", "tiny/1", "wrong images")[0] == 0
+    for kind in ("markdown", "latex", "csv"):
+        out = study("tables", "tiny", "--format", kind)[1]
+        assert ("Excluded: 0001 (wrong images)." in out) == (kind != "csv")
 
 
 def test_the_front_says_how_sure_it_is(study: Study, tiny: StudyPaths) -> None:
