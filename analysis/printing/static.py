@@ -22,6 +22,8 @@ _DRAWN_TYPE_PX = 14
 _SCALE = TYPE_PX / _DRAWN_TYPE_PX
 """Marks, lines and margins shrink as the type does, so that they keep their proportions."""
 _LINE_PX = 1.6 * TYPE_PX
+_BAR_PX = 100
+"""A bar of colours at the right of a wide plot, with its ticks and title, at most."""
 _COORDINATE_PX = 18 * PX_PER_MM
 """From one parallel coordinate to the next: closer ones cannot be read."""
 _NARROW_PX = 120 * PX_PER_MM
@@ -53,8 +55,9 @@ def paper(figure: go.Figure, width_px: float) -> go.Figure:
     made.layout.updatemenus = ()
     drawn = figure.layout.margin
     right = _beside(made, drawn)
-    beneath = break_legend(made, width - right)
     _shrink(made, width)
+    bars = any(bar.orientation != "h" for bar in _colour_bars(made))
+    beneath = break_legend(made, width - right - bars * _BAR_PX)
     plot = (figure.layout.height - drawn.t - drawn.b) * max(_SCALE, min(1.0, width / SCREEN_PX))
     plot = min(plot, 0.8 * width) if _single(figure) else plot
     margin = {"l": drawn.l * _SCALE, "r": right, "t": _above(made), "b": _under(made) + beneath}
