@@ -36,8 +36,9 @@ _LOOKS = tuple((colour, dash) for dash in ("solid", "dash") for colour in QUALIT
 _COLUMNS = 4
 _SIDES, _TICKS, _TYPE, _LEAST = 75, 54, 8, 140
 """Widths in pixels: of both margins, of ticks between two panels, of a title's letter, of the narrowest panel."""
-_PANEL, _BETWEEN, _LEGEND = 230, 95, 100
-"""Heights in pixels: of a panel on a screen, of what stands between two, of what stands beneath the last."""
+_PANEL, _LEAST_PANEL, _BETWEEN, _LEGEND, _CLEAR = 230, 150, 95, 100, 8
+"""Heights in pixels: of a panel on a screen and at least, of what stands between two, of what stands beneath the last,
+of what keeps a title clear of the next panel's ticks."""
 _FEW = ((5, 1), (12, 2))
 """Epochs up to which ticks are set, and how far apart: plotly's would be of half epochs."""
 _MARKED_UP_TO = 20
@@ -156,12 +157,15 @@ def _with_gap(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw(lines: tuple[Line, ...], breakdowns: tuple[Breakdown, ...], width_px: float) -> go.Figure:
+    """Where all are of one trainable, none is named by it."""
+    if len({line.trainable for line in lines}) == 1:
+        lines = tuple(line._replace(title=line.title.removesuffix(f" {line.trainable}")) for line in lines)
     shown, across = _panels(lines), width_px - _SIDES
     columns = fitting(across, _LEAST, min(_COLUMNS, len(shown)))
     places = {panel: divmod(place, columns) for place, panel in enumerate(shown)}
     bands = -(-len(shown) // columns)
     letters = int((across + _TICKS) / columns / _TYPE)
-    down = bands * (fitted(_PANEL, width_px) + _BETWEEN) - _BETWEEN
+    down = bands * (max(_LEAST_PANEL, fitted(_PANEL, width_px)) + _BETWEEN) - _BETWEEN
     figure = make_subplots(
         rows=bands,
         cols=columns,
@@ -182,7 +186,7 @@ def _draw(lines: tuple[Line, ...], breakdowns: tuple[Breakdown, ...], width_px: 
             figure.add_trace(mark[0], row=mark[1] + 1, col=mark[2] + 1)
     _scale(figure, places, int(max(line.rows["epoch"].max() for line in lines)))
     legend = {"orientation": "h", "x": 0, "y": -70 / down, "yanchor": "top"}
-    top = 30 + 20 * max(note.text.count("<br>") + 1 for note in figure.layout.annotations)
+    top = 30 + _CLEAR + 20 * max(note.text.count("<br>") + 1 for note in figure.layout.annotations)
     margin = {"l": 55, "r": 20, "t": top, "b": _LEGEND}
     return style(figure, round(top + down + _LEGEND), legend=legend, margin=margin)
 
@@ -208,7 +212,7 @@ def _title(panel: Panel, letters: int) -> str:
 def _scale(figure: go.Figure, places: dict[Panel, tuple[int, int]], last: int) -> None:
     """The fixed batch's losses share their scale, of each trainable by itself. Epochs are named below the last panel
     of a column, and are whole."""
-    figure.update_annotations(font_size=14)
+    figure.update_annotations(font_size=14, yshift=_CLEAR)
     figure.update_xaxes(dtick=next((step for most, step in _FEW if last <= most), None))
     for row, column in {column: (row, column) for row, column in sorted(places.values())}.values():
         figure.update_xaxes(title_text="Epoch", row=row + 1, col=column + 1)

@@ -10,7 +10,7 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from analysis import labels
-from analysis.figures.style import INK, QUALITATIVE, Choice, inked, menu, style
+from analysis.figures.style import INK, MENU_PX, QUALITATIVE, TITLE_PX, Choice, broken, inked, menu, style
 from analysis.frontier.history import GPU_HOURS, HYPERVOLUME, WALL_HOURS, history, words
 from analysis.frontier.measured import searches
 from analysis.reading.runs import Study
@@ -20,7 +20,10 @@ _AXES = {
     GPU_HOURS: ("against GPU-hours", "GPU-hours of trials that have ended, each line its own"),
     WALL_HOURS: ("against wall time", "Hours of wall time without pauses"),
 }
-_MARK = 6
+_MARK, _PLOT = 6, 330
+"""Pixels: a mark's diameter, the plot's height."""
+_LETTERS = 30
+"""Of an axis's title that fit beneath the plot on a phone."""
 
 
 class Line(NamedTuple):
@@ -70,16 +73,18 @@ def _draw(lines: tuple[Line, ...], title: str) -> go.Figure:
     for line, axis in owners:
         figure.add_trace(_trace(line, axis, shown=axis == next(iter(_AXES))))
     offered = [
-        Choice(text, [axis == chosen for _, axis in owners], {"xaxis.title.text": label})
+        Choice(text, [axis == chosen for _, axis in owners], {"xaxis.title.text": broken(label, _LETTERS)})
         for chosen, (text, label) in _AXES.items()
     ]
-    figure.update_xaxes(title_text=next(iter(_AXES.values()))[1], rangemode="tozero", tickformat=",~g")
+    figure.update_layout(offered[0].layout)
+    figure.update_xaxes(rangemode="tozero", tickformat=",~g")
     figure.update_yaxes(title_text="Hypervolume (%)")
     text = ";<br>".join(map(html.escape, title.split("; ", 1)))
     heading = {"text": text, "font": {"size": 14}, "x": 0, "xref": "paper"}
-    legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
-    margin = {"l": 70, "r": 20, "t": 140, "b": 60}
-    return style(figure, 530, title=heading, updatemenus=menu(offered, above=10), legend=legend, margin=margin)
+    legend = {"orientation": "h", "x": 0, "y": -80 / _PLOT, "yanchor": "top"}
+    margin = {"l": 70, "r": 20, "t": 40 + TITLE_PX + MENU_PX, "b": 110}
+    height = _PLOT + margin["t"] + margin["b"]
+    return style(figure, height, title=heading, updatemenus=menu(offered, above=10), legend=legend, margin=margin)
 
 
 def _trace(line: Line, axis: str, *, shown: bool) -> go.Scatter:

@@ -12,14 +12,16 @@ from plotly import graph_objects as go
 from analysis import labels
 from analysis.figures.axis import Axis
 from analysis.figures.coordinates import Coordinate, metric, setting
-from analysis.figures.style import SCALE, Ticks, broken, style
+from analysis.figures.style import SCALE, Ticks, broken, style, wrapped
 from analysis.reading.runs import PARAM, Study
 from analysis.searched.dimensions import is_log
 from trainables.metrics import is_accuracy
 
 _TILT_FROM = 7
-_LETTERS = 16
-"""Of a name on a line, so that names do not touch."""
+_TILT, _LETTERS, _LETTERS_TILTED = 30, 16, 22
+"""Degrees of names, which from 27 on plotly has begin over their axis; letters of one on a line."""
+_LINES = 2
+"""Of level names that end above the first ticks."""
 _LINE = 32
 """Letters of the colours' title that stand along their bar."""
 _BENEATH = 0.2
@@ -90,29 +92,39 @@ def _factor(metric: str) -> float:
 def _draw(panels: tuple[Panel, ...], colour_title: str) -> go.Figure:
     figure = go.Figure([_trace(panel, colour_title, first=panel is panels[0]) for panel in panels])
     left = 30 + 8 * max(len(text) for panel in panels for text in (*panel.coordinates[0].ticks.texts, "0.0000"))
-    return style(figure, 480, margin={"l": left, "r": 40, "t": 90, "b": 30})
+    top = 106 if any(trace.labelangle for trace in figure.data) else 90
+    return style(figure, top + 390, margin={"l": left, "r": 40, "t": top, "b": 30})
 
 
 def _trace(panel: Panel, colour_title: str, first: bool) -> go.Parcoords:
+    names, angle = _names([html.escape(coordinate.title) for coordinate in panel.coordinates])
     bar = {"title": {"text": broken(colour_title, _LINE), "side": "right"}, "thickness": 14, "outlinewidth": 0}
     return go.Parcoords(
         visible=first,
         ids=panel.numbers,
         meta={"panel": html.escape(panel.title)},
-        dimensions=[_dimension(coordinate) for coordinate in panel.coordinates],
+        dimensions=[_dimension(*named) for named in zip(panel.coordinates, names, strict=True)],
         line={"color": panel.colour, "colorscale": SCALE, "showscale": True, "colorbar": bar},
-        labelangle=-20 if len(panel.coordinates) >= _TILT_FROM else 0,
+        labelangle=angle,
         labelfont={"size": 13},
         tickfont={"size": 12},
         rangefont={"size": 1, "color": "rgba(0, 0, 0, 0)"},
     )
 
 
-def _dimension(coordinate: Coordinate) -> dict[str, Any]:
+def _names(titles: list[str]) -> tuple[list[str], int]:
+    """In lines, and their angle: level where few enough stand side by side, in few enough lines."""
+    names = [wrapped(title, _LETTERS) for title in titles]
+    if len(names) < _TILT_FROM and all(name.count("<br>") < _LINES for name in names):
+        return names, 0
+    return [wrapped(title, _LETTERS_TILTED) for title in titles], -_TILT
+
+
+def _dimension(coordinate: Coordinate, name: str) -> dict[str, Any]:
     low, high = min(coordinate.values), max(coordinate.values)
     pad = (high - low) * 0.03 or 0.5
     dimension: dict[str, Any] = {
-        "label": broken(html.escape(coordinate.title), _LETTERS),
+        "label": name,
         "values": coordinate.values,
         "range": [low - pad, high + pad],
     }

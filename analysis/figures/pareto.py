@@ -367,10 +367,10 @@ def _draw_trainable(figure: go.Figure, plot: ParetoPlot, points: pd.DataFrame, s
             marker={
                 "symbol": f"{symbol}-open" if hollow else symbol,
                 "size": 13 if best else 9,
-                "opacity": 1.0 if best else 0.7,
+                "opacity": 1.0 if best or hollow else 0.8,
                 "color": group["colour"],
                 "coloraxis": "coloraxis",
-                "line": {"width": 1.5 if best else 0.5, "color": INK if best else GREY},
+                "line": {"width": 1.5 if best or hollow else 0.5, "color": INK if best else GREY},
             },
             hovertext=group["text"],
             hoverinfo="text",

@@ -26,7 +26,9 @@ _SIDES, _LEAST, _TYPE = 95, 150, 8
 """Widths in pixels: of both margins, of the narrowest panel, of a title's letter."""
 _PANEL, _LEGEND, _TITLE = 190, 55, 65
 """Heights in pixels."""
-_GAP, _GAP_WITH_TITLES = 20, 80
+_GAP, _GAP_WITH_TITLES = 32, 92
+_BEYOND = 10
+"""Pixels that an objective's name may be longer than its panel is high."""
 _LETTERS = 20
 """Of categories that fit side by side under a panel, on paper too; more stand upright, clear of the next panel's."""
 _WIDTH = 0.6
@@ -131,7 +133,7 @@ def _draw(slices: tuple[Slice, ...], width_px: float) -> go.Figure:
     names = list(dict.fromkeys(one.x.name for one in slices))
     metrics = list(dict.fromkeys(one.y.name for one in slices))
     figure, columns = _panels(len(names), len(metrics), width_px)
-    letters = int((fitted(_PANEL, width_px) + _GAP / 2) / _TYPE)
+    letters = int((fitted(_PANEL, width_px) + _BEYOND) / _TYPE)
     everything = pd.concat([one.points for one in slices])
     colour = colours(everything)
     explain(figure, everything, colour)

@@ -16,8 +16,10 @@ from plotly.colors import sample_colorscale
 
 from analysis import labels
 
-SCALE = sample_colorscale("Plasma", [0.15 + 0.065 * step for step in range(11)])
-"""Perceptually even and safe for the colour-blind; without its ends, which vanish on a white or a dark page."""
+SCALE = sample_colorscale("Plasma", [0.05 + 0.059 * step for step in range(11)])
+"""Perceptually even and safe for the colour-blind; the part that stands out on white, at a contrast of 3."""
+SCALE_ON_DARK = sample_colorscale("Plasma", [0.4 + 0.06 * step for step in range(11)])
+"""Likewise on the page's dark ground, which lays it over ``SCALE``."""
 QUALITATIVE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
 """Okabe and Ito's colours; their yellow, too pale on white, replaced by Tol's wine."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "pentagon", "star", "hexagon", "triangle-down")
@@ -28,6 +30,8 @@ SCREEN_PX = 1000.0
 """The width that figures are laid out for; a narrower page, in the same type, has fewer panels side by side."""
 MENU_PX = 30
 """Of a figure's upper margin that a menu takes."""
+TITLE_PX = 50
+"""The same of a title."""
 _DECADE = 10.0
 _GRID = "rgba(128, 134, 145, 0.25)"
 

@@ -1,4 +1,4 @@
-"""Labels beside points in print: all within their plot, none over another."""
+"""Labels beside points in print: within their plot, none over another, each nearest to its own point."""
 
 from __future__ import annotations
 
@@ -14,8 +14,17 @@ from analysis.printing.paper_type import printed_px
 
 _BESIDE_PX, _HIGH_PX = 14.5, 18.0
 """How far from its point's middle a label begins, off an axis's numbers, and how high it reaches."""
-_APART_PX = (6.5, 12.0)
-"""Between two labels, and from one line to the next."""
+_CORNER_PX, _LETTERS_PX = 7.0, 9.0
+"""From its point's middle to a label's nearest corner, both ways, and how high its letters are."""
+_BETWEEN_PX = 3.0
+"""At least, between two labels."""
+_OWN_PX = 1.5 * _CORNER_PX
+"""From a label to its own point, a little more than it is: no other mark may be nearer."""
+_CORNERS = ("top right", "top left", "bottom right", "bottom left")
+_CLEAR_PX = 1.0
+"""At least, between a label and the middle of a mark, or a bar that would strike it through."""
+_BAR, _MARK = 2, 1
+"""How much a bar, and a mark that is nearer than its own, speak against a label's place."""
 _AT_MOST = 0.4
 """Of a plot's width or height is given to a label."""
 _AFTER, _BEFORE = {"x": "right", "y": "top"}, {"x": "left", "y": "bottom"}
@@ -37,13 +46,14 @@ class Scale(NamedTuple):
 
 
 def fit_labels(figure: go.Figure, size_px: tuple[float, float]) -> None:
-    """Widen the axes of a plot of ``size_px`` until its points' labels lie within; of those that would lie over each
-    other the first stays."""
+    """Widen the axes of a plot of ``size_px`` until its points' labels lie within, and set each at the corner of its
+    point that is freest. Of those that would lie over each other the first stays; one that would lie over a mark,
+    or nearer to another labelled point, is left out."""
     drawn = [trace for trace in figure.data if trace.type == "scatter" and trace.visible in (None, True)]
     labelled = [trace for trace in drawn if "text" in str(trace.mode)]
     if labelled:
         scales = [_widened(figure, name, drawn, labelled, px) for name, px in zip("xy", size_px, strict=True)]
-        _thin(labelled, scales, size_px)
+        _place(labelled, _obstacles(drawn, labelled, scales, size_px), scales, size_px)
 
 
 def _widened(figure: go.Figure, name: str, drawn: list[Any], labelled: list[Any], size_px: float) -> Scale:
@@ -66,8 +76,8 @@ def _widened(figure: go.Figure, name: str, drawn: list[Any], labelled: list[Any]
 
 def _positions(trace: Any) -> list[list[str]]:
     """``["top", "right"]``, where the label of each of a trace's points stands; one position may be that of all."""
-    told = trace.textposition
-    each = [told] * len(trace.text) if told is None or isinstance(told, str) else told
+    told = trace.textposition or _CORNERS[0]
+    each = [told] * len(trace.text) if isinstance(told, str) else told
     return [str(one).split() for one in each]
 
 
@@ -104,20 +114,106 @@ def _known(values: NDArray[np.float64]) -> list[float]:
     return [float(value) for value in values if math.isfinite(value)]
 
 
-def _thin(labelled: list[Any], scales: list[Scale], size_px: tuple[float, float]) -> None:
-    taken: list[tuple[float, float, float]] = []
+class _Box(NamedTuple):
+    """In px from the plot's lower left corner."""
+
+    left: float
+    right: float
+    low: float
+    high: float
+
+    def distance(self, other: _Box) -> float:
+        return math.hypot(
+            max(0.0, other.left - self.right, self.left - other.right),
+            max(0.0, other.low - self.high, self.low - other.high),
+        )
+
+
+class _Obstacles(NamedTuple):
+    """``named``: the marks that have labels; ``marks``: the others; ``bars``: the intervals."""
+
+    named: list[_Box]
+    marks: list[_Box]
+    bars: list[_Box]
+
+    def against(self, label: _Box) -> int:
+        struck = sum(label.distance(bar) < _CLEAR_PX for bar in self.bars)
+        return _BAR * struck + _MARK * sum(label.distance(mark) < _OWN_PX for mark in self.marks)
+
+    def allow(self, label: _Box, own: _Box) -> bool:
+        """Whether it can be read, and is not read as that of another mark that has one."""
+        return not any(mark != own and label.distance(mark) < _OWN_PX for mark in self.named) and not any(
+            label.distance(mark) < _CLEAR_PX for mark in self.marks
+        )
+
+
+def _obstacles(drawn: list[Any], labelled: list[Any], scales: list[Scale], size_px: tuple[float, float]) -> _Obstacles:
+    marked = [trace for trace in drawn if "markers" in str(trace.mode)]
+    named = [box for trace in labelled for box in _points(trace, scales, size_px)]
+    marks = [box for trace in marked if "text" not in trace.mode for box in _points(trace, scales, size_px)]
+    bars = [bar for trace in marked for bar in _bars(trace, scales, size_px)]
+    return _Obstacles(*([one for one in boxes if _is_drawn(one)] for boxes in (named, marks, bars)))
+
+
+def _is_drawn(box: _Box) -> bool:
+    return all(map(math.isfinite, box))
+
+
+def _points(trace: Any, scales: list[Scale], size_px: tuple[float, float]) -> list[_Box]:
+    """NaN where one is not drawn."""
+    xs, ys = (scale.shares(trace[name]) * px for scale, name, px in zip(scales, "xy", size_px, strict=True))
+    return [_Box(x, x, y, y) for x, y in zip(xs, ys, strict=True)]
+
+
+def _bars(trace: Any, scales: list[Scale], size_px: tuple[float, float]) -> list[_Box]:
+    found = []
+    for axis, (name, scale, px) in enumerate(zip("xy", scales, size_px, strict=True)):
+        error = trace[f"error_{name}"]
+        if not error.visible or error.array is None or error.arrayminus is None:
+            continue
+        values = _numbers(trace[name])
+        reached = (values - _numbers(error.arrayminus), values + _numbers(error.array))
+        ends = (scale.shares(each) * px for each in reached)
+        for point, low, high in zip(_points(trace, scales, size_px), *ends, strict=True):
+            found.append(point._replace(low=low, high=high) if axis else point._replace(left=low, right=high))
+    return found
+
+
+def _place(labelled: list[Any], obstacles: _Obstacles, scales: list[Scale], size_px: tuple[float, float]) -> None:
+    taken: list[_Box] = []
     for trace in labelled:
-        texts = []
-        shares = [scale.shares(trace[name]) for scale, name in zip(scales, "xy", strict=True)]
-        for x, y, text in zip(*shares, trace.text, strict=True):
-            place = (x * size_px[0], y * size_px[1], printed_px(text))
-            free = bool(np.isfinite(place).all()) and all(_apart(place, other) for other in taken)
-            taken += [place] if free else []
-            texts.append(text if free else "")
-        trace.update(text=texts, cliponaxis=False)
+        texts, positions = [], []
+        for point, text, words in zip(_points(trace, scales, size_px), trace.text, _positions(trace), strict=True):
+            found = _freest(point, str(text), " ".join(words), taken, obstacles, size_px)
+            texts.append(text if found else "")
+            positions.append(found[0] if found else " ".join(words))
+            taken += [found[1]] if found else []
+        trace.update(text=texts, textposition=positions, cliponaxis=False)
 
 
-def _apart(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
-    """Of labels by place and width in px."""
-    across, between = _APART_PX
-    return abs(one[0] - other[0]) > across + (one[2] + other[2]) / 2 or abs(one[1] - other[1]) > between
+def _freest(
+    point: _Box, text: str, wanted: str, taken: list[_Box], obstacles: _Obstacles, size_px: tuple[float, float]
+) -> tuple[str, _Box] | None:
+    """The position and its box, ``wanted`` where no other is freer; ``None`` where none is free."""
+    if not _is_drawn(point):
+        return None
+    page = _Box(0, size_px[0], 0, size_px[1])
+    boxes = {corner: _label(point, text, corner) for corner in dict.fromkeys((wanted, *_CORNERS))}
+    free = {
+        corner: box
+        for corner, box in boxes.items()
+        if all(box.distance(other) > _BETWEEN_PX for other in taken)
+        and obstacles.allow(box, point)
+        and (corner == wanted or _within(box, page))
+    }
+    return min(free.items(), key=lambda one: obstacles.against(one[1]), default=None)
+
+
+def _label(point: _Box, text: str, corner: str) -> _Box:
+    left = point.left - _CORNER_PX - printed_px(text) if _BEFORE["x"] in corner else point.left + _CORNER_PX
+    low = point.low - _CORNER_PX - _LETTERS_PX if _BEFORE["y"] in corner else point.low + _CORNER_PX
+    return _Box(left, left + printed_px(text), low, low + _LETTERS_PX)
+
+
+def _within(box: _Box, page: _Box) -> bool:
+    return page.left <= box.left and box.right <= page.right and page.low <= box.low and box.high <= page.high

@@ -3,26 +3,27 @@ beneath."""
 
 from __future__ import annotations
 
-import math
 import re
 import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from plotly import graph_objects as go
 
-from analysis.figures.style import SCREEN_PX, broken, choices
+from analysis.figures.style import SCREEN_PX, choices
 from analysis.printing.headings import headings
+from analysis.printing.legend import break_legend, place_legend
 from analysis.printing.paper_type import LETTER_PX, TYPE_PX, printed_px
-from analysis.printing.point_labels import fit_labels
+from analysis.printing.point_labels import Scale, fit_labels
 
 PX_PER_MM = 96 / 25.4
 _DRAWN_TYPE_PX = 14
 _SCALE = TYPE_PX / _DRAWN_TYPE_PX
 """Marks, lines and margins shrink as the type does, so that they keep their proportions."""
 _LINE_PX = 1.6 * TYPE_PX
-_KEY_PX = 42
-"""A legend's symbol with the space around it."""
+_BAR_PX = 100
+"""A bar of colours at the right of a wide plot, with its ticks and title, at most."""
 _COORDINATE_PX = 18 * PX_PER_MM
 """From one parallel coordinate to the next: closer ones cannot be read."""
 _NARROW_PX = 120 * PX_PER_MM
@@ -36,7 +37,7 @@ def laid_out_px(width_px: float) -> float:
 
 
 def papers(figures: Mapping[str, go.Figure], width_px: float) -> dict[str, go.Figure]:
-    """``figures`` as ``paper`` has them by name, and ``NAME-2-CHOICE`` and so on for the further choices of a menu."""
+    """``figures`` as ``paper`` has them by name, and as ``NAME-CHOICE`` by the further choices of a menu."""
     return {
         name + suffix: paper(view, width_px)
         for name, figure in figures.items()
@@ -52,12 +53,14 @@ def paper(figure: go.Figure, width_px: float) -> go.Figure:
     """
     made, width = go.Figure(figure), max(width_px, _least(figure))
     made.layout.updatemenus = ()
-    beneath = _lines(_named(made, width), width) * _LINE_PX
-    _shrink(made, width)
     drawn = figure.layout.margin
+    right = _beside(made, drawn)
+    _shrink(made, width)
+    bars = any(bar.orientation != "h" for bar in _colour_bars(made))
+    beneath = break_legend(made, width - right - bars * _BAR_PX)
     plot = (figure.layout.height - drawn.t - drawn.b) * max(_SCALE, min(1.0, width / SCREEN_PX))
     plot = min(plot, 0.8 * width) if _single(figure) else plot
-    margin = {"l": drawn.l * _SCALE, "r": _beside(made, drawn), "t": _above(made), "b": _under(made) + beneath}
+    margin = {"l": drawn.l * _SCALE, "r": right, "t": _above(made), "b": _under(made) + beneath}
     if _over(made):
         _name_beneath(made)
     for trace in _parallel(made):
@@ -70,19 +73,23 @@ def paper(figure: go.Figure, width_px: float) -> go.Figure:
         plot_bgcolor="white",
         font={"family": _FONT, "size": TYPE_PX, "color": "black"},
     )
-    fit_labels(made, (width - margin["l"] - margin["r"], plot))
+    across = width - margin["l"] - margin["r"]
+    place_legend(made, 0.98 * margin["l"] / across, (margin["b"] - beneath) / plot)
+    fit_labels(made, (across, plot))
+    for axis in made.select_xaxes():
+        _thin_ticks(axis, across)
     return made
 
 
 def _views(figure: go.Figure) -> dict[str, go.Figure]:
     """By what is added to the name: ``figure`` itself, and what it shows by the further choices of its menu."""
     found = {"": figure}
-    for place, choice in enumerate(choices(figure)[1:], start=2):
+    for choice in choices(figure)[1:]:
         view = go.Figure(figure)
         for trace, visible in zip(view.data, choice.visible, strict=False):
             trace.visible = visible
         view.update_layout({key.replace(".", "_"): value for key, value in choice.layout.items()})
-        found[f"-{place}-{re.sub(r'[^A-Za-z0-9_.]+', '-', choice.label).strip('-')}"] = view
+        found[f"-{re.sub(r'[^A-Za-z0-9_.]+', '-', choice.label).strip('-')}"] = view
     return found
 
 
@@ -101,35 +108,12 @@ def _parallel(figure: go.Figure) -> list[Any]:
     return [trace for trace in figure.data if trace.type == "parcoords" and trace.visible in (None, True)]
 
 
-def _named(figure: go.Figure, width_px: float) -> list[str]:
-    """The legend's names, broken over two lines where one would leave the page; what is not drawn has none."""
-    letters = int((width_px - _KEY_PX) / LETTER_PX)
-    names = []
-    for trace in figure.data:
-        if trace.type == "parcoords" or trace.showlegend is False or not trace.name:
-            continue
-        if trace.visible in (None, True):
-            trace.name = broken(trace.name, fits=letters)
-            names.append(trace.name)
-        else:
-            trace.showlegend = False
-    return names
-
-
-def _lines(names: list[str], width_px: float) -> int:
-    """Of a legend, whose entries stand in columns as wide as the widest."""
-    if not names:
-        return 0
-    widest = max(map(printed_px, names)) + _KEY_PX
-    rows = math.ceil(len(names) / max(1, int(width_px // widest)))
-    return rows * max(name.count("<br>") + 1 for name in names) + 1
-
-
 def _above(figure: go.Figure) -> float:
     """For titles and colour bars over the plot."""
     titles = [str(note.text) for note in figure.layout.annotations if note.yref == "paper" and (note.y or 0) >= 1]
     lines = max((text.count("<br>") + 1 for text in titles), default=0)
-    return 12 + (lines + _deepest(_over(figure))) * _LINE_PX
+    lifted = max((note.yshift or 0 for note in figure.layout.annotations), default=0)
+    return 12 + lifted * _SCALE + (lines + _deepest(_over(figure))) * _LINE_PX
 
 
 def _over(figure: go.Figure) -> list[Any]:
@@ -140,7 +124,14 @@ def _over(figure: go.Figure) -> list[Any]:
 def _under(figure: go.Figure) -> float:
     """For an axis's ticks and title, and for colour bars beneath the plot."""
     beneath = [bar for bar in _colour_bars(figure) if bar.orientation == "h" and (bar.y or 0) < 0]
-    return 50 * _SCALE + _deepest(beneath) * _LINE_PX
+    axes = [axis for axis in figure.select_xaxes() if axis.title.text and axis.visible is not False]
+    more = max((str(axis.title.text).count("<br>") * _LINE_PX + _upright(axis) for axis in axes), default=0)
+    return 50 * _SCALE + more + _deepest(beneath) * _LINE_PX
+
+
+def _upright(axis: Any) -> float:
+    """What ticks that stand on end take beyond a line."""
+    return max(map(printed_px, axis.ticktext), default=0) if axis.tickangle == 90 and axis.ticktext else 0
 
 
 def _name_beneath(figure: go.Figure) -> None:
@@ -183,13 +174,11 @@ def _shrink(figure: go.Figure, width_px: float) -> None:
     """Type, marks and lines of everything that sets its own."""
     size = {"size": TYPE_PX}
     if text := str(figure.layout.title.text or ""):
-        _set_beneath(figure, text, int(0.85 * width_px / LETTER_PX))
+        _set_beneath(figure, text, int(0.75 * width_px / LETTER_PX))
     figure.update_annotations(font_size=TYPE_PX)
     figure.update_shapes(label_font_size=TYPE_PX)
     figure.update_xaxes(gridcolor=_GRID, title_font=size)
     figure.update_yaxes(gridcolor=_GRID, title_font=size)
-    legend = {"orientation": "h", "x": 0.01, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom"}
-    figure.update_layout(legend=legend | {"xanchor": "left", "font": size})
     for bar in _colour_bars(figure):
         _shrink_bar(bar, width_px, beneath=bool(_parallel(figure)))
     for trace in figure.data:
@@ -219,6 +208,20 @@ def _thin(bar: Any, across_px: float) -> None:
     for every in range(1, len(texts)):
         if sum(printed_px(text) + 2 * LETTER_PX for text in texts[::every]) <= across_px:
             bar.update(tickvals=values[::every], ticktext=texts[::every])
+            return
+
+
+def _thin_ticks(axis: Any, across_px: float) -> None:
+    """The same of an axis whose range is known; plotly would stand them on end."""
+    if not axis.ticktext or axis.range is None or axis.tickangle is not None:
+        return
+    left, right = axis.domain or (0, 1)
+    low, high = axis.range
+    places = Scale(low, high, axis.type == "log").shares(axis.tickvals) * (right - left) * across_px
+    widths = np.array([printed_px(text) + 2 * LETTER_PX for text in axis.ticktext])
+    for every in range(1, len(places)):
+        if (np.diff(places[::every]) >= (widths[::every][1:] + widths[::every][:-1]) / 2).all():
+            axis.update(tickvals=axis.tickvals[::every], ticktext=axis.ticktext[::every], tickangle=0)
             return
 
 

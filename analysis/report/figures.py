@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from analysis.figures.gallery import all_figures
 from analysis.figures.pareto import hovers
 from analysis.figures.planes import Plane
 from analysis.figures.published import published_figure
-from analysis.figures.style import MENU_PX, choices
+from analysis.figures.style import MENU_PX, TITLE_PX, choices
 from analysis.reading.runs import CONFIG, Study
 from analysis.report.columns import with_columns
 
@@ -23,10 +24,12 @@ _DATA = f"{CONFIG}data.source"
 
 
 class Embedded(NamedTuple):
-    """A figure in the page; ``height`` in pixels; ``views``: what its menu offers, which the page has outside of it."""
+    """A figure in the page; ``height`` in pixels; ``title`` and ``views``, what its menu offers: the page has them
+    outside of it, where they break into lines."""
 
     json: str
     height: int
+    title: str
     views: tuple[str, ...]
 
 
@@ -72,16 +75,16 @@ def _sources(study: Study) -> list[str]:
 
 
 def _content(figure: go.Figure, texts: Mapping[str, str]) -> dict[str, Any]:
-    """What the page draws: ``data``, ``layout`` and the ``views``."""
-    offered, made = choices(figure), go.Figure(figure)
-    if offered:
-        made.layout.updatemenus = ()
-        made.update_layout(height=figure.layout.height - MENU_PX, margin_t=figure.layout.margin.t - MENU_PX)
+    """What the page draws: ``data``, ``layout``, the ``title`` and the ``views``."""
+    offered, title, made = choices(figure), str(figure.layout.title.text or ""), go.Figure(figure)
+    outside = MENU_PX * bool(offered) + TITLE_PX * bool(title)
+    made.layout.updatemenus, made.layout.title = (), None
+    made.update_layout(height=figure.layout.height - outside, margin_t=figure.layout.margin.t - outside)
     content: dict[str, Any] = json.loads(made.to_json())
     for trace in content["data"]:
         _tell_once(trace, texts)
     views = json.dumps([one._asdict() for one in offered], cls=PlotlyJSONEncoder)
-    return {**content, "views": json.loads(views)}
+    return {**content, "title": html.unescape(title.replace("<br>", " ")), "views": json.loads(views)}
 
 
 def _tell_once(trace: dict[str, Any], texts: Mapping[str, str]) -> None:
@@ -96,7 +99,7 @@ def _tell_once(trace: dict[str, Any], texts: Mapping[str, str]) -> None:
 
 def _embedded(content: dict[str, Any]) -> Embedded:
     views = tuple(view["label"] for view in content["views"])
-    return Embedded(_script(content), int(content["layout"]["height"]), views)
+    return Embedded(_script(content), int(content["layout"]["height"]), content["title"], views)
 
 
 def _script(value: Any) -> str:

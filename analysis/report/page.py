@@ -15,6 +15,7 @@ from analysis.figures.interactions import left_out
 from analysis.figures.pareto import compute
 from analysis.figures.planes import plane_pairs
 from analysis.figures.references import comparability
+from analysis.figures.style import SCALE, SCALE_ON_DARK
 from analysis.frontier.attainment import attainment_sentence
 from analysis.frontier.confirmed import confirms, reseeds, seeds_of
 from analysis.frontier.dominance import chances
@@ -62,6 +63,7 @@ def render(study: Study) -> str:
         changed=changes(study.manifest),
         environment=facts.environment(study),
         plotly=get_plotlyjs(),
+        scale=list(zip(SCALE, SCALE_ON_DARK, strict=True)),
         written=facts.when(datetime.now(UTC).timestamp()),
         **_frontier(study, odds),
         **_settings(study, odds),

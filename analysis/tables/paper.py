@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from analysis import labels
-from analysis.frontier.absent import why_no_frontier
+from analysis.frontier.absent import excluded_sentence, why_no_frontier
 from analysis.frontier.confirmed import confirms
 from analysis.frontier.differences import PAIRED, between
 from analysis.frontier.measured import measures
@@ -181,6 +181,8 @@ def _missing(found: Beside) -> Iterator[str]:
         yield f"No row is ours. {nothing}"
     elif found.left_out:
         yield f"Left out: {found.left_out} flagged by the sanity checks, whose robustness cannot be believed."
+    if excluded := excluded_sentence(found.study):
+        yield f"{excluded}."
 
 
 def _measured(found: Beside) -> str:

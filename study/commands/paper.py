@@ -72,10 +72,15 @@ def figures(
     tracking_uri: FromMlflow = None,
     studies: Studies = None,  # noqa: ARG001
 ) -> None:
-    """Write a study's figures for a paper: on white, in 8 point type, each as SVG, PDF and PNG."""
+    """Write a study's figures for a paper: on white, in 8 point type, each as SVG, PDF and PNG.
+
+    A figure is NAME.svg, and NAME-CHOICE.svg what its menu shows further. The last line, alone on standard output, is
+    their folder.
+    """
     from analysis.figures.curves import curves_by_trainable
     from analysis.figures.gallery import all_figures
     from analysis.figures.planes import plane_pairs
+    from analysis.labels import counted
     from analysis.printing.drawing import write_images
     from analysis.printing.static import PX_PER_MM, laid_out_px, papers
     from analysis.searched.importance import importances
@@ -92,11 +97,11 @@ def figures(
     images = [(drawing, into / f"{figure}.{kind}") for figure, drawing in drawn.items() for kind in kinds]
     with writing(into):
         write_images(images, scale)
-    for _, path in images:
-        typer.echo(path)
     for figure, drawing in drawn.items():
         if (needs := drawing.layout.width) > round(width_px):
             typer.echo(f"{figure} is {needs / PX_PER_MM:.0f} mm wide, which its coordinates need", err=True)
+    typer.echo(f"{counted(len(drawn), 'figure')} as {', '.join(kind.upper() for kind in kinds)} in", err=True)
+    typer.echo(into)
 
 
 def _pixels(width: str) -> float:

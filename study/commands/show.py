@@ -139,9 +139,10 @@ def print_headline(study: Study, found: Table) -> None:
     from analysis.tables.trials import why_nothing_found
 
     print_rich(found.rich())
-    beneath = (why_nothing_found(study, found), settled_sentence(study), excluded_sentence(study), *notable(study))
-    for told in filter(None, beneath):
+    for told in filter(None, (why_nothing_found(study, found), settled_sentence(study), excluded_sentence(study))):
         typer.echo(told)
+    if standing_out := notable(study):
+        typer.echo("\n  ".join(["What stands out:", *standing_out]))
 
 
 def check_formats(json: bool, csv: bool) -> None:

@@ -2,6 +2,9 @@
 // Draws figures when they come into sight, in the page's colours, and brings them up to date with the model.
 const NARROW = 700;
 const PRINTED = 960;
+const KEY = 50; // pixels of a legend before its names
+const LETTER = 6.3; // pixels of a letter of a name, on average
+const STOPS = 11; // of the scale of colours
 const BLANK = 4; // pixels of a label's box beneath its digits
 const plots = Array.from(document.querySelectorAll(".figure"));
 const config = {
@@ -25,6 +28,7 @@ function themed(layout) {
   for (const key of Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))) {
     changes[`${key}.gridcolor`] = changes[`${key}.linecolor`] = "--line";
   }
+  for (const key of Object.keys(layout).filter((name) => /^coloraxis\d*$/.test(name))) layout[key].colorscale = scale();
   for (const [path, name] of Object.entries(changes)) {
     const keys = path.split("."), last = keys.pop();
     keys.reduce((found, key) => (found[key] ??= {}), layout)[last] = colour(name);
@@ -32,8 +36,23 @@ function themed(layout) {
   return layout;
 }
 
+function scale() {
+  return Array.from({length: STOPS}, (_, stop) => [stop / (STOPS - 1), colour(`--scale-${stop}`)]);
+}
+
 function inked(trace) {
+  if (trace.line?.colorscale) return having(trace, ["line", "colorscale"], scale());
   return trace.meta?.ink ? having(trace, trace.meta.ink.split("."), colour("--ink")) : trace;
+}
+
+// The name in lines that a legend beneath its plot has room for.
+function fitting(trace, width, {l, r}) {
+  const most = (width - l - r - KEY) / LETTER;
+  const broken = (lines, word) => {
+    const last = lines.at(-1);
+    return last && last.length + word.length < most ? [...lines.slice(0, -1), `${last} ${word}`] : [...lines, word];
+  };
+  return trace.name ? {...trace, name: trace.name.split(" ").reduce(broken, []).join("<br>")} : trace;
 }
 
 // Reading the library takes longer than all the rest of the page: not before a figure is wanted.
@@ -75,7 +94,8 @@ async function redraw(plot, source) {
   plot.owners = drawn.map(([, owners]) => owners);
   if (source !== plot && layout.selections) layout.selections = [];
   sized(plot, layout);
-  await Plotly.react(plot, drawn.map(([trace]) => inked(trace)), themed(layout), config);
+  const named = drawn.map(([trace]) => fitting(inked(trace), layout.width ?? plot.clientWidth, layout.margin));
+  await Plotly.react(plot, named, themed(layout), config);
   if (fresh) {
     listen(plot);
     thin(plot);

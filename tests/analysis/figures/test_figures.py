@@ -279,6 +279,17 @@ def test_what_the_colours_mean_stands_along_their_bar_in_two_lines_where_it_is_l
         study.finished(number, 0.9 - number / 10, 0.3, params={"m": number}, **{zero_start: 0.3})
     (trace,) = parallel_figure(read_study(study.paths)).data
     assert trace.line.colorbar.title.text == "Zero-start PGD accuracy at<br>8/255 of the robust head (%)"
+    assert max(map(len, trace.dimensions[-1].label.split("<br>"))) <= 22, "it would reach over the next axis"
+    assert trace.labelangle == -30, "level, its third line would lie over the ticks"
+
+
+def test_names_of_many_coordinates_rise_from_their_axes(new_study: NewStudy) -> None:
+    study = new_study()
+    for number in range(2):
+        params = dict.fromkeys(("m", "crops", "epochs", "batch_size", "depth"), number + 1)
+        study.finished(number, 0.9 - number / 10, 0.3, params=params)
+    (trace,) = parallel_figure(read_study(study.paths)).data
+    assert (len(trace.dimensions), trace.labelangle) == (7, -30), "under 27 degrees plotly has them lie over the ticks"
 
 
 def test_radii_are_shown_in_pixel_levels(new_study: NewStudy) -> None:
@@ -565,6 +576,7 @@ def test_each_trainable_has_its_curves_by_itself(study: Any) -> None:
     for name, figure in drawn.items():
         lines = [trace for trace in figure.data if trace.meta]
         assert {owners[trial] for trace in lines for trial in trace.customdata} == {name}
+        assert not any(name in str(trace.name) for trace in lines), "its legend has no need to name it"
     seen = {trial for figure in drawn.values() for trace in figure.data for trial in trace.customdata}
     assert seen == set(read.curves["trial"])
 

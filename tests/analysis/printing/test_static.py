@@ -16,6 +16,7 @@ from analysis.figures.gallery import all_figures
 from analysis.figures.planes import plane_pairs
 from analysis.layout import write_json
 from analysis.printing.headings import OFFSET_PX, headings
+from analysis.printing.legend import legend
 from analysis.printing.paper_type import LETTER_PX, TYPE_PX, printed_px
 from analysis.printing.static import PX_PER_MM, laid_out_px, paper, papers
 from analysis.reading.runs import Study, read_study
@@ -73,7 +74,7 @@ def test_every_choice_of_a_menu_is_a_figure_of_its_own(figures: dict[str, go.Fig
     for name, figure in figures.items():
         offered = sum(len(menu.buttons) for menu in figure.layout.updatemenus)
         assert len([one for one in made if one == name or one.startswith(f"{name}-")]) == max(1, offered), name
-    for place, name in enumerate(("hypervolume", "hypervolume-2-against-GPU-hours", "hypervolume-3-against-wall-time")):
+    for place, name in enumerate(("hypervolume", "hypervolume-against-GPU-hours", "hypervolume-against-wall-time")):
         choice = figures["hypervolume"].layout.updatemenus[0].buttons[place].args
         assert [trace.visible for trace in made[name].data] == choice[0]["visible"]
         assert made[name].layout.xaxis.title.text == choice[1]["xaxis.title.text"]
@@ -134,15 +135,34 @@ def labels_of(figure: go.Figure) -> list[str]:
     return [text for trace in figure.data if "text" in str(trace.mode) for text in trace.text if text]
 
 
-def test_labels_that_would_cover_each_other_are_left_out() -> None:
-    def drawn(xs: list[float]) -> list[str]:
-        figure = go.Figure(go.Scatter(x=[*xs, 0.0, 100.0], y=[5.0] * len(xs) + [0.0, 10.0], mode="markers"))
-        figure.add_scatter(x=xs, y=[5.0] * len(xs), text=[f"{x:g}" for x in xs], mode="markers+text")
-        figure.update_layout(height=400, margin={"l": 50, "r": 10, "t": 10, "b": 50})
-        return labels_of(paper(figure, WIDE))
+def among(xs: list[float], *others: tuple[float, float], **bars: Any) -> dict[str, str]:
+    """The labels of points at 5 on a plot of 100 by 10, each with its corner; ``others`` have none."""
+    marks = [*others, (0.0, 0.0), (100.0, 10.0)]
+    figure = go.Figure(go.Scatter(x=[x for x, _ in marks], y=[y for _, y in marks], mode="markers", **bars))
+    texts = [f"{place}" for place in range(len(xs))]
+    figure.add_scatter(x=xs, y=[5.0] * len(xs), text=texts, mode="markers+text", textposition="top right")
+    figure.update_layout(height=400, margin={"l": 50, "r": 10, "t": 10, "b": 50})
+    trace = paper(figure, WIDE).data[1]
+    return {text: corner for text, corner in zip(trace.text, trace.textposition, strict=True) if text}
 
-    assert drawn([10.0, 50.0, 90.0]) == ["10", "50", "90"]
-    assert drawn([50.0, 50.5, 90.0]) == ["50", "90"]
+
+def test_labels_stand_where_they_cover_nothing_and_are_left_out_where_they_cannot() -> None:
+    corners = ("top right", "top left", "bottom right", "bottom left")
+    assert among([10.0, 50.0, 90.0]) == dict.fromkeys("012", "top right")
+    assert among([50.0] * 5) == dict(zip("0123", corners, strict=False)), "the fifth would lie over another"
+    px = 100 / (WIDE - 43)
+    assert among([50.0], (50.0 + 12 * px, 5.4)) == {"0": "top left"}, "a mark would be nearer, or under it"
+    assert among([50.0, 50.0 + 20 * px]) == {"0": "top left", "1": "top right"}, "the other point would be nearer"
+    crowd = [(50.0 + across * 12 * px, 5.0 + up * 0.4) for across in (-1, 1) for up in (-1, 1)]
+    assert among([50.0], *crowd) == {}
+
+
+def test_no_bar_strikes_a_label_through_that_has_another_place() -> None:
+    px = 100 / (WIDE - 43)
+    upright = {"error_y": {"visible": True, "array": [3.0, 0, 0], "arrayminus": [3.0, 0, 0]}}
+    assert among([50.0], (50.0 + 10 * px, 8.0), **upright) == {"0": "top left"}
+    level = {"error_x": {"visible": True, "array": [30.0, 0, 0], "arrayminus": [30.0, 0, 0]}}
+    assert among([50.0], (60.0, 5.4), **level) == {"0": "bottom right"}
 
 
 def edged(log: bool = False, position: str = "top right") -> go.Figure:
@@ -190,12 +210,13 @@ def test_a_range_that_leaves_room_and_one_without_labels_stay() -> None:
 
 def test_what_lies_out_of_sight_does_not_take_labels_away() -> None:
     """Distances are those of the view, not those of all trials."""
-    figure = go.Figure(go.Scatter(x=[90.0, 94.0], y=[70.0, 70.0], text=["0001", "0002"], mode="markers+text"))
+    figure = go.Figure(go.Scatter(x=[90.0, 90.5], y=[70.0, 70.0], text=["0001", "0002"], mode="markers+text"))
     figure.add_scatter(x=[0.0], y=[0.0], mode="markers")
     figure.update_layout(height=400, margin={"l": 50, "r": 10, "t": 10, "b": 50})
-    assert labels_of(paper(figure, NARROW)) == ["0001"]
-    figure.update_xaxes(range=[85, 95])
-    assert labels_of(paper(figure, NARROW)) == ["0001", "0002"]
+    whole = paper(figure, NARROW).data[0].textposition
+    figure.update_xaxes(range=[90, 91])
+    near = paper(figure, NARROW).data[0].textposition
+    assert (len(set(whole)), set(near)) == (2, {"top right"})
 
 
 NAMES = ["trainable", "crop_scale_min", "epsilon (/255)", "Clean accuracy (%)", "PGD accuracy at 16/255 (%)"]
@@ -208,7 +229,7 @@ def test_labels_have_the_scale_of_their_own_view(new_study: NewStudy) -> None:
     study.finished(5, 0.01, 0.6)
     made = papers({"frontier": pareto_figure(read_study(study.paths))}, NARROW)
     near, everything = made.values()
-    assert list(made) == ["frontier", "frontier-2-all-trials"]
+    assert list(made) == ["frontier", "frontier-all-trials"]
     assert len(labels_of(near)) > len(labels_of(everything)) > 1, "closer together, fewer have room"
 
 
@@ -267,6 +288,37 @@ def test_what_the_page_hides_is_not_in_the_legend() -> None:
     made = paper(figure, NARROW)
     assert [trace.showlegend for trace in made.data] == [None, False, None]
     assert "<br>" in made.data[2].name
+
+
+def test_a_legend_stands_in_as_many_columns_as_keep_it_low() -> None:
+    across = NARROW - 30
+    trials = legend([f"{number:04d} cf_amc_ssl" for number in range(10)], across)
+    assert len(trials.names) == 10
+    assert trials.height_px < 7 * 1.8 * TYPE_PX, "two columns"
+    sentences = legend([f"attained by {level} % of 400 resamples of the images" for level in (25, 50, 75)], across)
+    assert all(printed_px(name) <= sentences.across_px for name in sentences.names)
+    long = legend(["a" * 80], across)
+    assert long.names == ["a" * 80], "as well as it goes"
+
+
+def test_a_whole_legend_stands_beneath_its_plot() -> None:
+    figure = go.Figure([go.Scatter(x=[1, 2], y=[1, 2], name=f"trial {n}", legendgroup=f"{n}") for n in range(12)])
+    figure.update_layout(height=300, margin={"l": 50, "r": 10, "t": 10, "b": 50})
+    made = paper(figure, NARROW).layout
+    plot = made.height - made.margin.t - made.margin.b
+    assert (made.legend.maxheight, made.legend.traceorder) == (1, "normal"), "plotly shows but half, a column a group"
+    assert made.margin.b + made.legend.y * plot >= 4 * 1.3 * TYPE_PX, "room for four rows of three"
+    assert -1 < made.legend.x < 0, "from the page's edge on"
+
+
+def test_ticks_of_a_narrow_panel_do_not_stand_on_end() -> None:
+    figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1]))
+    figure.update_xaxes(range=[-2, 1], tickvals=[-2, -1.7, -1.3, -1, -0.7, -0.3, 0], domain=[0, 0.2])
+    figure.update_xaxes(ticktext=["0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1"])
+    figure.update_layout(height=300, margin={"l": 50, "r": 10, "t": 10, "b": 50})
+    axis = paper(figure, NARROW).layout.xaxis
+    assert (axis.tickangle, len(axis.ticktext)) == (0, 2)
+    assert len(paper(figure.update_xaxes(domain=[0, 1]), WIDE).layout.xaxis.ticktext) == 7
 
 
 def test_a_title_is_broken_into_lines_of_the_page() -> None:

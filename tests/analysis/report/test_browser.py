@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from analysis.figures.style import SCALE, SCALE_ON_DARK
 from analysis.layout import ATTEMPT, ENDED, EPOCH, StudyPaths, write_json
 from analysis.reading.runs import read_study
 from analysis.report.page import write_report
@@ -341,6 +342,41 @@ def test_colours_follow_the_system_and_the_page(browser: Any, report: Path, syst
         opened.page.select_option("#theme", choice)
         opened.page.wait_for_function(f"JSON.stringify({back}) === '{json.dumps(expected, separators=(',', ':'))}'")
     assert opened.complaints == []
+    opened.page.close()
+
+
+def test_colours_by_a_number_are_those_of_the_ground(browser: Any, report: Path) -> None:
+    opened = Opened(browser, report)
+    opened.see("parallel")
+    scales = """() => [
+      document.getElementById('figure-frontier').layout.coloraxis.colorscale,
+      document.getElementById('figure-parallel').data[0].line.colorscale,
+    ].map((scale) => scale.map(([, colour]) => colour.replaceAll(' ', '')))"""
+    for theme, expected in (("light", SCALE), ("dark", SCALE_ON_DARK)):
+        opened.page.select_option("#theme", theme)
+        for name in ("frontier", "parallel"):
+            opened.see(name)
+        assert opened.page.evaluate(scales) == [[colour.replace(" ", "") for colour in expected]] * 2
+    opened.page.close()
+
+
+def test_a_phone_cuts_no_legend_and_title(browser: Any, report: Path) -> None:
+    opened = Opened(browser, report, viewport={"width": 390, "height": 844})
+    for name in ("frontier", "attainment", "hypervolume"):
+        opened.see(name)
+        beyond = opened.page.locator(f"#figure-{name} :is(.legendtext, .xtitle, .gtitle)").evaluate_all(
+            "texts => texts.filter((text) => text.getBoundingClientRect().right > innerWidth).map((t) => t.textContent)"
+        )
+        assert beyond == []
+    opened.page.close()
+
+
+def test_a_table_is_as_wide_as_the_window_where_it_needs_that(browser: Any, report: Path) -> None:
+    opened = Opened(browser, report, viewport={"width": 1920, "height": 1080})
+    for name in ("frontier", "trials"):
+        assert opened.page.locator(f"#t-{name}").evaluate("table => table.parentElement.clientWidth") > 1800
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == 1920
+    assert opened.page.locator("#figure-frontier").evaluate("plot => plot.clientWidth") == 1200
     opened.page.close()
 
 

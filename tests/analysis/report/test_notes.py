@@ -68,4 +68,4 @@ def test_a_long_note_does_not_break_at_every_word(new_study: NewStudy) -> None:
         append_note(study.paths.trial(number), note)
     page = render(read_study(study.paths))
     assert [f'<td class="words">{note}</td>' in page for note in notes] == [False, True]
-    assert re.search(r"^\.words \{ min-width: \d+ch; \}$", page, re.MULTILINE)
+    assert re.search(r"^\.words \{ min-width: \d+ch; width: \d+ch; \}$", page, re.MULTILINE)

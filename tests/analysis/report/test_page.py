@@ -95,6 +95,12 @@ def test_a_full_study_has_every_part(html: str) -> None:
     ]
 
 
+def test_a_title_is_the_pages_own(html: str) -> None:
+    """It breaks into lines as wide as the page."""
+    assert "Hypervolume of Clean accuracy and PGD accuracy at 8/255, % of what there could be" in Page(html).text
+    assert "text" not in figures(html)["hypervolume"]["layout"].get("title", {})
+
+
 def test_the_page_is_accessible(html: str) -> None:
     page = Page(html)
     assert len(page.all("h1")) == 1

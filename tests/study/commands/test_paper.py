@@ -146,7 +146,7 @@ def test_figures_of_a_replayed_study_keep_inside_their_page(
     assert code == 0, err
     code, out, err = study("figures", "curves-digits", "-o", tmp_path, "--width", "88mm", "--format", "svg")
     assert code == 0, err
-    files = [Path(line) for line in out.splitlines()]
+    files = list(Path(out.strip()).glob("*.svg"))
     assert {file.stem for file in files} >= {
         "frontier",
         "attainment",
@@ -166,11 +166,12 @@ def test_figures_are_drawn_in_each_form_and_at_the_size_asked_for(
     finish(tiny, 1, 0.8, 0.6)
     code, out, err = study("figures", "tiny", "--width", "700px", "--scale", "2")
     assert code == 0, err
-    written = {Path(line).name: Path(line) for line in out.splitlines()}
+    assert out == f"{tiny.figures}\n", "for scripts, the folder alone"
+    written = {path.name: path for path in tiny.figures.iterdir()}
     stems = {path.stem for path in written.values()}
     assert "frontier" in stems
     assert set(written) == {f"{stem}.{kind}" for stem in stems for kind in ("svg", "pdf", "png")}
-    assert set(tiny.figures.iterdir()) == set(written.values())
+    assert err == f"{len(stems)} figures as SVG, PDF, PNG in\n"
     assert b'width="700"' in written["frontier.svg"].read_bytes()[:300]
     assert written["frontier.pdf"].read_bytes().startswith(b"%PDF")
     assert int.from_bytes(written["frontier.png"].read_bytes()[16:20]) == 1400
@@ -214,7 +215,7 @@ def test_a_figure_that_needs_more_than_the_width_asked_for_is_named(
     monkeypatch.setattr("analysis.printing.static._COORDINATE_PX", 25 * PX_PER_MM)
     for width, told in ((70, "parallel is 75 mm wide, which "), (75, "")):
         code, _, err = study("figures", "tiny", "--width", f"{width}mm")
-        assert (code, err.startswith(told), len(err.splitlines())) == (0, True, bool(told))
+        assert (code, err.startswith(told), len(err.splitlines())) == (0, True, 1 + bool(told))
 
 
 def test_a_study_is_read_from_mlflow_where_its_folder_is_gone(
@@ -235,7 +236,7 @@ def test_a_study_is_read_from_mlflow_where_its_folder_is_gone(
     assert [study(*command, *store) for command in commands] == [(0, out, "") for out in local]
     assert study("report", "tiny", *store, "--mlflow-url", "http://box:81") == (0, "tiny.html\n", "")
     assert 'href="http://box:81/#/experiments/' in Path("tiny.html").read_text()
-    assert study("figures", "tiny", *store, "--format", "svg")[1].startswith("tiny-figures/")
+    assert study("figures", "tiny", *store, "--format", "svg")[1] == "tiny-figures\n"
     assert not tiny.root.exists()
     code, out, err = study("front", "absent", *store)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
@@ -271,6 +272,23 @@ def test_sync_brings_the_trials_also_where_the_report_fails(
     assert code == 0
     assert out.startswith("1 trial and 2 events of tiny are in sqlite:///")
     assert "no report was written (ZeroDivisionError: of the report); try: study report tiny" in err
+
+
+def test_the_front_heads_what_stands_out(study: Study, tiny: StudyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish(tiny, 0, 0.9, 0.5)
+    assert "stands out" not in study("front", "tiny")[1]
+    monkeypatch.setattr("analysis.searched.notable.notable", lambda _: ("epsilon is best at its end", "m = 3 breaks"))
+    assert study("front", "tiny")[1].endswith("What stands out:\n  epsilon is best at its end\n  m = 3 breaks\n")
+
+
+def test_tables_name_what_is_excluded(study: Study, tiny: StudyPaths) -> None:
+    finish(tiny, 0, 0.9, 0.5)
+    finish(tiny, 1, 0.8, 0.6)
+    assert "xcluded" not in study("tables", "tiny")[1]
+    assert study("exclude", "tiny/1", "wrong images")[0] == 0
+    for kind in ("markdown", "latex", "csv"):
+        out = study("tables", "tiny", "--format", kind)[1]
+        assert ("Excluded: 0001 (wrong images)." in out) == (kind != "csv")
 
 
 def test_the_front_says_how_sure_it_is(study: Study, tiny: StudyPaths) -> None:
