@@ -309,6 +309,8 @@ def _run(session: Session, run: Run) -> None:
 def _more(session: Session) -> str:
     """What lets a study go on whose end has come."""
     if session.search.levelled():
+        if "replayed" in read_json(session.paths.manifest):
+            return "replay a study of another name without least_gain"
         return f"go on all the same with: study extend {session.paths.name} --trials N"
     if session.search.grid_is_done():
         return f"widen the ranges with: study extend {session.paths.name} --set space..."

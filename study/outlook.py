@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.frontier.levelling import levelled
@@ -75,6 +75,7 @@ def outlook(study: Study, now: float) -> Outlook:
     minutes, limits = seconds / 60 if math.isfinite(seconds) else 0.0, Limits.of(study.manifest)
     finished = took[trials["status"] == TrialStatus.FINISHED].dropna().tolist()
     running = took[~ended].dropna().tolist()
-    left = minutes_left(limits, spent, minutes, finished, running) if limits and finished else None
     too_little = levelled(study, limits.least_gain) if limits and limits.least_gain else None
+    wanted = replace(limits, trials=spent.trials) if limits and too_little else limits
+    left = minutes_left(wanted, spent, minutes, finished, running) if wanted and finished else None
     return Outlook(limits=limits, spent=spent, wall_minutes=minutes, minutes_left=left, levelled=too_little)

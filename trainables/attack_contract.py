@@ -31,7 +31,7 @@ def outcomes(attack: Attack) -> Iterator[tuple[str, str | None]]:
             promise(attack)
         except (BrokenError, packages.PackageError) as error:
             yield words, str(error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             yield words, " ".join(f"{type(error).__name__}: {error}".split()) + packages.place(error)
         else:
             yield words, None

@@ -40,9 +40,9 @@ def unmeasured(
     shares = measured_by_all(bases, kind)
     if not bases or name in shares:
         return None
-    lacking = [base.trainable for base in bases if name not in _measured(base)]
-    which = "this study" if len(lacking) == len(bases) else " or ".join(lacking)
-    return f"no trial of {which} measures {name}; {_remedy(name, [*others, *shares])}"
+    lacking = [base for base in bases if name not in _measured(base)]
+    which = "this study" if len(lacking) == len(bases) else " or ".join(base.trainable for base in lacking)
+    return f"no trial of {which} measures {name}; {_remedy(name, lacking[0], [*others, *shares])}"
 
 
 def measured_by_all(bases: Collection[TrialConfig], kind: Callable[[str], bool]) -> list[str]:
@@ -57,15 +57,20 @@ def _measured(base: TrialConfig) -> tuple[str, ...]:
     return expected_metrics(base.evaluation)
 
 
-def _remedy(name: str, valid: Collection[str]) -> str:
-    if (figure := head_figure(name)) is not None and figure.attack in packages.brought("attack"):
-        return f"set evaluation.attacks to [pgd, {figure.attack}], or {nearest(name, valid)}"
+def _remedy(name: str, base: TrialConfig, valid: Collection[str]) -> str:
+    attacks, figure = base.evaluation.attacks, head_figure(name)
+    if figure is not None and figure.attack in set(packages.brought("attack")).difference(attacks):
+        return f"{_beside(attacks, figure.attack)}, or {nearest(name, valid)}"
     if not is_of_auto_attack(name) or any(map(is_of_auto_attack, valid)):
         return nearest(name, valid)
     return (
-        "set evaluation.attacks to [pgd, auto_attack], and evaluation.auto_attack_images to as many images as a trial "
-        f"can afford; or {nearest(name, valid)}"
+        f"{_beside(attacks, 'auto_attack')}, and evaluation.auto_attack_images to as many images as a trial can "
+        f"afford; or {nearest(name, valid)}"
     )
+
+
+def _beside(attacks: Iterable[str], other: str) -> str:
+    return f"set evaluation.attacks to [{', '.join(dict.fromkeys((*attacks, other)))}]"
 
 
 def _called_otherwise(objective: str, bases: Collection[TrialConfig]) -> str | None:

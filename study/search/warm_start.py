@@ -14,9 +14,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis.layout import StudyPaths, TrialPaths, ending, exclusion_of, read_json, studies_folder, write_json
+from analysis.layout import (
+    ATTEMPT,
+    StudyPaths,
+    TrialPaths,
+    ending,
+    exclusion_of,
+    read_events,
+    read_json,
+    studies_folder,
+    write_json,
+)
 from analysis.reading.download import StudyNotFoundError, download_study
-from analysis.reading.manifest import own_attacks
+from analysis.reading.manifest import PACKAGES, own_attacks
 from analysis.reading.written import written
 from analysis.schema import TrialStatus
 from search_spaces.placing import place
@@ -86,14 +96,19 @@ def gather(config: StudyConfig, space: SearchSpace, data: str) -> Gathered:
     """
     accepted: dict[str, Observation] = {}
     refused: list[Refusal] = []
+    here = own_attacks(packages_of(part.base for part in space.parts))
     for source in config.warm_start:
         with study_folder(source) as paths:
-            unlike = _unlike(paths, config, data) or _attacked_otherwise(paths, config, space)
+            unlike = _unlike(paths, config, data)
             for trial in paths.each_trial():
                 if (metrics := _finished(trial)) is None:
                     continue
                 name = paths.trial_id(trial.number)
-                found = unlike or _judged(trial, name, public(source), metrics, config, space)
+                found = (
+                    unlike
+                    or _attacked_otherwise(paths, trial, config, here)
+                    or _judged(trial, name, public(source), metrics, config, space)
+                )
                 if isinstance(found, Observation) and found != accepted.setdefault(name, found):
                     found = "another source has a trial of this name; rename one of the studies"
                 if isinstance(found, str):
@@ -169,9 +184,15 @@ def _unlike(paths: StudyPaths, config: StudyConfig, data: str) -> str | None:
     return None
 
 
-def _attacked_otherwise(paths: StudyPaths, config: StudyConfig, space: SearchSpace) -> str | None:
-    """Which objective is of an attack whose code was another one there."""
-    there, here = own_attacks(read_json(paths.manifest)), own_attacks(packages_of(part.base for part in space.parts))
+def _attacked_otherwise(
+    paths: StudyPaths, trial: TrialPaths, config: StudyConfig, here: Mapping[str, Mapping[str, Any]]
+) -> str | None:
+    """Which objective is of an attack whose code was another one when the trial ran than ``here``.
+
+    The manifest tells only what its study's newest driver found installed.
+    """
+    attempts = [event for event in read_events(trial) if event["kind"] == ATTEMPT]
+    there = own_attacks(attempts[-1] if attempts and PACKAGES in attempts[-1] else read_json(paths.manifest))
     for name in config.objectives:
         figure = head_figure(name)
         if figure is not None and figure.own and there.get(figure.attack) != here.get(figure.attack):

@@ -171,6 +171,7 @@ def test_another_version_is_told(another_version: StudyPaths, tiny: Any) -> None
     again = console()
     resume("tried", backend="inline", console=again)
     assert "attack l2_pgd_128 was of group-ssl 0.3.1 and is of group-ssl 0.4.0, with other source" in said(again)
+    assert gather(learning, learning.search_space(), data) == gathered, "what trials were before they remain"
 
 
 def test_an_attack_that_raises_fails_its_trial_alone(tiny: Any, studies: Path, package) -> None:

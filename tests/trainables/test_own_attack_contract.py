@@ -48,6 +48,15 @@ def test_a_broken_promise_is_told(package, given: str, promise: str, told: str) 
         CONTRACT[promise](attack)
 
 
+def test_one_that_ends_the_process_is_told_promise_by_promise(package) -> None:
+    package("faulty", FAULTY.format("__import__('sys').exit(3)"), attacks={"mine": "faulty:MINE"})
+    attack = find("mine")
+    assert isinstance(attack, Attack)
+    told = dict(outcomes(attack))
+    assert all("SystemExit: 3 in " in str(broken) for broken in told.values())
+    assert len(told) == len(CONTRACT)
+
+
 def test_it_may_ask_for_values_and_looks_for_what_is_left(package) -> None:
     """As many attacks do that end early, once a step."""
     given = "(images if logits(images).argmax(1).ne(labels).all() else images * torch.rand_like(images))"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from trainables import packages
@@ -56,22 +57,26 @@ def attacked(
 
 
 def perturbed(attack: Attack, logits: Logits, images: Tensor, labels: Tensor) -> Tensor:
-    """What ``attack`` makes of ``images``; it works on copies. Raises ``PackageError``."""
-    with packages.answering("attack", attack.name):
+    """What ``attack`` makes of ``images``; it works on copies, and whether gradients are kept is its own to set.
+
+    Raises ``PackageError``.
+    """
+    with packages.answering("attack", attack.name), torch.enable_grad():
         found = attack.perturb(logits, images.clone(), labels.clone())
-        _check(found, images)
-    return found.detach()
+        return _checked(found, images)
 
 
-def _check(found: object, images: Tensor) -> None:
-    """``ConfigError`` where ``found`` are not images such as ``images``."""
+def _checked(found: object, images: Tensor) -> Tensor:
+    """``found`` without a graph; ``ConfigError`` where they are not images such as ``images``."""
     wanted = f"it must be {_words(images)}, as it was given"
     kind = _words(found) if isinstance(found, Tensor) else f"of type {type(found).__name__}"
     require(isinstance(found, Tensor) and kind == _words(images), f"what it gives is {kind}; {wanted}")
     assert isinstance(found, Tensor)
+    found = found.detach()
     require(bool(found.isfinite().all()), "what it gives is not finite")
     low, high = float(found.min()), float(found.max())
     require(low >= 0 and high <= 1, f"what it gives goes from {low:.7g} to {high:.7g}; clamp it to [0, 1]")
+    return found
 
 
 def _words(images: Tensor) -> str:

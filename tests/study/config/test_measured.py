@@ -41,6 +41,15 @@ def test_objectives_and_bounds_are_refused_in_the_same_words():
             assert "robust_head/pgd_16_zero" in remedy
 
 
+def test_an_attack_is_told_to_be_set_beside_those_there_are_and_only_where_it_lacks(own_package):
+    base = override(default_config("cf_amc_ssl"), {"evaluation.attacks": ["pgd", "noise_3"]})
+    for name, attack in (("robust_head/l2_pgd_128", "l2_pgd_128"), ("auto_attack_accuracy", "auto_attack")):
+        (fault,) = measured_faults([name], [base])
+        assert f"; set evaluation.attacks to [pgd, noise_3, {attack}]" in fault.message
+    (fault,) = measured_faults(["slf_head/noise_3"], [base])
+    assert "; did you mean robust_head/noise_3? " in fault.message, "it is the head that lacks"
+
+
 def test_an_accuracy_of_the_studys_own_head_has_one_name():
     base = override(default_config("cf_amc_ssl"), {"evaluation.heads": ["robust", "slf"]})
     for other, own in (("robust_head/clean", "clean_accuracy"), ("robust_head/pgd_8_worst", "pgd_accuracy")):

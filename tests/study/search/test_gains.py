@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from analysis.frontier.levelling import EARLIEST, checks
 from analysis.layout import (
@@ -21,6 +25,7 @@ from analysis.reading.runs import read_study
 from study.add import add
 from study.config import StudyConfig
 from study.extend import rehearse
+from study.launch import launch
 from study.outlook import outlook
 from study.preflight import idle
 from study.search import gains
@@ -29,6 +34,7 @@ from trainables.metrics import CLEAN_ACCURACY, GPU_MINUTES, PGD_ACCURACY
 
 Tiny = Callable[..., StudyConfig]
 Studied = Callable[..., StudyPaths]
+CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
 BUDGET = {"trials": 120, "least_gain": 0.02}
 
 
@@ -81,6 +87,25 @@ def test_it_ends_long_before_its_budget_and_everybody_says_why(flat: StudyPaths)
     assert told is not None
     assert told.startswith(f"after 40 trials and after {EARLIEST} a quarter more were unlikely to add 2 %")
     assert outlook(read_study(flat), now=0.0).exhausted == told
+
+
+def test_a_search_that_ended_so_takes_no_time_any_more(flat: StudyPaths) -> None:
+    study = read_study(flat)
+    ended = study.trials["number"].to_numpy() * 60.0 + 60.0
+    timed = replace(study, trials=study.trials.assign(started=ended - 60.0, ended=ended))
+    assert outlook(timed, now=ended[-1]).minutes_left == 0.0
+    goes_on = replace(timed, manifest=timed.manifest | {"budget": {"trials": 120}})
+    assert outlook(goes_on, now=ended[-1]).minutes_left is not None
+    assert outlook(goes_on, now=ended[-1]).minutes_left != 0.0
+
+
+def test_who_replays_is_not_sent_to_an_extension_which_replays_have_not(tiny: Tiny, studies: object) -> None:
+    space = {"unlisted": "fixed", "learning_rate": {"low": 0.001, "high": 2.0, "log": True}}
+    asked = {"settings": {"optimiser.epochs": 4}, "space": space, "scheduler": "none", "sampler": "random"}
+    console = Console(file=io.StringIO(), width=300)
+    launch(tiny(budget=BUDGET | {"least_gain": 0.9}, **asked), backend="replay", curves=CURVES, console=console)
+    (line,) = (line for line in console.file.getvalue().splitlines() if "no further trial was begun" in line)
+    assert line.endswith("to the hypervolume; replay a study of another name without least_gain")
 
 
 def test_a_gain_keeps_it_going_and_the_folders_are_read_only_when_the_answer_may_differ(

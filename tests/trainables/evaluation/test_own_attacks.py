@@ -112,6 +112,21 @@ def test_the_network_evaluates_and_learns_nothing(head, noise) -> None:
     assert all(torch.equal(value, before[name]) for name, value in head.state_dict().items())
 
 
+def test_it_leaves_gradients_on_and_may_keep_its_graph(encoder, noise, recwarn) -> None:
+    """Else the next head cannot be trained, nor the next trial of the process."""
+
+    def perturb(logits: Callable[[Tensor], Tensor], images: Tensor, _labels: Tensor) -> Tensor:
+        found = images.requires_grad_() * logits(images).sum().sigmoid()
+        torch.set_grad_enabled(False)
+        return found
+
+    with torch.enable_grad():
+        head = train_head(encoder, "clean", noise(12), 3, CONFIG, ViewsConfig(), seed=0)
+        attacked(head, attack(perturb), noise(10), CONFIG, seed=0)
+        assert torch.is_grad_enabled()
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
