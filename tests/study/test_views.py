@@ -168,7 +168,7 @@ def test_the_command_writes_one_png(study, tmp_path):
     ("arguments", "words"),
     [
         (["cf_amc"], "unknown trainable 'cf_amc'"),
-        (["s/7"], "there is no trial s/7"),
+        (["s/7"], "no study named 's'"),
         (["table1/none"], "there is no 'table1/none'; name a trainable, a trial as STUDY/NUMBER, or a row"),
         (["table1/cf_amc_ssl", "--set", "trainable=simclr"], "trainable cannot be set; it is the row's"),
         (["cf_amc_ssl", "--set", "trainable=simclr"], "name it as the command's argument"),

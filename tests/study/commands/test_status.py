@@ -110,6 +110,20 @@ def test_what_is_spent_and_left_and_for_how_long_it_will_do(study: Study, paths:
     assert [one["number"] for one in told["frontier"]] == [0, 1]
 
 
+def test_of_a_search_that_gains_too_little_and_still_runs_nothing_is_said_to_be_left(
+    study: Study, paths: StudyPaths
+) -> None:
+    write_json(paths.manifest, {"name": "first", "budget": {"trials": 200, "least_gain": 0.02}})
+    for number in range(51):
+        begin(paths, number)
+        if number < 50:
+            end(paths, number, 0.5, time=1060.0)
+    with sole_driver(paths):
+        told = study("status", "first")[1]
+    assert "\nNo other trial begins: after 40 trials and after 50 a quarter more were unlikely to add 2 %" in told
+    assert "Left: " not in told
+
+
 def test_an_excluded_trial_that_runs_is_told_as_running(study: Study, paths: StudyPaths) -> None:
     for number in range(3):
         begin(paths, number)

@@ -166,7 +166,7 @@ def test_whoever_may_read_one_file_may_read_all(finished, tmp_path, mask):
     [
         ("s", None, "name it STUDY/NUMBER"),
         ("s/7", None, "no trial s/7"),
-        ("other/0", None, "no trial other/0"),
+        ("other/0", None, "no study named 'other'"),
         ("s/0", "slf", "no head 'slf'; choose one of robust"),
     ],
 )
