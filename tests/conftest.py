@@ -106,6 +106,20 @@ def own_package(own_site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def newer_package(own_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A later version of it, its loss and its attacks rewritten, in its place; asked for after what uses the older."""
+    site = tmp_path / "newer-site"
+    shutil.copytree(own_package, site, ignore=shutil.ignore_patterns("__pycache__"))
+    (site / "group_ssl-0.3.1.dist-info" / "METADATA").write_text("Name: group-ssl\nVersion: 0.4.0\n")
+    for source in (site / "group_ssl" / "vicreg.py", site / "group_ssl" / "attacks.py"):
+        source.write_text(source.read_text() + "# mended\n")
+    for name in [name for name in sys.modules if name.startswith("group_ssl")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(str(site))
+    return site
+
+
+@pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
     """Installs a distribution of one module for this test; its name is the module's, entry points are by group."""
     made: list[str] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -138,24 +137,10 @@ def test_study_settings_lists_attacks_of_packages(own_package: Path) -> None:
     assert found.choices[-2:] == ("l2_pgd_128", "noise_3")
 
 
-@pytest.fixture
-def another_version(studied: StudyPaths, own_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyPaths:
-    """The study where the package is a version on, its attacks rewritten."""
-    site = tmp_path / "site"
-    shutil.copytree(own_site, site, ignore=shutil.ignore_patterns("__pycache__"))
-    (site / "group_ssl-0.3.1.dist-info" / "METADATA").write_text("Name: group-ssl\nVersion: 0.4.0\n")
-    source = site / "group_ssl" / "attacks.py"
-    source.write_text(source.read_text() + "# mended\n")
-    for name in [name for name in sys.modules if name.startswith("group_ssl")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(str(site))
-    return studied
-
-
-def test_another_version_is_told(another_version: StudyPaths, tiny: Any) -> None:
+def test_another_version_is_told(studied: StudyPaths, newer_package: Path, tiny: Any) -> None:
     keys = {"objectives": OBJECTIVES, "budget": {"trials": 1}}
     later = read_study(launch(tiny(SETTINGS, name="later", **keys), backend="inline", console=console()))
-    (sentence,) = [one for one in comparability([read_study(another_version), later]).measured if "Attack" in one]
+    (sentence,) = [one for one in comparability([read_study(studied), later]).measured if "Attack" in one]
     source = r"group-ssl 0\.{}, source [0-9a-f]{{8}}"
     assert re.fullmatch(
         f"Attack l2_pgd_128: {source.format('3.1')} in tried; {source.format('4.0')} in later.", sentence

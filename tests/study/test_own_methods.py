@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -123,27 +122,13 @@ def test_a_study_is_not_gone_on_with_where_its_package_is_not_installed(elsewher
         resume("own", trials=4, backend="inline", console=console())
 
 
-@pytest.fixture
-def another_version(studied: StudyPaths, own_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyPaths:
-    """The study where the package is a version on, its loss rewritten."""
-    site = tmp_path / "site"
-    shutil.copytree(own_site, site, ignore=shutil.ignore_patterns("__pycache__"))
-    (site / "group_ssl-0.3.1.dist-info" / "METADATA").write_text("Name: group-ssl\nVersion: 0.4.0\n")
-    source = site / "group_ssl" / "vicreg.py"
-    source.write_text(source.read_text() + "# mended\n")
-    for name in [name for name in sys.modules if name.startswith("group_ssl")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(str(site))
-    return studied
-
-
-def test_other_code_than_the_study_began_with_is_told_once(another_version: StudyPaths) -> None:
+def test_other_code_than_the_study_began_with_is_told_once(studied: StudyPaths, newer_package: Path) -> None:
     told, again = console(), console()
     resume("own", backend="inline", console=told)
     where = "objective vicreg was of group-ssl 0.3.1 and is of group-ssl 0.4.0, with other source"
     assert where in said(told)
     assert "trainable vicreg_pgd was of group-ssl 0.3.1 and is of group-ssl 0.4.0, its module the same" in said(told)
-    manifest = read_json(another_version.manifest)
+    manifest = read_json(studied.manifest)
     assert {one["version"] for one in manifest["packages"]} == {manifest["environment"]["group-ssl"]} == {"0.4.0"}
     resume("own", backend="inline", console=again)
     assert "group-ssl" not in said(again)
