@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from analysis import labels
-from analysis.frontier.levelling import levelled
 from analysis.layout import StudyPaths, ending, exclusion_of, read_json, study_paths
-from analysis.progress.so_far import with_costs
 from analysis.reading.download import StudyNotFoundError
-from analysis.reading.runs import Study, read_study
+from analysis.reading.runs import read_study
 from analysis.reading.written import check_counts, find_trial, searched_of
 from analysis.schema import TrialStatus
 from search_spaces.faults import Fault, SpaceError
@@ -26,10 +25,10 @@ from study.config.yaml_tree import with_fractions
 from study.files import added, stop
 from study.files.containment import check_contained
 from study.files.lock import is_running
-from study.search.budget import Spent, no_more_trials
+from study.outlook import outlook
+from study.search.budget import no_more_trials
 from study.search.foreknown import Foreknown, known_before
 from trainables.config import ConfigError, UserError
-from trainables.metrics import GPU_MINUTES
 
 Values = Mapping[str, Any]
 
@@ -143,8 +142,8 @@ def _outlook(paths: StudyPaths, budget: Budget, new: int) -> Iterator[str]:
     taken = is_running(paths) and stop.asked(paths) is None
     when = "next" if taken else f"first when the study goes on: study resume {name}"
     yield f"{labels.counted(new, 'configuration')} added to {name}, to run {when}"
-    study = read_study(paths)
-    spent = _spent(study)
+    found = outlook(read_study(paths), time.time())
+    spent = found.spent
     lacking = 0 if budget.trials is None else spent.trials + all_waiting - budget.trials
     if lacking > 0:
         yield (
@@ -153,11 +152,5 @@ def _outlook(paths: StudyPaths, budget: Budget, new: int) -> Iterator[str]:
         )
     elif spent_up := no_more_trials(budget, spent):
         yield f"{spent_up}, so what waits needs more: study extend {name} --gpu-hours HOURS"
-    elif budget.least_gain and (ended := levelled(study, budget.least_gain)):
-        yield f"{ended}, so the search has ended; what waits needs: study extend {name} --trials {all_waiting}"
-
-
-def _spent(study: Study) -> Spent:
-    trials = with_costs(study)
-    ended = trials[trials["status"] != TrialStatus.RUNNING]
-    return Spent(trials=len(trials), ended=len(ended), gpu_hours=float(ended[GPU_MINUTES].sum()) / 60)
+    elif found.levelled:
+        yield f"{found.levelled}, so the search has ended; what waits needs: study extend {name} --trials {all_waiting}"

@@ -31,8 +31,7 @@ def _shortened(reason: str) -> str:
 
 
 def _first_of(found: list[str], between: str) -> str:
-    more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
-    return between.join(found[:_MOST]) + more
+    return between.join(found[:_MOST]) + labels.more(found, _MOST)
 
 
 def why_no_frontier(study: Study) -> str:

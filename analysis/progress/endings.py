@@ -48,5 +48,4 @@ def _kind(reason: str) -> str:
 
 
 def _numbers(numbers: list[int]) -> str:
-    named = ", ".join(map(labels.trial_number, numbers[:_NAMED]))
-    return f"{named} and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else named
+    return ", ".join(map(labels.trial_number, numbers[:_NAMED])) + labels.more(numbers, _NAMED)

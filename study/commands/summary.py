@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -74,7 +74,7 @@ class Summary:
             yield excluded
         if self.tried_again:
             numbers = [f"{labels.trial_number(number)} ({count})" for number, count in self.tried_again.items()]
-            yield f"Begun more than once: {', '.join(numbers[:most])}{_more(numbers, most)}"
+            yield f"Begun more than once: {', '.join(numbers[:most])}{labels.more(numbers, most)}"
         if self.waiting:
             verb = "waits" if self.waiting == 1 else "wait"
             yield f"{labels.counted(self.waiting, 'configuration')} added by hand {verb}"
@@ -84,7 +84,7 @@ class Summary:
     def line(self) -> str:
         """All of it that changes while the study runs, but for the time."""
         best = [] if confirms(self.study) else sorted(frontier(self.study)["number"].tolist())
-        on = ", ".join(map(labels.trial_number, best[:_SHOWN])) + _more(best, _SHOWN)
+        on = ", ".join(map(labels.trial_number, best[:_SHOWN])) + labels.more(best, _SHOWN)
         return f"{self.stands()}; {self.counts()}" + (f"; on the frontier: {on}" if best else "")
 
     def stands(self) -> str:
@@ -196,9 +196,5 @@ def _listed(heading: str, lines: list[str], most: int | None) -> Iterator[str]:
     if lines:
         yield heading
         yield from (f"  {line}" for line in lines[:most])
-        if more := _more(lines, most):
-            yield f"  {more.strip()}"
-
-
-def _more(found: Sequence[object], most: int | None) -> str:
-    return f" and {len(found) - most} more" if most is not None and len(found) > most else ""
+        if rest := labels.more(lines, most):
+            yield f"  {rest.strip()}"

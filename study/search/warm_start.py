@@ -191,12 +191,14 @@ def _attacked_otherwise(
 
     The manifest tells only what its study's newest driver found installed.
     """
+    attacks = {name: figure.attack for name in config.objectives if (figure := head_figure(name)) and figure.own}
+    if not attacks:
+        return None
     attempts = [event for event in read_events(trial) if event["kind"] == ATTEMPT]
     there = own_attacks(attempts[-1] if attempts and PACKAGES in attempts[-1] else read_json(paths.manifest))
-    for name in config.objectives:
-        figure = head_figure(name)
-        if figure is not None and figure.own and there.get(figure.attack) != here.get(figure.attack):
-            return f"its {name} is of another version or source of the attack {figure.attack}"
+    for name, attack in attacks.items():
+        if there.get(attack) != here.get(attack):
+            return f"its {name} is of another version or source of the attack {attack}"
     return None
 
 
