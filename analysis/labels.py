@@ -70,6 +70,11 @@ def amount(number: float) -> str:
     return f"{float(f'{number:.3g}'):g}" if abs(number) < 1000 else f"{number:.0f}"
 
 
+def all_begun(number: float, noun: str, of: str = "") -> str:
+    """``all 12 configurations of the grid were begun``, ``its one trial was begun``."""
+    return f"its one {noun}{of} was begun" if number == 1 else f"all {counted(number, noun)}{of} were begun"
+
+
 def listed(noun: str, names: Sequence[object]) -> str:
     """``trial 3``, ``trials 3, 12``."""
     return f"{noun}{'s' if len(names) != 1 else ''} {', '.join(map(str, names))}"

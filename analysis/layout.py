@@ -13,6 +13,7 @@
         tracking.json             experiment and run ids, and what has been delivered
         probe.json                memory and speed of its trainables, where `auto` asked for them
         stop.json                 a request to end, for the driver
+        covered.json              {"why": ..., "of": [0, ...]}: the space held nothing more beside these trials
         added-ID.json             configurations that somebody added by hand, until the driver has taken them
         driver-errors.txt         tracebacks of what Ray Tune fell over, though the study went on
         .lock                     held by the driver
@@ -188,6 +189,10 @@ class StudyPaths:
     @property
     def stop(self) -> Path:
         return self.root / "stop.json"
+
+    @property
+    def covered(self) -> Path:
+        return self.root / "covered.json"
 
     def added(self, request: str) -> Path:
         """What a request of that id adds by hand."""

@@ -142,7 +142,7 @@ def _outlook(paths: StudyPaths, budget: Budget, new: int) -> Iterator[str]:
     taken = is_running(paths) and stop.asked(paths) is None
     when = "next" if taken else f"first when the study goes on: study resume {name}"
     yield f"{labels.counted(new, 'configuration')} added to {name}, to run {when}"
-    found = outlook(read_study(paths), time.time())
+    found = outlook(read_study(paths), paths, time.time())
     spent = found.spent
     lacking = 0 if budget.trials is None else spent.trials + all_waiting - budget.trials
     if lacking > 0:

@@ -27,7 +27,7 @@ from study.execution.executor import Backend, Executor, executor
 from study.execution.progress import Progress
 from study.execution.replay import Replay
 from study.execution.session import SIGNALLED, Session
-from study.files import stop
+from study.files import covered, stop
 from study.files.disk import full_disk
 from study.files.lock import sole_driver
 from study.files.storage import Storage
@@ -294,6 +294,8 @@ def _run(session: Session, run: Run) -> None:
                 session.say(f"no further trial was begun: {levelled}; {_more(session)}")
         else:
             session.say(f"nothing to do: {reason}; {_more(session)}")
+        if why := session.search.covered():
+            covered.record(session.paths, why)
     except KeyboardInterrupt:
         session.interrupt()
     except BaseException as error:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.frontier.levelling import levelled
+from analysis.layout import StudyPaths
 from analysis.progress.elapsed import ran_seconds, ran_seconds_each
 from analysis.progress.so_far import with_costs
 from analysis.reading.runs import Study
 from analysis.schema import TrialStatus
+from study.files.covered import covered
 from study.search.budget import Spent, minutes_left, no_more_trials, out_of_time
 from trainables.metrics import GPU_MINUTES
 
@@ -54,6 +56,8 @@ class Outlook:
     """At the pace so far; ``None`` while nothing can be said."""
     levelled: str | None
     """Why its trials gain too little to go on; ``None`` if they do not."""
+    covered: str | None
+    """Why the space holds nothing more to try; ``None`` if it may."""
 
     @property
     def exhausted(self) -> str | None:
@@ -61,11 +65,11 @@ class Outlook:
         if self.limits is None:
             return None
         spent_up = no_more_trials(self.limits, self.spent) or out_of_time(self.limits, self.wall_minutes)
-        return spent_up or self.levelled
+        return spent_up or self.levelled or self.covered
 
 
-def outlook(study: Study, now: float) -> Outlook:
-    """``now`` in unix seconds, until when trials that run do so."""
+def outlook(study: Study, paths: StudyPaths, now: float) -> Outlook:
+    """Of ``study``, just read from ``paths``; ``now`` in unix seconds, until when trials that run do so."""
     trials, took = with_costs(study), ran_seconds_each(study, now) / 60
     ended = ~trials["status"].isin(OPEN)
     spent = Spent(
@@ -76,6 +80,9 @@ def outlook(study: Study, now: float) -> Outlook:
     finished = took[trials["status"] == TrialStatus.FINISHED].dropna().tolist()
     running = took[~ended].dropna().tolist()
     too_little = levelled(study, limits.least_gain) if limits and limits.least_gain else None
-    wanted = replace(limits, trials=spent.trials) if limits and too_little else limits
+    nothing_new = covered(paths)
+    wanted = replace(limits, trials=spent.trials) if limits and (too_little or nothing_new) else limits
     left = minutes_left(wanted, spent, minutes, finished, running) if wanted and finished else None
-    return Outlook(limits=limits, spent=spent, wall_minutes=minutes, minutes_left=left, levelled=too_little)
+    return Outlook(
+        limits=limits, spent=spent, wall_minutes=minutes, minutes_left=left, levelled=too_little, covered=nothing_new
+    )

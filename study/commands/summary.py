@@ -118,8 +118,8 @@ class Summary:
         yield f"Used: {labels.amount(spent.gpu_hours)} GPU-hours; {took} of wall time without pauses"
         if limits is None:
             yield "Budget: unknown"
-        elif self.state is not State.COMPLETE and self.outlook.levelled:
-            yield f"No other trial begins: {self.outlook.levelled}"
+        elif self.state is not State.COMPLETE and (why := self.outlook.levelled or self.outlook.covered):
+            yield f"No other trial begins: {why}"
         elif self.state is not State.COMPLETE:
             pace = f"; {about(minutes)} at its pace so far" if minutes is not None and minutes > 0 else ""
             yield f"Left: {left(limits, spent, self.outlook.wall_minutes)}{pace}"
@@ -157,7 +157,7 @@ _OPEN = (TrialStatus.RUNNING.value, INTERRUPTED)
 
 def summary(study: Study, paths: StudyPaths, now: float) -> Summary:
     """Of ``study``, just read as it stands from ``paths``; ``now`` in unix seconds."""
-    found = outlook(study, now)
+    found = outlook(study, paths, now)
     return Summary(
         study=study,
         state=_state(study, paths, found),

@@ -41,7 +41,7 @@ class Spent:
 def no_more_trials(budget: Budget, spent: Spent) -> str | None:
     """Why no further trial may begin; ``None`` if one may."""
     if budget.trials is not None and spent.trials >= budget.trials:
-        return f"all {budget.trials} trials were begun"
+        return labels.all_begun(budget.trials, "trial")
     if budget.gpu_hours is not None and spent.gpu_hours >= budget.gpu_hours:
         return f"{labels.amount(spent.gpu_hours)} of {labels.amount(budget.gpu_hours)} GPU-hours are spent"
     return None

@@ -19,6 +19,7 @@ from analysis.searched.changes import EXTENSIONS, FROM, PARTS, before
 from search_spaces.space import SearchSpace
 from study.config import StudyConfig
 from study.config.stored import load_stored
+from study.files import covered
 from study.search.rebuild import Outside, rebuild
 
 
@@ -32,6 +33,7 @@ def extend_folder(paths: StudyPaths, config: StudyConfig, space: SearchSpace) ->
     asked = {"space": json.loads(json.dumps(finite(space.to_json()))), **config.strategy}
     known = load_stored(paths).strategy | {"space": manifest["space"]}
     changed = {part: asked[part] for part in PARTS if asked[part] != known[part]}
+    covered.forget(paths)
     outside = rebuild(paths, config, space) if changed else []
     record = {
         "time": time.time(),

@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from analysis import constraints
+from analysis import constraints, labels
 from analysis.layout import StudyPaths, ending, exclusions, finite
 from analysis.reading.written import config_of
 from analysis.schema import TrialFault, TrialStatus
@@ -388,11 +388,15 @@ class Search:
 
     def _no_more_trials(self, spent: Spent) -> str | None:
         """A space that lists its configurations holds no others, nor does a grid."""
+        return self.covered() or no_more_trials(self._config.budget, spent) or self.levelled(spent)
+
+    def covered(self) -> str | None:
+        """Why the space holds nothing more, whatever the budget; ``None`` if it does, or no draw has shown it yet."""
         if self._space.points and not any(trial.state is TrialState.WAITING for trial in self.trials()):
-            return f"all {len(self._space.points)} listed trials were begun"
+            return labels.all_begun(len(self._space.points), "listed trial")
         if self.grid_is_done():
-            return f"all {self._space.size:g} configurations of the grid were begun"
-        return no_more_trials(self._config.budget, spent) or self.levelled(spent)
+            return labels.all_begun(self._space.size, "configuration", " of the grid")
+        return self._fruitless
 
     def _nothing_new(self, spent: Spent) -> str | None:
         """Why the space holds nothing that need run; ``None`` if it does, or it is not known."""

@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from analysis.layout import (
     PAUSED,
     StudyPaths,
     append_event,
+    append_exclusion,
     default_tracking_uri,
     read_events,
     study_paths,
@@ -34,6 +36,7 @@ from analysis.reading.runs import read_study
 from analysis.schema import BY_HAND
 from analysis.tables.trials import trials_table
 from study.add import add
+from study.commands.summary import summary
 from study.config import StudyConfig
 from study.execution import inline_backend
 from study.execution.session import Session
@@ -42,6 +45,7 @@ from study.files import stop
 from study.files.lock import StudyBusyError, sole_driver
 from study.launch import launch, resume, total_where_asked
 from study.preflight import NameTakenError
+from study.search.extension import extend_folder
 from study.search.folders import record_pause
 from study.search.searcher import Search
 from study.search.storage import SearchError
@@ -150,7 +154,7 @@ def test_resuming_trains_nothing_twice(tiny: Tiny) -> None:
     before = paths.trial(0).events.read_bytes()
     console = quiet()
     resume("tiny", backend="inline", console=console)
-    assert "nothing to do: all 1 trials were begun; give a larger budget to go on" in console.file.getvalue()
+    assert "nothing to do: its one trial was begun; give a larger budget to go on" in console.file.getvalue()
     assert sorted(ends(paths)) == [0]
     console = quiet()
     resume("tiny", trials=2, backend="inline", console=console)
@@ -165,8 +169,30 @@ def test_a_grid_that_is_done_wants_wider_ranges_and_no_larger_budget(tiny: Tiny)
     config, console = tiny(sampler="grid", space={"unlisted": "fixed", "m": [1]}, budget={"trials": 9}), quiet()
     launch(config, backend="inline", console=quiet())
     resume("tiny", backend="inline", console=console)
-    told = "all 1 configurations of the grid were begun; widen the ranges with: study extend tiny --set space..."
+    told = "its one configuration of the grid was begun; widen the ranges with: study extend tiny --set space..."
     assert f"nothing to do: {told}" in console.file.getvalue()
+
+
+@pytest.mark.parametrize("sampler", ["grid", "random"])
+def test_a_space_that_is_covered_is_complete_until_it_is_another(tiny: Tiny, sampler: str) -> None:
+    config = tiny(sampler=sampler, space={"unlisted": "fixed", "m": [1, 2]}, budget={"trials": 9})
+    paths = launch(config, backend="inline", console=quiet())
+
+    def stands() -> str:
+        return summary(read_study(paths), paths, time.time()).stands()
+
+    assert stands().startswith("complete: all 2 configurations of the ")
+    *_, last = paths.each_trial()
+    append_exclusion(last, "doubted")
+    assert stands().startswith("nobody runs it"), "its configuration may be drawn again"
+    append_exclusion(last, "")
+    assert stands().startswith("complete")
+    paths.covered.unlink()
+    resume("tiny", backend="inline", console=quiet())
+    assert stands().startswith("complete"), "a driver that died before it could say so is made up for"
+    wider = tiny(sampler=sampler, space={"unlisted": "fixed", "m": [1, 2, 3]}, budget={"trials": 9})
+    extend_folder(paths, wider, wider.search_space())
+    assert stands().startswith("nobody runs it")
 
 
 def test_an_interrupted_study_continues_in_the_middle_of_its_trial(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

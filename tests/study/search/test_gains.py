@@ -86,17 +86,17 @@ def test_it_ends_long_before_its_budget_and_everybody_says_why(flat: StudyPaths)
     search.close()
     assert told is not None
     assert told.startswith(f"after 40 trials and after {EARLIEST} a quarter more were unlikely to add 2 %")
-    assert outlook(read_study(flat), now=0.0).exhausted == told
+    assert outlook(read_study(flat), flat, now=0.0).exhausted == told
 
 
 def test_a_search_that_ended_so_takes_no_time_any_more(flat: StudyPaths) -> None:
     study = read_study(flat)
     ended = study.trials["number"].to_numpy() * 60.0 + 60.0
     timed = replace(study, trials=study.trials.assign(started=ended - 60.0, ended=ended))
-    assert outlook(timed, now=ended[-1]).minutes_left == 0.0
+    assert outlook(timed, flat, now=ended[-1]).minutes_left == 0.0
     goes_on = replace(timed, manifest=timed.manifest | {"budget": {"trials": 120}})
-    assert outlook(goes_on, now=ended[-1]).minutes_left is not None
-    assert outlook(goes_on, now=ended[-1]).minutes_left != 0.0
+    assert outlook(goes_on, flat, now=ended[-1]).minutes_left is not None
+    assert outlook(goes_on, flat, now=ended[-1]).minutes_left != 0.0
 
 
 def test_who_replays_is_not_sent_to_an_extension_which_replays_have_not(tiny: Tiny, studies: object) -> None:
