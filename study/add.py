@@ -10,6 +10,7 @@ from typing import Any
 from analysis import labels
 from analysis.layout import StudyPaths, ending, exclusion_of, read_json, study_paths
 from analysis.reading.download import StudyNotFoundError
+from analysis.reading.manifest import is_replay
 from analysis.reading.runs import read_study
 from analysis.reading.written import check_counts, find_trial, searched_of
 from analysis.schema import TrialStatus
@@ -25,7 +26,7 @@ from study.config.yaml_tree import with_fractions
 from study.files import added, stop
 from study.files.containment import check_contained
 from study.files.lock import is_running
-from study.outlook import outlook
+from study.outlook import outlook, replay_on
 from study.search.budget import no_more_trials
 from study.search.foreknown import Foreknown, known_before
 from trainables.config import ConfigError, UserError
@@ -142,15 +143,21 @@ def _outlook(paths: StudyPaths, budget: Budget, new: int) -> Iterator[str]:
     taken = is_running(paths) and stop.asked(paths) is None
     when = "next" if taken else f"first when the study goes on: study resume {name}"
     yield f"{labels.counted(new, 'configuration')} added to {name}, to run {when}"
-    found = outlook(read_study(paths), paths, time.time())
+    study = read_study(paths)
+    found, replay = outlook(study, paths, time.time()), is_replay(study.manifest)
     spent = found.spent
     lacking = 0 if budget.trials is None else spent.trials + all_waiting - budget.trials
     if lacking > 0:
+        total = f"{replay_on(name)} --trials {spent.trials + all_waiting}"
         yield (
             f"the budget lacks {labels.counted(lacking, 'trial')} for what waits: {spent.trials} of {budget.trials} "
-            f"were begun; give it more with: study extend {name} --trials {lacking}"
+            f"were begun; give it more with: {total if replay else f'study extend {name} --trials {lacking}'}"
         )
     elif spent_up := no_more_trials(budget, spent):
-        yield f"{spent_up}, so what waits needs more: study extend {name} --gpu-hours HOURS"
+        more = f"{replay_on(name)} --gpu-hours TOTAL" if replay else f"study extend {name} --gpu-hours HOURS"
+        yield f"{spent_up}, so what waits needs more: {more}"
     elif found.levelled:
-        yield f"{found.levelled}, so the search has ended; what waits needs: study extend {name} --trials {all_waiting}"
+        more = (
+            "a replay of another name without least_gain" if replay else f"study extend {name} --trials {all_waiting}"
+        )
+        yield f"{found.levelled}, so the search has ended; what waits needs: {more}"

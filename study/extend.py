@@ -12,6 +12,7 @@ from analysis.frontier.absent import why_no_frontier
 from analysis.frontier.pareto import frontier
 from analysis.layout import StudyPaths, read_json, study_paths
 from analysis.reading.download import StudyNotFoundError
+from analysis.reading.manifest import is_replay
 from analysis.reading.runs import Study, read_study
 from analysis.searched.changes import Change, in_words, now_and_before
 from search_spaces.space import SearchSpace
@@ -21,6 +22,7 @@ from study.execution.executor import Backend
 from study.files.copy import copied
 from study.files.lock import sole_driver
 from study.launch import resume, total_where_asked
+from study.outlook import replay_on
 from study.preflight import check_bounds, check_data
 from study.rehearsal import Rehearsed, named
 from study.say import say, terminal
@@ -137,10 +139,10 @@ def _check_asked(paths: StudyPaths, more: Mapping[str, float | None], changes: M
 
 def _check_trains(paths: StudyPaths) -> None:
     """A replayed study is no longer than its recording."""
-    if "replayed" in read_json(paths.manifest):
+    if is_replay(read_json(paths.manifest)):
         raise ExtensionError(
             f"study {paths.name} replays recorded trials, and only a study that trains can be extended; give it a "
-            f"longer budget with: study resume {paths.name} --backend replay --curves FILE --trials N"
+            f"longer budget with: {replay_on(paths.name)} --trials N"
         )
 
 

@@ -14,6 +14,7 @@ from analysis import labels
 from analysis.layout import StudyPaths, read_json, study_paths, write_atomically, write_json
 from analysis.pages import redact
 from analysis.reading.download import StudyNotFoundError
+from analysis.reading.manifest import REPLAYED, is_replay
 from analysis.reading.written import written
 from analysis.searched.changes import now_and_before
 from search_spaces.space import SearchSpace
@@ -32,6 +33,7 @@ from study.files.disk import full_disk
 from study.files.lock import sole_driver
 from study.files.storage import Storage
 from study.manifest import describe, described
+from study.outlook import replay_on
 from study.packages import changed, recorded, versions
 from study.preflight import (
     allot,
@@ -185,14 +187,14 @@ def _replay(backend: Backend, curves: Path | None) -> Replay | None:
 
 
 def _replayed(replay: Replay | None) -> dict[str, str]:
-    return {"replayed": str(replay.file)} if replay else {}
+    return {REPLAYED: str(replay.file)} if replay else {}
 
 
 def check_kind(paths: StudyPaths, *, replays: bool) -> None:
     """Replayed figures and measured ones never stand in one study; raises ``UserError`` where they would."""
-    replayed = "replayed" in read_json(paths.manifest)
+    replayed = is_replay(read_json(paths.manifest))
     if replayed and not replays:
-        raise UserError(f"study {paths.name} replays recorded trials; resume it with --backend replay --curves FILE")
+        raise UserError(f"study {paths.name} replays recorded trials; resume it with: {replay_on(paths.name)}")
     if replays and not replayed:
         raise UserError(f"study {paths.name} trains its trials; resume it with --backend ray or inline")
 
@@ -311,7 +313,7 @@ def _run(session: Session, run: Run) -> None:
 def _more(session: Session) -> str:
     """What lets a study go on whose end has come."""
     if session.search.levelled():
-        if "replayed" in read_json(session.paths.manifest):
+        if is_replay(read_json(session.paths.manifest)):
             return "replay a study of another name without least_gain"
         return f"go on all the same with: study extend {session.paths.name} --trials N"
     if session.search.grid_is_done():

@@ -68,6 +68,11 @@ class Outlook:
         return spent_up or self.levelled or self.covered
 
 
+def replay_on(name: str) -> str:
+    """The command that goes on with a study which replays."""
+    return f"study resume {name} --backend replay --curves FILE"
+
+
 def outlook(study: Study, paths: StudyPaths, now: float) -> Outlook:
     """Of ``study``, just read from ``paths``; ``now`` in unix seconds, until when trials that run do so."""
     trials, took = with_costs(study), ran_seconds_each(study, now) / 60

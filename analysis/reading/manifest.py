@@ -11,6 +11,8 @@ from trainables.metrics import CLEAN_ACCURACY, PGD_ACCURACY, Direction, directio
 PACKAGES = "packages"
 """Key of manifests and of attempts: what ``packages.Origin`` says of each method and attack; absent where all are the
 platform's."""
+REPLAYED = "replayed"
+"""The same: the file of recorded trials, where a study trained none of its own."""
 
 _LATEST = 1e11
 """Unix seconds that a calendar still has."""
@@ -42,6 +44,11 @@ def is_reseeding(manifest: Mapping[str, Any]) -> bool:
     """Whether chosen configurations were trained again on the images that they were searched on, and not confirmed."""
     evaluation = _mapping(manifest.get("evaluation")) or {}
     return bool(manifest.get("confirms")) and evaluation.get("split") == "validation"
+
+
+def is_replay(manifest: Mapping[str, Any]) -> bool:
+    """Whether recorded trials were replayed, and nothing was trained."""
+    return REPLAYED in manifest
 
 
 def objectives(manifest: Mapping[str, Any]) -> dict[str, Direction]:

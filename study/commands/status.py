@@ -95,7 +95,6 @@ def _other(name: str | None, *, json: bool) -> None:
 def view(found: Summary, width: int, *, everything: bool = False) -> Iterator[Part]:
     """What is shown in a window of that many columns; ``everything``: every trial and reason, and each trainable."""
     from analysis.tables.shares import shares_table
-    from study.commands.summary import next_steps
 
     study = found.study
     yield from found.lines(whole=everything)
@@ -103,7 +102,7 @@ def view(found: Summary, width: int, *, everything: bool = False) -> Iterator[Pa
     yield from _trials(study, width, None if everything else NEWEST)
     if everything and (shares := shares_table(study)) is not None:
         yield shares.rich()
-    for what, advised in next_steps(study, found.state):
+    for what, advised in found.next_steps():
         yield f"{what}: study {advised}"
 
 

@@ -18,6 +18,7 @@ from analysis.frontier.pareto import frontier
 from analysis.layout import StudyPaths, finite
 from analysis.progress.endings import Ending, endings, tried_again
 from analysis.progress.running import Running, running
+from analysis.reading.manifest import is_replay
 from analysis.reading.runs import PARAM, Study
 from analysis.schema import TrialStatus
 from study.files import stop
@@ -151,6 +152,19 @@ class Summary:
         }
         return json.dumps(finite(told), indent=2)
 
+    def next_steps(self) -> Iterator[tuple[str, str]]:
+        """What can be done with the study, and the command for it."""
+        study, name = self.study, self.study.name
+        if self.state is State.RUNNING:
+            yield "Look on", f"status {name} --watch"
+            yield "End it in order", f"stop {name}"
+        elif self.state is State.COMPLETE and searches(study) and not is_replay(study.manifest):
+            further = "--set space.DIM=VALUES" if self.outlook.covered else "--trials 20"
+            yield "Go further", f"extend {name} {further} --dry-run"
+        if not study.finished.empty:
+            yield "How sure the frontier is", f"front {name}"
+            yield "All in one file", f"report {name}"
+
 
 _OPEN = (TrialStatus.RUNNING.value, INTERRUPTED)
 
@@ -169,19 +183,6 @@ def summary(study: Study, paths: StudyPaths, now: float) -> Summary:
         damaged=[str(file) for file in damaged(paths)],
         now=now,
     )
-
-
-def next_steps(study: Study, state: State) -> Iterator[tuple[str, str]]:
-    """What can be done with the study, and the command for it."""
-    name = study.name
-    if state is State.RUNNING:
-        yield "Look on", f"status {name} --watch"
-        yield "End it in order", f"stop {name}"
-    elif state is State.COMPLETE and searches(study) and "replayed" not in study.manifest:
-        yield "Go further", f"extend {name} --trials 20 --dry-run"
-    if not study.finished.empty:
-        yield "How sure the frontier is", f"front {name}"
-        yield "All in one file", f"report {name}"
 
 
 def _state(study: Study, paths: StudyPaths, found: Outlook) -> State:

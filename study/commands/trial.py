@@ -45,8 +45,9 @@ def _next_steps(study: Study, known: Mapping[str, Any]) -> Iterator[tuple[str, s
     """What can be done with a trial of which that is ``known``, and the command for it."""
     from analysis.frontier.measured import searches
     from analysis.labels import is_flagged
+    from analysis.reading.manifest import is_replay
 
-    number, status, trained = known["number"], known["status"], "replayed" not in study.manifest
+    number, status, trained = known["number"], known["status"], not is_replay(study.manifest)
     name, trial = study.name, f"{study.name}/{number}"
     if status == "running":
         yield "End it", f"stop {trial}"

@@ -18,6 +18,7 @@ from rich.console import Console
 from analysis.frontier.settled import found
 from analysis.labels import counted, listed, trial_number
 from analysis.layout import StudyPaths, study_paths
+from analysis.reading.manifest import is_replay
 from analysis.reading.runs import read_study
 from study.choosing import child
 from study.choosing.child import Prepared
@@ -69,7 +70,7 @@ def prepare(request: Request) -> Prepared:
     """
     paths = study_paths(request.study)
     parent = read_study(paths)
-    if "replayed" in parent.manifest:
+    if is_replay(parent.manifest):
         raise ChoiceError(f"{request.study} replays recorded trials and has trained no network; name a study that has")
     searched, begun = load_stored(paths), child.stored(request)
     known = _begun(request, begun)

@@ -209,6 +209,13 @@ def test_the_budget_that_lacks_is_told_with_how_to_give_it(paths: StudyPaths, ti
     assert told[1] == "1.5 of 1 GPU-hours are spent, so what waits needs more: study extend tiny --gpu-hours HOURS"
 
 
+def test_a_replay_gets_a_longer_budget_by_going_on_with_it(paths: StudyPaths) -> None:
+    write_json(paths.manifest, {"name": "tiny", "replayed": "curves.json.gz"})
+    for rate in (0.25, 0.125):
+        told = add("tiny", {"learning_rate": rate}, like="0")
+    assert told[1].endswith("give it more with: study resume tiny --backend replay --curves FILE --trials 4")
+
+
 def test_a_study_of_listed_configurations_takes_no_others(paths: StudyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search_spaces.space.SearchSpace.points", ({"configuration": 1},))
     with pytest.raises(UserError, match="tiny runs the configurations that it lists, and no others"):
