@@ -40,6 +40,7 @@ from trainables.metrics import (
     Accuracy,
     Direction,
     counted_by,
+    head_figure,
     is_accuracy,
     is_possible,
 )
@@ -94,8 +95,10 @@ class Study:
 
     @property
     def accuracies(self) -> list[str]:
-        """``ACCURACIES``, which trials may have whatever is optimised, and what else of accuracies is optimised."""
-        return list(dict.fromkeys([*ACCURACIES, *filter(is_accuracy, self.objectives)]))
+        """``ACCURACIES``, which trials may have whatever is optimised, what else of accuracies is optimised, and what
+        attacks that packages bring leave of the head."""
+        own = _own_figures(map(str, self.trials), self.evaluation.get("head"))
+        return list(dict.fromkeys([*ACCURACIES, *filter(is_accuracy, self.objectives), *own]))
 
     @cached_property
     def finished(self) -> pd.DataFrame:
@@ -207,8 +210,8 @@ def _read_trial(paths: StudyPaths, trial: TrialPaths, link: RunLink, bounds: con
 
 
 def _study(paths: StudyPaths, trials: Sequence[_Trial], manifest: dict[str, Any]) -> Study:
-    told = objectives(manifest)
-    rows = [trial.row | _intervals(trial.row, told) for trial in trials]
+    told, head = objectives(manifest), _mapping(manifest.get("evaluation")).get("head")
+    rows = [trial.row | _intervals(trial.row, [*told, *_own_figures(trial.row, head)]) for trial in trials]
     return Study(
         name=paths.name,
         manifest=manifest,
@@ -264,10 +267,16 @@ def _trial_row(
     }
 
 
-def _intervals(row: Mapping[str, Any], objectives: Iterable[str]) -> dict[str, float]:
-    """Of the heads' figures among ``objectives``, of which a trial writes down the shares alone."""
+def _own_figures(metrics: Iterable[str], head: object) -> list[str]:
+    """Those of ``head`` among ``metrics`` under attacks that packages bring."""
+    figures = {name: head_figure(name) for name in metrics}
+    return [name for name, figure in figures.items() if figure and figure.own and figure.head == head]
+
+
+def _intervals(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
+    """Of the heads' figures among ``names``, of which a trial writes down the shares alone."""
     found: dict[str, float] = {}
-    for name in filter(is_accuracy, objectives):
+    for name in filter(is_accuracy, names):
         share, images = (row.get(metric, math.nan) for metric in (name, counted_by(name)))
         if f"{name}{ENDS[1]}" not in row and math.isfinite(share) and math.isfinite(images):
             ends = Accuracy.of_share(share, images).interval()

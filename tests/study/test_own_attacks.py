@@ -21,6 +21,7 @@ from analysis.frontier.resampling import candidates
 from analysis.layout import StudyPaths, default_tracking_uri, read_json
 from analysis.reading.runs import read_mlflow, read_study
 from analysis.report.page import render
+from analysis.tables.trials import headline_table, trials_table
 from study.config import StudyConfig
 from study.config.file import StudyFileError
 from study.confirming.confirm import prepare
@@ -88,6 +89,13 @@ def test_it_is_an_accuracy_like_any_other(studied: StudyPaths) -> None:
     assert set(frontier(study)["number"]) <= {0, 1, 2}
     kept = read_mlflow(default_tracking_uri(studied.root.parent), "tried").trials
     assert np.allclose(sorted(kept[L2]), sorted(study.finished[L2]))
+
+
+def test_what_is_measured_is_shown_also_where_it_is_no_objective(studied: StudyPaths) -> None:
+    study = read_study(studied)
+    for table in (headline_table(study), trials_table(study)):
+        assert "Accuracy under noise_3 of the robust head, %" in [column.title for column in table.columns]
+    assert study.finished[[NOISE, f"{NOISE}_low", f"{NOISE}_high"]].notna().to_numpy().all()
 
 
 def test_what_it_costs_is_counted(studied: StudyPaths, usual: StudyPaths) -> None:
