@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from trainables.harmless import harmless
 from trainables.metrics import FORWARD_EQUIVALENTS, GPU_MINUTES, is_accuracy
@@ -175,6 +176,11 @@ def parse_trial(name: str) -> tuple[str, int] | None:
 def href(url: str) -> str:
     """``url`` where it is a web address, else "": what is not one could be a script."""
     return url if re.match(r"https?://", url) else ""
+
+
+def moment(seconds: float) -> str:
+    """``2026-11-29 14:05 UTC``, of unix seconds."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC" if math.isfinite(seconds) else ABSENT
 
 
 def duration(seconds: float) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from analysis import constraints, labels
@@ -43,7 +42,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Budget": labels.budget(manifest.get("budget")),
         "Used": _used(study),
         "Hypervolume": _hypervolume(study),
-        "Started": when(manifest.get("created")),
+        "Started": labels.moment(manifest["created"]) if "created" in manifest else "",
     }
     return [(title, text) for title, text in facts.items() if text]
 
@@ -112,7 +111,3 @@ def counts(study: Study) -> list[tuple[str, int]]:
 def environment(study: Study) -> list[tuple[str, str]]:
     known = study.manifest.get("environment", {}).items()
     return [(str(name).replace("_", " "), str(value)) for name, value in known if value is not None]
-
-
-def when(seconds: float | None) -> str:
-    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

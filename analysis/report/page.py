@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def render(study: Study) -> str:
         environment=facts.environment(study),
         plotly=get_plotlyjs(),
         scale=list(zip(SCALE, SCALE_ON_DARK, strict=True)),
-        written=facts.when(datetime.now(UTC).timestamp()),
+        written=labels.moment(time.time()),
         **_frontier(study, odds),
         **_settings(study, odds),
         **_trials(study),

@@ -31,6 +31,7 @@ _CONDITION = re.compile(r"\s*([^\s<>=!]+)\s*(<=|>=|!=|<|>|=)(?![<>=])\s*(\S.*?)\
 _NEAREST = 3
 _MOST_WORDS = 6
 """Different values of a column that a line tells."""
+_MOMENTS = ("started", "ended")
 NOTHING = '""'
 """How a condition names the empty word."""
 
@@ -156,6 +157,8 @@ def _column(table: Table, name: str) -> Column:
 def _cell(name: str, value: object) -> str:
     if _is_unknown(value):
         return labels.ABSENT
+    if name in _MOMENTS:
+        return labels.moment(float(str(value)))
     return labels.percent(float(str(value))) if is_share(name) else labels.param(name.removeprefix(CONFIG), value)
 
 

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -199,9 +198,8 @@ def _last(metric: tuple[str, float]) -> tuple[str, str]:
 
 
 def _attempt(attempt: Attempt) -> tuple[str, ...]:
-    known = math.isfinite(attempt.began)
-    began = f"{datetime.fromtimestamp(attempt.began, UTC):%Y-%m-%d %H:%M} UTC" if known else labels.ABSENT
-    return str(attempt.number), began, attempt.where, str(attempt.resumed_epoch), attempt.end or labels.ABSENT
+    began, end = labels.moment(attempt.began), attempt.end or labels.ABSENT
+    return str(attempt.number), began, attempt.where, str(attempt.resumed_epoch), end
 
 
 def _table(caption: str, titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:

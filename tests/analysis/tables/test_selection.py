@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -114,6 +115,8 @@ def test_columns_in_their_order_on_table_csv_and_json_alike(table: Table) -> Non
 
 
 def test_a_figure_that_no_table_shows_is_written_as_what_it_is(table: Table) -> None:
+    found = select(table, columns=["started"], limit=1)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", found.rows[0][0])
     found = select(table, columns=["clean_accuracy_low", "evaluation.heads", "seed"], limit=1)
     assert found.columns[0].title == "clean_accuracy_low, %"
     assert found.rows[0][1:] == ("[robust]", "0")
