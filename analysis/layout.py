@@ -256,7 +256,8 @@ EPOCH = "epoch"
 LOST = "lost"
 """+ reason, excuse: an attempt died with its process. With an excuse (a node went) it is not the trial's failure."""
 PAUSED = "paused"
-"""The driver ended in order and the attempt with it: a later driver goes on with the trial."""
+"""The driver ended in order and the attempt with it: a later driver goes on with the trial. + reason, where both were
+killed: when the attempt was last heard of."""
 ENDED = "ended"
 """+ status (schema.TrialStatus), reason, metrics, fault (for a failed one), outcomes (of a finished one, its figures
 image by image: ``trainables.outcomes``): the last event of a trial."""

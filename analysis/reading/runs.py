@@ -168,7 +168,7 @@ class Reader:
         return _study(self._paths, trials, manifest)
 
     def _trial(self, trial: TrialPaths, link: RunLink, bounds: constraints.Bounds) -> _Trial:
-        files = (trial.config, trial.events, trial.result, trial.notes, trial.exclusions)
+        files = (trial.config, trial.events, trial.result, trial.progress, trial.notes, trial.exclusions)
         state = (link, bounds, *map(_state, files))
         known = self._known.get(trial.number)
         if known is None or known[0] != state:
@@ -204,7 +204,7 @@ def _read_trial(paths: StudyPaths, trial: TrialPaths, link: RunLink, bounds: con
     return _Trial(
         row=_trial_row(paths, trial, events, link, bounds),
         curve=_curve_rows(trial.number, events),
-        attempts=_attempt_rows(trial.number, events),
+        attempts=_attempt_rows(trial, events),
         outcomes=_outcomes(events),
     )
 
@@ -344,12 +344,16 @@ def _curve_rows(number: int, events: list[dict[str, Any]]) -> list[dict[str, Any
     return [rows[epoch] for epoch in sorted(rows)]
 
 
-def _attempt_rows(number: int, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _attempt_rows(trial: TrialPaths, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """An evaluation writes no events: of the newest attempt it tells by itself when that was last heard of."""
     times: dict[int, list[float]] = {}
     for event in events:
         if isinstance(event.get("attempt"), int) and math.isfinite(time := number_or_nan(event.get("time"))):
             times.setdefault(event["attempt"], []).append(time)
-    return [{"trial": number, "began": min(own), "last": max(own)} for own in times.values()]
+    if times and math.isfinite(heard := number_or_nan(read_json(trial.progress).get("time"))):
+        newest = times[max(times)]
+        newest.append(max(heard, *newest))
+    return [{"trial": trial.number, "began": min(own), "last": max(own)} for own in times.values()]
 
 
 def _stated_parameters(manifest: Mapping[str, Any]) -> list[str]:

@@ -44,6 +44,7 @@ from study.files.disk import full_disk
 from study.files.storage import Storage
 from study.packages import recorded
 from study.resources.needs import confine, device_in_words
+from study.search.folders import record_kill
 from trainables import checkpoint, trial
 from trainables.config import TrialConfig, UserError
 from trainables.leftovers import shed
@@ -150,6 +151,7 @@ def run_assignment(
                 storage.push(paths)  # which the attempt that ended it may not have lived to do
             return ended
         confine(terms.threads, terms.gpu_share)
+        record_kill(paths)
         attempt = 1 + sum(event["kind"] == ATTEMPT for event in read_events(paths))
         spared = sparing(_work(paths, train or trial.run), paths, attempt, recompute=terms.recompute)
         with Watchdog(paths.hang, terms.silence_s) as watchdog:

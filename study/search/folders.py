@@ -9,12 +9,14 @@ from analysis.layout import (
     ATTEMPT,
     ENDED,
     EPOCH,
+    LOST,
     OUT_OF_MEMORY,
     PAUSED,
     StudyPaths,
     TrialPaths,
     append_event,
     read_events,
+    read_json,
     write_json,
 )
 from analysis.reading.written import ALSO_JUDGED, written
@@ -58,6 +60,13 @@ def record_pause(trial: TrialPaths, since: float) -> None:
     marks = [event for event in read_events(trial) if event["kind"] in (ATTEMPT, ENDED)]
     if marks and marks[-1]["kind"] == ATTEMPT and marks[-1]["time"] >= since:
         append_event(trial, PAUSED, marks[-1]["attempt"])
+
+
+def record_kill(trial: TrialPaths) -> None:
+    """Write down until when an attempt ran that was killed in its evaluation, and its driver with it, if it was."""
+    events, heard = read_events(trial), read_json(trial.progress).get("time", 0.0)
+    if events and events[-1]["kind"] not in (LOST, PAUSED, ENDED) and heard > events[-1]["time"]:
+        append_event(trial, PAUSED, events[-1]["attempt"], time=heard, reason="killed with its driver")
 
 
 def write_config(

@@ -29,6 +29,7 @@ from analysis.layout import (
     default_tracking_uri,
     read_events,
     study_paths,
+    write_json,
 )
 from analysis.progress.elapsed import ran_seconds
 from analysis.reading.download import StudyNotFoundError
@@ -46,7 +47,7 @@ from study.files.lock import StudyBusyError, sole_driver
 from study.launch import launch, resume, total_where_asked
 from study.preflight import NameTakenError
 from study.search.extension import extend_folder
-from study.search.folders import record_pause
+from study.search.folders import record_kill, record_pause
 from study.search.searcher import Search
 from study.search.storage import SearchError
 from study.tracking.tracker import TrackingError, sync
@@ -386,6 +387,20 @@ def test_the_pause_before_a_trial_that_was_not_gone_on_with_does_not_count(studi
     assert kinds(study_paths("tiny"), 0) == [ATTEMPT], "it waited for a driver that never came to it"
     record_pause(trial, 50.0)
     assert kinds(study_paths("tiny"), 0) == [ATTEMPT, PAUSED]
+
+
+def test_an_evaluation_that_was_killed_ran_until_it_was_last_heard_of(studies: Path) -> None:
+    trial = study_paths("tiny").trial(0)
+    append_event(trial, ATTEMPT, 1, time=100.0)
+    append_event(trial, EPOCH, 1, time=150.0, epoch=1, metrics={})
+    write_json(trial.progress, {"words": "robust head: AutoAttack", "time": 400.0})
+    assert ran_seconds(read_study(study_paths("tiny"))) == 300.0
+    for _ in range(2):
+        record_kill(trial)
+    append_event(trial, ATTEMPT, 2, time=1000.0)
+    record_kill(trial)
+    assert kinds(study_paths("tiny"), 0) == [ATTEMPT, EPOCH, PAUSED, ATTEMPT]
+    assert ran_seconds(read_study(study_paths("tiny"))) == 300.0
 
 
 def test_a_terminal_that_has_gone_does_not_keep_the_study_from_ending_in_order(
