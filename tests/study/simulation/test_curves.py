@@ -130,7 +130,7 @@ def test_a_replayed_study_goes_the_whole_way(tiny: Tiny) -> None:
 
 def test_replayed_and_trained_trials_never_stand_in_one_study(tiny: Tiny) -> None:
     paths = launch(tiny(space=SPACE, budget={"trials": 1}), backend="replay", curves=CURVES)
-    with pytest.raises(UserError, match="resume it with --backend replay"):
+    with pytest.raises(UserError, match="resume it with: study resume tiny --backend replay"):
         resume("tiny", trials=2, backend="inline")
     manifest = json.loads(paths.manifest.read_text())
     del manifest["replayed"]
