@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from study.files.disk import full_disk
 NODE_PATIENCE_S = 3.0
 """A node that is shut down may lose its workers a moment before the cluster hears of it."""
 _POLL_S = 0.1
+_ANSWER_S = 3.0
 
 
 @contextmanager
@@ -72,12 +74,22 @@ def _is_gone(node: str | None, words: str) -> bool:
     """Whether the node, or one that Ray names in its ``words``, is no longer alive; a lone node needs no patience."""
     deadline = time.monotonic() + (NODE_PATIENCE_S if len(_alive()) > 1 else 0.0)
     while True:
-        dead = {str(item["NodeID"]) for item in _nodes() if not item["Alive"]}
-        if node in dead or any(name in words for name in dead):
+        if any(not _answers(item) for item in _nodes() if item["NodeID"] == node or item["NodeID"] in words):
             return True
         if time.monotonic() >= deadline:
             return False
         time.sleep(_POLL_S)
+
+
+def _answers(item: dict[str, Any]) -> bool:
+    """Whether Ray's process on the node takes a call; the cluster itself misses it only after several beats."""
+    if not item["Alive"]:
+        return False
+    try:
+        with socket.create_connection((item["NodeManagerAddress"], item["NodeManagerPort"]), timeout=_ANSWER_S):
+            return True
+    except OSError:
+        return False
 
 
 def _alive() -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,9 +20,18 @@ NODE = "4cca1921023117c7837fdf07cd2966ef01137cb6643c0957dbd02063"
 
 
 @pytest.fixture
-def nodes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def manager() -> Iterator[socket.socket]:
+    """What takes calls for Ray on every node."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch, manager: socket.socket) -> list[dict[str, Any]]:
     """The nodes that Ray lists."""
-    listed = [{"NodeID": "head", "Alive": True}, {"NodeID": NODE, "Alive": True}]
+    host, port = manager.getsockname()
+    there = {"Alive": True, "NodeManagerAddress": host, "NodeManagerPort": port}
+    listed = [{"NodeID": "head"} | there, {"NodeID": NODE} | there]
     monkeypatch.setattr(ray, "nodes", lambda: listed)
     monkeypatch.setattr(ray_losses, "NODE_PATIENCE_S", 0.0)
     return listed
@@ -51,6 +62,15 @@ def test_the_death_of_a_node_may_be_heard_of_a_moment_later(
     monkeypatch.setattr(ray_losses, "NODE_PATIENCE_S", 60.0)
     monkeypatch.setattr("study.execution.ray_losses.time.sleep", lambda _: nodes[1].update(Alive=False))
     assert excuse_of(died("its worker process has died"), NODE) == "its node was lost"
+
+
+def test_a_node_that_takes_no_calls_is_lost_before_the_cluster_says_so(
+    nodes: list[dict[str, Any]], manager: socket.socket
+) -> None:
+    assert excuse_of(died("its worker process has died"), NODE) is None
+    manager.close()
+    assert excuse_of(died("its worker process has died"), NODE) == "its node was lost"
+    assert all(item["Alive"] for item in nodes)
 
 
 def test_a_trials_own_error_has_no_excuse() -> None:
