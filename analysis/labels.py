@@ -81,11 +81,6 @@ def listed(noun: str, names: Sequence[object]) -> str:
     return f"{noun}{'s' if len(names) != 1 else ''} {', '.join(map(str, names))}"
 
 
-def more(found: Sequence[object], most: int | None) -> str:
-    """`` and 3 more``, of which a line names ``most`` or all; "" where it names each."""
-    return f" and {len(found) - most} more" if most is not None and len(found) > most else ""
-
-
 def trainings(trials: Sequence[object], study: str, seeds: Sequence[object]) -> str:
     """``trials 0003, 0012 of first, each with seeds 1, 2``, of ``trials`` as they are written."""
     each = "each " if len(trials) > 1 else ""

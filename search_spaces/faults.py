@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trainables.config import ConfigError
+from trainables.wording import near
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,7 @@ _NEAR = 3
 
 def few_nearest(name: str, valid: Iterable[str], listing: str) -> str:
     """The remedy for an unknown name among many: the nearest three, and the command that names all, ``listing``."""
-    known = list(valid)
-    close = sorted((one for one in known if name and name in one), key=len)
-    close = list(dict.fromkeys([*close, *difflib.get_close_matches(name, known, n=_NEAR, cutoff=0.5)]))[:_NEAR]
+    close = near(name, valid, _NEAR)
     meant = f"did you mean {' or '.join(close)}? " if close else ""
     return f"{meant}`{listing}` names them all"
 
@@ -43,5 +41,5 @@ def few_nearest(name: str, valid: Iterable[str], listing: str) -> str:
 def nearest(name: str, valid: Iterable[str]) -> str:
     """The remedy for an unknown name: what was probably meant, or everything that is valid."""
     known = list(valid)
-    close = difflib.get_close_matches(name, known, n=1)
+    close = near(name, known, 1)
     return f"did you mean {close[0]}? Valid: {', '.join(known)}" if close else f"choose from {', '.join(known)}"

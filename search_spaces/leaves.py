@@ -5,7 +5,6 @@ None has a range of its own: each varies only where a study asks for it.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -19,6 +18,7 @@ from trainables.adversaries import resolve
 from trainables.config import WEIGHTS, TrialConfig, leaf_types, weight
 from trainables.config.documented import meanings
 from trainables.config.leaves import open_leaves
+from trainables.wording import near
 
 SAME_FOR_ALL: Mapping[str, str] = {
     "data": "it decides which images are learned and measured",
@@ -154,6 +154,6 @@ def _meant(name: str, others: Iterable[str]) -> str:
     alike = [spelling for path, spelling in spellings.items() if path.rpartition(".")[2] == leaf]
     if alike:
         return f"did you mean {' or '.join(alike)}?"
-    if close := difflib.get_close_matches(name, spellings, n=1) if section else []:
+    if close := near(name, spellings, 1) if section else []:
         return f"did you mean {spellings[close[0]]}?"
     return f"{nearest(name, others)}; or a setting by its path, optimiser.weight_decay say"

@@ -7,7 +7,6 @@ concern but of who names its methods. Every process that runs trials finds them 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import inspect
 import re
@@ -25,6 +24,7 @@ import torch
 
 from trainables.config import ConfigError, TrialConfig
 from trainables.metrics import is_attack_name
+from trainables.wording import near
 
 Kind = Literal["objective", "trainable", "attack"]
 GROUPS: dict[Kind, str] = {
@@ -79,7 +79,7 @@ def brings(kind: Kind, name: str) -> bool:
 
 def remedy(name: str, valid: Sequence[str]) -> str:
     """What was probably meant, everything that is valid, and that a package may be missing."""
-    close = difflib.get_close_matches(name, valid, n=1)
+    close = near(name, valid, 1)
     first = f"did you mean {close[0]}? Else choose" if close else "choose"
     return f"{first} one of {', '.join(valid)}, or install the package that brings it"
 

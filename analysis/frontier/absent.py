@@ -9,6 +9,7 @@ from analysis import constraints, labels
 from analysis.reading.runs import Study
 from analysis.schema import TrialStatus
 from trainables.harmless import harmless
+from trainables.wording import more
 
 _MOST = 6
 """Reasons that a line tells, and trials of each."""
@@ -31,7 +32,7 @@ def _shortened(reason: str) -> str:
 
 
 def _first_of(found: list[str], between: str) -> str:
-    return between.join(found[:_MOST]) + labels.more(found, _MOST)
+    return between.join(found[:_MOST]) + more(found, _MOST)
 
 
 def why_no_frontier(study: Study) -> str:

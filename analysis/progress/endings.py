@@ -7,6 +7,7 @@ from typing import NamedTuple
 from analysis import labels
 from analysis.reading.runs import Study
 from analysis.schema import TrialStatus
+from trainables.wording import more
 
 _NAMED = 12
 _RULES = ("halving", "asha")
@@ -48,4 +49,4 @@ def _kind(reason: str) -> str:
 
 
 def _numbers(numbers: list[int]) -> str:
-    return ", ".join(map(labels.trial_number, numbers[:_NAMED])) + labels.more(numbers, _NAMED)
+    return ", ".join(map(labels.trial_number, numbers[:_NAMED])) + more(numbers, _NAMED)

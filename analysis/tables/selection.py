@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
 import re
@@ -18,6 +17,7 @@ from analysis.reading.runs import CONFIG, PARAM
 from analysis.tables.table import Column, Table
 from trainables.config import UserError
 from trainables.metrics import is_share
+from trainables.wording import near
 
 _ORDERED: Mapping[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -125,10 +125,8 @@ def column_of(table: Table, name: str, option: str) -> str:
         if full in table.values:
             return full
     names = list(dict.fromkeys(str(full).removeprefix(PARAM).removeprefix(CONFIG) for full in table.values))
-    longer = [known for known in names if name and known.startswith(name)]
-    near = [*longer, *difflib.get_close_matches(name, names, n=_NEAREST, cutoff=0.5)]
-    near = list(dict.fromkeys(near))[:_NEAREST]
-    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    close = near(name, names, _NEAREST)
+    meant = f"did you mean {' or '.join(close)}? " if close else ""
     raise UserError(f"{option}: there is no column {name!r}; {meant}the first line of --csv has all names")
 
 

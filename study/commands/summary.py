@@ -26,6 +26,7 @@ from study.files.added import damaged, waiting
 from study.files.lock import is_running
 from study.outlook import INTERRUPTED, Outlook, outlook
 from study.search.budget import about, left
+from trainables.wording import more
 
 _SHOWN = 10
 """Lines of what runs, and of why trials ended; the rest is counted."""
@@ -75,7 +76,7 @@ class Summary:
             yield excluded
         if self.tried_again:
             numbers = [f"{labels.trial_number(number)} ({count})" for number, count in self.tried_again.items()]
-            yield f"Begun more than once: {', '.join(numbers[:most])}{labels.more(numbers, most)}"
+            yield f"Begun more than once: {', '.join(numbers[:most])}{more(numbers, most)}"
         if self.waiting:
             verb = "waits" if self.waiting == 1 else "wait"
             yield f"{labels.counted(self.waiting, 'configuration')} added by hand {verb}"
@@ -85,7 +86,7 @@ class Summary:
     def line(self) -> str:
         """All of it that changes while the study runs, but for the time."""
         best = [] if confirms(self.study) else sorted(frontier(self.study)["number"].tolist())
-        on = ", ".join(map(labels.trial_number, best[:_SHOWN])) + labels.more(best, _SHOWN)
+        on = ", ".join(map(labels.trial_number, best[:_SHOWN])) + more(best, _SHOWN)
         return f"{self.stands()}; {self.counts()}" + (f"; on the frontier: {on}" if best else "")
 
     def stands(self) -> str:
@@ -197,5 +198,5 @@ def _listed(heading: str, lines: list[str], most: int | None) -> Iterator[str]:
     if lines:
         yield heading
         yield from (f"  {line}" for line in lines[:most])
-        if rest := labels.more(lines, most):
+        if rest := more(lines, most):
             yield f"  {rest.strip()}"

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from trainables.config.checks import ConfigError
 from trainables.config.trial import TrialConfig
+from trainables.wording import near
 
 WEIGHTS = "objective.weights."
 """How the paths of an objective's own weights begin."""
@@ -136,11 +137,7 @@ def _value(text: str) -> Any:
 
 
 def _nearest(path: str, valid: list[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(path, valid, n=3, cutoff=0.5) or [
-        known for known in valid if known.split(".")[-1] == path.split(".")[-1]
-    ]
+    close = near(path, valid, 3) or [known for known in valid if known.split(".")[-1] == path.split(".")[-1]]
     return f"did you mean {', '.join(close)}?" if close else f"valid settings: {', '.join(valid)}"
 
 

@@ -19,6 +19,7 @@ from trainables.config import DataConfig
 from trainables.data.decode import Pixels, decoded
 from trainables.data.images import DataError, ImageSet, Source
 from trainables.data.store import data_root
+from trainables.wording import more
 
 _FORMAT = 1
 _NAMED = 5
@@ -138,5 +139,4 @@ def _warnings(root: Path, files: tuple[_File, ...], readable: NDArray[np.bool]) 
     broken = [_below(root, files[row]) for row in (~readable).nonzero()[0]]
     if not broken:
         return ()
-    more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
-    return (f"{len(broken)} of {len(files)} images cannot be read: {', '.join(broken[:_NAMED])}{more}",)
+    return (f"{len(broken)} of {len(files)} images cannot be read: {', '.join(broken[:_NAMED])}{more(broken, _NAMED)}",)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-
 from torch import nn
 
 from trainables.config import ConfigError, NetworkConfig
 from trainables.models import resnet, vit, zoo
+from trainables.wording import near
 
 
 def backbone(config: NetworkConfig, image_size: int) -> tuple[nn.Module, int]:
@@ -24,7 +23,7 @@ def backbone(config: NetworkConfig, image_size: int) -> tuple[nn.Module, int]:
 def _unknown(name: str) -> ConfigError:
     ours = [*resnet.STAGES, *vit.SIZES]
     others = [other for other in zoo.names() if other not in ours]
-    nearest = difflib.get_close_matches(name, others, n=3, cutoff=0.5)
+    nearest = near(name, others, 3)
     such_as = f" such as {', '.join(nearest)}" if nearest else ""
     return ConfigError(
         f"network.architecture is {name!r}; choose one of {', '.join(ours)}, or a classifier of torchvision{such_as}"

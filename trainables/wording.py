@@ -1,0 +1,21 @@
+"""What messages say of names: which were probably meant, and how many more there are."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+_ALIKE = 0.5
+
+
+def near(name: str, valid: Iterable[str], most: int) -> list[str]:
+    """At most ``most`` of ``valid`` that ``name`` may mean: those that begin with it, hold it, or are spelled alike."""
+    known = list(dict.fromkeys(valid)) if name else []
+    holding = sorted((one for one in known if name in one), key=lambda one: (not one.startswith(name), len(one)))
+    alike = difflib.get_close_matches(name, known, n=most, cutoff=_ALIKE)
+    return list(dict.fromkeys([*holding, *alike]))[:most]
+
+
+def more(found: Sequence[object], most: int | None) -> str:
+    """`` and 3 more``, of which a line names ``most`` or all; "" where it names each."""
+    return f" and {len(found) - most} more" if most is not None and len(found) > most else ""
