@@ -74,7 +74,7 @@ class Tracking(Section):
 
 
 def by_name(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+    return value if isinstance(value, Mapping | Section) else {"name": value}
 
 
 class Sampling(Section):

@@ -253,6 +253,8 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_line(write):
         (MINIMAL.replace("[cf_amc_ssl, pgd_emp_ssl]", "[]"), 2, "trainables is empty"),
         (MINIMAL.replace("pgd_emp_ssl", "cf_amc_ssl"), 2, "listed twice"),
         (MINIMAL + "sampler: cmaes", 4, "sampler.name is 'cmaes'; choose one of 'tpe', 'nsga2'"),
+        (MINIMAL + "sampler: [tpe]", 4, "sampler.name is ['tpe']; choose one of 'tpe', 'nsga2'"),
+        (MINIMAL + "scheduler: 4", 4, "scheduler.name is 4; choose one of 'none', 'halving'"),
         (
             MINIMAL
             + "sampler: grid\nspace:\n  unlisted: fixed\n  m: {low: 1, high: 3}\n  epsilon: {low: 4/255, high: 8/255}",

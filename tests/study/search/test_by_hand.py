@@ -32,13 +32,6 @@ Tiny = Callable[..., StudyConfig]
 GOOD = {CLEAN_ACCURACY: 0.6, PGD_ACCURACY: 0.4, "gpu_minutes": 1.0}
 
 
-@pytest.fixture
-def paths(tmp_path: Path) -> StudyPaths:
-    paths = StudyPaths(tmp_path / "tiny")
-    paths.root.mkdir()
-    return paths
-
-
 @contextmanager
 def opened(paths: StudyPaths, config: StudyConfig) -> Iterator[Search]:
     search = Search.open(paths, config, config.search_space())

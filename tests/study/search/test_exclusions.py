@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,13 +19,6 @@ from trainables.metrics import CLEAN_ACCURACY, GPU_MINUTES, PGD_ACCURACY
 
 Tiny = Callable[..., StudyConfig]
 WHY = "trained on the wrong images"
-
-
-@pytest.fixture
-def paths(tmp_path: Path) -> StudyPaths:
-    paths = StudyPaths(tmp_path / "tiny")
-    paths.root.mkdir()
-    return paths
 
 
 @contextmanager

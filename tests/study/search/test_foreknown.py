@@ -34,13 +34,6 @@ CURVES = Path(__file__).parents[1] / "recorded" / "digits.jsonl"
 SPACE = {"unlisted": "fixed", "learning_rate": {"low": 0.0625, "high": 1.0}, "m": {"low": 1, "high": 4}}
 
 
-@pytest.fixture
-def paths(tmp_path: Path) -> StudyPaths:
-    paths = StudyPaths(tmp_path / "tiny")
-    paths.root.mkdir()
-    return paths
-
-
 def work(config: TrialConfig) -> float:
     return config.adversary.replays * config.optimiser.learning_rate
 

@@ -41,16 +41,6 @@ def opened(paths: StudyPaths, config: StudyConfig, *, ended: str | None = None) 
         search.close(ended=ended)
 
 
-@pytest.fixture
-def paths(tmp_path: Path) -> StudyPaths:
-    return StudyPaths(tmp_path / "tiny")
-
-
-@pytest.fixture(autouse=True)
-def _folder(paths: StudyPaths) -> None:
-    paths.root.mkdir()
-
-
 def ask(search: Search) -> int:
     assignment = search.ask()
     assert assignment is not None
