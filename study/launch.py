@@ -217,10 +217,20 @@ def _allot(
     return allot(config, space, executor.available, measured, side_by_side=executor.side_by_side is not None)
 
 
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if full_disk(error):
+            raise
+        remedy = f"make {folder.parent} writable, or name another folder of studies in $ROBUST_SSL_STUDIES"
+        raise UserError(f"{folder} cannot be made ({error.strerror}); {remedy}") from error
+
+
 @contextmanager
 def _new_folder(paths: StudyPaths) -> Iterator[None]:
     """The study's folder, this driver's alone, taken away again if it ends before any trial has begun."""
-    paths.root.mkdir(parents=True, exist_ok=True)
+    _make(paths.root)
     with sole_driver(paths):
         check_free(paths)  # again: now nobody else can begin one here
         try:

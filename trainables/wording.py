@@ -5,14 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-_ALIKE = 0.5
+_ALIKE, _SURELY_ALIKE = 0.5, 0.6
 
 
 def near(name: str, valid: Iterable[str], most: int) -> list[str]:
     """At most ``most`` of ``valid`` that ``name`` may mean: those that begin with it, hold it, or are spelled alike."""
     known = list(dict.fromkeys(valid)) if name else []
     holding = sorted((one for one in known if name in one), key=lambda one: (not one.startswith(name), len(one)))
-    alike = difflib.get_close_matches(name, known, n=most, cutoff=_ALIKE)
+    cutoff = _SURELY_ALIKE if most == 1 else _ALIKE  # a lone guess had better be right
+    alike = difflib.get_close_matches(name, known, n=most, cutoff=cutoff)
     return list(dict.fromkeys([*holding, *alike]))[:most]
 
 

@@ -227,8 +227,8 @@ class Store:
 def _open_client(uri: str) -> MlflowClient:
     from mlflow.tracking import MlflowClient
 
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for name in ("mlflow", "alembic"):  # their errors are raised, too, and told in a line
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if not uri.startswith("sqlite:///"):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
     database = Path(uri.removeprefix("sqlite:///"))

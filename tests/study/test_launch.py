@@ -249,6 +249,16 @@ def test_a_full_disk_pauses_the_study(tiny: Tiny, monkeypatch: pytest.MonkeyPatc
     assert [end["status"] for end in ends(paths).values()] == ["finished"] * 3
 
 
+def test_where_no_folder_can_be_made_nothing_begins(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.symlink_to(tmp_path / "unmounted")
+    monkeypatch.setenv("ROBUST_SSL_STUDIES", str(elsewhere))
+    with pytest.raises(UserError, match=r"tiny cannot be made \(.*; make .*elsewhere writable, or .*STUDIES"):
+        launch(tiny(), backend="inline", console=quiet())
+
+
 @pytest.mark.parametrize("leave", [0, 64 << 10])
 def test_a_disk_that_fills_up_pauses_the_study_and_nothing_is_lost(
     tiny: Tiny,

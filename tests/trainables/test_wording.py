@@ -17,6 +17,8 @@ VALID = ("optimiser.lr", "optimiser.epochs", "views.crops", "views.scale_min", "
         ("scale", 3, ["views.scale_min"]),  # what holds it, though it is not alike
         ("crops", 3, ["crops", "views.crops"]),
         ("crops", 1, ["crops"]),
+        ("crsxyz", 3, ["crops"]),  # a little alike: one of several that may be meant, no lone guess
+        ("crsxyz", 1, []),
         ("temperature", 3, []),
         ("", 3, []),
     ],
