@@ -138,7 +138,10 @@ def print_headline(study: Study, found: Table) -> None:
     from analysis.searched.notable import notable
     from analysis.tables.trials import why_nothing_found
 
-    print_rich(found.rich())
+    if found.rows:
+        print_rich(found.rich())
+    else:
+        typer.echo(found.caption)
     for told in filter(None, (why_nothing_found(study, found), settled_sentence(study), excluded_sentence(study))):
         typer.echo(told)
     if standing_out := notable(study):

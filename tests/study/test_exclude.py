@@ -83,6 +83,16 @@ def test_a_trial_is_taken_out_and_in_again(paths: StudyPaths, study: Study) -> N
     assert best(paths) == best_to_the_search(paths) == before
 
 
+def test_a_front_of_nothing_says_so_in_the_place_of_a_table(paths: StudyPaths, study: Study) -> None:
+    for trial in paths.each_trial():
+        study("exclude", f"tiny/{trial.number}", WHY)
+    code, front, _ = study("front", "tiny")
+    assert code == 0
+    assert front.startswith("Pareto frontier of tiny: ")
+    assert "\nThere is no frontier: of 4 finished trials 4 excluded." in front
+    assert "┏" not in front
+
+
 def test_a_mistake_changes_nothing(paths: StudyPaths, study: Study) -> None:
     for arguments, words in (
         (["tiny/0"], "give a reason"),

@@ -32,7 +32,7 @@ def clean_flags(clean: Clean, chance: float) -> Iterator[str]:
     """A model not shown to be better than ``chance`` has nothing to believe; one without slopes was never attacked."""
     images, right = len(clean.right), count(clean.right)
     if tail(right, images, chance) > LEVEL:
-        yield f"{right} of {images} clean images are classified right, no better than chance ({chance:.0%})"
+        yield f"{right} of {images} clean images are classified right, not clearly better than chance ({chance:.0%})"
     if (broken := images - count(clean.finite)) > 0:
         yield f"the logits of {broken} of {images} clean images are not finite"
     flat = count(clean.right & ~clean.sloped)

@@ -25,7 +25,7 @@ EPSILON = 32 / 255
 DIGITS = EvaluationConfig(epsilon=EPSILON, attack_epsilons=(16 / 255, EPSILON, 64 / 255))
 
 REASONS = {
-    "chance": "no better than chance",
+    "chance": "not clearly better than chance",
     "finite": "are not finite",
     "slope": "has no slope",
     "doubled": r"^PGD-\d+ broke",
