@@ -94,6 +94,8 @@ def select(
     if sort is not None:
         rows = _sorted(rows, table.values[(name := column_of(table, sort, "--sort"))].tolist(), falling=is_share(name))
     chosen = table.at(rows[:limit])
+    if len(chosen.rows) < len(table.rows):
+        chosen = replace(chosen, caption=f"{table.caption}; {len(chosen.rows)} of {len(table.rows)} rows")
     return _of(chosen, [column_of(table, name, "--columns") for name in columns]) if columns else chosen
 
 

@@ -105,7 +105,7 @@ def trials_table(study: Study) -> Table:
         *((_NOTE,) if study.trials["note"].ne("").any() else ()),
         *_params(study, study.trials),
     )
-    return _table(f"All trials of {study.name}; {conditions(study)}", columns, _so_far(study))
+    return _table(f"Trials of {study.name}; {conditions(study)}", columns, _so_far(study))
 
 
 def unfinished_table(study: Study) -> Table:

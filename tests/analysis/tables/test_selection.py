@@ -89,6 +89,11 @@ def test_what_a_condition_that_no_row_keeps_would_have_to_choose_from(
     assert why_none(table, asked) == why
 
 
+def test_a_part_is_not_called_the_whole(table: Table) -> None:
+    assert select(table, sort="number").caption == table.caption
+    assert select(table, limit=2).caption == f"{table.caption}; 2 of {len(table.rows)} rows"
+
+
 @pytest.mark.parametrize(
     ("sort", "order"),
     [
