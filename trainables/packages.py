@@ -186,10 +186,15 @@ def _blamed(what: str, remedy: str) -> Iterator[None]:
 
 
 def place(error: BaseException) -> str:
-    """`` in FILE, line N`` of the code that failed, if it is not the machinery of imports."""
+    """`` in FILE, line N`` of a package's own code that failed; "" where the platform refuses what it gave."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_file()]
-    own = [frame for frame in frames if Path(frame.filename) != Path(__file__) and "importlib" not in frame.filename]
+    own = [frame for frame in frames if "importlib" not in frame.filename and not _is_ours(Path(frame.filename))]
     return f" in {own[-1].filename}, line {own[-1].lineno}" if own else ""
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether it is the platform's or torch's."""
+    return any(file.is_relative_to(Path(module).parent) for module in (__file__, torch.__file__))
 
 
 def definition(function: Callable[..., object]) -> str:

@@ -95,3 +95,11 @@ def test_what_cannot_be_checked_is_told(own_package, package, capsys, arguments:
     package("odd", "", attacks={"pgd": "odd:A", "pgd_8_zero": "odd:A"})
     assert main(["--check", *arguments]) == 2
     assert capsys.readouterr().err.startswith(told)
+
+
+def test_what_the_platform_refuses_is_not_said_to_have_failed_in_its_files(package, capsys) -> None:
+    package("faulty", FAULTY.format("images + 2"), attacks={"mine": "faulty:MINE"})
+    assert main(["--check", "mine"]) == 2
+    told = capsys.readouterr().out
+    assert "BROKEN  " in told
+    assert ".py, line" not in told
