@@ -43,7 +43,7 @@ class Convolution(nn.Conv2d):
     def _is_unsafe(self, images: Tensor) -> bool:
         """Whether oneDNN would write beyond its memory, as it does in float32 where few channels are strided over in
         maps of some size: seen with torch 2.11 and 2.15, up to 8 channels, on AVX-512 from 48 pixels a side on, on AVX2
-        within 8. A simulated device computes on the CPU, too."""
+        at 8 already. A simulated device computes on the CPU, too."""
         return not images.is_cuda and self.kernel_size == (1, 1) and self.stride[0] > 1 and self.in_channels <= FEW
 
     def _is_for_products(self, images: Tensor) -> bool:

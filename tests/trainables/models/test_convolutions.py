@@ -26,10 +26,6 @@ SHAPES = pytest.mark.parametrize(
 )
 
 
-# A sum in float32, rounded once to bfloat16's eight bits; a processor that knows no bfloat16 sums in it.
-SUMS = 1e-3 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else 2e-2
-
-
 def convolutions(side: int, stride: int) -> tuple[nn.Sequential, nn.Sequential]:
     """PyTorch's own, and the same by product."""
     plain = nn.Sequential(nn.Conv2d(6, 10, side, stride=stride, padding=side // 2, bias=False))
@@ -64,7 +60,10 @@ def test_all_three_are_those_of_the_convolution(size, side, stride, layout):
         *(map(Tensor.detach, all_three) for all_three in (found, theirs, exact)), strict=True
     ):
         largest = float(right.abs().max())
-        torch.testing.assert_close(mine.double(), right, rtol=2**-8, atol=SUMS * largest)
+        if torch.ops.mkldnn._is_mkldnn_bf16_supported() or not torch.equal(mine, their):
+            # A sum in float32, rounded once to bfloat16's eight bits. Where the processor knows no bfloat16, PyTorch's
+            # own gradient of images, which is kept for larger maps, is not.
+            torch.testing.assert_close(mine.double(), right, rtol=2**-8, atol=1e-3 * largest)
         assert float((their.double() - right).abs().max()) < 0.02 * largest, "PyTorch's own is no nearer"
 
 
