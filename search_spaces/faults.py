@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trainables.config import ConfigError
-from trainables.wording import near
+from trainables.wording import meant, near
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,9 @@ class SpaceError(ConfigError):
         super().__init__("; ".join(fault.message for fault in self.faults))
 
 
-_NEAR = 3
-
-
 def few_nearest(name: str, valid: Iterable[str], listing: str) -> str:
     """The remedy for an unknown name among many: the nearest three, and the command that names all, ``listing``."""
-    close = near(name, valid, _NEAR)
-    meant = f"did you mean {' or '.join(close)}? " if close else ""
-    return f"{meant}`{listing}` names them all"
+    return f"{meant(name, valid)}`{listing}` names them all"
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -29,7 +29,7 @@ from study.execution.progress import Progress
 from study.execution.replay import Replay
 from study.execution.session import SIGNALLED, Session
 from study.files import covered, stop
-from study.files.disk import full_disk
+from study.files.disk import full_disk, writing
 from study.files.lock import sole_driver
 from study.files.storage import Storage
 from study.manifest import describe, described
@@ -217,20 +217,11 @@ def _allot(
     return allot(config, space, executor.available, measured, side_by_side=executor.side_by_side is not None)
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        if full_disk(error):
-            raise
-        remedy = f"make {folder.parent} writable, or name another folder of studies in $ROBUST_SSL_STUDIES"
-        raise UserError(f"{folder} cannot be made ({error.strerror}); {remedy}") from error
-
-
 @contextmanager
 def _new_folder(paths: StudyPaths) -> Iterator[None]:
     """The study's folder, this driver's alone, taken away again if it ends before any trial has begun."""
-    _make(paths.root)
+    with writing(paths.root, f"make {paths.root.parent} writable, or set $ROBUST_SSL_STUDIES to another folder"):
+        paths.root.mkdir(parents=True, exist_ok=True)
     with sole_driver(paths):
         check_free(paths)  # again: now nobody else can begin one here
         try:

@@ -17,7 +17,7 @@ from analysis.reading.runs import CONFIG, PARAM
 from analysis.tables.table import Column, Table
 from trainables.config import UserError
 from trainables.metrics import is_share
-from trainables.wording import near
+from trainables.wording import meant
 
 _ORDERED: Mapping[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -28,7 +28,6 @@ _ORDERED: Mapping[str, Callable[[Any, Any], bool]] = {
 _EQUAL: Mapping[str, Callable[[Any, Any], bool]] = {"!=": operator.ne, "=": operator.eq}
 _COMPARISONS = {**_ORDERED, **_EQUAL}
 _CONDITION = re.compile(r"\s*([^\s<>=!]+)\s*(<=|>=|!=|<|>|=)(?![<>=])\s*(\S.*?)\s*")
-_NEAREST = 3
 _MOST_WORDS = 6
 """Different values of a column that a line tells."""
 _MOMENTS = ("started", "ended")
@@ -127,9 +126,7 @@ def column_of(table: Table, name: str, option: str) -> str:
         if full in table.values:
             return full
     names = list(dict.fromkeys(str(full).removeprefix(PARAM).removeprefix(CONFIG) for full in table.values))
-    close = near(name, names, _NEAREST)
-    meant = f"did you mean {' or '.join(close)}? " if close else ""
-    raise UserError(f"{option}: there is no column {name!r}; {meant}the first line of --csv has all names")
+    raise UserError(f"{option}: there is no column {name!r}; {meant(name, names)}the first line of --csv has all names")
 
 
 def _of(table: Table, names: Sequence[str]) -> Table:

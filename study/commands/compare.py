@@ -10,7 +10,8 @@ import typer
 
 from study.commands.app import command
 from study.commands.options import FromMlflow, Studies
-from study.commands.show import check_formats, print_rich, print_unrounded, read, writing
+from study.commands.show import check_formats, print_rich, print_unrounded, read
+from study.files.disk import writing
 from trainables.config import UserError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import typer
 
 from study.commands.app import command
 from study.commands.options import Name, Studies
-from study.commands.show import paths_of, writing
+from study.commands.show import paths_of
+from study.files.disk import writing
 from trainables.config import UserError
 
 

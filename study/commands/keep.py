@@ -13,7 +13,8 @@ from analysis.layout import StudyPaths
 from analysis.reading.download import StudyNotFoundError
 from study.commands.app import command
 from study.commands.options import Name, Studies, TrackingUri
-from study.commands.show import paths_of, writing
+from study.commands.show import paths_of
+from study.files.disk import writing
 
 
 @command("Example: study sync demo")

@@ -12,7 +12,8 @@ import typer
 
 from study.commands.app import command
 from study.commands.options import FromMlflow, Name, Studies
-from study.commands.show import paths_of, read, writing
+from study.commands.show import paths_of, read
+from study.files.disk import writing
 from trainables.config import UserError
 
 

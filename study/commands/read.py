@@ -18,8 +18,8 @@ from study.commands.show import (
     print_unrounded,
     read,
     standing,
-    writing,
 )
+from study.files.disk import writing
 from trainables.config import UserError
 
 

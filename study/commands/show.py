@@ -7,14 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from analysis.layout import RESERVED, StudyPaths, studies_folder, studies_in, study_paths
 from analysis.schema import TrialStatus
-from study.files.disk import full_disk
 from trainables.config import UserError
 
 if TYPE_CHECKING:
@@ -62,17 +60,6 @@ def read(name: str, tracking_uri: str | None = None, pages: str | None = None) -
     check_reachable(target, "start it, or read the study's folder")
     with in_a_line(target, "mend it, or read the study's folder"):
         return read_mlflow(target, name, pages)
-
-
-@contextmanager
-def writing(path: Path, remedy: str = "choose another place") -> Iterator[None]:
-    """What keeps ``path`` from being written becomes a ``UserError``, but for a full disk, which ends every command."""
-    try:
-        yield
-    except OSError as error:
-        if full_disk(error):
-            raise
-        raise UserError(f"{path} cannot be written ({error}); {remedy}") from error
 
 
 def standing(name: str) -> Study:

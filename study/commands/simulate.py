@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from study.commands.app import command
-from study.commands.show import print_rich, writing
+from study.commands.show import print_rich
+from study.files.disk import writing
 
 
 @command("Example: study simulate synthetic --seeds 20 -o comparison.html   (or study simulate FILE)")

@@ -9,7 +9,8 @@ import typer
 
 from study.commands.app import command
 from study.commands.options import Set, Studies
-from study.commands.show import print_rich, writing
+from study.commands.show import print_rich
+from study.files.disk import writing
 from trainables.config import UserError
 
 

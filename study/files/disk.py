@@ -6,7 +6,10 @@ import errno
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from trainables.config import UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -27,6 +30,17 @@ def full_disk(error: BaseException | None) -> str | None:
         if isinstance(cause, sqlite3.OperationalError) and "disk is full" in str(cause):
             return str(cause)
     return None
+
+
+@contextmanager
+def writing(path: Path, remedy: str = "choose another place") -> Iterator[None]:
+    """What keeps ``path`` from being written becomes a ``UserError``, but for a full disk, which ends every command."""
+    try:
+        yield
+    except OSError as error:
+        if full_disk(error):
+            raise
+        raise UserError(f"{path} cannot be written ({error}); {remedy}") from error
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -255,7 +255,7 @@ def test_where_no_folder_can_be_made_nothing_begins(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.symlink_to(tmp_path / "unmounted")
     monkeypatch.setenv("ROBUST_SSL_STUDIES", str(elsewhere))
-    with pytest.raises(UserError, match=r"tiny cannot be made \(.*; make .*elsewhere writable, or .*STUDIES"):
+    with pytest.raises(UserError, match=r"tiny cannot be written \(.*; make .*elsewhere writable, or .*STUDIES"):
         launch(tiny(), backend="inline", console=quiet())
 
 

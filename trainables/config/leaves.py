@@ -137,7 +137,7 @@ def _value(text: str) -> Any:
 
 
 def _nearest(path: str, valid: list[str]) -> str:
-    close = near(path, valid, 3) or [known for known in valid if known.split(".")[-1] == path.split(".")[-1]]
+    close = near(path, valid) or [known for known in valid if known.split(".")[-1] == path.split(".")[-1]]
     return f"did you mean {', '.join(close)}?" if close else f"valid settings: {', '.join(valid)}"
 
 

@@ -23,7 +23,7 @@ def backbone(config: NetworkConfig, image_size: int) -> tuple[nn.Module, int]:
 def _unknown(name: str) -> ConfigError:
     ours = [*resnet.STAGES, *vit.SIZES]
     others = [other for other in zoo.names() if other not in ours]
-    nearest = near(name, others, 3)
+    nearest = near(name, others)
     such_as = f" such as {', '.join(nearest)}" if nearest else ""
     return ConfigError(
         f"network.architecture is {name!r}; choose one of {', '.join(ours)}, or a classifier of torchvision{such_as}"
